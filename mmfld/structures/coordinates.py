@@ -1,0 +1,80 @@
+"""Coordinates: the ONE place that converts between pixels, heatmap cells and [-1, 1].
+
+All functions are elementwise arithmetic on (..., 2) arrays in (x, y) order and work on NumPy arrays and torch tensors
+alike. Pixel and cell centres are at integers. ``size`` is (w, h) of the image or map in question, or one int for both.
+
+Normalised coordinates put -1 and 1 on the outer *borders* of the image: g = (2 p + 1) / W - 1 (STAR reference code).
+Two grids place the cells of a heatmap of w cells in that range:
+
+==================  ===============================  ====================================================
+``half_pixel``      g = (2 c + 1) / w - 1            cell borders cover the image; x = (c + 0.5) W / w - 0.5
+``align_corners``   g = 2 c / (w - 1) - 1            outermost cell centres lie on the image border;
+                                                     x = c W / (w - 1) - 0.5. STAR's networks use it
+==================  ===============================  ====================================================
+"""
+from typing import Sequence, Union
+
+import numpy as np
+
+Size = Union[int, Sequence[int]]
+
+GRIDS = ('half_pixel', 'align_corners')
+
+
+def normalize(pixels, size: Size):
+    """Pixels (..., 2) of an image of ``size`` -> [-1, 1]. Points outside the image are not clamped."""
+    size = _like(size, pixels)
+    return (2 * pixels + 1) / size - 1
+
+
+def denormalize(points, size: Size):
+    """[-1, 1] -> pixels of an image of ``size``; the inverse of :func:`normalize`."""
+    size = _like(size, points)
+    return ((points + 1) * size - 1) / 2
+
+
+def cells_to_normalized(cells, size: Size, grid: str):
+    """Heatmap cells (..., 2) of a map of ``size`` -> [-1, 1].
+
+    Args:
+        cells (ndarray | Tensor): Float cell positions.
+        size (int | (int, int)): (w, h) of the heatmap.
+        grid (str): ``'half_pixel'`` or ``'align_corners'``.
+    """
+    scale, shift = _grid_terms(size, grid, cells)
+    return cells * scale + shift
+
+
+def normalized_to_cells(points, size: Size, grid: str):
+    """[-1, 1] -> float heatmap cells; the inverse of :func:`cells_to_normalized`."""
+    scale, shift = _grid_terms(size, grid, points)
+    return (points - shift) / scale
+
+
+def cells_to_pixels(cells, heatmap_size: Size, input_size: Size, grid: str):
+    """Heatmap cells (..., 2) -> pixels of the network input."""
+    return denormalize(cells_to_normalized(cells, heatmap_size, grid), input_size)
+
+
+def pixels_to_cells(pixels, heatmap_size: Size, input_size: Size, grid: str):
+    """Pixels of the network input (..., 2) -> float heatmap cells."""
+    return normalized_to_cells(normalize(pixels, input_size), heatmap_size, grid)
+
+
+def _grid_terms(size: Size, grid: str, like):
+    """Scale and shift of g = c * scale + shift."""
+    size = _like(size, like)
+    if grid == 'half_pixel':
+        return 2 / size, 1 / size - 1
+    if grid == 'align_corners':
+        return 2 / (size - 1), 0 * size - 1
+    raise ValueError(f'unknown grid {grid!r}, expected one of {GRIDS}')
+
+
+def _like(size: Size, like):
+    """``size`` as an array of the kind, dtype and device of ``like``, without a copy between devices for one int."""
+    if isinstance(like, np.ndarray) or np.isscalar(like):
+        return np.asarray(size, dtype=np.result_type(like, np.float32))
+    if isinstance(size, int):
+        return like.new_tensor(size) if not like.is_floating_point() else like.new_full((), size)
+    return like.new_tensor(list(size))
