@@ -1,0 +1,3 @@
+from .coord_conv import coordinate_channels
+
+__all__ = ['coordinate_channels']
