@@ -1,0 +1,106 @@
+"""Targets of the stacked networks with attention: coordinates, point maps and edge maps (ADNet, STAR, P1)."""
+from typing import Optional, Sequence, Tuple, Union
+
+import numpy as np
+from torch import Tensor
+
+from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.registry import KEYPOINT_CODECS
+
+from ..structures import FaceLayout, cells_to_pixels, get_layout, normalize
+from . import decoders
+from .boundary_maps import edge_maps, point_maps
+
+
+@KEYPOINT_CODECS.register_module()
+class BoundaryAwareHeatmap(BaseKeypointCodec):
+    """Landmarks as normalised coordinates, with point and edge maps beside them.
+
+    Grids: landmark heatmaps use ``align_corners`` (outermost cells on the image border, as STAR's networks), point and
+    edge maps ``half_pixel``; the reference keeps both, and its weights depend on that.
+
+    Encoded:
+
+    - ``keypoint_labels`` (1, K, 2) float32: in [-1, 1], clamped to the image
+    - ``keypoint_weights`` (1, K) float32: 0 for a landmark that is not annotated
+    - ``point_heatmaps`` (K, h, w) float32 and ``edge_heatmaps`` (E, h, w) float32
+
+    Args:
+        layout (str | FaceLayout): Defaults to ``'wflw98'``.
+        input_size (tuple): (W, H) of the network input in pixels.
+        heatmap_size (tuple): (w, h) of the heatmaps in cells.
+        decoder (str): ``'expectation'`` (STAR), ``'argmax'``, ``'quarter_shift'`` or ``'local_soft_argmax'``, see
+            :mod:`mmfld.codecs.decoders`. Defaults to ``'expectation'``.
+        window (int): Of the local soft-argmax, in cells. Defaults to 5.
+        tau (float): Of the local soft-argmax. Defaults to 10.
+    """
+
+    label_mapping_table = dict(keypoint_labels='keypoint_labels', keypoint_weights='keypoint_weights')
+    field_mapping_table = dict(point_heatmaps='point_heatmaps', edge_heatmaps='edge_heatmaps')
+    auxiliary_encode_keys = set()
+
+    grid = 'align_corners'
+    map_grid = 'half_pixel'
+    support_batch_decoding = True
+
+    def __init__(self,
+                 layout: Union[str, FaceLayout] = 'wflw98',
+                 input_size: Tuple[int, int] = (256, 256),
+                 heatmap_size: Tuple[int, int] = (64, 64),
+                 decoder: str = 'expectation',
+                 window: int = 5,
+                 tau: float = 10.):
+        super().__init__()
+        self.layout = get_layout(layout)
+        self.input_size = tuple(input_size)
+        self.heatmap_size = tuple(heatmap_size)
+        options = dict(window=window, tau=tau) if decoder == 'local_soft_argmax' else {}
+        if decoder not in ('argmax', 'quarter_shift', 'local_soft_argmax', 'expectation'):
+            raise ValueError(f'unknown decoder {decoder!r}')
+        self.decoder = decoder
+        self.decoder_options = options
+
+    def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
+        """Targets of one face.
+
+        Args:
+            keypoints (ndarray): (1, K, 2) in pixels of the network input.
+            keypoints_visible (ndarray, optional): (1, K); 0 means not annotated.
+
+        Returns:
+            dict: See the class.
+        """
+        points = keypoints[0]
+        if points.shape != (self.layout.num_keypoints, 2):
+            raise ValueError(f'layout {self.layout.name} has {self.layout.num_keypoints} landmarks, '
+                             f'got keypoints of shape {keypoints.shape}')
+        weights = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible > 0
+        labels = normalize(keypoints, self.input_size).clip(-1, 1)
+        return dict(
+            keypoint_labels=labels.astype(np.float32),
+            keypoint_weights=weights.astype(np.float32),
+            point_heatmaps=point_maps(points, self.input_size, self.heatmap_size),
+            edge_heatmaps=edge_maps(points, self.layout, self.input_size, self.heatmap_size))
+
+    def batch_decode(self, batch_encoded: Tensor) -> Tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+        """Heatmaps to landmarks.
+
+        Args:
+            batch_encoded (Tensor): (B, K, h, w).
+
+        Returns:
+            tuple: B arrays (1, K, 2) in pixels of the network input and B arrays (1, K) of scores, the heatmaps' maxima.
+        """
+        cells = getattr(decoders, self.decoder)(batch_encoded, **self.decoder_options)
+        pixels = cells_to_pixels(cells, self.heatmap_size, self.input_size, self.grid)
+        scores = self.scores(batch_encoded)
+        return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
+
+    def scores(self, heatmaps: Tensor) -> Tensor:
+        """(B, K) confidence of each landmark: the maximum of its heatmap."""
+        return heatmaps.amax((2, 3))
+
+    def decode(self, encoded: Tensor) -> Tuple[np.ndarray, np.ndarray]:
+        """As :meth:`batch_decode` for one face: (K, h, w) -> (1, K, 2), (1, K)."""
+        keypoints, scores = self.batch_decode(encoded[None])
+        return keypoints[0], scores[0]

@@ -1,0 +1,105 @@
+"""Point and edge maps: the auxiliary targets of ADNet, STAR and P1, as plain NumPy functions.
+
+Both are drawn as in the STAR reference code: on a canvas of 4 pixels a heatmap cell, then reduced to cells by bilinear
+sampling, which averages the middle 2 x 2 pixels of each cell. Cell c therefore lies at canvas pixel 4 c + 1.5, the
+``half_pixel`` grid.
+"""
+from typing import Sequence, Tuple
+
+import cv2
+import numpy as np
+from scipy.interpolate import splev, splprep
+
+from ..structures import FaceLayout
+
+CANVAS_PER_CELL = 4
+# the curve is drawn still 4 times finer, so that its anti-aliasing is an average over pixels
+FINE_PER_CELL = 4 * CANVAS_PER_CELL
+CURVE_SAMPLES = 5  # per interval between two landmarks
+THICKNESS = 4  # of the curve, in the finest pixels
+
+
+def point_maps(points: np.ndarray, input_size: Sequence[int], heatmap_size: Sequence[int],
+               sigma: float = 1.5) -> np.ndarray:
+    """One Gaussian of peak 1 per landmark, around its rounded canvas pixel, cut to 10 x 10 pixels.
+
+    Args:
+        points (ndarray): (K, 2) in pixels of the network input; clamped to the image.
+        input_size (tuple): (W, H) of the network input.
+        heatmap_size (tuple): (w, h) of the maps.
+        sigma (float): In canvas pixels. Defaults to 1.5.
+
+    Returns:
+        ndarray: (K, h, w) float32; at most 0.81, as a cell averages four pixels.
+    """
+    points = _to_canvas(points, input_size, heatmap_size)
+    columns, rows = (_cell_profile(points[:, axis], heatmap_size[axis], sigma) for axis in (0, 1))
+    return rows[:, :, None] * columns[:, None, :]  # a Gaussian is separable, and so is its reduction to cells
+
+
+def _cell_profile(centres: np.ndarray, cells: int, sigma: float) -> np.ndarray:
+    """(K, cells): the 1-D Gaussian around each centre, averaged over the middle two canvas pixels of each cell."""
+    # truncation, not rounding, as in the reference: centres below 4.5 come out one pixel larger
+    centres = (centres - 4.5).astype(np.int64) + 5
+    offsets = np.arange(CANVAS_PER_CELL * cells).reshape(cells, CANVAS_PER_CELL)[:, 1:3] - centres[:, None, None]
+    values = np.exp(-0.5 * (offsets / sigma)**2) * ((offsets >= -5) & (offsets <= 4))
+    return values.mean(2).astype(np.float32)
+
+
+def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int],
+              heatmap_size: Sequence[int]) -> np.ndarray:
+    """One map per facial boundary: a smooth curve through its landmarks, drawn as a thin anti-aliased line.
+
+    Args:
+        points (ndarray): (K, 2) in pixels of the network input; the curve is clamped to the image.
+        layout (FaceLayout): Says which landmarks lie on which boundary.
+        input_size (tuple): (W, H) of the network input.
+        heatmap_size (tuple): (w, h) of the maps.
+
+    Returns:
+        ndarray: (E, h, w) float32 in [0, 1].
+    """
+    width, height = heatmap_size
+    points = _to_canvas(points, input_size, heatmap_size, clamp=False)
+    limit = np.array([width, height]) * CANVAS_PER_CELL - 1
+    maps = np.zeros((layout.num_boundaries, height, width), np.float32)
+    for target, boundary in zip(maps, layout.boundaries):
+        curve = boundary_curve(points[list(boundary.indices)], boundary.closed).clip(0, limit)
+        vertices = (curve * (FINE_PER_CELL // CANVAS_PER_CELL) + 0.5).astype(np.int32)
+        # only the cells that the curve can touch
+        low = np.maximum(vertices.min(0) - THICKNESS, 0) // FINE_PER_CELL
+        high = np.minimum((vertices.max(0) + THICKNESS) // FINE_PER_CELL + 1, (width, height))
+        columns, rows = high - low
+        canvas = np.zeros((rows * FINE_PER_CELL, columns * FINE_PER_CELL), np.float32)
+        cv2.polylines(canvas, [vertices - low * FINE_PER_CELL], boundary.closed, 1, THICKNESS)
+        # The middle 2 x 2 canvas pixels of a cell are its middle half: cut off a quarter cell all round and average
+        # blocks of half a cell, of which every second one is such a middle.
+        quarter = FINE_PER_CELL // 4
+        halves = cv2.resize(canvas[quarter:-quarter, quarter:-quarter], (int(2 * columns - 1), int(2 * rows - 1)),
+                            interpolation=cv2.INTER_AREA)
+        target[low[1]:high[1], low[0]:high[0]] = halves.reshape(2 * rows - 1, 2 * columns - 1)[::2, ::2]
+    return maps
+
+
+def boundary_curve(points: np.ndarray, closed: bool) -> np.ndarray:
+    """Interpolating cubic spline through (n, 2) points, with 5 samples between neighbours.
+
+    Returns:
+        ndarray: (m, 2); the points themselves where no spline exists (two neighbours coincide, or fewer than 4 points).
+    """
+    if closed:
+        points = np.concatenate([points, points[:1]])
+    if len(points) < 4 or not np.diff(points, axis=0).any(axis=1).all():
+        return points
+    spline, knots = splprep(points.T, s=0, k=3, per=closed)
+    samples = knots[:-1, None] + np.diff(knots)[:, None] * np.arange(CURVE_SAMPLES) / CURVE_SAMPLES
+    samples = samples.ravel() if closed else np.append(samples, knots[-1])
+    return np.stack(splev(samples, spline), axis=1)
+
+
+def _to_canvas(points: np.ndarray, input_size: Sequence[int], heatmap_size: Sequence[int],
+               clamp: bool = True) -> np.ndarray:
+    """Pixels of the network input -> pixels of the canvas; equal where the heatmap has a quarter of the input's size."""
+    canvas = np.array(heatmap_size) * CANVAS_PER_CELL
+    points = (np.asarray(points, np.float64) + 0.5) * canvas / np.array(input_size) - 0.5
+    return points.clip(0, canvas - 1) if clamp else points

@@ -1,0 +1,86 @@
+"""From heatmaps to landmarks: plain batched functions, shared by all codecs.
+
+All take heatmaps (B, K, h, w) of any float dtype on any device and return cells (B, K, 2) in (x, y) order, float32 at
+least. Which pixel a cell stands for is the codec's business (its grid).
+"""
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def argmax(heatmaps: Tensor) -> Tensor:
+    """Cell of the maximum (P1, Eq. 1); the first one in row order where several are equal."""
+    width = heatmaps.shape[-1]
+    flat = heatmaps.flatten(2).argmax(2)
+    cells = torch.stack([flat % width, torch.div(flat, width, rounding_mode='floor')], dim=-1)
+    return cells.to(_at_least_float32(heatmaps.dtype))
+
+
+def quarter_shift(heatmaps: Tensor) -> Tensor:
+    """Maximum, moved by 0.25 cell towards its larger neighbour in x and in y.
+
+    The standard refinement of hourglass models; not moved on the border of the map or where both neighbours are equal.
+    """
+    cells = argmax(heatmaps)
+    patches = _patches_around(heatmaps, cells.long(), 3)  # (B, K, 3, 3), -inf outside
+    x_diff = patches[:, :, 1, 2] - patches[:, :, 1, 0]
+    y_diff = patches[:, :, 2, 1] - patches[:, :, 0, 1]
+    diff = torch.stack([x_diff, y_diff], dim=-1)
+    return cells + 0.25 * torch.where(diff.isfinite(), diff.sign(), torch.zeros_like(diff))
+
+
+def local_soft_argmax(heatmaps: Tensor, window: int = 5, tau: float = 10.) -> Tensor:
+    """Softmax-weighted mean position in a window around the maximum (P2, Eq. 4).
+
+    Args:
+        heatmaps (Tensor): (B, K, h, w).
+        window (int): Odd side of the window in cells. Cells outside the map take no part.
+        tau (float): Multiplies the heatmap before the softmax. 10 is P2's choice for Gaussians of peak 1; for raw scores
+            F of the structured loss use 1 / epsilon, so that the weights are softmax(F / epsilon) inside the window.
+
+    Returns:
+        Tensor: (B, K, 2) cells; differentiable with respect to the heatmaps except for the choice of the window.
+    """
+    if window % 2 == 0:
+        raise ValueError(f'window must be odd, got {window}')
+    cells = argmax(heatmaps)
+    patches = _patches_around(heatmaps, cells.long(), window)
+    weights = torch.softmax(tau * patches.flatten(2), dim=2).view_as(patches)
+    offsets = torch.arange(window, device=heatmaps.device, dtype=weights.dtype) - window // 2
+    shift = torch.stack([(weights.sum(2) * offsets).sum(-1), (weights.sum(3) * offsets).sum(-1)], dim=-1)
+    return cells + shift
+
+
+def expectation(heatmaps: Tensor) -> Tensor:
+    """Mean position of non-negative maps (STAR reference code); the centre of the map where a map is all zero."""
+    heatmaps = heatmaps.to(_at_least_float32(heatmaps.dtype))
+    height, width = heatmaps.shape[-2:]
+    total = heatmaps.sum((2, 3)).clamp(min=1e-6)
+    # around the centre, so that the total's lower bound pulls to it and not to the first cell
+    x = torch.arange(width, device=heatmaps.device, dtype=heatmaps.dtype) - (width - 1) / 2
+    y = torch.arange(height, device=heatmaps.device, dtype=heatmaps.dtype) - (height - 1) / 2
+    mean = torch.stack([(heatmaps.sum(2) * x).sum(-1) / total, (heatmaps.sum(3) * y).sum(-1) / total], dim=-1)
+    return mean + mean.new_tensor([(width - 1) / 2, (height - 1) / 2])
+
+
+def spatial_softmax(scores: Tensor, epsilon: float = 1.) -> Tensor:
+    """softmax(F / epsilon) over the cells of each map (B, K, h, w), float32 at least."""
+    scores = scores.to(_at_least_float32(scores.dtype))
+    return torch.softmax(scores.flatten(2) / epsilon, dim=2).view_as(scores)
+
+
+def _patches_around(heatmaps: Tensor, cells: Tensor, window: int) -> Tensor:
+    """(B, K, window, window) around integer cells (B, K, 2); -inf outside the map."""
+    height, width = heatmaps.shape[-2:]
+    reach = window // 2
+    heatmaps = heatmaps.to(_at_least_float32(heatmaps.dtype))
+    padded = F.pad(heatmaps, (reach, ) * 4, value=float('-inf')).flatten(2)
+    steps = torch.arange(window, device=heatmaps.device)
+    rows = cells[..., 1, None] + steps  # (B, K, window)
+    columns = cells[..., 0, None] + steps
+    flat = rows[..., :, None] * (width + 2 * reach) + columns[..., None, :]
+    return padded.gather(2, flat.flatten(2)).view(*flat.shape)
+
+
+def _at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    return dtype if dtype == torch.float64 else torch.float32

@@ -1,0 +1,91 @@
+"""Codec of P1: label samples that vary along the facial boundaries (Yang and Yeh, ICCV 2025, Eq. 13 and A1.3)."""
+from typing import Optional, Tuple, Union
+
+import numpy as np
+from torch import Tensor
+
+from mmpose.registry import KEYPOINT_CODECS
+
+from ..structures import FaceLayout, normalize, pixels_to_cells
+from . import decoders
+from .boundary_aware_heatmap import BoundaryAwareHeatmap
+from .label_smoothing import covariances, point_patch, smoothing_stages
+
+MODES = ('image_aware', 'image_unaware', 'none')
+
+
+@KEYPOINT_CODECS.register_module()
+class ImageAwareSmoothing(BoundaryAwareHeatmap):
+    """Point and edge maps as :class:`BoundaryAwareHeatmap`, and samples of each landmark's smoothed label.
+
+    The annotation y_n is replaced by samples y' ~ N(y_n, gamma * Sigma_n), with Sigma_n the covariance of a Gaussian
+    patch plus a little of the blurred and sharpened edge map around the landmark, so that the label varies along the
+    boundary. Samples are continuous and clamped to the image; the structured loss snaps them to cells.
+
+    Encoded besides the base class's:
+
+    - ``keypoint_samples`` (1, K, S, 2) float32: in [-1, 1]; S = 1, the annotation itself, with ``mode='none'``
+
+    Args:
+        layout, input_size, heatmap_size: See :class:`BoundaryAwareHeatmap`.
+        mode (str): ``'image_aware'``, ``'image_unaware'`` (isotropic, ignores the edges) or ``'none'`` (Table 6).
+        gamma (float): Scale of the covariance, 0.01 for WFLW and 300W, 0.001 for COFW. Defaults to 0.01.
+        num_samples (int): S, drawn anew for each landmark in each iteration. Defaults to 10.
+        patch_radius (int): k of the patches of side 2 k + 1 cells; not given in the paper. Defaults to 8.
+        decoder (str): Of the raw scores F: ``'local_soft_argmax'`` or ``'expectation'`` on softmax(F / epsilon),
+            ``'argmax'`` (Eq. 1) or ``'quarter_shift'``. Defaults to ``'local_soft_argmax'``.
+        window (int): Of the local soft-argmax, in cells. Defaults to 5.
+        epsilon (float): Temperature, that of the loss. Defaults to 1.
+    """
+
+    label_mapping_table = dict(
+        keypoint_labels='keypoint_labels', keypoint_weights='keypoint_weights', keypoint_samples='keypoint_samples')
+
+    def __init__(self,
+                 layout: Union[str, FaceLayout] = 'wflw98',
+                 input_size: Tuple[int, int] = (256, 256),
+                 heatmap_size: Tuple[int, int] = (64, 64),
+                 mode: str = 'image_aware',
+                 gamma: float = 0.01,
+                 num_samples: int = 10,
+                 patch_radius: int = 8,
+                 decoder: str = 'local_soft_argmax',
+                 window: int = 5,
+                 epsilon: float = 1.):
+        # softmax(F / epsilon) inside the window is the local soft-argmax of F with tau = 1 / epsilon
+        super().__init__(layout, input_size, heatmap_size, decoder, window, tau=1 / epsilon)
+        if mode not in MODES:
+            raise ValueError(f'unknown mode {mode!r}, expected one of {MODES}')
+        self.mode = mode
+        self.gamma = gamma
+        self.num_samples = num_samples
+        self.patch_radius = patch_radius
+        self.epsilon = epsilon
+
+    def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
+        encoded = super().encode(keypoints, keypoints_visible)
+        points = keypoints[0]
+        labels = normalize(points, self.input_size)[:, None]  # (K, 1, 2)
+        if self.mode != 'none':
+            if self.mode == 'image_aware':
+                cells = pixels_to_cells(points, self.heatmap_size, self.input_size, self.map_grid)
+                sigma = smoothing_stages(encoded['edge_heatmaps'], cells, self.patch_radius).covariances
+            else:
+                sigma = covariances(point_patch(self.patch_radius)[None])
+            noise = np.random.standard_normal((len(points), self.num_samples, 2))
+            shift = noise @ np.linalg.cholesky(self.gamma * sigma).swapaxes(-1, -2)  # in cells
+            labels = labels + shift * 2 / (np.array(self.heatmap_size) - 1)
+        encoded['keypoint_samples'] = labels.clip(-1, 1).astype(np.float32)[None]
+        return encoded
+
+    def batch_decode(self, batch_encoded: Tensor):
+        """Raw scores (B, K, h, w) to landmarks; see the base class."""
+        if self.decoder == 'expectation':
+            batch_encoded = decoders.spatial_softmax(batch_encoded, self.epsilon)
+        return super().batch_decode(batch_encoded)
+
+    def scores(self, heatmaps: Tensor) -> Tensor:
+        """(B, K) probability of the best cell under softmax(F / epsilon)."""
+        if self.decoder == 'expectation':
+            return super().scores(heatmaps)
+        return super().scores(decoders.spatial_softmax(heatmaps, self.epsilon))
