@@ -3,6 +3,9 @@ from .compat import prepare
 
 prepare()  # before anything of OpenMMLab is imported
 
+from . import codecs, datasets, engine, evaluation, models, structures, visualization  # noqa: E402
 from .version import __version__  # noqa: E402
 
-__all__ = ['__version__']
+__all__ = [
+    '__version__', 'codecs', 'datasets', 'engine', 'evaluation', 'models', 'structures', 'visualization'
+]

@@ -35,7 +35,7 @@ class FaceLayout:
         name (str): The value of ``layout=`` arguments.
         num_keypoints (int): K.
         flip_pairs (tuple): Pairs of landmarks that change places when the image is mirrored.
-        boundaries (tuple[Boundary]): The E edge maps of STAR / P1, in channel order (FACTS: reference code of STAR).
+        boundaries (tuple[Boundary]): The E edge maps of STAR / P1, in channel order (as in the STAR reference code).
         eye_corners (tuple[int, int]): Outer eye corners, the ends of the inter-ocular distance.
         pupils (tuple, optional): For each eye the landmarks whose mean is the pupil; None where none are annotated.
         areas (dict): Name of a facial area -> its landmarks. Every landmark is in exactly one area.
@@ -62,7 +62,7 @@ class FaceLayout:
 
     @cached_property
     def boundary_of_keypoint(self) -> np.ndarray:
-        """(K, E) float32, 1 where landmark k lies on boundary e (W_e2h of the reference, FACTS A.4)."""
+        """(K, E) float32, 1 where landmark k lies on boundary e."""
         matrix = np.zeros((self.num_keypoints, self.num_boundaries), np.float32)
         for e, boundary in enumerate(self.boundaries):
             matrix[list(boundary.indices), e] = 1
@@ -161,7 +161,7 @@ _COFW29 = FaceLayout(
         Boundary('left_eyebrow', (1, 6, 3, 7), closed=True),
         Boundary('right_eye', (8, 12, 10, 13), closed=True),
         # Open, unlike the other eye: an evident slip of the reference code, kept because its published numbers and
-        # checkpoints were trained with it (FACTS C.8, erratum 22).
+        # checkpoints were trained with it.
         Boundary('left_eye', (9, 14, 11, 15)),
         Boundary('nose', (18, 20, 19, 21), closed=True),
         Boundary('lower_lip', (22, 26, 23, 27), closed=True),
@@ -175,7 +175,7 @@ _AFLW19 = FaceLayout(
     name='aflw19',
     num_keypoints=19,
     flip_pairs=_pairs('0-5 1-4 2-3 6-11 7-10 8-9 12-14 15-17'),
-    # no reference draws AFLW boundaries; from the AWing scheme with its right brow completed (FACTS C.8, erratum 40)
+    # no reference draws AFLW boundaries; from the AWing scheme with its right brow completed
     boundaries=(
         Boundary('right_eyebrow', _range(0, 2)),
         Boundary('left_eyebrow', _range(3, 5)),

@@ -1,0 +1,3 @@
+from .ced_curve import draw_ced
+
+__all__ = ['draw_ced']

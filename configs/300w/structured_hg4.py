@@ -1,0 +1,10 @@
+_base_ = [
+    '../_base_/datasets/300w.py', '../_base_/models/hourglass_aam.py', '../_base_/schedules/adam_200e.py'
+]
+codec = dict(type='ImageAwareSmoothing', layout='300w68', input_size=(256, 256), heatmap_size=(64, 64))
+model = dict(
+    backbone=dict(layout='300w68', heatmap_activation='none'),
+    head=dict(type='StructuredHeatmapHead', layout='300w68', decoder=codec))
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=[*_base_.augmentation, dict(type='GenerateTarget', encoder=codec), dict(type='PackPoseInputs')]))

@@ -1,0 +1,29 @@
+custom_imports = dict(imports=['mmfld'], allow_failed_imports=False)
+default_scope = 'mmpose'
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=20),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1, save_best='NME', rule='less'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    epoch_seed=dict(type='EpochSeedHook'),
+    plain_checkpoint=dict(type='PlainCheckpointHook'),
+    visualization=dict(type='PoseVisualizationHook', enable=False))
+
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'))
+
+visualizer = dict(
+    type='PoseLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer', radius=1)
+
+log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True, num_digits=6)
+log_level = 'INFO'
+randomness = dict(seed=0)
+load_from = None
+resume = False
+
+val_cfg = dict()
+test_cfg = dict()

@@ -1,0 +1,10 @@
+_base_ = [
+    '../_base_/datasets/wflw.py', '../_base_/models/hourglass_aam.py', '../_base_/schedules/adam_200e.py'
+]
+codec = dict(type='ImageAwareSmoothing', layout='wflw98', input_size=(256, 256), heatmap_size=(64, 64))
+model = dict(
+    backbone=dict(layout='wflw98', heatmap_activation='none'),
+    head=dict(type='StructuredHeatmapHead', layout='wflw98', decoder=codec))
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=[*_base_.augmentation, dict(type='GenerateTarget', encoder=codec), dict(type='PackPoseInputs')]))

@@ -1,0 +1,197 @@
+"""Annotated faces in MMPose's COCO-style json, whichever layout they are annotated in.
+
+The files that MMPose publishes for WFLW, 300W, COFW, AFLW and 300VW are read unchanged. Two things differ from
+MMPose's own face datasets: the box of a face is always the tight box of its landmarks, so that one crop rule gives the
+same crop on every data set, and a face that cannot be used is an error instead of being left out.
+"""
+import copy
+import json
+import random
+from collections import Counter
+from typing import Any, List, Optional, Tuple, Union
+
+import numpy as np
+import torch
+from mmengine.dataset import force_full_init
+from mmengine.fileio import exists
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.registry import DATASETS
+
+from mmfld.structures import FaceLayout, get_layout
+
+
+@DATASETS.register_module()
+class FaceLandmarkDataset(BaseCocoStyleDataset):
+    """Faces with landmarks and, optionally, 0/1 attributes.
+
+    An annotation needs ``keypoints``, [x, y, v] * K in pixels with v = 0 for a landmark that is not annotated. It may
+    have ``attributes``, a flat dict such as ``{"large_pose": 1, "blur": 0}``, by which the metric forms subsets. Other
+    fields (MMPose's ``bbox``, ``center``, ``scale``) are not needed; all of them stay available to the metric as
+    ``raw_ann_info``, e.g. AFLW's ``box_size``.
+
+    A sample holds, for its one face:
+
+    * ``keypoints`` (1, K, 2) float32, (x, y) in pixels of the image, and ``keypoints_visible`` (1, K) float32, 0 or 1;
+    * ``bbox`` (1, 4) float32, x1, y1, x2, y2: the tight box of the annotated landmarks, not clipped to the image. With
+      ``bbox_file`` the detected boxes are used as they are, with the base class's placeholder landmarks: that is for
+      predicting, not for measuring an error;
+    * ``img_path``, ``img_id``, ``id``, ``category_id``, ``num_keypoints``, ``iscrowd`` and ``raw_ann_info``.
+
+    Args:
+        layout (str | FaceLayout): The annotation scheme, which gives the meta information.
+        seed (int, optional): Makes augmentation reproducible: outside test mode, ``random`` and ``numpy.random`` are
+            seeded from (seed, epoch, index) before a sample goes through the pipeline. What a sample looks like then
+            depends neither on the number of workers and processes nor on whether training was resumed. Needs
+            :class:`~mmfld.engine.hooks.EpochSeedHook`, which tells the epoch, and training by epochs. A wrapper that
+            repeats a sample within an epoch repeats its augmentation as well.
+        **kwargs: Of :class:`mmpose.datasets.datasets.base.BaseCocoStyleDataset`, but for ``metainfo``.
+
+    Raises:
+        FileNotFoundError: If ``ann_file`` or ``bbox_file`` does not exist.
+        ValueError: If the annotation file or one of its faces cannot be used; it names the file, the annotation, the
+            field, what was found and what was expected.
+    """
+
+    def __init__(self, layout: Union[str, FaceLayout] = '300w68', *, seed: Optional[int] = None, **kwargs) -> None:
+        self.layout = get_layout(layout)
+        self.seed = seed
+        self._epoch = _SharedInt(0)
+        super().__init__(metainfo=self.layout.metainfo, **kwargs)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Tell the epoch that seeds the augmentation, to this process and to running workers."""
+        self._epoch.set(epoch)
+
+    @force_full_init
+    def prepare_data(self, idx: int) -> Any:
+        """Run the pipeline on the sample ``idx``, with its own random numbers if there is a ``seed``."""
+        if self.seed is not None and not self.test_mode:
+            key = (self.seed, self._epoch.get(), idx % len(self))
+            for_random, for_numpy = np.random.SeedSequence(key).generate_state(2)
+            random.seed(int(for_random))
+            np.random.seed(for_numpy)
+        return super().prepare_data(idx)
+
+    def load_data_list(self) -> List[dict]:
+        """Load all faces of the annotation file, or the boxes of ``bbox_file``."""
+        for path in filter(None, (self.ann_file, self.bbox_file)):
+            if not exists(path):
+                raise FileNotFoundError(f'{type(self).__name__} (layout {self.layout.name}): {path} does not exist')
+        return super().load_data_list()
+
+    def _load_annotations(self) -> Tuple[List[dict], List[dict]]:
+        try:
+            instances, images = super()._load_annotations()
+        except json.JSONDecodeError as error:
+            raise ValueError(f'{self.ann_file}: found no valid json ({error}), expected a COCO-style file') from error
+        except KeyError as error:
+            raise ValueError(f'{self.ann_file}: an image or annotation lacks the field {error}') from error
+        # COCO's reader indexes by id: repeated ids and faces without an image would be lost without a word
+        for field in ('images', 'annotations'):
+            counts = Counter(entry['id'] for entry in self.coco.dataset.get(field, ()))
+            repeated = [id_ for id_, count in counts.items() if count > 1]
+            if repeated:
+                raise ValueError(f'{self.ann_file}: field "{field}": found id {repeated[0]} {counts[repeated[0]]} '
+                                 'times, expected unique ids')
+        for ann in self.coco.dataset.get('annotations', ()):
+            if ann['image_id'] not in self.coco.imgs:
+                raise self._error(ann, 'image_id', ann['image_id'], 'the id of one of the images')
+        if not instances:
+            raise ValueError(f'{self.ann_file}: field "annotations": found no face (sample_interval '
+                             f'{self.sample_interval}), expected at least one')
+        return instances, images
+
+    def parse_data_info(self, raw_data_info: dict) -> dict:
+        """Check one annotation and turn it into a sample.
+
+        Args:
+            raw_data_info (dict): ``raw_ann_info``, the annotation, and ``raw_img_info``, its image with ``img_path``.
+
+        Returns:
+            dict: See the class.
+        """
+        ann = raw_data_info['raw_ann_info']
+        self._check_attributes(ann)
+        if ann.get('iscrowd', 0):
+            raise self._error(ann, 'iscrowd', ann['iscrowd'], '0, one annotation per face')
+
+        landmarks = self._read_landmarks(ann)
+        keypoints = landmarks[None, :, :2]
+        visible = np.minimum(1, landmarks[None, :, 2])
+        annotated = keypoints[visible > 0]
+        if not len(annotated):
+            raise self._error(ann, 'keypoints', 'no annotated landmark (all have v = 0)', 'at least two')
+        bbox = np.concatenate([annotated.min(axis=0), annotated.max(axis=0)])[None]
+        width, height = bbox[0, 2:] - bbox[0, :2]
+        if width <= 0 or height <= 0:
+            raise self._error(ann, 'keypoints', f'landmarks within a box of {width:g} x {height:g} pixels',
+                              'a box with an area')
+
+        return {
+            'img_id': ann['image_id'],
+            'img_path': raw_data_info['raw_img_info']['img_path'],
+            'bbox': bbox,
+            'bbox_score': np.ones(1, dtype=np.float32),
+            'num_keypoints': len(annotated),
+            'keypoints': keypoints,
+            'keypoints_visible': visible,
+            'iscrowd': 0,
+            'id': ann['id'],
+            'category_id': np.array(ann['category_id']),
+            'raw_ann_info': copy.deepcopy(ann),
+        }
+
+    @staticmethod
+    def _is_valid_instance(data_info: dict) -> bool:
+        """Keep everything: what cannot be used has stopped :meth:`parse_data_info`, where the base class drops it."""
+        return True
+
+    def _read_landmarks(self, ann: dict) -> np.ndarray:
+        """``keypoints`` of an annotation as (K, 3) float32."""
+        num_keypoints = self.layout.num_keypoints
+        expected = f'{3 * num_keypoints} numbers, [x, y, v] * {num_keypoints} of layout {self.layout.name}'
+        found = ann.get('keypoints')
+        if not isinstance(found, list):
+            raise self._error(ann, 'keypoints', repr(found), expected)
+        if len(found) != 3 * num_keypoints:
+            raise self._error(ann, 'keypoints', f'{len(found)} entries ({len(found) / 3:g} landmarks)', expected)
+        try:
+            landmarks = np.array(found, dtype=np.float32).reshape(-1, 3)
+        except (TypeError, ValueError) as error:
+            raise self._error(ann, 'keypoints', f'an entry that is not a number ({error})', expected) from error
+        wrong = np.flatnonzero(~np.isfinite(landmarks).all(axis=1) | (landmarks[:, 2] < 0))
+        if len(wrong):
+            raise self._error(ann, 'keypoints', f'{landmarks[wrong[0]].tolist()} for landmark {wrong[0]}',
+                              'finite x and y, and v >= 0')
+        return landmarks
+
+    def _check_attributes(self, ann: dict) -> None:
+        attributes = ann.get('attributes', {})
+        if not isinstance(attributes, dict):
+            raise self._error(ann, 'attributes', repr(attributes), 'a flat dict of 0 and 1')
+        for name, value in attributes.items():
+            if value not in (0, 1):
+                raise self._error(ann, f'attributes.{name}', repr(value), '0 or 1')
+
+    def _error(self, ann: dict, field: str, found, expected: str) -> ValueError:
+        return ValueError(f'{self.ann_file}: annotation {ann["id"]}, field "{field}": found {found}, '
+                          f'expected {expected}')
+
+
+class _SharedInt:
+    """An int in shared memory, so that workers which outlive an epoch see it change.
+
+    Worker processes get the same memory, whether forked or spawned; a deep copy (a subset of a dataset) gets its own.
+    """
+
+    def __init__(self, value: int) -> None:
+        self._tensor = torch.tensor(value, dtype=torch.int64).share_memory_()
+
+    def get(self) -> int:
+        return int(self._tensor)
+
+    def set(self, value: int) -> None:
+        self._tensor.fill_(value)
+
+    def __deepcopy__(self, memo: dict) -> '_SharedInt':
+        return _SharedInt(self.get())

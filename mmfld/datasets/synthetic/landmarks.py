@@ -1,0 +1,123 @@
+"""Landmarks of the four annotation schemes as points of the same curves of one face.
+
+Where a head is turned, the contour follows annotators, not anatomy: a contour point that the cheek hides moves along
+its horizontal section to the visible outline of the cheek. All other landmarks keep their true position, seen or not.
+"""
+from dataclasses import dataclass, replace
+from typing import Dict, List, Tuple
+
+import numpy as np
+
+from mmfld.structures import get_layout
+from .camera import Camera
+from .face_model import CONTOUR_STEPS, CONTOUR_THETA, CURVE_STEPS, FaceShape
+
+# the contour never moves nearer to the middle of the face than this azimuth: there begins the mouth
+_INNERMOST_THETA = .36
+
+
+def _at(curve: str, *fractions: float) -> List[Tuple[str, int]]:
+    steps = CONTOUR_STEPS if curve == 'contour' else CURVE_STEPS
+    return [(curve, round(f * steps)) for f in fractions]
+
+
+def _along(curve: str, count: int, first: int = 0, last: int = None, reverse: bool = False) -> List[Tuple[str, int]]:
+    """Points first ... last of ``count`` evenly spaced ones."""
+    chosen = range(first, count if last is None else last + 1)
+    return _at(curve, *(n / (count - 1) for n in (reversed(chosen) if reverse else chosen)))
+
+
+def _lids(side: str, count: int) -> List[Tuple[str, int]]:
+    """An eye clockwise from its left end, with ``count`` points on each lid including the corners."""
+    return [(f'{side}_eye_axis', 0), *_along(f'{side}_upper_lid', count, 1, count - 2), (f'{side}_eye_axis', 2),
+            *_along(f'{side}_lower_lid', count, 1, count - 2, reverse=True)]
+
+
+_NOSE = [*_along('nose_bridge', 4), *_along('nose_base', 5)]
+_MOUTH = [('mouth_axis', 0), *_along('upper_lip_outer', 7, 1, 5), ('mouth_axis', 2),
+          *_along('lower_lip_outer', 7, 1, 5, reverse=True),
+          ('inner_mouth_axis', 0), *_along('upper_lip_inner', 5, 1, 3), ('inner_mouth_axis', 2),
+          *_along('lower_lip_inner', 5, 1, 3, reverse=True)]
+_WINGS = [*_at('right_nose_wing', 2 / 3), *_at('left_nose_wing', 2 / 3)]
+
+# Layout -> (curve, sample) of each landmark. The ends of eyes, mouth and brows are taken from the axes, whose
+# direction is the only sensible tangent where two arcs meet.
+_POINTS: Dict[str, List[Tuple[str, int]]] = {
+    'wflw98': [
+        *_along('contour', 33),
+        ('right_brow_axis', 0), *_along('right_brow_upper', 5, 1), *_along('right_brow_lower', 5, 1, reverse=True),
+        *_along('left_brow_upper', 5, 0, 3), ('left_brow_axis', 2), *_along('left_brow_lower', 5, 0, 3, reverse=True),
+        *_NOSE, *_lids('right', 5), *_lids('left', 5), *_MOUTH, ('pupils', 0), ('pupils', 1)],
+    '300w68': [
+        *_along('contour', 17),
+        ('right_brow_axis', 0), *_along('right_brow_upper', 5, 1),
+        *_along('left_brow_upper', 5, 0, 3), ('left_brow_axis', 2),
+        *_NOSE, *_lids('right', 4), *_lids('left', 4), *_MOUTH],
+    'cofw29': [
+        ('right_brow_axis', 0), ('left_brow_axis', 2), ('right_brow_axis', 2), ('left_brow_axis', 0),
+        *_at('right_brow_upper', .5), *_at('right_brow_lower', .5),
+        *_at('left_brow_upper', .5), *_at('left_brow_lower', .5),
+        ('right_eye_axis', 0), ('left_eye_axis', 2), ('right_eye_axis', 2), ('left_eye_axis', 0),
+        *_at('right_upper_lid', .5), *_at('right_lower_lid', .5),
+        *_at('left_upper_lid', .5), *_at('left_lower_lid', .5),
+        ('pupils', 0), ('pupils', 1), *_WINGS, *_at('nose_bridge', 1), *_at('nose_base', .5),
+        ('mouth_axis', 0), ('mouth_axis', 2), *_at('upper_lip_outer', .5), *_at('upper_lip_inner', .5),
+        *_at('lower_lip_inner', .5), *_at('lower_lip_outer', .5), *_at('contour', .5)],
+    'aflw19': [
+        *[('right_brow_axis', n) for n in range(3)], *[('left_brow_axis', n) for n in range(3)],
+        *[('right_eye_axis', n) for n in range(3)], *[('left_eye_axis', n) for n in range(3)],
+        _WINGS[0], *_at('nose_bridge', 1), _WINGS[1], *[('mouth_axis', n) for n in range(3)], *_at('contour', .5)],
+}
+
+
+@dataclass(frozen=True)
+class ProjectedFace:
+    """Landmarks of one face in the image.
+
+    Attributes:
+        curves (dict[str, ndarray]): Dense curves, (n, 2) float64 pixels.
+        keypoints (dict[str, ndarray]): Layout -> (K, 2) float32 pixels.
+        tangents (dict[str, ndarray]): Layout -> (K, 2) float32 unit vectors along the curve that carries the landmark;
+            (0, 0) for a landmark on no boundary of its layout (pupils, the single chin point).
+    """
+    curves: Dict[str, np.ndarray]
+    keypoints: Dict[str, np.ndarray]
+    tangents: Dict[str, np.ndarray]
+
+
+def project_face(shape: FaceShape, camera: Camera) -> ProjectedFace:
+    """Project the curves of a face and read the landmarks of all layouts off them."""
+    curves = {**shape.curves, 'pupils': shape.pupils}
+    names, sizes = list(curves), [len(points) for points in curves.values()]
+    points = camera.project(shape.lift(np.concatenate(list(curves.values()))))
+    curves = dict(zip(names, np.split(points, np.cumsum(sizes)[:-1])))
+    curves['contour'] = _visible_contour(shape, camera)
+    directions = {name: np.gradient(points, axis=0) for name, points in curves.items()}
+    keypoints, tangents = {}, {}
+    for layout, where in _POINTS.items():
+        keypoints[layout] = np.float32([curves[name][sample] for name, sample in where])
+        tangent = np.array([directions[name][sample] for name, sample in where])
+        tangent /= np.hypot(*tangent.T)[:, None]
+        on_boundary = get_layout(layout).boundary_of_keypoint.any(axis=1)
+        tangents[layout] = np.float32(tangent * on_boundary[:, None])
+    return ProjectedFace(curves, keypoints, tangents)
+
+
+def _visible_contour(shape: FaceShape, camera: Camera) -> np.ndarray:
+    """(129, 2) pixels; points behind the cheek are moved to its outline, on the section of their height."""
+    y = shape.curves['contour'][:, 1]
+    side = np.where(np.arange(len(y)) < len(y) // 2, -1., 1.)
+    azimuth = side[:, None] * np.linspace(CONTOUR_THETA, _INNERMOST_THETA, 25)
+    rows = shape.surface_rows(azimuth, y)
+    # how far out a point is seen does not depend on the roll
+    upright = replace(camera, roll=0.)
+    outward = side[:, None] * upright.project(rows)[..., 0]
+    best = np.clip(outward.argmax(axis=1), 1, outward.shape[1] - 2)
+    below, at, above = (np.take_along_axis(outward, (best + d)[:, None], axis=1)[:, 0] for d in (-1, 0, 1))
+    # vertex of the parabola through three samples; at the contour's own azimuth where that is the outermost
+    curvature = below - 2 * at + above
+    offset = .5 * (below - above) / np.where(np.abs(curvature) < 1e-12, 1e-12, curvature)
+    offset = np.where(outward.argmax(axis=1) == 0, -1, np.clip(offset, -1, 1))
+    step = azimuth[:, 1] - azimuth[:, 0]
+    chosen = azimuth[:, 0] + (best + offset) * step
+    return camera.project(shape.surface_rows(chosen[:, None], y)[:, 0])

@@ -1,0 +1,167 @@
+"""From a face's landmark box to the network input: named crop rules, a random similarity and ONE warp for both."""
+from typing import Dict, Optional, Tuple
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmpose.datasets.transforms import TopdownAffine
+from mmpose.registry import TRANSFORMS
+
+
+def _landmark_height(x1, y1, x2, y2):
+    return (x1 + x2) / 2, (y1 + y2) / 2, y2 - y1
+
+
+def _face_220(x1, y1, x2, y2):
+    return (x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1) * 256 / 220
+
+
+def _hrnet(x1, y1, x2, y2):
+    x1, y1, x2, y2 = np.floor(x1), np.floor(y1), np.ceil(x2), np.ceil(y2)
+    return (x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1) * 1.25
+
+
+CROP_RULES = {'landmark_height': _landmark_height, 'face_220': _face_220, 'hrnet_1.25': _hrnet}
+
+
+@TRANSFORMS.register_module()
+class GetFaceCrop(BaseTransform):
+    """Square crop around a face by a named rule.
+
+    =====================  ========================================================  ==========================
+    rule                   side of the crop, around the middle of the landmark box   used by
+    =====================  ========================================================  ==========================
+    ``landmark_height``    height of the box: a tight crop, chin on its border       P1, P4 (ADNet's meta files)
+    ``face_220``           longer side * 256 / 220                                   P2, P3
+    ``hrnet_1.25``         longer side of the box rounded outwards * 1.25            MMPose, HRNet
+    =====================  ========================================================  ==========================
+
+    The rule belongs to the model: put the same transform, through one variable of the config, into the training and the
+    test pipeline; inference reads it from there.
+
+    Required Keys:
+
+        - bbox: (1, 4) tight box of the landmarks (x1, y1, x2, y2) in image pixels, as FaceLandmarkDataset gives it
+
+    Added Keys:
+
+        - bbox_center (1, 2), bbox_scale (1, 2): in image pixels
+
+    Args:
+        rule (str): See the table. Defaults to ``'landmark_height'``.
+        padding (float): Factor on the side. Defaults to 1.
+    """
+
+    def __init__(self, rule: str = 'landmark_height', padding: float = 1.):
+        if rule not in CROP_RULES:
+            raise ValueError(f'unknown crop rule {rule!r}, expected one of {sorted(CROP_RULES)}')
+        self.rule = rule
+        self.padding = padding
+
+    def transform(self, results: Dict) -> Optional[dict]:
+        x, y, side = CROP_RULES[self.rule](*results['bbox'][0].astype(np.float64))
+        if not side > 0:
+            raise ValueError(f'{results.get("img_path")}: the landmark box {results["bbox"][0].tolist()} is empty')
+        results['bbox_center'] = np.array([[x, y]], np.float32)
+        results['bbox_scale'] = np.full((1, 2), side * self.padding, np.float32)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}(rule={self.rule!r}, padding={self.padding})'
+
+
+@TRANSFORMS.register_module()
+class RandomFaceSimilarity(BaseTransform):
+    """Random rotation, scale and shift of the crop, all Gaussian and unbounded (STAR reference code).
+
+    Only the crop's centre, scale and rotation change; :class:`FaceAffine` then samples the image once.
+
+    Required and modified Keys:
+
+        - bbox_center, bbox_scale
+
+    Added Keys:
+
+        - bbox_rotation (1, ): degrees, in MMPose's sense (positive turns the face anti-clockwise on the screen)
+
+    Args:
+        rotation (float): Standard deviation in degrees. Defaults to 18.
+        scale (float): Standard deviation of the face's magnification around 1. Defaults to 0.1.
+        shift (float): Standard deviation per axis as a fraction of the crop's side. Defaults to 0.05.
+        prob (float): Defaults to 1.
+    """
+
+    def __init__(self, rotation: float = 18., scale: float = 0.1, shift: float = 0.05, prob: float = 1.):
+        self.rotation = rotation
+        self.scale = scale
+        self.shift = shift
+        self.prob = prob
+
+    def transform(self, results: Dict) -> Optional[dict]:
+        if np.random.rand() >= self.prob:
+            return results
+        angle, scale, *shift = np.random.standard_normal(4)
+        angle, scale, shift = angle * self.rotation, 1 + scale * self.scale, np.array(shift) * self.shift
+        # moving the face by t in the rotated and magnified crop is moving the crop by -R^T t / scale in the image
+        side = results['bbox_scale'] / scale
+        cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+        to_image = np.array([[cos, -sin], [sin, cos]])
+        results['bbox_center'] = (results['bbox_center'] - (to_image @ shift) * side).astype(np.float32)
+        results['bbox_scale'] = side.astype(np.float32)
+        results['bbox_rotation'] = np.array([angle], np.float32)
+        return results
+
+    def __repr__(self) -> str:
+        return (f'{self.__class__.__name__}(rotation={self.rotation}, scale={self.scale}, shift={self.shift}, '
+                f'prob={self.prob})')
+
+
+def crop_matrix(center: np.ndarray, scale: np.ndarray, rotation: float, size: Tuple[int, int]) -> np.ndarray:
+    """Image pixels to crop pixels, with the crop's centre on the middle *pixel* position (W - 1) / 2.
+
+    Args:
+        center (ndarray): (2, ) of the crop, in image pixels.
+        scale (ndarray): (2, ) width and height of the crop, in image pixels.
+        rotation (float): Degrees, in MMPose's sense.
+        size (tuple): (W, H) of the crop in its own pixels.
+
+    Returns:
+        ndarray: (2, 3) float64. MMPose's own matrix puts the centre half a pixel further, at W / 2.
+    """
+    magnification = size[0] / float(scale[0])
+    cos, sin = np.cos(np.deg2rad(rotation)), np.sin(np.deg2rad(rotation))
+    linear = magnification * np.array([[cos, sin], [-sin, cos]])
+    middle = (np.array(size) - 1) / 2
+    return np.concatenate([linear, (middle - linear @ np.asarray(center, np.float64))[:, None]], axis=1)
+
+
+@TRANSFORMS.register_module()
+class FaceAffine(TopdownAffine):
+    """Samples the network input from the image in one bilinear warp, zero outside (STAR reference code).
+
+    As MMPose's TopdownAffine, but exact in half pixels: a crop of side s becomes W pixels whose outer borders are the
+    crop's. ``input_center`` is set so that MMPose's estimators map predictions back exactly.
+
+    Args:
+        input_size (tuple): (W, H) of the network input in pixels.
+    """
+
+    def __init__(self, input_size: Tuple[int, int]):
+        super().__init__(input_size=input_size)
+
+    def transform(self, results: Dict) -> Optional[dict]:
+        size = self.input_size
+        results['bbox_scale'] = self._fix_aspect_ratio(results['bbox_scale'], aspect_ratio=size[0] / size[1])
+        center, scale = results['bbox_center'][0], results['bbox_scale'][0]
+        rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.
+        matrix = crop_matrix(center, scale, rotation, size)
+        results['img'] = cv2.warpAffine(results['img'], matrix, size, flags=cv2.INTER_LINEAR)
+        if results.get('keypoints') is not None:
+            points = results['keypoints'][..., :2]
+            results['transformed_keypoints'] = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+        results['input_size'] = tuple(size)
+        # the estimator computes p / W * scale + input_center - scale / 2; half a crop pixel makes that the inverse
+        results['input_center'] = (center + 0.5 * scale / np.array(size)).astype(np.float32)
+        results['input_scale'] = scale
+        return results

@@ -1,0 +1,74 @@
+"""What ``tools/train.py`` and ``tools/test.py`` share: their common arguments, and running without CUDA."""
+import argparse
+import os
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.logging import print_log
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments that training and testing have in common."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('config', help='config file; a relative name is also looked for in the repository')
+    parser.add_argument('--work-dir', help='folder for logs and results; default: work_dirs/FOLDER/NAME of the config')
+    parser.add_argument('--show-dir', help='folder for pictures of predictions')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+                        help='override config values, e.g. train_cfg.max_epochs=1 model.head.layout=wflw98')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
+    return parser
+
+
+def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
+    """The config of ``args.config`` with the common arguments, but not yet ``--cfg-options``, merged in.
+
+    Exits with a one-line message, as argparse does, if the config does not exist or has no visualization hook for
+    ``--show-dir``.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    path = Path(args.config)
+    if not path.is_file():
+        path = REPOSITORY / args.config
+    if not path.is_file():
+        parser.error(f'config {args.config} found neither in {Path.cwd()} nor in {REPOSITORY}')
+    cfg = Config.fromfile(path)
+    cfg.launcher = args.launcher
+    # With the folder, because the same method has the same file name for each data set.
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{path.resolve().parent.name}/{path.stem}'
+    if args.show_dir:
+        if 'visualization' not in cfg.get('default_hooks', {}):
+            parser.error(f'--show-dir needs default_hooks.visualization=dict(type="PoseVisualizationHook") in {path}')
+        cfg.default_hooks.visualization.update(enable=True, out_dir=args.show_dir)
+    return cfg
+
+
+def require_file(parser: argparse.ArgumentParser, what: str, path: str) -> None:
+    """Exit with a one-line message if a local file does not exist; addresses such as ``https://...`` pass."""
+    if '://' not in path and not Path(path).is_file():
+        parser.error(f'{what} {path} does not exist')
+
+
+def adapt_to_cpu(cfg: Config) -> None:
+    """Without CUDA, make ``cfg`` run several processes with gloo and mixed precision in bfloat16; else do nothing.
+
+    MMEngine selects a CUDA device before it starts a process group, hands device ids to
+    ``DistributedDataParallel``, and asserts a GPU for mixed precision.
+    """
+    if get_device() != 'cpu':
+        return
+    if cfg.launcher == 'pytorch':
+        torch.distributed.init_process_group('gloo')  # MMEngine uses a group that is there
+        wrapper = dict(type='MMDistributedDataParallel', broadcast_buffers=False,
+                       find_unused_parameters=cfg.get('find_unused_parameters', False))
+        cfg.model_wrapper_cfg = {**wrapper, **(cfg.get('model_wrapper_cfg') or {}), 'device_ids': None}
+    optim_wrapper = cfg.get('optim_wrapper') or {}
+    if optim_wrapper.get('type') == 'AmpOptimWrapper':
+        print_log('No CUDA device: mixed precision is bfloat16 on the CPU.', logger='current')
+        optim_wrapper.type = 'CPUAmpOptimWrapper'
+        for gpu_only in ('loss_scale', 'dtype'):
+            optim_wrapper.pop(gpu_only, None)

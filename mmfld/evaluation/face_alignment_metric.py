@@ -1,0 +1,212 @@
+"""NME, failure rate and AUC of face alignment as an MMEngine metric."""
+import csv
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Union
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmpose.registry import METRICS
+from mmpose.utils.tensor_utils import to_numpy
+
+from mmfld.structures import FaceLayout, get_layout
+from .functional import auc, box_diagonal, box_size, failure_rate, inter_ocular, inter_pupil, nme_per_image
+
+NORMS = ('inter_ocular', 'inter_pupil', 'box', 'box_side', 'diagonal')
+
+
+@METRICS.register_module()
+class FaceAlignmentMetric(BaseMetric):
+    """Normalised mean error, failure rate and area under the CED curve.
+
+    The error of an image is the mean over its annotated landmarks (``keypoints_visible`` > 0) of ||pred - gt|| / d, in
+    original image pixels; NME is the mean over images. Every sample is counted. (The STAR reference code drops the
+    first one of each list, so subset numbers published with it can differ slightly.)
+
+    ==================  ========================================================================================
+    ``norm``            d
+    ==================  ========================================================================================
+    ``inter_ocular``    distance of the outer eye corners: WFLW, 300W
+    ``inter_pupil``     distance of the pupils: COFW in STAR's and Yang & Yeh's tables; not for layouts without
+    ``box``             sqrt(w * h) of the tight box of the annotated landmarks: Menpo, LUVLi's and KDN's protocol
+    ``box_side``        side of the annotated face box: AFLW. The annotation's ``box_size``, else 200 * ``scale``
+    ``diagonal``        diagonal of the tight box of the annotated landmarks
+    ==================  ========================================================================================
+
+    The metrics are ``NME`` (percent), ``FR`` (percent) and ``AUC`` (in [0, 1]); for each attribute that is 1 in an
+    annotation, e.g. WFLW's ``large_pose``, also ``NME/large_pose``, ``FR/large_pose`` and ``AUC/large_pose`` over the
+    images that have it; and for each facial area of the layout ``NME/area_contour`` and so on: the mean over the
+    area's landmarks in an image, then over the images that show it.
+
+    Args:
+        layout (str | FaceLayout): Annotation scheme.
+        norm (str): See the table. Defaults to ``'inter_ocular'``.
+        threshold (float): Of FR and AUC, as a fraction. Defaults to 0.1, usual for WFLW and COFW; 300W in STAR's
+            tables takes 0.05, box norms take 0.07.
+        legacy (bool): FR and AUC on the grid of the STAR reference code instead of the exact ones, see
+            :mod:`mmfld.evaluation.functional`. Defaults to False.
+        out_dir (str, optional): Where each evaluation writes ``per_image_errors.csv`` (columns ``id``, ``img_path``,
+            ``nme_percent`` and one of 0/1 for each attribute) and ``ced.png``, replacing those of the evaluation
+            before. Defaults to None: nothing is written.
+        per_area (bool): Whether to report facial areas. Defaults to True.
+        collect_device (str): ``'cpu'`` or ``'gpu'``, how the ranks of a distributed run exchange results.
+        prefix (str, optional): Put before each metric's name.
+
+    Raises:
+        ValueError: At construction if the norm is unknown or the layout has no pupils for ``'inter_pupil'``. While
+            evaluating, with the path of the image, if a prediction is not finite, the landmarks are not those of the
+            layout, or d is zero or needs something that is not annotated.
+    """
+
+    def __init__(self,
+                 layout: Union[str, FaceLayout],
+                 norm: str = 'inter_ocular',
+                 threshold: float = 0.1,
+                 legacy: bool = False,
+                 out_dir: Optional[str] = None,
+                 per_area: bool = True,
+                 collect_device: str = 'cpu',
+                 prefix: Optional[str] = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if norm not in NORMS:
+            raise ValueError(f'unknown norm {norm!r}, expected one of {NORMS}')
+        if not threshold > 0:
+            raise ValueError(f'threshold must be positive, found {threshold}')
+        self.layout = get_layout(layout)
+        if norm == 'inter_pupil' and self.layout.pupils is None:
+            raise ValueError(f"norm='inter_pupil' needs pupils, but layout {self.layout.name!r} annotates none")
+        self.norm = norm
+        self.threshold = threshold
+        self.legacy = legacy
+        self.out_dir = None if out_dir is None else Path(out_dir)
+        self.per_area = per_area
+
+    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
+        """Add one result per sample: ``id``, ``img_path``, ``error`` (fraction), ``areas`` and ``attributes``.
+
+        Args:
+            data_batch (Sequence[dict]): Not used.
+            data_samples (Sequence[dict]): B samples as dicts, with the fields of :class:`PoseDataSample`.
+        """
+        # here and not in compute_metrics, so that a broken sample is reported at once and ranks exchange little
+        pred = np.stack([self._keypoints(sample, 'pred_instances') for sample in data_samples])
+        gt = np.stack([self._keypoints(sample, 'gt_instances') for sample in data_samples])
+        visible = np.stack([self._visible(sample) for sample in data_samples])
+        self._check_finite('predicted', pred, np.ones_like(visible), data_samples)
+        self._check_finite('annotated', gt, visible, data_samples)
+        normalizers = self._normalizers(gt, visible, data_samples)
+
+        errors = nme_per_image(pred, gt, visible, normalizers)
+        area_errors = {}
+        if self.per_area:
+            for name, indices in self.layout.areas.items():
+                area = list(indices)
+                area_errors[name] = nme_per_image(pred[:, area], gt[:, area], visible[:, area], normalizers)
+
+        for i, sample in enumerate(data_samples):
+            self.results.append(
+                dict(
+                    id=sample['id'],
+                    img_path=sample['img_path'],
+                    error=float(errors[i]),
+                    areas={name: float(values[i]) for name, values in area_errors.items()},
+                    attributes=sample.get('raw_ann_info', {}).get('attributes', {})))
+
+    def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
+        """All metrics of the results of :meth:`process`; writes the files if there is an ``out_dir``."""
+        print_log(f'{type(self).__name__}: {len(results)} images, {self.norm} norm', logger='current')
+        errors = np.array([result['error'] for result in results])
+        # a dict, not a set: in the order of the annotations
+        names = list({name: None for result in results for name in result['attributes']})
+        flags = {name: np.array([result['attributes'].get(name, 0) for result in results], bool) for name in names}
+        subsets = {name: errors[members] for name, members in flags.items() if members.any()}
+
+        metrics = self._summary(errors)
+        for name, subset in subsets.items():
+            metrics.update({f'{key}/{name}': value for key, value in self._summary(subset).items()})
+        for name in (self.layout.areas if self.per_area else ()):
+            of_area = np.array([result['areas'][name] for result in results])
+            shown = ~np.isnan(of_area)
+            if shown.any():
+                metrics[f'NME/area_{name}'] = 100 * float(of_area[shown].mean())
+
+        if self.out_dir is not None:
+            self._save(results, flags, {'all': errors, **subsets})
+        return metrics
+
+    def _summary(self, errors: np.ndarray) -> Dict[str, float]:
+        # before the mean, because it refuses an empty evaluation
+        failed = failure_rate(errors, self.threshold, self.legacy)
+        return dict(
+            NME=100 * float(errors.mean()), FR=100 * failed, AUC=auc(errors, self.threshold, self.legacy))
+
+    def _save(self, results: List[dict], flags: Dict[str, np.ndarray], curves: Dict[str, np.ndarray]) -> None:
+        # mmfld.visualization builds on mmfld.evaluation.functional, so it cannot be imported with this module
+        from mmfld.visualization import draw_ced
+        self.out_dir.mkdir(parents=True, exist_ok=True)
+        table, picture = self.out_dir / 'per_image_errors.csv', self.out_dir / 'ced.png'
+        with open(table, 'w', newline='', encoding='utf-8') as file:
+            writer = csv.writer(file)
+            writer.writerow(['id', 'img_path', 'nme_percent', *flags])
+            for i, result in enumerate(results):
+                writer.writerow([result['id'], result['img_path'], 100 * result['error'],
+                                 *(int(members[i]) for members in flags.values())])
+        draw_ced(curves, self.threshold, self.legacy).savefig(picture)
+        print_log(f'{type(self).__name__}: wrote {table} and {picture}', logger='current')
+
+    def _keypoints(self, sample: dict, field: str) -> np.ndarray:
+        """(K, 2) float64 landmarks of the one instance of a sample."""
+        keypoints = to_numpy(sample[field]['keypoints'])
+        expected = (1, self.layout.num_keypoints, 2)
+        if keypoints.shape != expected:
+            raise ValueError(f'{sample["img_path"]}: {field}.keypoints has shape {keypoints.shape}, expected '
+                             f'{expected} for layout {self.layout.name!r}')
+        return keypoints[0].astype(np.float64)
+
+    def _visible(self, sample: dict) -> np.ndarray:
+        """(K, ) bool; MMPose's field is (1, K), or (1, K, 2) with weights behind the flags."""
+        visible = to_numpy(sample['gt_instances']['keypoints_visible'])
+        visible = visible.reshape(self.layout.num_keypoints, -1)[:, 0] > 0
+        if not visible.any():
+            raise ValueError(f'{sample["img_path"]}: none of the {self.layout.num_keypoints} landmarks is annotated')
+        return visible
+
+    def _check_finite(self, what: str, keypoints: np.ndarray, counted: np.ndarray, samples: Sequence[dict]) -> None:
+        bad = counted & ~np.isfinite(keypoints).all(axis=-1)
+        if bad.any():
+            image, k = np.argwhere(bad)[0]
+            raise ValueError(f'{samples[image]["img_path"]}: the {what} landmark {k} is '
+                             f'{keypoints[image, k].tolist()}, expected finite coordinates')
+
+    def _normalizers(self, gt: np.ndarray, visible: np.ndarray, samples: Sequence[dict]) -> np.ndarray:
+        """(B, ) positive d of each image, pixels."""
+        if self.norm == 'inter_ocular':
+            needed = f'landmarks {self.layout.eye_corners} (outer eye corners)'
+            normalizers = inter_ocular(gt, visible, self.layout)
+        elif self.norm == 'inter_pupil':
+            needed = f'landmarks {self.layout.pupils} (pupils)'
+            normalizers = inter_pupil(gt, visible, self.layout)
+        elif self.norm == 'box_side':
+            needed = "the annotation's 'box_size' or 'scale'"
+            normalizers = np.array([_box_side(sample) for sample in samples], np.float64)
+        else:
+            needed = 'annotated landmarks that span a box'
+            normalizers = box_size(gt, visible) if self.norm == 'box' else box_diagonal(gt, visible)
+
+        usable = np.isfinite(normalizers) & (normalizers > 0)
+        if not usable.all():
+            image = int(usable.argmin())
+            found = normalizers[image]
+            found = 'not annotated' if np.isnan(found) else f'{found:g} pixels'
+            raise ValueError(f'{samples[image]["img_path"]}: the {self.norm} distance is {found}, expected a positive '
+                             f'number of pixels from {needed}')
+        return normalizers
+
+
+def _box_side(sample: dict) -> float:
+    """Side of the annotated square face box, pixels; NaN where the annotation has none."""
+    annotation = sample.get('raw_ann_info', {})
+    if 'box_size' in annotation:
+        return annotation['box_size']
+    # MMPose's face annotations give the side of the box in units of 200 pixels
+    return 200 * annotation.get('scale', np.nan)

@@ -1,0 +1,123 @@
+"""What the heads on stacked hourglasses share: attention fusion, auxiliary losses, stack weights and the flip test."""
+from typing import List, Optional, Sequence, Tuple, Union
+
+import torch
+import torch.nn.functional as F
+from mmengine.structures import InstanceData, PixelData
+from torch import Tensor
+
+from mmpose.models.heads.base_head import BaseHead
+from mmpose.registry import KEYPOINT_CODECS, MODELS
+from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
+
+from ...structures import FaceLayout, get_layout
+from ..stack_output import StackOutput
+
+Features = Sequence[StackOutput]
+
+
+class StackedHeatmapHead(BaseHead):
+    """Base of the heads for :class:`HourglassAAM`; it owns no parameters.
+
+    Subclasses say what the landmark loss compares in :meth:`landmark_targets`.
+
+    The heatmaps H of a stack are fused with its point maps P and edge maps E to F = (W E + b) P H (anisotropic attention
+    of ADNet, Eq. 8), with W the incidence of landmarks and boundaries and b = 1 for landmarks on no boundary.
+
+    Args:
+        layout (str | FaceLayout): Defaults to ``'wflw98'``.
+        loss_landmark (dict): Loss on the fused maps.
+        loss_point (dict): Loss of the point maps, if the network has them.
+        loss_edge (dict): Loss of the edge maps, if the network has them.
+        fuse (str): ``'mul'`` as above, or ``'none'``: F = H. Defaults to ``'mul'``.
+        stack_weights (Sequence[float], optional): Factor of each stack in the total loss. Defaults to 2^(s - S + 1) for
+            S stacks, i.e. 1/8, 1/4, 1/2, 1 for four (STAR reference code).
+        decoder (dict, optional): The codec that turns the last stack's fused maps into landmarks.
+    """
+
+    def __init__(self,
+                 layout: Union[str, FaceLayout],
+                 loss_landmark: ConfigType,
+                 loss_point: ConfigType,
+                 loss_edge: ConfigType,
+                 fuse: str = 'mul',
+                 stack_weights: Optional[Sequence[float]] = None,
+                 decoder: OptConfigType = None,
+                 init_cfg: OptConfigType = None):
+        super().__init__(init_cfg)
+        if fuse not in ('mul', 'none'):
+            raise ValueError(f"fuse must be 'mul' or 'none', got {fuse!r}")
+        layout = get_layout(layout)
+        self.num_keypoints = layout.num_keypoints
+        self.fuse_mode = fuse
+        self.stack_weights = stack_weights
+        self.loss_landmark = MODELS.build(loss_landmark)
+        self.loss_point = MODELS.build(loss_point)
+        self.loss_edge = MODELS.build(loss_edge)
+        self.decoder = KEYPOINT_CODECS.build(decoder) if decoder is not None else None
+        incidence = torch.from_numpy(layout.boundary_of_keypoint)
+        # the layout is in the config, so it need not be in checkpoints
+        self.register_buffer('edge_to_point', incidence[:, :, None, None], persistent=False)
+        self.register_buffer('no_edge', (incidence.sum(1) == 0).float(), persistent=False)
+
+    def fuse(self, stack: StackOutput) -> Tensor:
+        """(B, K, h, w) fused maps of one stack."""
+        if self.fuse_mode == 'none' or stack.edge_maps is None:
+            return stack.heatmaps
+        attention = F.conv2d(stack.edge_maps, self.edge_to_point.to(stack.edge_maps), self.no_edge.to(stack.edge_maps))
+        return attention * stack.point_maps * stack.heatmaps
+
+    def forward(self, feats: Features) -> Tuple[Tensor, ...]:
+        """Fused maps (B, K, h, w) of every stack."""
+        return tuple(self.fuse(stack) for stack in feats)
+
+    def landmark_targets(self, batch_data_samples: OptSampleList) -> Tensor:
+        """What ``loss_landmark`` gets as its target, on the device of the data samples."""
+        raise NotImplementedError
+
+    def predict(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
+                test_cfg: ConfigType = {}) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:
+        """Landmarks from the last stack.
+
+        Args:
+            feats: Outputs of the backbone, or with ``test_cfg.flip_test`` a list of two, the second of the mirrored input.
+            batch_data_samples (list[PoseDataSample]): The batch.
+            test_cfg (dict): ``flip_test`` and ``output_heatmaps``.
+
+        Returns:
+            list[InstanceData]: ``keypoints`` (1, K, 2) in input pixels and ``keypoint_scores`` (1, K); with
+            ``output_heatmaps`` also a list[PixelData] with ``heatmaps``.
+        """
+        if test_cfg.get('flip_test', False):
+            feats, flipped = feats
+            order = batch_data_samples[0].metainfo['flip_indices']
+            heatmaps = (self.fuse(feats[-1]) + self.fuse(flipped[-1]).flip(-1)[:, list(order)]) / 2
+        else:
+            heatmaps = self.fuse(feats[-1])
+        preds = self.decode(heatmaps)
+        if test_cfg.get('output_heatmaps', False):
+            return preds, [PixelData(heatmaps=maps) for maps in heatmaps.detach()]
+        return preds
+
+    def loss(self, feats: Features, batch_data_samples: OptSampleList, train_cfg: ConfigType = {}) -> dict:
+        """``loss_landmark`` and, where the network predicts these maps, ``loss_point`` and ``loss_edge``.
+
+        Each is the weighted sum over stacks.
+        """
+        targets = self.landmark_targets(batch_data_samples)
+        keypoint_weights = torch.cat([sample.gt_instance_labels.keypoint_weights for sample in batch_data_samples])
+        stack_weights = self.stack_weights or [2.**(s - len(feats) + 1) for s in range(len(feats))]
+        if len(stack_weights) != len(feats):
+            raise ValueError(f'{len(stack_weights)} stack_weights for a network of {len(feats)} stacks')
+
+        losses = dict(loss_landmark=sum(
+            weight * self.loss_landmark(self.fuse(stack), targets, keypoint_weights)
+            for weight, stack in zip(stack_weights, feats)))
+        if feats[0].edge_maps is not None:
+            points = torch.stack([sample.gt_fields.point_heatmaps for sample in batch_data_samples])
+            edges = torch.stack([sample.gt_fields.edge_heatmaps for sample in batch_data_samples])
+            losses['loss_point'] = sum(
+                weight * self.loss_point(stack.point_maps, points) for weight, stack in zip(stack_weights, feats))
+            losses['loss_edge'] = sum(
+                weight * self.loss_edge(stack.edge_maps, edges) for weight, stack in zip(stack_weights, feats))
+        return losses

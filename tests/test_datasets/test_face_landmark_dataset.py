@@ -1,0 +1,267 @@
+"""FaceLandmarkDataset: what it reads, what it refuses, and reproducible augmentation."""
+import copy
+import json
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from mmengine.dataset import ConcatDataset, RepeatDataset
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS
+from torch.utils.data import ConcatDataset as TorchConcatDataset
+from torch.utils.data import DataLoader
+
+from mmfld.datasets import FaceLandmarkDataset
+from mmfld.engine.hooks.epoch_seed_hook import EpochSeedHook
+from mmfld.structures import get_layout
+
+K = 19
+
+
+def make_content(num_faces: int = 3) -> dict:
+    """Faces of 19 landmarks on a diagonal: landmark k of face n at (10 n + k, 20 + 2 k)."""
+    return dict(
+        categories=[dict(id=1, name='face')],
+        images=[dict(id=n, file_name=f'{n}.jpg', width=200, height=100) for n in range(num_faces)],
+        annotations=[
+            dict(id=n, image_id=n, category_id=1,
+                 keypoints=[value for k in range(K) for value in (10. * n + k, 20. + 2 * k, 1)])
+            for n in range(num_faces)
+        ])
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Builds a dataset of a json content."""
+
+    def build(content, **kwargs):
+        (tmp_path / 'faces.json').write_text(json.dumps(content))
+        kwargs = dict(layout='aflw19', ann_file='faces.json', data_root=str(tmp_path), data_prefix=dict(img='images'),
+                      test_mode=True) | kwargs
+        return FaceLandmarkDataset(**kwargs)
+
+    return build
+
+
+# name of the sample -> (json, layout, faces, tight box of the first face to three decimals)
+SAMPLES = {
+    'wflw': ('test_wflw.json', 'wflw98', 4, [440.696, 122.173, 524.604, 206.402]),
+    '300w': ('test_300w.json', '300w68', 2, [268.000, 265.000, 710.702, 741.209]),
+    'cofw': ('test_cofw.json', 'cofw29', 2, [46.563, 110.635, 131.525, 271.121]),
+    'aflw': ('test_aflw.json', 'aflw19', 2, [337.283, 203.187, 549.367, 478.000]),
+    '300vw': ('anno_300vw.json', '300w68', 3, [743.224, 158.165, 878.567, 296.179]),
+}
+
+
+@pytest.mark.parametrize('name', SAMPLES)
+def test_reads_mmpose_files(shared_dir, name):
+    file_name, layout, num_faces, box = SAMPLES[name]
+    folder = shared_dir / 'data/mmpose_samples' / name
+    init_default_scope('mmpose')
+    dataset = DATASETS.build(
+        dict(type='FaceLandmarkDataset', layout=layout, ann_file=str(folder / file_name), test_mode=True,
+             data_prefix=dict(img=str(folder)), pipeline=[dict(type='LoadImage'), dict(type='PackPoseInputs')]))
+    assert len(dataset) == num_faces
+    sample = dataset[0]
+    assert sample['inputs'].ndim == 3
+    faces = sample['data_samples'].gt_instances
+    assert faces.keypoints.shape == (1, get_layout(layout).num_keypoints, 2)
+    np.testing.assert_allclose(faces.bboxes, [box], atol=5e-4)
+    assert (faces.keypoints_visible == 1).all()
+
+
+def test_aflw_box_size_stays_available(shared_dir):
+    folder = shared_dir / 'data/mmpose_samples/aflw'
+    dataset = FaceLandmarkDataset('aflw19', ann_file=str(folder / 'test_aflw.json'), test_mode=True)
+    assert dataset.get_data_info(0)['raw_ann_info']['box_size'] == 362.0
+
+
+def test_metainfo_is_that_of_the_layout(build):
+    dataset = build(make_content())
+    assert dataset.metainfo['num_keypoints'] == K
+    assert tuple(dataset.metainfo['flip_indices']) == get_layout('aflw19').flip_indices
+
+
+def test_box_is_tight_around_annotated_landmarks_and_not_clipped(build):
+    content = make_content(1)
+    points = content['annotations'][0]['keypoints']
+    points[0:3] = [-7.5, 20, 1]
+    points[-3:] = [0, 0, 0]  # not annotated
+    content['annotations'][0]['bbox'] = [1, 2, 3, 4]
+    sample = build(content)[0]
+    np.testing.assert_array_equal(sample['bbox'], [[-7.5, 20, 17, 54]])
+    assert sample['bbox'].dtype == np.float32
+    assert sample['num_keypoints'] == K - 1
+    assert sample['keypoints_visible'][0, -1] == 0
+    assert 'bbox_center' not in sample and 'bbox_scale' not in sample
+
+
+def test_visibility_two_counts_as_one(build):
+    content = make_content(1)
+    content['annotations'][0]['keypoints'][2::3] = [2] * K
+    np.testing.assert_array_equal(build(content)[0]['keypoints_visible'], np.ones((1, K)))
+
+
+def test_attributes_travel_in_raw_ann_info(build):
+    content = make_content()
+    content['annotations'][1]['attributes'] = {'large_pose': 1, 'blur': 0}
+    assert build(content)[1]['raw_ann_info']['attributes'] == {'large_pose': 1, 'blur': 0}
+
+
+def test_several_faces_of_an_image_are_all_kept(build):
+    content = make_content(3)
+    for ann in content['annotations']:
+        ann['image_id'] = 1
+    dataset = build(content)
+    assert [dataset[i]['img_id'] for i in range(len(dataset))] == [1, 1, 1]
+
+
+def test_face_outside_its_image_is_kept(build):
+    # the base class would drop a face whose coordinates are all negative
+    content = make_content(1)
+    content['annotations'][0]['keypoints'] = [v for k in range(K) for v in (-50. + k, -60. + k, 1)]
+    assert len(build(content)) == 1
+
+
+@pytest.mark.parametrize('kwargs, ids', [
+    (dict(indices=2), [0, 1]),
+    (dict(indices=[3, 1]), [3, 1]),
+    (dict(sample_interval=2), [0, 2]),
+    (dict(filter_cfg=dict(bbox_score_thr=0.5)), [0, 1, 2, 3]),
+    (dict(serialize_data=False), [0, 1, 2, 3]),
+])
+def test_base_arguments_work(build, kwargs, ids):
+    dataset = build(make_content(4), **kwargs)
+    assert [dataset[i]['id'] for i in range(len(dataset))] == ids
+
+
+def test_detected_boxes_are_used_as_they_are(build, tmp_path):
+    (tmp_path / 'boxes.json').write_text(
+        json.dumps([dict(image_id=2, category_id=1, bbox=[5, 6, 30, 40], score=0.9)]))
+    dataset = build(make_content(), bbox_file=str(tmp_path / 'boxes.json'))
+    np.testing.assert_array_equal(dataset[0]['bbox'], [[5, 6, 35, 46]])
+
+
+def _set(field, value):
+    return lambda content: content['annotations'][1].__setitem__(field, value)
+
+
+def _set_number(index, value):
+    return lambda content: content['annotations'][1]['keypoints'].__setitem__(index, value)
+
+
+# what is done to annotation 1, and what the message must contain
+BROKEN = {
+    'too few landmarks': (_set('keypoints', [1., 2., 1.] * 18), ['annotation 1', '"keypoints"', '18 landmarks', '57']),
+    'no keypoints': (lambda content: content['annotations'][1].pop('keypoints'), ['annotation 1', 'None', '57']),
+    'nan': (_set_number(30, float('nan')), ['annotation 1', '"keypoints"', 'landmark 10', 'finite']),
+    'infinite': (_set_number(4, float('inf')), ['annotation 1', '"keypoints"', 'landmark 1', 'finite']),
+    'text': (_set_number(0, 'left'), ['annotation 1', '"keypoints"', 'not a number', 'left']),
+    'negative visibility': (_set_number(2, -1), ['annotation 1', '"keypoints"', 'landmark 0', 'v >= 0']),
+    'nothing annotated': (_set('keypoints', [1., 2., 0] * K), ['annotation 1', 'no annotated landmark']),
+    'one point': (_set('keypoints', [1., 2., 1] * K), ['annotation 1', '0 x 0 pixels']),
+    'crowd': (_set('iscrowd', 1), ['annotation 1', '"iscrowd"', 'found 1', 'expected 0']),
+    'attributes as list': (_set('attributes', [1, 0]), ['annotation 1', '"attributes"', '[1, 0]', 'dict']),
+    'attribute value': (_set('attributes', dict(blur=2)), ['annotation 1', '"attributes.blur"', 'found 2', '0 or 1']),
+    'nested attribute': (_set('attributes', dict(blur={})), ['annotation 1', '"attributes.blur"', '0 or 1']),
+    'unknown image': (_set('image_id', 77), ['annotation 1', '"image_id"', 'found 77']),
+    'no category': (lambda content: content['annotations'][1].pop('category_id'), ["'category_id'"]),
+    'repeated annotation': (_set('id', 2), ['"annotations"', 'id 2 2 times', 'unique']),
+    'repeated image': (lambda content: content['images'].append(content['images'][0]), ['"images"', 'id 0 2 times']),
+    'no face': (lambda content: content.update(annotations=[]), ['"annotations"', 'no face']),
+    'no list of faces': (lambda content: content.pop('annotations'), ['"annotations"', 'no face']),
+}
+
+
+@pytest.mark.parametrize('name', BROKEN)
+def test_broken_annotations_are_errors(build, name):
+    breaks, expected = BROKEN[name]
+    content = make_content()
+    breaks(content)
+    with pytest.raises(ValueError) as error:
+        build(content)
+    for part in ['faces.json', *expected]:
+        assert part in str(error.value)
+
+
+def test_broken_json_is_an_error(tmp_path):
+    (tmp_path / 'faces.json').write_text('{"images": [')
+    with pytest.raises(ValueError, match='faces.json.*no valid json'):
+        FaceLandmarkDataset('aflw19', ann_file=str(tmp_path / 'faces.json'))
+
+
+def test_missing_file_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match='aflw19.*nowhere.json'):
+        FaceLandmarkDataset('aflw19', ann_file=str(tmp_path / 'nowhere.json'))
+
+
+def test_unknown_layout_is_an_error():
+    with pytest.raises(KeyError, match='wflw98'):
+        FaceLandmarkDataset('wflw99', lazy_init=True)
+
+
+class RandomNumbers:
+    """Stands for an augmentation; at module level, so that spawned workers find it."""
+
+    def __call__(self, results: dict) -> tuple:
+        return results['id'], random.random(), np.random.rand()
+
+
+def numbers(dataset, **kwargs) -> list:
+    """One epoch's samples, sorted by face."""
+    return sorted(tuple(map(float, sample)) for sample in DataLoader(dataset, batch_size=None, **kwargs))
+
+
+def test_augmentation_depends_on_seed_epoch_and_index_only(build):
+    train = dict(pipeline=[RandomNumbers()], test_mode=False)
+    dataset = build(make_content(4), seed=3, **train)
+    dataset.set_epoch(5)
+    first = numbers(dataset)
+    assert numbers(dataset, num_workers=2, shuffle=True) == first
+    assert len({value for sample in first for value in sample[1:]}) == 8
+    dataset.set_epoch(6)
+    assert not {s[1] for s in numbers(dataset)} & {s[1] for s in first}
+    other = build(make_content(4), seed=4, **train)
+    other.set_epoch(5)
+    assert not {s[1] for s in numbers(other)} & {s[1] for s in first}
+
+
+@pytest.mark.parametrize('kwargs', [dict(seed=3, test_mode=True), dict(test_mode=False)])
+def test_does_not_seed_in_test_mode_or_without_seed(build, kwargs):
+    dataset = build(make_content(4), pipeline=[RandomNumbers()], **kwargs)
+    assert numbers(dataset) != numbers(dataset)
+
+
+@pytest.mark.parametrize('start', ['fork', 'spawn'])
+def test_running_workers_see_the_epoch(build, start):
+    dataset = build(make_content(2), seed=3, pipeline=[RandomNumbers()], test_mode=False)
+    loader = DataLoader(dataset, batch_size=None, num_workers=1, persistent_workers=True, multiprocessing_context=start)
+    for epoch in range(2):
+        dataset.set_epoch(epoch)
+        assert sorted(tuple(map(float, sample)) for sample in loader) == numbers(dataset)
+
+
+def test_subset_has_an_epoch_of_its_own_in_shared_memory(build):
+    dataset = build(make_content(4), seed=3, pipeline=[RandomNumbers()], test_mode=False)
+    dataset.set_epoch(1)
+    for other in (dataset.get_subset(2), copy.deepcopy(dataset)):
+        assert other._epoch._tensor.is_shared()
+        other.set_epoch(2)
+    assert dataset._epoch.get() == 1
+
+
+@pytest.mark.parametrize('wrap', [
+    lambda first, second: ConcatDataset([first, second]),
+    lambda first, second: TorchConcatDataset([RepeatDataset(first, times=2), second]),
+])
+def test_hook_tells_the_epoch_through_wrappers(build, wrap):
+    datasets = [build(make_content(n), seed=3, test_mode=False) for n in (1, 2)]
+    loader = SimpleNamespace(dataset=wrap(*datasets))
+    EpochSeedHook().before_train_epoch(SimpleNamespace(train_dataloader=loader, epoch=7))
+    assert [dataset._epoch.get() for dataset in datasets] == [7, 7]
+
+
+def test_hook_without_effect_is_an_error():
+    with pytest.raises(TypeError, match='list'):
+        EpochSeedHook().before_train_epoch(SimpleNamespace(train_dataloader=SimpleNamespace(dataset=[]), epoch=0))

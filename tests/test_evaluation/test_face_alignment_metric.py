@@ -1,0 +1,318 @@
+"""The metric against the reference code's values, and against cases small enough to compute by hand."""
+import csv
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.structures import InstanceData
+from mmpose.registry import METRICS
+from mmpose.structures import PoseDataSample
+
+from mmfld.evaluation import FaceAlignmentMetric, functional
+from mmfld.structures import get_layout
+from mmfld.visualization import draw_ced
+
+PLOT_CED = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'plot_ced.py'
+
+# (set, normaliser) of shared/golden/metrics.npz -> layout, norm, threshold
+GOLDEN = {
+    ('WFLW', 'default'): ('wflw98', 'inter_ocular', 0.1),
+    ('WFLW', 'pupil'): ('wflw98', 'inter_pupil', 0.1),
+    ('300W', 'default'): ('300w68', 'inter_ocular', 0.05),
+    ('300W', 'pupil'): ('300w68', 'inter_pupil', 0.05),
+    ('COFW', 'default'): ('cofw29', 'inter_pupil', 0.1),
+    ('COFW', 'ocular'): ('cofw29', 'inter_ocular', 0.1),
+}
+
+
+def face(layout, name='face.jpg', error=0., annotation=None):
+    """A sample with eye corners 100 px apart in a box of 400 x 100 px, each landmark predicted ``error`` px off."""
+    layout = get_layout(layout)
+    gt = np.full((1, layout.num_keypoints, 2), 50.)
+    right, left = layout.eye_corners
+    gt[0, right], gt[0, left] = (0, 0), (100, 0)
+    free = [k for k in range(layout.num_keypoints) if k not in (right, left)]
+    gt[0, free[0]], gt[0, free[1]] = (0, 100), (400, 100)
+    return dict(
+        id=7,
+        img_id=7,
+        img_path=name,
+        pred_instances=dict(keypoints=gt + [0.6 * error, 0.8 * error]),
+        gt_instances=dict(keypoints=gt, keypoints_visible=np.ones(gt.shape[:2], np.float32)),
+        raw_ann_info=annotation or {})
+
+
+def evaluate(samples, layout='wflw98', **kwargs):
+    metric = FaceAlignmentMetric(layout, **kwargs)
+    metric.process([], samples)
+    return metric.evaluate(len(samples))
+
+
+# --- reference values ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('case', GOLDEN)
+def test_legacy_equals_the_reference_code(golden_dir, case):
+    layout, norm, threshold = GOLDEN[case]
+    golden = np.load(golden_dir / 'metrics.npz')
+    gt, pred = golden[f'{case[0]}_gt'], golden[f'{case[0]}_pd']
+    metric = FaceAlignmentMetric(layout, norm=norm, threshold=threshold, legacy=True)
+    samples = [face(layout, f'{i}.jpg') for i in range(len(gt))]
+    for i, sample in enumerate(samples):
+        sample['gt_instances']['keypoints'], sample['pred_instances']['keypoints'] = gt[i:i + 1], pred[i:i + 1]
+    metric.process([], samples)
+    np.testing.assert_allclose([result['error'] for result in metric.results],
+                               golden[f'{case[0]}_{case[1]}_nmes'], rtol=2e-6)
+    metrics = metric.evaluate(len(samples))
+    fr, auc = golden[f'{case[0]}_{case[1]}_fr_auc']
+    assert metrics['FR'] == pytest.approx(100 * fr, abs=1e-9)
+    assert metrics['AUC'] == pytest.approx(auc, abs=1e-9)
+
+
+def test_legacy_grid_at_5_percent_ends_at_5_01_percent():
+    errors = np.array([0.05005])
+    assert functional.failure_rate(errors, 0.05, legacy=True) == 0
+    assert functional.failure_rate(errors, 0.05) == 1
+
+
+# --- functions, by hand ----------------------------------------------------------------------------------------------
+
+
+def test_auc_is_the_area_under_the_steps():
+    errors = np.array([0.08, 0.02, 0.05, 0.3])
+    # 0 up to 0.02, 1/4 up to 0.05, 2/4 up to 0.08, 3/4 up to 0.10
+    area = 0.25 * 0.03 + 0.5 * 0.03 + 0.75 * 0.02
+    assert functional.auc(errors, 0.1) == pytest.approx(area / 0.1)
+    x, y = functional.ced(errors)
+    np.testing.assert_allclose(x, [0, 0.02, 0.05, 0.08, 0.3])
+    np.testing.assert_allclose(y, [0, 0.25, 0.5, 0.75, 1])
+
+
+def test_auc_is_the_limit_of_a_fine_grid():
+    errors = np.random.default_rng(0).gamma(3, 0.02, 500)
+    grid = np.linspace(0, 0.1, 200001)
+    fine = (errors[:, None] <= grid[::10]).mean(axis=0)
+    assert functional.auc(errors, 0.1) == pytest.approx(((fine[1:] + fine[:-1]) / 2).mean(), abs=1e-5)
+
+
+def test_an_error_at_the_threshold_is_no_failure():
+    assert functional.failure_rate(np.array([0.1, np.nextafter(0.1, 1)]), 0.1) == 0.5
+
+
+@pytest.mark.parametrize('errors', [[], [0.1, np.nan], [-0.1], [[0.1]]])
+def test_functions_refuse_what_is_no_list_of_errors(errors):
+    for function in (functional.ced, lambda e: functional.auc(e, 0.1), lambda e: functional.failure_rate(e, 0.1, True)):
+        with pytest.raises(ValueError, match='expected'):
+            function(np.array(errors))
+
+
+def test_pupils_of_300w_are_the_centres_of_the_eyes():
+    layout = get_layout('300w68')
+    keypoints = np.zeros((1, 68, 2))
+    keypoints[0, 36:42] = np.arange(12).reshape(6, 2)  # centre (5, 6)
+    keypoints[0, 42:48] = np.arange(12).reshape(6, 2) + [30, 40]
+    visible = np.ones((1, 68), bool)
+    np.testing.assert_allclose(functional.inter_pupil(keypoints, visible, layout), [50])
+    visible[0, 38] = False
+    assert np.isnan(functional.inter_pupil(keypoints, visible, layout)).all()
+
+
+def test_box_is_that_of_the_annotated_landmarks():
+    keypoints = np.array([[[1., 1], [4, 1], [2, 5], [-90, 99]]])
+    visible = np.array([[True, True, True, False]])
+    np.testing.assert_allclose(functional.box_size(keypoints, visible), [np.sqrt(3 * 4)])
+    np.testing.assert_allclose(functional.box_diagonal(keypoints, visible), [5])
+    assert np.isnan(functional.box_size(keypoints, np.zeros((1, 4), bool))).all()
+
+
+# --- metric ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('norm, annotation, distance', [
+    ('inter_ocular', None, 100),
+    ('box', None, 200),
+    ('diagonal', None, np.hypot(400, 100)),
+    ('box_side', dict(box_size=250., scale=9.), 250),
+    ('box_side', dict(scale=1.5), 300),
+])
+def test_norms(norm, annotation, distance):
+    metrics = evaluate([face('aflw19', error=10, annotation=annotation)], 'aflw19', norm=norm)
+    assert metrics['NME'] == pytest.approx(100 * 10 / distance)
+
+
+def test_headline_numbers_count_every_sample():
+    # errors of 2, 5, 8 and 30 percent; an odd last batch must not get lost
+    metric = FaceAlignmentMetric('300w68', per_area=False)
+    metric.process([], [face('300w68', error=e) for e in (2, 5, 8)])
+    metric.process([], [face('300w68', error=30)])
+    metrics = metric.evaluate(4)
+    assert metrics == pytest.approx(dict(NME=11.25, FR=25., AUC=(0.8 + 0.5 + 0.2) / 4))
+
+
+def test_only_annotated_landmarks_count():
+    sample = face('wflw98', error=4)
+    sample['pred_instances']['keypoints'][0, :33] += 1000
+    sample['gt_instances']['keypoints'][0, :33] = np.nan
+    sample['gt_instances']['keypoints_visible'][0, :33] = 0
+    metrics = evaluate([sample])
+    assert metrics['NME'] == pytest.approx(4)
+    assert 'NME/area_contour' not in metrics
+    assert metrics['NME/area_eye'] == pytest.approx(4)
+
+
+def test_visibility_may_carry_weights():
+    sample = face('wflw98', error=4)
+    sample['pred_instances']['keypoints'][0, 0] += 1000
+    visible = np.ones((1, 98, 2))
+    visible[0, 0, 0] = 0
+    sample['gt_instances']['keypoints_visible'] = visible
+    assert evaluate([sample])['NME'] == pytest.approx(4)
+
+
+def test_areas():
+    # the mouth of the first face is 13 px further off, the second face shows no mouth
+    samples = [face('wflw98', error=2), face('wflw98', error=6)]
+    mouth = list(get_layout('wflw98').areas['mouth'])
+    samples[0]['pred_instances']['keypoints'][0, mouth] = samples[0]['gt_instances']['keypoints'][0, mouth] + [5, 12]
+    samples[1]['gt_instances']['keypoints_visible'][0, mouth] = 0
+    metrics = evaluate(samples)
+    assert metrics['NME/area_mouth'] == pytest.approx(13)
+    assert metrics['NME/area_nose'] == pytest.approx(4)
+    assert {key for key in metrics if 'area' in key} == {
+        f'NME/area_{name}' for name in ('contour', 'eyebrow', 'nose', 'eye', 'mouth')}
+
+
+def test_subsets():
+    flags = [dict(large_pose=1, blur=0, makeup=0), dict(large_pose=1, blur=1, makeup=0), {}]
+    samples = [face('wflw98', error=e, annotation=dict(attributes=f)) for e, f in zip((2, 12, 4), flags)]
+    metrics = evaluate(samples, per_area=False)
+    assert metrics == pytest.approx({
+        'NME': 6, 'FR': 100 / 3, 'AUC': (0.8 + 0.6) / 3,
+        'NME/large_pose': 7, 'FR/large_pose': 50, 'AUC/large_pose': 0.4,
+        'NME/blur': 12, 'FR/blur': 100, 'AUC/blur': 0,
+    })
+
+
+def test_through_mmengine_evaluator_with_tensors():
+    sample = face('cofw29', error=3)
+    data_sample = PoseDataSample(metainfo=dict(id=1, img_id=1, img_path='a.jpg', raw_ann_info={}))
+    for field in ('pred_instances', 'gt_instances'):
+        instances = {key: torch.from_numpy(value) for key, value in sample[field].items()}
+        setattr(data_sample, field, InstanceData(**instances))
+    evaluator = Evaluator(METRICS.build(dict(type='FaceAlignmentMetric', layout='cofw29', prefix='cofw')))
+    evaluator.process([data_sample, data_sample], None)
+    assert evaluator.evaluate(2)['cofw/NME'] == pytest.approx(3)
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+def test_inter_pupil_needs_a_layout_with_pupils():
+    with pytest.raises(ValueError, match="'aflw19'"):
+        FaceAlignmentMetric('aflw19', norm='inter_pupil')
+
+
+@pytest.mark.parametrize('kwargs', [dict(norm='ocular'), dict(threshold=0)])
+def test_unusable_arguments(kwargs):
+    with pytest.raises(ValueError, match='ocular|threshold'):
+        FaceAlignmentMetric('wflw98', **kwargs)
+
+
+def _hide(*landmarks):
+    return lambda sample: sample['gt_instances']['keypoints_visible'].__setitem__((0, list(landmarks)), 0)
+
+
+def _move_eye_corners_together(sample):
+    sample['gt_instances']['keypoints'][0, [60, 72]] = 5
+
+
+def _predict_nan(sample):
+    sample['pred_instances']['keypoints'][0, 3, 1] = np.nan
+
+
+def _annotate_inf(sample):
+    sample['gt_instances']['keypoints'][0, 3, 1] = np.inf
+
+
+def _drop_a_landmark(sample):
+    sample['pred_instances']['keypoints'] = sample['pred_instances']['keypoints'][:, :-1]
+
+
+@pytest.mark.parametrize('norm, damage, message', [
+    ('inter_ocular', _hide(60), r'inter_ocular distance is not annotated.*\(60, 72\)'),
+    ('inter_pupil', _hide(97), r'inter_pupil distance is not annotated.*97'),
+    ('inter_ocular', _move_eye_corners_together, 'inter_ocular distance is 0 pixels'),
+    ('inter_pupil', lambda sample: None, 'inter_pupil distance is 0 pixels'),  # face() has both pupils at one place
+    ('box', _hide(*range(1, 98)), 'box distance is 0 pixels'),
+    ('box_side', lambda sample: None, "box_side distance is not annotated.*'box_size' or 'scale'"),
+    ('inter_ocular', _hide(*range(98)), 'none of the 98 landmarks is annotated'),
+    ('inter_ocular', _predict_nan, r'predicted landmark 3 is \[.*nan\]'),
+    ('inter_ocular', _annotate_inf, r'annotated landmark 3 is \[.*inf\]'),
+    ('inter_ocular', _drop_a_landmark, r'pred_instances.keypoints has shape \(1, 97, 2\), expected \(1, 98, 2\)'),
+])
+def test_errors_name_the_image(norm, damage, message):
+    bad = face('wflw98', 'folder/bad.jpg')
+    damage(bad)
+    good = face('wflw98', 'folder/good.jpg', annotation=dict(box_size=100.))
+    good['gt_instances']['keypoints'][0, 97] += 5
+    with pytest.raises(ValueError, match=f'^folder/bad.jpg: .*{message}'):
+        FaceAlignmentMetric('wflw98', norm=norm).process([], [good, bad])
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_files(tmp_path):
+    samples = [face('wflw98', 'a.jpg', 2, dict(attributes=dict(large_pose=1, blur=0))),
+               face('wflw98', 'b, c.jpg', 12, dict(attributes=dict(large_pose=0, blur=0)))]
+    metrics = evaluate(samples, out_dir=tmp_path / 'new' / 'folder')
+    out = tmp_path / 'new' / 'folder'
+    with open(out / 'per_image_errors.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ['id', 'img_path', 'nme_percent', 'large_pose', 'blur']
+    assert [(row['id'], row['img_path'], row['large_pose'], row['blur']) for row in rows] == [
+        ('7', 'a.jpg', '1', '0'), ('7', 'b, c.jpg', '0', '0')]
+    np.testing.assert_allclose([float(row['nme_percent']) for row in rows], [2, 12])
+    assert metrics['NME'] == pytest.approx(7)
+    assert (out / 'ced.png').read_bytes()[:4] == b'\x89PNG'
+
+
+def test_nothing_is_written_without_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    evaluate([face('wflw98', error=2)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_drawn_curve_is_the_exact_one():
+    figure = draw_ced(dict(mine=np.array([0.02, 0.04])), threshold=0.1)
+    line, = figure.axes[0].lines
+    np.testing.assert_allclose(line.get_xydata(), [[0, 0], [0.02, 0.5], [0.04, 1], [0.1, 1]])
+    assert line.get_drawstyle() == 'steps-post'
+    assert line.get_label() == 'mine: NME 3.00 %, FR 0.00 %, AUC 0.700'
+
+
+def run_plot_ced(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['plot_ced.py', *map(str, arguments)])
+    return runpy.run_path(str(PLOT_CED), run_name='__main__')
+
+
+def test_plot_ced_compares_saved_errors(tmp_path, monkeypatch):
+    samples = [face('wflw98', error=e, annotation=dict(attributes=dict(blur=e > 5))) for e in (2, 6, 8)]
+    for name in ('one', 'two'):
+        evaluate(samples, out_dir=tmp_path / name)
+    tables = [tmp_path / name / 'per_image_errors.csv' for name in ('one', 'two')]
+    picture = tmp_path / 'both.png'
+    scope = run_plot_ced(monkeypatch, *tables, '--legend', 'A', 'B', '--subset', 'blur', '--out', picture)
+    assert picture.read_bytes()[:4] == b'\x89PNG'
+    np.testing.assert_allclose(scope['read_errors'](tables[0], 'blur'), [0.06, 0.08])
+    np.testing.assert_allclose(scope['read_errors'](tables[0]), [0.02, 0.06, 0.08])
+
+
+def test_plot_ced_names_file_and_missing_column(tmp_path, monkeypatch):
+    evaluate([face('wflw98', error=2)], out_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"per_image_errors.csv: no column 'pose', found \['id', "):
+        run_plot_ced(monkeypatch, tmp_path / 'per_image_errors.csv', '--subset', 'pose')
