@@ -8,30 +8,41 @@ or does not import. A module that works is never touched: with a full mmcv and a
 module                    symptom without the stand-in                                           stand-in
 ========================  =====================================================================  =======================
 ``mmcv._ext``             ``import mmpose.models`` stops with "No module named 'mmcv._ext'"      ops raise when *called*;
-                          (mmcv-lite has no compiled ops, mmcv no wheel for current PyTorch)     ``nms`` is PyTorch code
+                          (mmcv-lite has no compiled ops, mmcv no wheel for current PyTorch)     ``nms`` is NumPy code
 ``torchvision``           ``import mmpose.visualization`` needs ``transforms.ToPILImage``; the   that one class
                           PyPI wheel stops beside a CPU-only torch with "operator
                           torchvision::nms does not exist"
-``xtcocotools``           built for NumPy 1 and Python <= 3.11: missing, or "numpy.dtype size    ``pycocotools``, the
-                          changed, may indicate binary incompatibility"                          same COCO reader
-``pkg_resources``         mmengine 0.10 imports it; gone from setuptools >= 81                   ``importlib.metadata``
+``xtcocotools``           built for NumPy 1 and Python <= 3.11: missing, or "numpy.dtype size    ``pycocotools``: its
+                          changed, may indicate binary incompatibility"                          readers, no ``COCOeval``
+``pkg_resources``         mmengine 0.10 imports it for configs named by package                  ``importlib.metadata``
+                          (``mmpose::...``); newest setuptools no longer has it
 ========================  =====================================================================  =======================
+
+One warning is silenced, the notice that the real ``pkg_resources`` prints because mmengine imports it.
 
 Checkpoints of mmengine 0.10 cannot be resumed under torch >= 2.6 either; that is mended where it arises, by
 :class:`mmfld.engine.hooks.PlainCheckpointHook`, and not here.
 """
 import importlib
+import importlib.abc
 import importlib.machinery
 import importlib.metadata
+import importlib.util
+import runpy
 import sys
+import warnings
+from pathlib import Path
 from types import ModuleType
-from typing import Callable, Optional
+from typing import Callable, Dict, Tuple
 
-# import name -> (oldest supported version, what provides it, newest first choice)
+import numpy as np
+from packaging.version import Version
+
+# import name -> (oldest supported version, what pip should be asked for)
 REQUIRED = {
-    'mmengine': ('0.10.0', 'mmengine>=0.10.7 (or onedl-mmengine)'),
-    'mmcv': ('2.0.0', 'mmcv-lite==2.1.0 (or mmcv, or onedl-mmcv)'),
-    'mmdet': ('3.0.0', '--no-deps mmdet==3.3.0 (or onedl-mmdetection)'),
+    'mmengine': ('0.10.0', 'mmengine==0.10.7'),
+    'mmcv': ('2.0.0', 'mmcv-lite==2.1.0'),
+    'mmdet': ('3.0.0', '--no-deps mmdet==3.3.0'),
     'mmpose': ('1.3.0', '--no-deps mmpose==1.3.2'),
 }
 
@@ -48,90 +59,63 @@ def prepare() -> None:
     Raises:
         ImportError: If a required OpenMMLab package is missing or too old; one sentence says what to install.
     """
-    _require('mmengine')
-    # First of all: the version checks of the packages below already go through it.
-    _stand_in_unless_imports('pkg_resources', _make_pkg_resources)
-    _require('mmcv')
+    for name in REQUIRED:
+        _require(name)
+    warnings.filterwarnings('ignore', message='pkg_resources is deprecated as an API', category=UserWarning)
+    if not any(isinstance(finder, _PkgResourcesFinder) for finder in sys.meta_path):
+        sys.meta_path.append(_PkgResourcesFinder())  # last, so that an installed one is found first
+    importlib.import_module('mmcv')  # if mmcv itself does not import, its own error is the one to read
     _stand_in_unless_imports('mmcv._ext', _make_mmcv_ext)
     _stand_in_unless_imports('torchvision', _make_torchvision)
     _stand_in_unless_imports('xtcocotools.mask', _make_xtcocotools)
-    _require('mmdet')
-    _require('mmpose')
 
 
-def active_stand_ins() -> tuple:
+def active_stand_ins() -> Tuple[str, ...]:
     """Names of the modules that this process got from here instead of from an installed package."""
-    return tuple(name for name, module in sys.modules.items()
+    return tuple(name for name, module in list(sys.modules.items())
                  if '__mmfld_stand_in__' in getattr(module, '__dict__', ()))
 
 
 def _require(name: str) -> None:
     oldest, provider = REQUIRED[name]
-    try:
-        # mmpose and mmdet assert ranges of mmcv when imported, so ask for the version without importing them.
-        found = _version_of(name)
-    except ModuleNotFoundError:
-        raise ImportError(f'mmfld needs {name} >= {oldest}, which is not installed: '
-                          f'run `pip install {provider}`.') from None
-    if _as_tuple(found) < _as_tuple(oldest):
-        raise ImportError(f'mmfld needs {name} >= {oldest}, found {found}: run `pip install -U {provider}`.')
-
-
-def _version_of(name: str) -> str:
-    """``__version__`` of a package, read from its version file so that the package itself is not imported."""
+    # From version.py and not by importing: mmpose and mmdet import mmcv, which may still lack a stand-in. Not from the
+    # distribution's metadata either: several distributions (mmcv, mmcv-lite, onedl-mmcv) provide one import name.
     spec = importlib.util.find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(name)
-    path = f'{list(spec.submodule_search_locations)[0]}/version.py'
-    try:
-        with open(path, encoding='utf-8') as file:
-            scope: dict = {'__file__': path, '__name__': f'{name}.version'}
-            exec(compile(file.read(), path, 'exec'), scope)
-        return scope['__version__']
-    except OSError:
-        return importlib.import_module(name).__version__
+    if spec is None or spec.origin is None:
+        raise ImportError(f'mmfld needs {name} >= {oldest}, which is not installed: run `pip install {provider}` '
+                          '(or `bash tools/setup_env.sh` for everything).')
+    found = runpy.run_path(str(Path(spec.origin).with_name('version.py')))['__version__']
+    if Version(found) < Version(oldest):
+        raise ImportError(f'mmfld needs {name} >= {oldest}, found {found}: run `pip install {provider}`.')
 
 
-def _as_tuple(version: str) -> tuple:
-    parts = []
-    for part in version.split('+')[0].split('.')[:3]:
-        digits = ''.join(char for char in part if char.isdigit())
-        parts.append(int(digits or 0))
-    return tuple(parts)
-
-
-def _stand_in_unless_imports(name: str, make: Callable[[Optional[BaseException]], dict]) -> None:
+def _stand_in_unless_imports(name: str, make: Callable[[BaseException], Dict[str, ModuleType]]) -> None:
     """Import ``name``; where that fails, register the modules that ``make(error)`` returns."""
-    if name in sys.modules:
-        return
     try:
         importlib.import_module(name)
         return
     # Not only ImportError: a wheel built for another torch or NumPy fails with RuntimeError, ValueError, OSError, ...
     except Exception as error:
-        cause = error
-    made = make(cause)
+        made = make(error)
     for module_name, module in made.items():
         # what a half-finished import left behind must not be found beside the stand-in
-        for left in [loaded for loaded in sys.modules if loaded.startswith(module_name + '.')]:
+        for left in [loaded for loaded in sys.modules if loaded.startswith(f'{module_name}.')]:
             del sys.modules[left]
         module.__mmfld_stand_in__ = True
         sys.modules[module_name] = module
         parent, _, child = module_name.rpartition('.')
-        if parent in sys.modules:
+        if parent:
             setattr(sys.modules[parent], child, module)
 
 
 def _new_module(name: str, doc: str, is_package: bool = False) -> ModuleType:
-    module = ModuleType(name, doc)
-    # pkgutil and importlib ask a module for its spec before anything else
-    module.__spec__ = importlib.machinery.ModuleSpec(name, loader=None, is_package=is_package)
-    if is_package:
-        module.__path__ = []
+    # with a spec, as importlib.util.find_spec() refuses a loaded module that has none
+    module = importlib.util.module_from_spec(importlib.machinery.ModuleSpec(name, loader=None, is_package=is_package))
+    module.__doc__ = doc
     return module
 
 
-def _make_mmcv_ext(error: BaseException) -> dict:
+def _make_mmcv_ext(error: BaseException) -> Dict[str, ModuleType]:
     module = _new_module('mmcv._ext', 'Stand-in: no compiled mmcv operator is available.')
 
     def __getattr__(op: str):
@@ -146,44 +130,43 @@ def _make_mmcv_ext(error: BaseException) -> dict:
         return unavailable
 
     module.__getattr__ = __getattr__
-    module.nms = _nms
+    module.nms = nms
     return {'mmcv._ext': module}
 
 
-def _nms(boxes, scores, iou_threshold: float, offset: int):
-    """Greedy non-maximum suppression with the signature of ``mmcv._ext.nms``.
+def nms(boxes, scores, iou_threshold: float, offset: int):
+    """Greedy non-maximum suppression, called like ``mmcv._ext.nms``; mmdet's detectors need it.
 
     Args:
-        boxes (Tensor): (N, 4) as x1, y1, x2, y2 in pixels.
+        boxes (Tensor): (N, 4) as x1, y1, x2, y2 in pixels, on any device.
         scores (Tensor): (N, ).
-        iou_threshold (float): Boxes that overlap a better one by more than this are dropped.
+        iou_threshold (float): A box is dropped if it overlaps a better one that is kept by more than this.
         offset (int): 0 or 1, added to width and height.
 
     Returns:
-        Tensor: int64 indices of the kept boxes, best first.
+        Tensor: int64 indices of the kept boxes, best first, on the device of ``boxes``.
     """
-    import torch
     order = scores.argsort(descending=True, stable=True)
-    x1, y1, x2, y2 = boxes[order].unbind(-1)
-    area = (x2 - x1 + offset) * (y2 - y1 + offset)
-    width = (torch.minimum(x2[:, None], x2) - torch.maximum(x1[:, None], x1) + offset).clamp(min=0)
-    height = (torch.minimum(y2[:, None], y2) - torch.maximum(y1[:, None], y1) + offset).clamp(min=0)
-    intersection = width * height
-    # cross-multiplied, so that two empty boxes do not divide 0 by 0
-    overlaps = intersection > iou_threshold * (area[:, None] + area - intersection)
-    overlaps = overlaps.cpu().numpy()  # the greedy pass is sequential by nature
+    # The greedy pass is sequential by nature, so it runs on the CPU; memory stays O(N).
+    corners = boxes.detach()[order].double().cpu().numpy()
+    low, high = corners[:, :2], corners[:, 2:]
+    area = (high - low + offset).prod(axis=1)
+    left = np.arange(len(order))
     keep = []
-    dropped = overlaps[:0].any(axis=0)
-    for index in range(len(order)):
-        if not dropped[index]:
-            keep.append(index)
-            dropped |= overlaps[index]
-    return order[torch.as_tensor(keep, dtype=torch.long, device=order.device)]
+    while left.size:
+        best, left = left[0], left[1:]
+        keep.append(int(best))
+        sides = np.minimum(high[best], high[left]) - np.maximum(low[best], low[left]) + offset
+        intersection = sides.clip(min=0).prod(axis=1)
+        # multiplied out, so that two empty boxes do not divide 0 by 0
+        overlaps = intersection > iou_threshold * (area[best] + area[left] - intersection)
+        left = left[~overlaps]
+    return order[keep]
 
 
-def _make_torchvision(error: BaseException) -> dict:
+def _make_torchvision(error: BaseException) -> Dict[str, ModuleType]:
     package = _new_module('torchvision', f'Stand-in: torchvision does not import ({error}).', is_package=True)
-    package.__version__ = '0.0.0'
+    package.__version__ = '0.0.0+mmfld.stand.in'
     transforms = _new_module('torchvision.transforms', 'Stand-in with ToPILImage only.')
 
     class ToPILImage:
@@ -198,53 +181,56 @@ def _make_torchvision(error: BaseException) -> dict:
             return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
     transforms.ToPILImage = ToPILImage
-    package.transforms = transforms
     return {'torchvision': package, 'torchvision.transforms': transforms}
 
 
-def _make_xtcocotools(error: BaseException) -> dict:
+def _make_xtcocotools(error: BaseException) -> Dict[str, ModuleType]:
     try:
         import pycocotools.coco
-        import pycocotools.cocoeval
         import pycocotools.mask
     except ImportError:
         raise ImportError(f'mmfld needs a COCO reader: xtcocotools does not import ({error}), and pycocotools is not '
                           'there either: run `pip install pycocotools`.') from None
-    package = _new_module('xtcocotools', f'Stand-in: pycocotools, as xtcocotools does not import ({error}).',
-                          is_package=True)
-    modules = {'xtcocotools': package}
-    for child in ('coco', 'cocoeval', 'mask'):
-        module = _new_module(f'xtcocotools.{child}', f'Stand-in: pycocotools.{child}.')
-        module.__dict__.update({key: value for key, value in vars(getattr(pycocotools, child)).items()
-                                if not key.startswith('__')})
+    modules = {'xtcocotools': _new_module('xtcocotools', f'Stand-in: pycocotools ({error}).', is_package=True)}
+    for real in (pycocotools.coco, pycocotools.mask):
+        # a copy of the namespace, so that nothing done to the stand-in reaches pycocotools
+        module = _new_module(real.__name__.replace('pycocotools', 'xtcocotools'), f'Stand-in: {real.__name__}.')
+        vars(module).update({key: value for key, value in vars(real).items() if not key.startswith('__')})
         modules[module.__name__] = module
-    return modules
+
+    class COCOeval:
+        """pycocotools' class knows neither ``sigmas`` nor ``use_area``, which MMPose's CocoMetric passes."""
+
+        def __init__(self, *args, **kwargs):
+            raise ImportError(f'CocoMetric needs the COCOeval of xtcocotools, which does not import ({error}).')
+
+    cocoeval = _new_module('xtcocotools.cocoeval', 'Stand-in: COCOeval raises when created.')
+    cocoeval.COCOeval = COCOeval
+    return {**modules, 'xtcocotools.cocoeval': cocoeval}
 
 
-def _make_pkg_resources(error: BaseException) -> dict:
-    module = _new_module('pkg_resources', 'Stand-in: what mmengine uses, on importlib.metadata.')
-    # mmengine reloads the module to see fresh installs; importlib.metadata always looks, so reloading does nothing.
-    module.__spec__.loader = _NothingToLoad()
-    module.DistributionNotFound = importlib.metadata.PackageNotFoundError
+class _Distribution:
+    """What mmengine asks of ``pkg_resources.get_distribution(name)``."""
 
-    class _Distribution:
+    def __init__(self, name: str):
+        self._distribution = importlib.metadata.distribution(name)
+        self.version = self._distribution.version
+        self.location = str(self._distribution.locate_file(''))
 
-        def __init__(self, name: str):
-            distribution = importlib.metadata.distribution(name)
-            self.version = distribution.version
-            self.location = str(distribution.locate_file(''))
+    def has_metadata(self, name: str) -> bool:
+        return self._distribution.read_text(name) is not None
 
-        def has_metadata(self, name: str) -> bool:
-            return False
-
-    module.get_distribution = _Distribution
-    return {'pkg_resources': module}
+    def get_metadata(self, name: str) -> str:
+        return self._distribution.read_text(name)
 
 
-class _NothingToLoad:
+class _PkgResourcesFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds a stand-in for ``pkg_resources``; a finder, because mmengine reloads the module, which looks it up anew."""
 
-    def create_module(self, spec):
-        return sys.modules.get(spec.name)
+    def find_spec(self, name, path=None, target=None):
+        return importlib.machinery.ModuleSpec(name, self) if name == 'pkg_resources' else None
 
     def exec_module(self, module):
-        pass
+        module.__mmfld_stand_in__ = True
+        module.DistributionNotFound = importlib.metadata.PackageNotFoundError
+        module.get_distribution = _Distribution

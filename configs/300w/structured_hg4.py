@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/datasets/300w.py', '../_base_/models/hourglass_aam.py', '../_base_/schedules/adam_200e.py'
+    '../_base_/datasets/300w_faces.py', '../_base_/models/hourglass_aam.py', '../_base_/schedules/adam_200e.py'
 ]
 codec = dict(type='ImageAwareSmoothing', layout='300w68', input_size=(256, 256), heatmap_size=(64, 64))
 model = dict(

@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/datasets/wflw.py', '../_base_/models/hourglass_aam.py', '../_base_/schedules/adam_200e.py'
+    '../_base_/datasets/wflw_faces.py', '../_base_/models/hourglass_aam.py', '../_base_/schedules/adam_200e.py'
 ]
 codec = dict(type='ImageAwareSmoothing', layout='wflw98', input_size=(256, 256), heatmap_size=(64, 64))
 model = dict(

@@ -1,1 +1,4 @@
+from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from .hooks import *  # noqa: F401,F403
+
+__all__ = ['CPUAmpOptimWrapper']

@@ -8,6 +8,8 @@ from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.logging import print_log
 
+from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -69,6 +71,13 @@ def adapt_to_cpu(cfg: Config) -> None:
     optim_wrapper = cfg.get('optim_wrapper') or {}
     if optim_wrapper.get('type') == 'AmpOptimWrapper':
         print_log('No CUDA device: mixed precision is bfloat16 on the CPU.', logger='current')
-        optim_wrapper.type = 'CPUAmpOptimWrapper'
+        optim_wrapper.type = CPUAmpOptimWrapper.__name__
         for gpu_only in ('loss_scale', 'dtype'):
             optim_wrapper.pop(gpu_only, None)
+
+
+def leave_process_group() -> None:
+    """End distributed work in all processes together; one that just exits can abort or make others fail."""
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()

@@ -25,7 +25,7 @@ class Appearance:
         hair_seed (int): Seed of the hairline's irregularities.
         parting (float): Where the hair is parted, -1 ... 1.
         beard, moustache, stubble (float): Opacity.
-        glasses (bool): Clear glasses.
+        glasses (bool): Clear glasses, with a frame of ``glasses_colour``.
         age (float): Strength of wrinkles.
         freckles (float): Their strength.
         light (ndarray): (3, ) unit vector towards the main light in the camera's frame.
@@ -47,6 +47,7 @@ class Appearance:
     moustache: float
     stubble: float
     glasses: bool
+    glasses_colour: np.ndarray
     age: float
     freckles: float
     light: np.ndarray
@@ -92,6 +93,7 @@ class Appearance:
             moustache=rng.uniform(.4, .85) if bearded else 0.,
             stubble=rng.uniform(0, .35) if rng.random() < .25 and not style.startswith('long') else 0.,
             glasses=rng.random() < .14,
+            glasses_colour=rng.uniform(10, 60, 3) if rng.random() < .7 else rng.uniform(100, 170, 3),
             age=rng.beta(1.2, 2.),
             freckles=rng.uniform(.3, 1) if rng.random() < .15 else 0.,
             light=direction / np.linalg.norm(direction),
@@ -106,7 +108,7 @@ class Appearance:
         """Strong lipstick, eye shadow, eyeliner and blush."""
         self.lipstick = _LIPSTICK[rng.integers(len(_LIPSTICK))][::-1].copy()
         self.eye_shadow = _SHADOW[rng.integers(len(_SHADOW))][::-1].copy()
-        self.blush = rng.uniform(.3, .6)
+        self.blush = rng.uniform(.15, .4)
         self.eyeliner = rng.uniform(.8, 1)
         self.beard = self.moustache = self.stubble = 0.
 
@@ -119,12 +121,12 @@ class Appearance:
             self.light = direction / np.linalg.norm(direction)
             self.ambient, self.diffuse = self.ambient * .35, self.diffuse * rng.uniform(2.2, 3)
         elif kind == 1:
-            self.gain, self.gamma, self.noise = rng.uniform(.22, .4), rng.uniform(1, 1.3), rng.uniform(3, 9)
+            self.gain, self.gamma, self.noise = rng.uniform(.28, .45), rng.uniform(1, 1.2), rng.uniform(3, 9)
         elif kind == 2:
             self.gain, self.gamma = rng.uniform(1.6, 2.2), rng.uniform(.6, .85)
         else:
             colour = np.array([1., 1., 1.])
-            colour[rng.integers(3)], colour[rng.integers(3)] = rng.uniform(.35, .5), rng.uniform(1.2, 1.6)
+            colour[rng.integers(3)], colour[rng.integers(3)] = rng.uniform(.5, .7), rng.uniform(1.1, 1.4)
             self.ambient, self.diffuse = self.ambient * colour, self.diffuse * colour
 
 

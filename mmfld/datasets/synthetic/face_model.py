@@ -141,7 +141,7 @@ class FaceShape:
         self.half_width = .785 * (1 + .035 * i.face_width)
         self.chin_y = 1.234 * (1 + .045 * i.face_length) + .30 * e.mouth_open
         self.top_y = -1.28 * (1 + .04 * i.forehead)
-        self.jaw_exponent = 2.1 * (1 + .09 * i.jaw_width)
+        self.jaw_exponent = 2.4 * (1 + .065 * i.jaw_width)
         self.depth = .95 * (1 + .04 * i.depth)
         self._nose_scale = 1 + .05 * i.nose_length + .02 * i.face_length
         self._mouth_y = _MOUTH_Y * (1 + .03 * i.face_length) + .025 * i.mouth_height + .02 * i.nose_length
@@ -169,18 +169,17 @@ class FaceShape:
 
     def lift(self, xy: np.ndarray) -> np.ndarray:
         """Points (N, 2) of the frontal view on the face -> (N, 3) on the surface."""
-        theta = self.theta(xy)
-        along_theta, along_y = self._bump_factors(theta, xy[:, 1])
-        return self._points(theta, xy[:, 1], (along_theta * along_y).sum(0))
+        return self.surface(self.theta(xy), xy[:, 1])
 
-    def surface_rows(self, theta: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Points (N, M, 3) of the surface at azimuths (N, M) on the sections of height y (N, )."""
-        along_theta, along_y = self._bump_factors(theta.ravel(), y)
-        bumps = (along_theta.reshape(-1, *theta.shape) * along_y[..., None]).sum(0)
-        return self._points(theta, y[:, None], bumps)
+    def surface(self, theta: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Points (N, 3) at azimuths (N, ) and heights (N, )."""
+        along_theta, along_y = self._bump_factors(theta, y)
+        bumps = (along_theta * along_y).sum(0)
+        width, back, front, _ = self._sections(y)
+        return np.stack([width * np.sin(theta), y, back + (front - back) * np.cos(theta) + bumps], axis=-1)
 
-    def surface_grid(self, theta: np.ndarray, y: np.ndarray, thickness: np.ndarray):
-        """The surface on a grid, with something of a varying thickness (hair, ears) on it.
+    def surface_grid(self, theta: np.ndarray, y: np.ndarray, thickness: np.ndarray = np.float32(0)):
+        """The surface on a grid, with something of a varying thickness (hair) on it.
 
         Args:
             theta (ndarray): (W, ) azimuths.
@@ -188,29 +187,23 @@ class FaceShape:
             thickness (ndarray): (H, W) float32.
 
         Returns:
-            tuple: x, y, z and the bumps, each (H, W) float32.
+            tuple: x, y, z and the bumps, float32 of a shape that broadcasts to (H, W).
         """
         along_theta, along_y = self._bump_factors(theta, y)
         bumps = along_y.T.astype(np.float32) @ along_theta.astype(np.float32)
         width, back, front, rear = (v.astype(np.float32)[:, None] for v in self._sections(y))
         sine, cosine = np.sin(theta).astype(np.float32), np.cos(theta).astype(np.float32)
-        ahead = np.maximum(cosine, 0)
         x = (width + thickness) * sine
-        z = back + (front - back) * ahead + rear * np.minimum(cosine, 0) + thickness * cosine + bumps
+        z = back + (front - back) * np.maximum(cosine, 0) + rear * np.minimum(cosine, 0) + thickness * cosine + bumps
         up = (np.clip(y / self.top_y, 0, 1)**3).astype(np.float32)[:, None]
         return x, y.astype(np.float32)[:, None] - thickness * up, z, bumps
-
-    def _points(self, theta, y, bumps) -> np.ndarray:
-        width, back, front, _ = self._sections(y)
-        return np.stack(np.broadcast_arrays(width * np.sin(theta), y, back + (front - back) * np.cos(theta) + bumps),
-                        axis=-1)
 
     def _sections(self, y):
         """w(y), z0(y), zf(y) and the depth behind the ears, each shaped as y."""
         below = np.clip((y - .4) / (self.chin_y - .4), 0, 1)
         above = np.clip(y / self.top_y, 0, 1)
         profile = np.where(y > 0, 1 - .07 * np.clip(y / self.chin_y, 0, 1)**2, (1 - above**2.8)**.5)
-        back = .70 * self.depth / .95 * below**2.2
+        back = .85 * self.depth * below**2.6
         skull = np.clip((.75 - y) / .5, 0, 1)
         skull = skull * skull * (3 - 2 * skull)
         return self.half_width_at(y), back, self.depth * profile, .04 + 1.05 * skull * np.sqrt(1 - above**2.5)
@@ -334,7 +327,7 @@ class FaceShape:
             (-.025, .52, .10, lip, .10),  # beside the mouth
         ]
         middle = [
-            (.05, 0, .14, nose_y - .01, .05),  # nose tip
+            (.045, 0, .15, nose_y - .01, .055),  # nose tip
             (-.05, 0, .12, -.03, .08),  # root of the nose
             (.045 + .01 * i.upper_lip + .05 * e.pucker, 0, .26, lip - .03, .035),  # lips
             (.055 + .01 * i.lower_lip + .05 * e.pucker, 0, .24, low + .07, .045),
@@ -354,8 +347,8 @@ class FaceShape:
         t = y / (.44 * self._nose_scale)
         rise = np.clip((t + .35) / 1.35, 0, 1)
         fall = 1 / (1 + np.exp((t - 1.14) / .045))
-        ridge = (.27 + .028 * self.identity.nose_depth) * rise**1.5 * fall
-        ridge_theta = np.exp(-.5 * (theta / (.115 * (1 + .06 * self.identity.nose_width)))**2)
+        ridge = (.215 + .024 * self.identity.nose_depth) * rise**1.5 * fall
+        ridge_theta = np.exp(-.5 * (theta / (.125 * (1 + .06 * self.identity.nose_width)))**2)
         return np.vstack([along_theta, ridge_theta]), np.vstack([along_y, ridge])
 
 

@@ -1,9 +1,10 @@
 """Landmarks of the four annotation schemes as points of the same curves of one face.
 
-Where a head is turned, the contour follows annotators, not anatomy: a contour point that the cheek hides moves along
-its horizontal section to the visible outline of the cheek. All other landmarks keep their true position, seen or not.
+Where a head is turned, the contour follows annotators, not anatomy: a contour point that the cheek or the chin hides
+moves along its horizontal section to the visible outline. All other landmarks keep their true position, seen or not.
 """
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Dict, List, Tuple
 
 import numpy as np
@@ -84,40 +85,59 @@ class ProjectedFace:
     keypoints: Dict[str, np.ndarray]
     tangents: Dict[str, np.ndarray]
 
+    def moved(self, scale: float, offset: np.ndarray) -> 'ProjectedFace':
+        """The face at ``scale * point + offset``."""
+        curves, keypoints = ({name: (scale * points + offset).astype(points.dtype) for name, points in group.items()}
+                             for group in (self.curves, self.keypoints))
+        return ProjectedFace(curves, keypoints, self.tangents)
+
 
 def project_face(shape: FaceShape, camera: Camera) -> ProjectedFace:
     """Project the curves of a face and read the landmarks of all layouts off them."""
     curves = {**shape.curves, 'pupils': shape.pupils}
-    names, sizes = list(curves), [len(points) for points in curves.values()]
+    names, sizes = tuple(curves), tuple(len(points) for points in curves.values())
     points = camera.project(shape.lift(np.concatenate(list(curves.values()))))
-    curves = dict(zip(names, np.split(points, np.cumsum(sizes)[:-1])))
-    curves['contour'] = _visible_contour(shape, camera)
-    directions = {name: np.gradient(points, axis=0) for name, points in curves.items()}
+    ends = np.cumsum(sizes)
+    contour = names.index('contour')
+    points[ends[contour] - sizes[contour]:ends[contour]] = _visible_contour(shape, camera)
     keypoints, tangents = {}, {}
-    for layout, where in _POINTS.items():
-        keypoints[layout] = np.float32([curves[name][sample] for name, sample in where])
-        tangent = np.array([directions[name][sample] for name, sample in where])
-        tangent /= np.hypot(*tangent.T)[:, None]
-        on_boundary = get_layout(layout).boundary_of_keypoint.any(axis=1)
-        tangents[layout] = np.float32(tangent * on_boundary[:, None])
-    return ProjectedFace(curves, keypoints, tangents)
+    for layout in _POINTS:
+        at, before, after, on_boundary = _indices(layout, names, sizes)
+        direction = points[after] - points[before]
+        keypoints[layout] = points[at].astype(np.float32)
+        tangents[layout] = (direction / np.hypot(*direction.T)[:, None] * on_boundary[:, None]).astype(np.float32)
+    return ProjectedFace(dict(zip(names, np.split(points, ends[:-1]))), keypoints, tangents)
+
+
+@lru_cache(maxsize=None)
+def _indices(layout: str, names: Tuple[str, ...], sizes: Tuple[int, ...]) -> Tuple[np.ndarray, ...]:
+    """Where the landmarks, and the samples before and after them, stand among all curves one after the other."""
+    starts = dict(zip(names, np.cumsum((0, *sizes)).tolist()))
+    lasts = dict(zip(names, (size - 1 for size in sizes)))
+    at = np.array([starts[name] + sample for name, sample in _POINTS[layout]])
+    before = np.array([starts[name] + max(sample - 1, 0) for name, sample in _POINTS[layout]])
+    after = np.array([starts[name] + min(sample + 1, lasts[name]) for name, sample in _POINTS[layout]])
+    return at, before, after, get_layout(layout).boundary_of_keypoint.any(axis=1)
 
 
 def _visible_contour(shape: FaceShape, camera: Camera) -> np.ndarray:
-    """(129, 2) pixels; points behind the cheek are moved to its outline, on the section of their height."""
-    y = shape.curves['contour'][:, 1]
-    side = np.where(np.arange(len(y)) < len(y) // 2, -1., 1.)
-    azimuth = side[:, None] * np.linspace(CONTOUR_THETA, _INNERMOST_THETA, 25)
-    rows = shape.surface_rows(azimuth, y)
-    # how far out a point is seen does not depend on the roll
+    """(129, 2) pixels; points behind the cheek or the chin are moved to its outline, on the section of their height."""
+    frontal = shape.curves['contour']
+    y = frontal[:, 1]
+    azimuth = np.linspace(CONTOUR_THETA, _INNERMOST_THETA, 25)
+    x, height, z, _ = shape.surface_grid(np.concatenate([-azimuth, azimuth]), y)
+    # how far out of the face, across its contour, a point is seen: this does not depend on the roll
     upright = replace(camera, roll=0.)
-    outward = side[:, None] * upright.project(rows)[..., 0]
-    best = np.clip(outward.argmax(axis=1), 1, outward.shape[1] - 2)
-    below, at, above = (np.take_along_axis(outward, (best + d)[:, None], axis=1)[:, 0] for d in (-1, 0, 1))
-    # vertex of the parabola through three samples; at the contour's own azimuth where that is the outermost
-    curvature = below - 2 * at + above
-    offset = .5 * (below - above) / np.where(np.abs(curvature) < 1e-12, 1e-12, curvature)
-    offset = np.where(outward.argmax(axis=1) == 0, -1, np.clip(offset, -1, 1))
-    step = azimuth[:, 1] - azimuth[:, 0]
-    chosen = azimuth[:, 0] + (best + offset) * step
-    return camera.project(shape.surface_rows(chosen[:, None], y)[:, 0])
+    seen_x, seen_y = upright.to_pixels(*upright.to_camera(x, height, z))
+    along = np.gradient(frontal, axis=0)
+    right = np.arange(len(y)) < len(y) // 2
+    outward = along[:, :1] * seen_y - along[:, 1:] * seen_x
+    outward = np.where(right[:, None], outward[:, :25], outward[:, 25:])
+    outermost = outward.argmax(axis=1)
+    middle = np.clip(outermost, 1, 23)
+    below, at, above = (np.take_along_axis(outward, (middle + d)[:, None], axis=1)[:, 0] for d in (-1, 0, 1))
+    # the vertex of the parabola through three samples, unless the contour's own azimuth is the outermost
+    offset = .5 * (below - above) / np.minimum(below - 2 * at + above, -1e-9)
+    offset = np.where(outermost == 0, -1, np.clip(offset, -1, 1))
+    theta = azimuth[0] + (middle + offset) * (azimuth[1] - azimuth[0])
+    return camera.project(shape.surface(np.where(right, -theta, theta), y))

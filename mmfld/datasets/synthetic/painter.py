@@ -10,7 +10,7 @@ import numpy as np
 
 from . import tiles
 from .appearance import Appearance
-from .face_model import CONTOUR_THETA, SIDES, FaceShape
+from .face_model import SIDES, FaceShape
 
 _FINE = 4  # sub-texels per texel and direction
 _THETA_MAX = 2.65
@@ -21,7 +21,6 @@ class Unrolled:
     """The grid of the texture: columns over azimuth, rows over height, denser at the crown and under the chin."""
 
     def __init__(self, shape: FaceShape, image_size: int):
-        self.shape = shape
         self.width = int(image_size * 1.25)
         crown, face, chin = (int(image_size * f) for f in (.34, .66, .04))
         self.height = crown + face + chin + 1
@@ -32,6 +31,7 @@ class Unrolled:
             np.linspace(forehead, low, face, endpoint=False),
             shape.chin_y - .04 * np.linspace(1, 0, chin + 1)**2])
         self.rows_per_unit = face / (low - forehead)
+        self._half_width = shape.half_width_at(self.y)
 
     def texels(self, theta, y) -> np.ndarray:
         """Azimuths and heights -> (N, 2) float texels (column, row), centres at integers."""
@@ -40,7 +40,8 @@ class Unrolled:
 
     def from_frontal(self, xy: np.ndarray) -> np.ndarray:
         """Points (N, 2) of the frontal view -> (N, 2) texels."""
-        return self.texels(self.shape.theta(xy), xy[:, 1])
+        width = np.interp(xy[:, 1], self.y, self._half_width)
+        return self.texels(np.arcsin(np.clip(xy[:, 0] / np.maximum(width, 1e-9), -1, 1)), xy[:, 1])
 
 
 class Box(NamedTuple):
@@ -64,8 +65,7 @@ class Painter:
 
     Attributes:
         texture (ndarray): (H, W, 3) float32 BGR, unlit.
-        thickness (ndarray): (H, W) float32, of hair and ears above the skin, in units of the head.
-        gloss (ndarray): (H, W) float32, strength of highlights.
+        thickness (ndarray): (H, W) float32, of the hair on the skin, in units of the head.
     """
 
     def __init__(self, shape: FaceShape, look: Appearance, image_size: int):
@@ -89,7 +89,7 @@ class Painter:
             self._eye(name, side, self.shape.pupils[index])
             self._brow(name)
         self._mouth()
-        self._ears_and_hair()
+        self._hair()
 
     # drawing
 
@@ -101,15 +101,15 @@ class Painter:
 
     def mask(self, box: Box, polygon: np.ndarray, blur: float = 0., stroke: float = 0.) -> np.ndarray:
         """Coverage of a filled polygon, or of a line of width ``stroke`` texels; (h, w) float32 in [0, 1]."""
-        fine = 1 if blur > 3 else _FINE
+        fine, line = (1, cv2.LINE_AA) if blur >= .8 else (_FINE, cv2.LINE_8)
         width, height = box.size
         canvas = np.zeros((height * fine, width * fine), np.uint8)
         at = (polygon - (box.left, box.top) + .5) * fine - .5
         at = np.rint(at * 16).astype(np.int32)[None]
         if stroke:
-            cv2.polylines(canvas, at, False, 255, max(1, round(stroke * fine)), shift=4)
+            cv2.polylines(canvas, at, False, 255, max(1, round(stroke * fine)), line, 4)
         else:
-            cv2.fillPoly(canvas, at, 255, shift=4)
+            cv2.fillPoly(canvas, at, 255, line, 4)
         if fine > 1:
             canvas = cv2.resize(canvas, box.size, interpolation=cv2.INTER_AREA)
         if blur:
@@ -119,7 +119,8 @@ class Painter:
     def blend(self, box: Box, mask: np.ndarray, colour: Sequence[float], alpha: float = 1.) -> None:
         """Mix a colour, (3, ) or (h, w, 3), into the texture where the mask is."""
         part = self.texture[box.slices]
-        part += (np.asarray(colour, np.float32) - part) * (mask * np.float32(alpha))[..., None]
+        opacity = mask * np.float32(alpha)
+        part += (np.asarray(colour, np.float32) - part) * opacity[..., None]
 
     def darken(self, points: np.ndarray, alpha: float, blur: float, stroke: float = 0.,
                tone: Sequence[float] = (.42, .42, .55)) -> None:
@@ -149,9 +150,9 @@ class Painter:
             np.multiply(noise, .022 * base, out=self.texture[..., channel])
             self.texture[..., channel] += base * (1 - flush * redness)
         if self.look.freckles:
-            spots = np.clip(tiles.crop('skin', height, width, self.look.tiles[1]) - 1.1, 0, 1)
+            spots = np.clip(tiles.crop('skin', height, width, self.look.tiles[1]) - 1., 0, 1)
             around = np.exp(-.5 * ((self.grid.y[:, None] - .22) / .2)**2 - .5 * (self.grid.theta / .6)**2)
-            self.texture *= 1 - (.55 * self.look.freckles * spots * around).astype(np.float32)[..., None]
+            self.texture *= 1 - (.28 * self.look.freckles * spots * around).astype(np.float32)[..., None]
 
     def _redness(self) -> np.ndarray:
         """Rosy cheeks, nose and chin, (H, W) float32."""
@@ -201,7 +202,7 @@ class Painter:
         look, mouth = self.look, self.shape.curves['mouth_axis']
         chin, lips = self.shape.chin_y, mouth[:, 1].mean()
         noise = tiles.crop('short_hair', *self.texture.shape[:2], look.tiles[2])
-        hair = look.hair[::1] * .9
+        hair = look.hair * .9
 
         def grow(polygon: np.ndarray, alpha: float, blur: float) -> None:
             box = self.box(polygon, 2.5 * blur * self.unit)
@@ -226,7 +227,7 @@ class Painter:
     def _eye(self, name: str, side: int, pupil: np.ndarray) -> None:
         look, curves = self.look, self.curves
         upper, lower = curves[f'{name}_upper_lid'], curves[f'{name}_lower_lid']
-        lid, low = self.shape.curves[f'{name}_upper_lid'], self.shape.curves[f'{name}_lower_lid']
+        lid = self.shape.curves[f'{name}_upper_lid']
         t = np.sin(np.linspace(0, np.pi, len(lid)))[:, None]
         brow = self.shape.curves[f'{name}_brow_lower']
         # hollow between lid and brow, and the crease of the lid
@@ -260,13 +261,12 @@ class Painter:
         self.blend(box, lash, (28, 24, 26), .55 + .4 * look.eyeliner)
         lash = self.mask(box, lower, .5, .009 * self.unit)
         self.blend(box, lash, look.skin * .35, .35 + .35 * look.eyeliner)
-        del low
 
     def _brow(self, name: str) -> None:
         outline = np.concatenate([self.curves[f'{name}_brow_upper'], self.curves[f'{name}_brow_lower'][::-1]])
         box = self.box(outline, 4)
         noise = tiles.crop('short_hair', *self.texture.shape[:2], self.look.tiles[3])[box.slices]
-        mask = self.mask(box, outline, .5) * np.clip(.86 + .22 * noise, .2, 1)
+        mask = self.mask(box, outline, .5) * np.clip(.88 + .12 * noise, .3, 1)
         self.blend(box, mask, np.minimum(self.look.hair * .75, self.look.skin * .55), .88)
 
     def _mouth(self) -> None:
@@ -303,31 +303,23 @@ class Painter:
             corner = curves['mouth_axis'][end]
             self.blend(box, self.mask(box, corner + [[-1.5, -1], [1.5, -1], [1.5, 1], [-1.5, 1]], 1.), colour * .4, .5)
 
-    def _ears_and_hair(self) -> None:
+    def _hair(self) -> None:
         grid, look = self.grid, self.look
-        t = np.linspace(0, 2 * np.pi, 20, endpoint=False)
-        for side in (-1, 1):
-            centre, radii = (side * 1.68, .16), (.17, .26)
-            ear = grid.texels(centre[0] + radii[0] * np.cos(t), centre[1] + radii[1] * np.sin(t) * (1 - .2 * np.sin(t)))
-            box = self.box(ear, 5)
-            self.thickness[box.slices] += .13 * self.mask(box, ear, 1.5)
-            hollow = grid.texels(centre[0] + .09 * np.cos(t), centre[1] - .02 + .15 * np.sin(t))
-            self.darken(hollow, .55, .025)
         if look.hair_style == 'bald':
             return
         polygon = self._hairline()
         box = Box(0, 0, grid.width, grid.height)
         mask = self.mask(box, polygon, 1.2)
         strands = tiles.crop('hair', grid.height, grid.width, look.tiles[4])
-        # a parting combs the strands aside
-        shade = np.clip(1 + .20 * strands, .3, 1.8)
-        keep = 1 - mask
-        for channel, base in enumerate(look.hair):
+        shade = mask * np.clip(1 + .20 * strands, .3, 1.8)
+        bare = 1 - mask
+        for channel, colour in enumerate(look.hair.tolist()):  # twice as fast as all channels at once
             part = self.texture[..., channel]
-            part *= keep
-            part += mask * shade * np.float32(base)
-        volume = cv2.blur(mask, (9, 9))
-        np.maximum(self.thickness * keep, volume * mask * np.float32(look.hair_volume), out=self.thickness)
+            part *= bare
+            part += shade * colour
+        # the hair rises from nothing at its edge
+        volume = np.maximum(2 * cv2.blur(mask, (15, 15)) - 1, 0)
+        np.multiply(volume, look.hair_volume, out=self.thickness)
 
     def _hairline(self) -> np.ndarray:
         """Outline of the hair in texels; everything above it is hair."""
@@ -340,16 +332,15 @@ class Painter:
         top = {'short': -.74, 'receding': -.98, 'fringe': -.36, 'parted': -.72, 'long': -.76, 'long_fringe': -.38}
         front = top[look.hair_style]
         corner = 1.05 if look.hair_style != 'receding' else .8
-        y = front + .05 * (away / .8)**2
+        y = front + .16 * (away / 1.05)**3
         if look.hair_style in ('parted', 'long'):
             y = y + .26 * np.clip(np.abs(theta - .5 * look.parting), 0, 1)**1.5
-        # down the temples to the sideburns, or over the ears
-        side = 1.36 if not long else 1.26
-        down = 1 / (1 + np.exp(-(away - side) / .035))
         y = np.where(away > corner, y + .10 * (away - corner), y)
-        y = y + (np.where(long, 1.6, .05) - y) * down
-        if not long:
-            y = y + (.62 - y) / (1 + np.exp(-(away - 1.95) / .05))
+        if long:  # falls behind the jaw
+            y = np.where(away > 1.16, np.maximum(y, np.interp(away, (1.16, 1.24, 1.36, 1.5), (-.6, -.2, .25, .55))), y)
+        else:  # down the temples to the sideburns and around the ears to the nape
+            y = y + (.05 - y) / (1 + np.exp(-(away - 1.36) / .035))
+            y = y + (.45 - y) / (1 + np.exp(-(away - 1.95) / .05))
             over_ear = np.exp(-.5 * ((away - 1.68) / .17)**4)
             y = y - (y + .12) * over_ear * (y > -.12)
         ragged = {'fringe': .035, 'long_fringe': .035}.get(look.hair_style, .014)
@@ -357,5 +348,3 @@ class Painter:
         line = grid.texels(theta, y)
         return np.concatenate([line, [[grid.width + 3, -3], [-3, -3]]])
 
-
-__all__ = ['Box', 'CONTOUR_THETA', 'Painter', 'Unrolled']

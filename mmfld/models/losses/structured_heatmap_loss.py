@@ -146,7 +146,8 @@ def structured_heatmap_loss(scores: Tensor,
     table = alpha * margin_table(*scores.shape[2:], margin, **margin_options)
     with torch.autocast(scores.device.type, enabled=False):
         scores = scores if scores.dtype == torch.float64 else scores.float()
-        return _StructuredLoss.apply(scores, cells, table, epsilon)
+        # contiguous: the loss addresses cells by their row-major number
+        return _StructuredLoss.apply(scores.contiguous(), cells, table, epsilon)
 
 
 @MODELS.register_module()

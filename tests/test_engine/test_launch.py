@@ -1,0 +1,78 @@
+"""What tools/train.py and tools/test.py share."""
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from torch import nn
+
+from mmfld.engine.cpu_amp_optim_wrapper import CPUAmpOptimWrapper
+from mmfld.engine.launch import REPOSITORY, adapt_to_cpu, argument_parser, load_config, require_file
+
+
+def load(*arguments):
+    parser = argument_parser('')
+    return load_config(parser, parser.parse_args(arguments))
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / 'wflw').mkdir()
+    path = tmp_path / 'wflw' / 'method.py'
+    path.write_text('value = 1\n')
+    return str(path)
+
+
+def test_default_work_dir_tells_data_sets_apart(config):
+    assert load(config).work_dir == 'work_dirs/wflw/method'
+    assert load(config, '--work-dir', 'here').work_dir == 'here'
+
+
+def test_a_config_of_the_repository_is_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = load('configs/_base_/default_runtime.py')
+    assert cfg.filename == str(REPOSITORY / 'configs/_base_/default_runtime.py')
+    assert cfg.default_scope == 'mmpose'
+
+
+def test_a_missing_config_is_named(capsys):
+    with pytest.raises(SystemExit):
+        load('configs/no_such.py')
+    assert 'config configs/no_such.py found neither in' in capsys.readouterr().err
+
+
+def test_a_missing_checkpoint_is_named(capsys):
+    require_file(argument_parser(''), 'checkpoint', 'https://example.org/weights.pth')
+    with pytest.raises(SystemExit):
+        require_file(argument_parser(''), 'checkpoint', 'no_such.pth')
+    assert 'checkpoint no_such.pth does not exist' in capsys.readouterr().err
+
+
+def test_show_dir_switches_the_visualization_on(config, tmp_path, capsys):
+    cfg = load('configs/_base_/default_runtime.py', '--show-dir', 'pictures')
+    assert cfg.default_hooks.visualization.enable and cfg.default_hooks.visualization.out_dir == 'pictures'
+    with pytest.raises(SystemExit):
+        load(config, '--show-dir', 'pictures')
+    assert '--show-dir needs default_hooks.visualization' in capsys.readouterr().err
+
+
+@pytest.mark.skipif(get_device() != 'cpu', reason='the settings for a GPU stay as they are')
+def test_mixed_precision_becomes_bfloat16_on_the_cpu():
+    cfg = Config(dict(launcher='none', optim_wrapper=dict(
+        type='AmpOptimWrapper', loss_scale='dynamic', dtype='float16', clip_grad=dict(max_norm=1.))))
+    adapt_to_cpu(cfg)
+    assert cfg.optim_wrapper == dict(type='CPUAmpOptimWrapper', clip_grad=dict(max_norm=1.))
+
+
+def test_cpu_mixed_precision_trains():
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    optimizer = CPUAmpOptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+    inputs, losses = torch.randn(32, 4), []
+    for _ in range(20):
+        with optimizer.optim_context(model):
+            outputs = model(inputs)
+            loss = (outputs - inputs.sum(1, keepdim=True)).square().mean()
+        optimizer.update_params(loss)
+        losses.append(loss.item())
+    assert outputs.dtype == torch.bfloat16 and model.weight.dtype == torch.float32
+    assert losses[-1] < 0.05 * losses[0]

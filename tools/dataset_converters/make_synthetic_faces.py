@@ -1,0 +1,143 @@
+"""Make a set of synthetic faces with landmarks in four layouts, as MMPose's COCO-style json.
+
+    python tools/dataset_converters/make_synthetic_faces.py OUT [--train 2000] [--test 200] [--boundary-noise 0.02] ...
+
+Written are ``OUT/images/{train,test}_NNNNNN.jpg``, ``OUT/annotations/synthetic_{layout}_{train,test}.json`` for wflw98,
+300w68, cofw29 and aflw19, and ``OUT/options.json``. WFLW-like flags stand in each annotation as ``attributes``. With
+boundary noise, the training *and* test annotations are noisy and each holds the exact landmarks as ``keypoints_clean``
+[x, y, 1] * K beside them.
+
+The faces depend on the options alone; test faces are the same for any number of training faces. A complete set with the
+same options is left alone, an interrupted one is made again, and a set with other options is an error unless
+``--overwrite`` replaces it.
+"""
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+import cv2
+from conversion import Face, _to_coco
+from tqdm import tqdm
+
+from mmfld.datasets.synthetic import SyntheticFaceGenerator
+from mmfld.structures import layout_names
+
+# index of the first face: no training set reaches the test faces
+FIRST = dict(train=0, test=10**9)
+JPEG_QUALITY = 94
+
+Annotations = Dict[str, Tuple[Face, Face]]  # layout -> as annotated, exact
+
+
+def main(argv=None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('out', type=Path, metavar='OUT', help='folder to write to')
+    parser.add_argument('--train', type=int, default=2000, help='training faces, default: %(default)s')
+    parser.add_argument('--test', type=int, default=200, help='test faces, default: %(default)s')
+    parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
+    parser.add_argument('--image-size', type=int, default=256, help='side of the pictures, default: %(default)s')
+    parser.add_argument('--boundary-noise', type=float, default=0.,
+                        help='standard deviation of the annotation noise along the facial boundaries in units of the '
+                        'inter-ocular distance, default: %(default)s')
+    parser.add_argument('--flags', choices=('natural', 'none'), default='natural',
+                        help='large pose, expression, illumination, make-up, occlusion and blur as often as in WFLW, '
+                        'or never; default: %(default)s')
+    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes, default: all cores')
+    parser.add_argument('--overwrite', action='store_true', help='replace a set with other options')
+    args = parser.parse_args(argv)
+    options = {key: value for key, value in vars(args).items() if key not in ('out', 'workers', 'overwrite')}
+    counts = dict(train=args.train, test=args.test)
+    if min(*counts.values(), args.workers - 1) < 0 or not any(counts.values()):
+        parser.error('expected at least one face, no negative count, and one worker or more')
+    generator = partial(SyntheticFaceGenerator, args.seed, args.image_size, args.boundary_noise, args.flags)
+    try:
+        generator()
+        complete = prepare(args.out, options, args.overwrite)
+    except ValueError as error:
+        parser.error(str(error))
+    if complete:
+        print(f'{args.out}: holds this set already')
+        return 0
+    for part, count in counts.items():
+        if count:
+            make_part(args.out, part, count, generator, args.workers)
+    options_file(args.out).write_text(json.dumps(dict(options, complete=True)), encoding='utf-8')
+    return 0
+
+
+def options_file(out: Path) -> Path:
+    return out / 'options.json'
+
+
+def prepare(out: Path, options: dict, overwrite: bool) -> bool:
+    """Make room for a set; True if it is there already.
+
+    Raises:
+        ValueError: If ``out`` holds another set, or something else, and ``overwrite`` is not set.
+    """
+    record = options_file(out)
+    found = json.loads(record.read_text(encoding='utf-8')) if record.is_file() else None
+    if found is not None:
+        complete = found.pop('complete')
+        if found == options and complete:
+            return True
+        if found != options and not overwrite:
+            different = [f'{key} {found.get(key)!r}, not {value!r}' for key, value in options.items()
+                         if found.get(key) != value]
+            raise ValueError(f'{record}: found a set with {", ".join(different)}; choose another folder or --overwrite')
+    elif not overwrite and ((out / 'images').exists() or (out / 'annotations').exists()):
+        raise ValueError(f'{out}: found images or annotations that this command did not make; choose another folder '
+                         'or --overwrite')
+    for pattern in ('images/train_*.jpg', 'images/test_*.jpg', 'annotations/synthetic_*.json'):
+        for path in out.glob(pattern):
+            path.unlink()
+    for folder in ('images', 'annotations'):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(dict(options, complete=False)), encoding='utf-8')
+    return False
+
+
+def make_part(out: Path, part: str, count: int, generator: partial, workers: int) -> None:
+    """Write the pictures and annotations of one part."""
+    make = partial(make_face, out / 'images', part)
+    with multiprocessing.Pool(min(workers, count), _start_worker, (generator, )) as pool:
+        faces: List[Annotations] = list(tqdm(pool.imap(make, range(count), chunksize=8), part, count, unit='face'))
+    size = (generator().image_size, ) * 2
+    for layout in layout_names():
+        content = _to_coco([(face[layout][0], size) for face in faces])
+        if generator().boundary_noise:
+            exact = _to_coco([(face[layout][1], size) for face in faces])
+            for annotation, clean in zip(content['annotations'], exact['annotations']):
+                annotation['keypoints_clean'] = clean['keypoints']
+        path = out / 'annotations' / f'synthetic_{layout}_{part}.json'
+        path.write_text(json.dumps(content), encoding='utf-8')
+        print(f'{path}: {len(content["annotations"])} faces')
+
+
+def make_face(folder: Path, part: str, number: int) -> Annotations:
+    """Write one picture and return its annotations; runs in a worker."""
+    face = _generator[FIRST[part] + number]
+    name = f'{part}_{number:06d}.jpg'
+    path = folder / name
+    if not cv2.imwrite(str(path), face.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+        raise OSError(f'{path}: cannot be written')
+    return {
+        layout: tuple(Face(name, points[layout].astype(float), part, path, None, (), face.attributes)
+                      for points in (face.annotations, face.keypoints))
+        for layout in layout_names()
+    }
+
+
+def _start_worker(generator: partial) -> None:
+    global _generator
+    cv2.setNumThreads(1)
+    _generator = generator()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""Trains a model; see ``--help``. Start it on several GPUs, or CPU processes, with ``tools/dist_train.sh``."""
+from mmengine.runner import Runner
+
+import mmfld  # noqa: F401  prepares the environment and registers the components
+from mmfld.engine.launch import adapt_to_cpu, argument_parser, leave_process_group, load_config, require_file
+
+
+def main():
+    parser = argument_parser('Train a model')
+    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
+                        help='go on from this checkpoint; without a name, from the latest one in the work folder')
+    parser.add_argument('--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on the CPU')
+    parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
+    parser.add_argument('--auto-scale-lr', action='store_true',
+                        help='scale the learning rate by the actual batch size over auto_scale_lr.base_batch_size')
+    args = parser.parse_args()
+    cfg = load_config(parser, args)
+
+    if args.resume:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.amp:
+        kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+        if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+            parser.error(f'--amp does not go with optim_wrapper.type={kind!r} of {args.config}')
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            parser.error(f'--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in {args.config}')
+        cfg.auto_scale_lr.enable = True
+    cfg.merge_from_dict(args.cfg_options)
+    if cfg.get('load_from'):
+        require_file(parser, 'checkpoint', cfg.load_from)
+
+    adapt_to_cpu(cfg)
+    Runner.from_cfg(cfg).train()
+    leave_process_group()
+
+
+if __name__ == '__main__':
+    main()
