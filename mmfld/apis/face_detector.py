@@ -14,8 +14,10 @@ from typing import Callable, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
+import torch
 from mmpose.apis.inferencers.utils import default_det_models
 from mmpose.evaluation.functional import nms
+from mmpose.structures.bbox import bbox_overlaps
 
 FaceDetector = Callable[[np.ndarray], np.ndarray]
 
@@ -53,8 +55,8 @@ class OpenCVFaceDetector:
 
     The image is searched at up to ``max_side`` pixels, with the histogram equalised. Each cascade proposes boxes with
     votes (raw detections that fall together); calibrated to landmark boxes, the proposals of all cascades that overlap
-    are averaged into one face and their votes added up. The slower profile cascades, the image as it is and mirrored,
-    join only where the two frontal ones find no face.
+    are averaged into one face and their votes added up. Where the two frontal cascades find no face, the slower profile
+    cascades, on the image as it is and mirrored, join in, and half the votes are enough.
 
     The calibrations are medians over 259 training faces of 300W, every 7th, each cascade by itself, with x made
     symmetric. Spread around them (1.48 MAD) for the frontal cascades: shift 0.09 and 0.03 in x and y, scale 0.08.
@@ -62,7 +64,7 @@ class OpenCVFaceDetector:
     Args:
         max_side (int): Larger images are shrunk to this longer side. Defaults to 640.
         min_face (float): Smallest face as a fraction of the image's shorter side. Defaults to 0.08.
-        min_votes (float): Votes a face needs. Its score is votes / (votes + min_votes), so at least 0.5.
+        min_votes (float): Votes a face needs. Its score is votes / (votes + min_votes): 0.5 at that, 1/3 at half of it.
             Defaults to 10.
     """
 
@@ -92,9 +94,10 @@ class OpenCVFaceDetector:
             return np.zeros((0, 5))
         grey = cv2.equalizeHist(grey)
         proposals = self._propose(grey, self.FRONTAL)
-        faces = self._vote(proposals)
+        faces = self._vote(proposals, self.min_votes)
         if not len(faces):
-            faces = self._vote(np.concatenate([proposals, self._propose(grey, self.PROFILE)]))
+            proposals = np.concatenate([proposals, self._propose(grey, self.PROFILE)])
+            faces = self._vote(proposals, self.min_votes / 2)
         faces[:, :4] = (faces[:, :4] + 0.5) / shrink - 0.5
         return faces
 
@@ -116,15 +119,16 @@ class OpenCVFaceDetector:
             proposals.append(np.column_stack([landmark_boxes, np.ravel(votes)]))
         return np.concatenate(proposals)
 
-    def _vote(self, proposals: np.ndarray, iou_thr: float = 0.35) -> np.ndarray:
+    def _vote(self, proposals: np.ndarray, min_votes: float, iou_thr: float = 0.35) -> np.ndarray:
         """(N, 5) proposals with votes -> (M, 5) faces with scores, best first."""
         faces = [np.zeros((0, 5))]
         left = proposals[np.argsort(-proposals[:, 4], kind='stable')]
         while len(left):
-            same = _ious(left[0], left) > iou_thr
+            boxes = torch.from_numpy(left[:, :4])
+            same = (bbox_overlaps(boxes[:1], boxes)[0] > iou_thr).numpy()
             group, left = left[same], left[~same]
             votes = group[:, 4].sum()
-            if votes >= self.min_votes:
+            if votes >= min_votes:
                 box = np.average(group[:, :4], axis=0, weights=group[:, 4])
                 faces.append(np.append(box, votes / (votes + self.min_votes))[None])
         faces = np.concatenate(faces)
@@ -210,11 +214,3 @@ def build_detector(detector: Union[str, FaceDetector],
 
 def _middle_and_size(boxes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-
-
-def _ious(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """(N, ) intersection over union of one box with (N, 4+) boxes."""
-    overlap = np.minimum(box[2:4], boxes[:, 2:4]) - np.maximum(box[:2], boxes[:, :2])
-    overlap = overlap.clip(min=0).prod(axis=1)
-    areas = (boxes[:, 2:4] - boxes[:, :2]).prod(axis=1)
-    return overlap / (areas + (box[2:4] - box[:2]).prod() - overlap)

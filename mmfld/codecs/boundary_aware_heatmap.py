@@ -98,7 +98,7 @@ class BoundaryAwareHeatmap(BaseKeypointCodec):
 
     def scores(self, heatmaps: Tensor) -> Tensor:
         """(B, K) confidence of each landmark: the maximum of its heatmap."""
-        return heatmaps.amax((2, 3))
+        return heatmaps.amax((2, 3)).float()  # NumPy knows no bfloat16
 
     def decode(self, encoded: Tensor) -> Tuple[np.ndarray, np.ndarray]:
         """As :meth:`batch_decode` for one face: (K, h, w) -> (1, K, 2), (1, K)."""

@@ -60,7 +60,7 @@ def test_shapes_types_and_face_size(size):
 def test_a_symmetric_face_is_its_own_mirror_image(layout):
     face = project_face(FaceShape(Identity(), Expression()), Camera(scale=90, center=(127.5, 100)))
     flipped = face.keypoints[layout][list(get_layout(layout).flip_indices)] * [-1, 1] + [255, 0]
-    np.testing.assert_allclose(flipped, face.keypoints[layout], atol=1e-4)
+    np.testing.assert_allclose(flipped, face.keypoints[layout], atol=1e-3)
 
 
 @pytest.mark.parametrize('yaw', (0., .4, -.9))
@@ -72,11 +72,11 @@ def test_layouts_share_points(yaw):
     assert np.array_equal(ibug[27:36], wflw[51:60])  # nose
     assert np.array_equal(ibug[[36, 39, 42, 45]], wflw[[60, 64, 68, 72]])  # corners of the eyes
     assert np.array_equal(ibug[48:], wflw[76:96])  # mouth
-    assert np.array_equal(cofw, np.where(np.isin(np.arange(29), (2, 3, 18, 19))[:, None], cofw, wflw[[
-        33, 46, 37, 42, 35, 40, 44, 49, 60, 72, 64, 68, 62, 66, 70, 74, 96, 97, 54, 54, 54, 57, 76, 82, 79, 90, 94, 85,
-        16]]))
+    shared = [n for n in range(29) if n not in (2, 3, 18, 19)]  # but inner ends of the brows and nose wings
+    assert np.array_equal(cofw[shared], wflw[[33, 46, 35, 40, 44, 48, 60, 72, 64, 68, 62, 66, 70, 74, 96, 97, 54, 57,
+                                              76, 82, 79, 90, 94, 85, 16]])
     assert np.array_equal(aflw[[0, 5, 6, 8, 9, 11, 13, 15, 17, 18]], wflw[[33, 46, 60, 64, 68, 72, 54, 76, 82, 16]])
-    assert np.array_equal(aflw[[12, 14]], cofw[[18, 19]])  # nose wings
+    assert np.array_equal(aflw[[2, 3, 12, 14]], cofw[[2, 3, 18, 19]])
 
 
 def test_order_of_landmarks_around_an_eye():
@@ -147,7 +147,7 @@ def test_hidden_contour_moves_to_the_visible_outline():
     grid = Unrolled(shape, 256)
     surface = camera.to_camera(*shape.surface_grid(grid.theta, grid.y)[:3])
     _, opacity = wrap(np.zeros((grid.height, grid.width, 3), np.uint8), camera, surface, 256)
-    far = contour[88:124]  # between mouth and eye, on the side turned away
+    far = contour[68:104]  # from the chin to the nose, which sticks out, on the side turned away
     outside, inside = (cv2.remap(opacity, *(np.float32(far + [[shift, 0]]).T[:, None]), cv2.INTER_LINEAR)
                        for shift in (1.5, -1.5))
     assert outside.max() < .5 < inside.min()
@@ -160,7 +160,7 @@ def test_each_flag_changes_the_picture(flag):
         before, after = plain[index], flagged[index]
         assert sum(before.attributes.values()) == 0
         assert after.attributes == {name: int(name == flag) for name in FLAGS}
-        assert np.abs(before.image.astype(float) - after.image).mean() > .4
+        assert np.abs(before.image.astype(float) - after.image).mean() > .2
         moved = not np.array_equal(before.keypoints['wflw98'], after.keypoints['wflw98'])
         assert moved == (flag in ('large_pose', 'expression'))
 
@@ -175,7 +175,7 @@ def test_large_poses_are_large():
             along = points[72] - points[60]
             noses.append(abs((points[57] - points[60]) @ along / (along @ along) - .5))
         angles.append(np.median(noses))
-    assert angles[0] < .2 < .35 < angles[1]
+    assert angles[0] < .1 < .2 < angles[1]
 
 
 @pytest.mark.parametrize('arguments', (dict(flags='some'), dict(flags={'smile': 1}), dict(seed=-1),
@@ -244,7 +244,7 @@ def test_a_complete_set_is_left_alone(tool, tmp_path, capsys):
 
 def test_an_interrupted_set_is_completed(tool, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(tool, '_to_coco', lambda members: 1 / 0)
+        broken.setattr(tool, 'to_coco', lambda members: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             make(tool, tmp_path)
     assert make(tool, tmp_path) == 0

@@ -1,13 +1,8 @@
 """Curves of training losses and validation results of one or several runs in one picture.
 
     python tools/analysis_tools/plot_logs.py work_dirs/structured_hg4 work_dirs/star_hg4 --keys loss NME
-
-Reads ``<work_dir>/<timestamp>/vis_data/scalars.json``, which MMEngine writes. All time stamps of a work directory are
-one run (resumed); where they overlap the later one counts.
 """
 import argparse
-import json
-from collections import defaultdict
 from pathlib import Path
 
 import matplotlib
@@ -15,31 +10,7 @@ import matplotlib
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402
 
-
-def read_run(work_dir: Path) -> dict:
-    """``{key: {'x': 'iteration' | 'epoch', 'points': {x: value}}}`` of every scalar that a run logged.
-
-    Raises:
-        FileNotFoundError: If there is no log below ``work_dir``.
-        ValueError: If a line is not JSON; names file and line.
-    """
-    files = sorted(work_dir.glob('*/vis_data/scalars.json'))
-    if not files:
-        raise FileNotFoundError(f'{work_dir}: no */vis_data/scalars.json, expected the work directory of a run')
-    curves = defaultdict(lambda: dict(x='epoch', points={}))
-    for file in files:
-        for number, line in enumerate(file.read_text().splitlines(), 1):
-            try:
-                scalars = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f'{file}, line {number}: not JSON ({error})') from None
-            # training lines tell their iteration; validation lines only a step, which is the epoch
-            axis = 'iteration' if 'iter' in scalars else 'epoch'
-            for key, value in scalars.items():
-                if key not in ('step', 'iter', 'epoch'):
-                    curves[key]['x'] = axis
-                    curves[key]['points'][scalars['step']] = value
-    return curves
+from mmfld.visualization import read_training_log  # noqa: E402
 
 
 def main(argv=None):
@@ -49,7 +20,7 @@ def main(argv=None):
     parser.add_argument('--log', action='store_true', help='logarithmic vertical axes')
     parser.add_argument('--out', type=Path, help='picture; default: curves.png in the first WORK_DIR')
     args = parser.parse_args(argv)
-    runs = {work_dir: read_run(work_dir) for work_dir in args.work_dirs}
+    runs = {work_dir: read_training_log(work_dir) for work_dir in args.work_dirs}
     known = sorted(set().union(*runs.values()))
     keys = args.keys or [key for key in known if key == 'loss' or key.split('/')[-1] == 'NME']
     missing = set(keys) - set(known)

@@ -233,11 +233,11 @@ def write_splits(out: Path, splits: Iterable[Split], faces: Sequence[Tuple[Face,
             continue
         path = out / 'annotations' / split.file_name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(_to_coco(members)), encoding='utf-8')
+        path.write_text(json.dumps(to_coco(members)), encoding='utf-8')
         print(f'{path}: {len(members)} faces')
 
 
-def _to_coco(members: Sequence[Tuple[Face, Tuple[int, int]]]) -> dict:
+def to_coco(members: Sequence[Tuple[Face, Tuple[int, int]]]) -> dict:
     """MMPose's COCO-style content; several faces of an image share its entry. Ids count from 1."""
     images: Dict[str, dict] = {}
     annotations = []

@@ -16,12 +16,13 @@ import json
 import multiprocessing
 import os
 import sys
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Callable, Dict, Iterator, List, Tuple
 
 import cv2
-from conversion import Face, _to_coco
+from conversion import Face, to_coco
 from tqdm import tqdm
 
 from mmfld.datasets.synthetic import SyntheticFaceGenerator
@@ -63,9 +64,10 @@ def main(argv=None) -> int:
     if complete:
         print(f'{args.out}: holds this set already')
         return 0
-    for part, count in counts.items():
-        if count:
-            make_part(args.out, part, count, generator, args.workers)
+    with worker_map(args.workers, generator) as apply:
+        for part, count in counts.items():
+            if count:
+                make_part(args.out, part, count, generator(), apply)
     options_file(args.out).write_text(json.dumps(dict(options, complete=True)), encoding='utf-8')
     return 0
 
@@ -102,16 +104,27 @@ def prepare(out: Path, options: dict, overwrite: bool) -> bool:
     return False
 
 
-def make_part(out: Path, part: str, count: int, generator: partial, workers: int) -> None:
+@contextmanager
+def worker_map(workers: int, generator: partial) -> Iterator[Callable]:
+    """``map`` in this process or over several, in order; the workers have a generator."""
+    if workers == 1:
+        _start_worker(generator)
+        yield map
+        return
+    # a forked process may inherit a lock of OpenCV's threads
+    with multiprocessing.get_context('spawn').Pool(workers, _start_worker, (generator, )) as pool:
+        yield partial(pool.imap, chunksize=8)
+
+
+def make_part(out: Path, part: str, count: int, generator: SyntheticFaceGenerator, apply: Callable) -> None:
     """Write the pictures and annotations of one part."""
-    make = partial(make_face, out / 'images', part)
-    with multiprocessing.Pool(min(workers, count), _start_worker, (generator, )) as pool:
-        faces: List[Annotations] = list(tqdm(pool.imap(make, range(count), chunksize=8), part, count, unit='face'))
-    size = (generator().image_size, ) * 2
+    faces: List[Annotations] = list(tqdm(apply(partial(make_face, out / 'images', part), range(count)), part, count,
+                                         unit='face'))
+    size = (generator.image_size, generator.image_size)
     for layout in layout_names():
-        content = _to_coco([(face[layout][0], size) for face in faces])
-        if generator().boundary_noise:
-            exact = _to_coco([(face[layout][1], size) for face in faces])
+        content = to_coco([(face[layout][0], size) for face in faces])
+        if generator.boundary_noise:
+            exact = to_coco([(face[layout][1], size) for face in faces])
             for annotation, clean in zip(content['annotations'], exact['annotations']):
                 annotation['keypoints_clean'] = clean['keypoints']
         path = out / 'annotations' / f'synthetic_{layout}_{part}.json'

@@ -8,5 +8,5 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=40, eta_min=2e-5, by_epoch=True, convert_to_iter_based=True),
 ]
 default_hooks = dict(
-    ema=dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.002, update_buffers=True),
+    ema=dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.002, gamma=300, update_buffers=True),
     checkpoint=dict(interval=2))

@@ -1,10 +1,12 @@
 """What a face looks like apart from its shape: colours, hair, light, and the six WFLW-like flags."""
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 
 # RGB of skin from light to dark, of hair, irises and lips
-_SKIN = np.array([(246, 214, 192), (236, 194, 164), (220, 172, 136), (188, 136, 98), (136, 92, 64), (88, 58, 44)], float)
+_SKIN = np.array([(246, 214, 192), (236, 194, 164), (220, 172, 136), (188, 136, 98), (136, 92, 64),
+                  (88, 58, 44)], float)
 _HAIR = np.array([(22, 18, 17), (44, 30, 22), (78, 50, 32), (122, 84, 50), (184, 142, 88), (214, 186, 140),
                   (120, 54, 28), (150, 148, 146), (206, 204, 200)], float)
 _IRIS = np.array([(70, 42, 24), (52, 32, 20), (104, 72, 40), (96, 108, 62), (84, 118, 150), (120, 140, 150)], float)
@@ -55,12 +57,16 @@ class Appearance:
     diffuse: np.ndarray
     gain: float
     gamma: float
-    lipstick: np.ndarray = None
-    eye_shadow: np.ndarray = None
+    noise: float
+    tiles: np.ndarray
+    lipstick: Optional[np.ndarray] = None
+    eye_shadow: Optional[np.ndarray] = None
     blush: float = 0.
     eyeliner: float = .35
-    noise: float = 2.
-    tiles: np.ndarray = None
+
+    @property
+    def long_hair(self) -> bool:
+        return self.hair_style.startswith('long')
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> 'Appearance':
@@ -123,7 +129,7 @@ class Appearance:
         elif kind == 1:
             self.gain, self.gamma, self.noise = rng.uniform(.28, .45), rng.uniform(1, 1.2), rng.uniform(3, 9)
         elif kind == 2:
-            self.gain, self.gamma = rng.uniform(1.6, 2.2), rng.uniform(.6, .85)
+            self.gain, self.gamma = rng.uniform(1.4, 1.8), rng.uniform(.7, .9)
         else:
             colour = np.array([1., 1., 1.])
             colour[rng.integers(3)], colour[rng.integers(3)] = rng.uniform(.5, .7), rng.uniform(1.1, 1.4)

@@ -3,8 +3,8 @@
 Frame of the head: x to the right of the image (the subject's left), y down, z towards the viewer; the unit is the
 distance of the outer eye corners of the mean face, whose eye line is y = 0.
 
-The surface is a horizontal section per height y, an ellipse with the half width ``w(y)`` between the jaw depth ``z0(y)``
-and the facial profile ``zf(y)``, plus smooth bumps (nose, eye sockets, lips, ...) that act on z alone::
+The surface is a horizontal section per height y, an ellipse with the half width ``w(y)`` between the jaw depth
+``z0(y)`` and the facial profile ``zf(y)``, plus smooth bumps (nose, eye sockets, lips, ...) that act on z alone::
 
     x = w(y) sin(theta),   z = z0(y) + (zf(y) - z0(y)) cos(theta) + sum_k A_k(theta) B_k(y)
 

@@ -25,9 +25,8 @@ def draw_body(image: np.ndarray, shape: FaceShape, camera: Camera, look: Appeara
 
     head = project((0, .3, -.2))[0]
     base = np.array([.5 * head[0] + .5 * size / 2, head[1] + (shape.chin_y + .12) * unit])
-    long_hair = look.hair_style.startswith('long')
     strands = tiles.crop('hair', size, size, look.tiles[5])
-    if long_hair:
+    if look.long_hair:
         t = np.linspace(np.pi, 2 * np.pi, 15)
         reach = shape.half_width + look.hair_volume + .06
         crown = [(reach * np.cos(a), -.2 + 1.1 * np.sin(a), -.25) for a in t]
@@ -55,7 +54,7 @@ def draw_body(image: np.ndarray, shape: FaceShape, camera: Camera, look: Appeara
                           base + [out * .75, drop * .55], base + [out, drop * 1.6], base + [out * 1.1, size],
                           base + [-out * 1.1, size], base + [-out, drop * 1.6], base + [-out * .75, drop * .55]])
     fill(image, shoulders, cloth)
-    if long_hair:  # in front of the shoulders
+    if look.long_hair:  # in front of the shoulders
         for side in (-1, 1):
             lock = project(*((side * reach * a, b, c) for a, b, c in (
                 (.80, .3, -.55), (.92, -.3, -.55), (.92, -.3, -.15), (.84, .5, -.15), (1.02, .5, -.3),
@@ -120,11 +119,8 @@ def draw_glasses(image: np.ndarray, shape: FaceShape, camera: Camera, colour: np
     nasion = shape.lift(np.array([[0., .05]]))[0, 2] + .02
     t = np.linspace(0, 2 * np.pi, 28, endpoint=False)
     c, s = np.cos(t), np.sin(t)
-    squareness = 2 / 3.2
-    # a frame that is as round as its colour is bright: two kinds, without another parameter
-    if colour.mean() > 60:
-        squareness = 1.
-    x, y = .205 * np.sign(c) * np.abs(c)**squareness, .155 * np.sign(s) * np.abs(s)**squareness
+    roundness = .625 if colour.mean() < 60 else 1.  # dark frames are squarish, bright ones round
+    x, y = .205 * np.sign(c) * np.abs(c)**roundness, .155 * np.sign(s) * np.abs(s)**roundness
     canvas = image.copy()
     lines = []
     for side in (-1, 1):

@@ -45,8 +45,8 @@ class SyntheticFaceGenerator:
 
     Args:
         seed (int): Non-negative.
-        image_size (int): S, side of the square picture in pixels. The longer side of the landmarks' box takes 45 to
-            65 % of it.
+        image_size (int): S, side of the square picture in pixels, 64 to 800. The longer side of the landmarks'
+            box takes 45 to 65 % of it.
         boundary_noise (float): Standard deviation, in units of the inter-ocular distance in the image, of a normal
             shift of each annotated landmark along the tangent of its boundary. A controlled form of the semantic
             ambiguity of landmarks that are defined along a line and not across it (STAR loss, CVPR 2023). Landmarks
@@ -71,9 +71,9 @@ class SyntheticFaceGenerator:
             flags = NATURAL if flags == 'natural' else {}
         if set(flags) - set(FLAGS):
             raise ValueError(f'flags has {sorted(set(flags) - set(FLAGS))}, expected names among {list(FLAGS)}')
-        if seed < 0 or boundary_noise < 0 or image_size < 64:
+        if seed < 0 or boundary_noise < 0 or not 64 <= image_size <= 800:
             raise ValueError(f'found seed {seed}, boundary_noise {boundary_noise}, image_size {image_size}; expected '
-                             'seed >= 0, boundary_noise >= 0, image_size >= 64')
+                             'seed >= 0, boundary_noise >= 0, image_size from 64 to 800')
         self.seed, self.image_size, self.boundary_noise = seed, image_size, boundary_noise
         self.flags = {name: float(flags.get(name, 0)) for name in FLAGS}
 

@@ -171,7 +171,8 @@ class Painter:
         for index, (name, side) in enumerate(SIDES):
             x, y = corner[2 if side > 0 else 0]
             depth = .12 + .45 * age + .35 * max(e.smile, 0)
-            fold = self.frontal((side * .21, .43), (side * .30, .53), (x + side * .06, y - .10), (x + side * .07, y + .01))
+            fold = self.frontal((side * .21, .43), (side * .30, .53), (x + side * .06, y - .10),
+                                (x + side * .07, y + .01))
             self.darken(fold, min(depth, .8) * .6, .022, .018)
             lid = self.shape.curves[f'{name}_lower_lid']
             below = np.stack([lid[:, 0], lid[:, 1] + .055 + .035 * np.sin(np.linspace(0, np.pi, len(lid)))], axis=1)
@@ -290,7 +291,8 @@ class Painter:
             self.blend(box, self.mask(box, tongue, 2) * cavity, (86, 76, 160), .8)
             if gap > .04 or e.smile > .3:
                 height = min(.075, .85 * gap)
-                edge = frontal[0][6:43] + np.stack([np.zeros(37), height * np.sin(np.linspace(.35, np.pi - .35, 37))], 1)
+                drop = height * np.sin(np.linspace(.35, np.pi - .35, 37))
+                edge = frontal[0][6:43] + np.stack([np.zeros(37), drop], axis=1)
                 teeth = np.concatenate([upper[6:43], self.grid.from_frontal(edge)[::-1]])
                 self.blend(box, self.mask(box, teeth, .5) * cavity, (206, 216, 222), .95)
                 for x in np.linspace(-.15, .15, 6):
@@ -328,22 +330,18 @@ class Painter:
         theta = np.concatenate([np.linspace(-_THETA_MAX, -1.9, 4), np.linspace(-1.75, 1.75, 71),
                                 np.linspace(1.9, _THETA_MAX, 4)])
         away = np.abs(theta)
-        long = look.hair_style.startswith('long')
-        top = {'short': -.74, 'receding': -.98, 'fringe': -.36, 'parted': -.72, 'long': -.76, 'long_fringe': -.38}
-        front = top[look.hair_style]
-        corner = 1.05 if look.hair_style != 'receding' else .8
-        y = front + .16 * (away / 1.05)**3
+        fronts = {'short': -.74, 'receding': -.98, 'fringe': -.36, 'parted': -.72, 'long': -.76, 'long_fringe': -.38}
+        y = fronts[look.hair_style] + .16 * (away / 1.05)**3
         if look.hair_style in ('parted', 'long'):
             y = y + .26 * np.clip(np.abs(theta - .5 * look.parting), 0, 1)**1.5
-        y = np.where(away > corner, y + .10 * (away - corner), y)
-        if long:  # falls behind the jaw
+        if look.long_hair:  # falls behind the jaw
             y = np.where(away > 1.16, np.maximum(y, np.interp(away, (1.16, 1.24, 1.36, 1.5), (-.6, -.2, .25, .55))), y)
         else:  # down the temples to the sideburns and around the ears to the nape
             y = y + (.05 - y) / (1 + np.exp(-(away - 1.36) / .035))
             y = y + (.45 - y) / (1 + np.exp(-(away - 1.95) / .05))
             over_ear = np.exp(-.5 * ((away - 1.68) / .17)**4)
             y = y - (y + .12) * over_ear * (y > -.12)
-        ragged = {'fringe': .035, 'long_fringe': .035}.get(look.hair_style, .014)
+        ragged = .035 if 'fringe' in look.hair_style else .014
         y = np.minimum(y + ragged * rng.standard_normal(len(theta)), self.shape.chin_y)
         line = grid.texels(theta, y)
         return np.concatenate([line, [[grid.width + 3, -3], [-3, -3]]])

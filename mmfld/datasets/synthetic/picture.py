@@ -131,7 +131,8 @@ def _hand(image: np.ndarray, camera: Camera, face: ProjectedFace, look: Appearan
         tip = palm + 1.12 * spread - (length + .1) * unit * out
         parts.append((palm + spread, tip, .135))
     thumb = 1 if rng.random() < .5 else -1
-    parts.append((palm + .18 * unit * aside * thumb + .1 * unit * out, palm + unit * (.40 * aside * thumb - .30 * out), .15))
+    parts.append((palm + unit * (.18 * aside * thumb + .10 * out),
+                  palm + unit * (.40 * aside * thumb - .30 * out), .15))
     for margin, shade in ((1.12, .72), (1., 1.)):
         for k, (start, end, width) in enumerate(parts):
             thickness = max(1, round(width * unit * margin))

@@ -40,11 +40,10 @@ def render_face(shape: FaceShape, camera: Camera, look: Appearance, image: np.nd
     draw_body(image, shape, camera, look)
     # the ear on the far side is behind the head
     near = 1 if camera.view[0] > 0 else -1
-    bare = not look.hair_style.startswith('long')
-    if bare:
+    if not look.long_hair:
         draw_ear(image, shape, camera, look, -near)
     image = cv2.blendLinear(head, image, alpha, 1 - alpha)
-    if bare:
+    if not look.long_hair:
         draw_ear(image, shape, camera, look, near)
     if look.glasses:
         draw_glasses(image, shape, camera, look.glasses_colour)
@@ -56,13 +55,13 @@ def wrap(texture: np.ndarray, camera: Camera, surface: Tuple[np.ndarray, ...],
     """Wrap a texture around the projected surface.
 
     Args:
-        texture (ndarray): (H, W, 3) uint8.
-        camera (Camera): Projects them.
+        texture (ndarray): (H, W, 3), uint8 or float32.
+        camera (Camera): Projects the texels.
         surface (tuple): x, y, z of the texels in the camera's frame, each (H, W) float32.
         size (int): S, side of the picture.
 
     Returns:
-        tuple: (S, S, 3) uint8 picture and (S, S) float32 opacity of the head.
+        tuple: (S, S, 3) picture of the texture's type and (S, S) float32 opacity of the head.
     """
     x, y = camera.to_pixels(*surface)
     width = x.shape[1]

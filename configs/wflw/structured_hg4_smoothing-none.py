@@ -1,0 +1,10 @@
+# P1, Table 6
+_base_ = ['./structured_hg4.py']
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=[
+            *_base_.augmentation,
+            dict(type='GenerateTarget', encoder=dict(_base_.codec, mode='none')),
+            dict(type='PackPoseInputs')
+        ]))
+model = dict(head=dict(decoder=dict(mode='none')))

@@ -1,0 +1,261 @@
+"""Landmarks of all faces in images, folders, videos and camera pictures."""
+import logging
+import os
+from itertools import islice
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Sequence, Union
+
+import cv2
+import mmcv
+import numpy as np
+import torch
+from mmengine.infer.infer import ModelType
+from mmengine.logging import print_log
+from mmengine.runner.checkpoint import _load_checkpoint_to_model
+from mmengine.structures import InstanceData
+from mmpose.apis.inferencers import Pose2DInferencer
+from mmpose.registry import INFERENCERS
+from mmpose.structures import PoseDataSample, merge_data_samples, split_instances
+from rich.progress import track
+
+from .face_detector import FaceDetector, WholeImage, build_detector
+from .media import Frame, Input, ResultWriter, Source, open_source
+
+ESCAPE = 27  # key code
+
+
+@INFERENCERS.register_module()
+class FaceLandmarkInferencer(Pose2DInferencer):
+    """MMPose's 2D inferencer for faces: own detectors, refinement, batches over images, streamed videos.
+
+    Models, checkpoints, the test pipeline with its crop rule, drawing and the format of the results are MMPose's.
+
+    >>> inferencer = FaceLandmarkInferencer('configs/300w/structured_hg2_mini.py', 'checkpoint.pth')
+    >>> for result in inferencer('photos/', vis_out_dir='outputs'):
+    ...     for face in result['predictions'][0]:
+    ...         print(face['keypoints'], face['keypoint_scores'], face['bbox'], face['bbox_score'])
+
+    Args:
+        model (str | Path | Config, optional): Config of the model. Without one it is read from the checkpoint.
+        weights (str | Path, optional): Checkpoint. Without one the network is untrained, which is logged as a warning.
+        device (str, optional): Defaults to a GPU if there is one.
+        detector (str | callable): Finds the faces: ``'opencv'``, ``'whole_image'``, ``'mmdet'``, ``'mmdet:CONFIG'`` or
+            a callable as :mod:`mmfld.apis.face_detector` describes. Defaults to ``'opencv'``.
+        detector_weights (str, optional): Checkpoint of a detector of MMDetection.
+        show_progress (bool): Show a progress bar. Defaults to False.
+
+    Raises:
+        ValueError: If neither ``model`` nor ``weights`` are given, if the detector is unknown, or if the checkpoint does
+            not fit the model.
+        FileNotFoundError: If the config or the checkpoint does not exist.
+    """
+
+    def __init__(self,
+                 model: Optional[Union[ModelType, str, Path]] = None,
+                 weights: Optional[Union[str, Path]] = None,
+                 device: Optional[str] = None,
+                 detector: Union[str, FaceDetector] = 'opencv',
+                 detector_weights: Optional[str] = None,
+                 show_progress: bool = False) -> None:
+        if model is None and weights is None:
+            raise ValueError('FaceLandmarkInferencer: found neither model nor weights, expected a config such as '
+                             'configs/300w/structured_hg2_mini.py and its checkpoint, or a checkpoint alone')
+        model = os.fspath(model) if isinstance(model, Path) else model
+        weights = os.fspath(weights) if isinstance(weights, Path) else weights
+        if isinstance(model, str) and model.endswith('.py') and not os.path.isfile(model):
+            raise FileNotFoundError(f'config {model} does not exist')
+        self._weights = weights
+        detector = build_detector(detector, detector_weights, device)  # first, as it is quick to fail
+        super().__init__(model, weights, device, det_model='whole_image', show_progress=show_progress)
+        self.detector = detector
+
+    def __call__(self,
+                 inputs: Union[Input, Sequence[Input]],
+                 bboxes: Optional[Sequence] = None,
+                 return_vis: bool = False,
+                 show: bool = False,
+                 vis_out_dir: Union[str, Path] = '',
+                 pred_out_dir: Union[str, Path] = '',
+                 batch_size: int = 8,
+                 refine: Optional[int] = None,
+                 return_datasamples: bool = False,
+                 out_dir: Optional[Union[str, Path]] = None,
+                 **visualize_kwargs) -> Iterator[Dict]:
+        """Predict, image by image.
+
+        Args:
+            inputs: Path of an image, a video or a folder of images; ``'webcam'`` or ``'webcam:1'``; an image (H, W, 3)
+                uint8 in BGR; or a sequence of images and paths of images.
+            bboxes (Sequence, optional): Boxes instead of a detector's: for each image or video frame a list of
+                x1, y1, x2, y2 in pixels; for a single image also just that list. Each is the tight box of a face's
+                landmarks, from the brows to the chin; :class:`~mmfld.apis.BoxCalibration` makes them from a
+                detector's.
+            return_vis (bool): Return the drawn images.
+            show (bool): Show them in a window. Esc ends a video.
+            vis_out_dir (str | Path): Save them, under the names of the inputs, in this folder. A video becomes one mp4
+                file, whose name may also be given here.
+            pred_out_dir (str | Path): Save the predictions in this folder: one json file per image or video.
+            batch_size (int): Number of images read ahead, and of faces that go through the network together.
+                Defaults to 8. A camera is not read ahead.
+            refine (int, optional): How often the crop is taken again from the predicted landmarks. Defaults to 1, or to
+                0 with ``bboxes`` or ``detector='whole_image'``.
+            return_datasamples (bool): Return a PoseDataSample instead of a list of dicts.
+            out_dir (str | Path, optional): Short for ``vis_out_dir=OUT_DIR/visualizations`` and
+                ``pred_out_dir=OUT_DIR/predictions``.
+            **visualize_kwargs: ``draw_bbox`` (the box from which the last crop was taken), ``draw_heatmap``,
+                ``radius`` and ``thickness`` in pixels (by default in proportion to the face), ``kpt_thr`` (0, as all
+                landmarks of a face are always there), ``wait_time``, ``black_background``.
+
+        Yields:
+            dict: Per image: ``predictions``, a list with one element, the list of the image's faces, empty if there are
+            none, and ``visualization``, a list with the drawn image (H, W, 3) uint8 in RGB if ``return_vis``. A face is
+            a dict as MMPose makes it: ``keypoints`` [[x, y], ...] in pixels, ``keypoint_scores`` [s, ...], ``bbox``
+            ([x1, y1, x2, y2], ), ``bbox_score``.
+
+        Raises:
+            FileNotFoundError: If an input does not exist.
+            ValueError: For inputs, boxes or output folders that cannot be used; it names them.
+        """
+        unknown = set(visualize_kwargs) - self.visualize_kwargs
+        if unknown:
+            raise ValueError(f'unknown arguments {sorted(unknown)}')
+        if out_dir is not None:
+            vis_out_dir = vis_out_dir or Path(out_dir) / 'visualizations'
+            pred_out_dir = pred_out_dir or Path(out_dir) / 'predictions'
+        if refine is None:
+            refine = 0 if bboxes is not None or isinstance(self.detector, WholeImage) else 1
+
+        if refine < 0 or batch_size < 1:
+            raise ValueError(f'found refine={refine} and batch_size={batch_size}, expected at least 0 and 1')
+        source = open_source(inputs)
+        writer = ResultWriter(source, str(vis_out_dir), str(pred_out_dir))
+        if bboxes is not None:
+            bboxes = _boxes_per_image(bboxes, source)
+        draw = return_vis or show or bool(vis_out_dir)
+        visualize_kwargs.update(show=show)
+
+        def results() -> Iterator[Dict]:
+            frames = iter(source)
+            if self.show_progress:
+                frames = track(frames, description='Inference', total=source.length)
+            total = without_face = 0
+            try:
+                while batch := list(islice(frames, 1 if source.is_live else batch_size)):
+                    boxes = [self._find_faces(frame, bboxes) for frame in batch]
+                    samples = self._predict(batch, boxes, refine, batch_size,
+                                            visualize_kwargs.get('draw_heatmap', False))
+                    for frame, sample in zip(batch, samples):
+                        instances = split_instances(sample.pred_instances)
+                        total += 1
+                        if not instances and bboxes is None:
+                            without_face += 1
+                            if not source.is_video:
+                                print_log(f'{frame.path}: no face found', logger='current', level=logging.WARNING)
+                        picture = self._draw(frame, sample, source.is_video, **visualize_kwargs) if draw else None
+                        if draw:
+                            writer.write_picture(frame, mmcv.rgb2bgr(picture))
+                        writer.write_instances(frame, instances)
+                        yield dict(
+                            predictions=[sample if return_datasamples else instances],
+                            visualization=[picture] if return_vis else [])
+                    if show and source.is_video and cv2.waitKey(1) & 0xFF == ESCAPE:
+                        break
+            finally:
+                writer.close()
+                if source.is_video and without_face:
+                    print_log(f'{source.path}: no face found in {without_face} of {total} frames', logger='current',
+                              level=logging.WARNING)
+
+        return results()
+
+    def _find_faces(self, frame: Frame, bboxes: Optional[Sequence]) -> np.ndarray:
+        """(N, 5) landmark boxes and scores of one image, given or detected."""
+        if bboxes is None:
+            return self.detector(frame.image)
+        if frame.index >= len(bboxes):
+            raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, but {frame.path} has more frames')
+        boxes = np.asarray(bboxes[frame.index], np.float64).reshape(len(bboxes[frame.index]), -1)
+        good = boxes.shape[1:] == (4, ) and np.isfinite(boxes).all() and (boxes[:, 2:] > boxes[:, :2]).all()
+        if len(boxes) and not good:
+            raise ValueError(f'bboxes of image {frame.index} ({frame.path}): found {boxes.tolist()}, expected a list of '
+                             'x1, y1, x2, y2 with x1 < x2 and y1 < y2')
+        return np.column_stack([boxes.reshape(-1, 4), np.ones(len(boxes))])
+
+    def _predict(self, frames: Sequence[Frame], boxes: Sequence[np.ndarray], refine: int, batch_size: int,
+                 output_heatmaps: bool) -> List[PoseDataSample]:
+        """One sample per frame with all its faces, from their boxes (N, 5)."""
+        self.model.test_cfg['output_heatmaps'] = output_heatmaps
+        faces = [(frame, box) for frame, found in zip(frames, boxes) for box in found]
+        samples = self._predict_faces(faces, batch_size)
+        for _ in range(refine):
+            faces = [(frame, _landmark_box(sample, box)) for (frame, box), sample in zip(faces, samples)]
+            samples = self._predict_faces(faces, batch_size)
+        rest = iter(samples)
+        return [
+            merge_data_samples(list(islice(rest, len(found)))) if len(found) else self._without_face(frame)
+            for frame, found in zip(frames, boxes)
+        ]
+
+    @torch.no_grad()
+    def _predict_faces(self, faces: Sequence, batch_size: int) -> List[PoseDataSample]:
+        """One sample per face, from frames and boxes (5, )."""
+        samples = []
+        for start in range(0, len(faces), batch_size):
+            inputs = [
+                self.pipeline(
+                    dict(
+                        img=frame.image,
+                        img_path=frame.path,
+                        bbox=box[None, :4].astype(np.float32),
+                        bbox_score=box[4:].astype(np.float32),
+                        **self.model.dataset_meta)) for frame, box in faces[start:start + batch_size]
+            ]
+            samples += self.model.test_step(self.collate_fn(inputs))
+        return samples
+
+    def _without_face(self, frame: Frame) -> PoseDataSample:
+        num_keypoints = self.model.dataset_meta['num_keypoints']
+        sample = PoseDataSample(metainfo=dict(img_path=frame.path, ori_shape=frame.image.shape[:2]))
+        sample.pred_instances = InstanceData(
+            keypoints=np.zeros((0, num_keypoints, 2), np.float32),
+            keypoint_scores=np.zeros((0, num_keypoints), np.float32),
+            keypoints_visible=np.zeros((0, num_keypoints), np.float32),
+            bboxes=np.zeros((0, 4), np.float32),
+            bbox_scores=np.zeros(0, np.float32))
+        return sample
+
+    def _draw(self, frame: Frame, sample: PoseDataSample, is_video: bool, **kwargs) -> np.ndarray:
+        """(H, W, 3) uint8 in RGB."""
+        boxes = sample.pred_instances.bboxes
+        face = np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1)) if len(boxes) else 0
+        kwargs = dict(radius=max(1, round(face / 150)), thickness=max(1, round(face / 200)), kpt_thr=-np.inf) | kwargs
+        if is_video:
+            kwargs['wait_time'] = 1e-3
+        return self.visualize([frame.image], [sample], return_vis=True, **kwargs)[0]
+
+    def _load_weights_to_model(self, model, checkpoint, cfg) -> None:
+        # MMEngine loads what fits and goes on; landmarks of a half-loaded network look like bad ones
+        if checkpoint is not None:
+            try:
+                _load_checkpoint_to_model(model, checkpoint, strict=True)
+            except RuntimeError as error:
+                raise ValueError(f'{self._weights} does not fit the model: {error}') from error
+        super()._load_weights_to_model(model, checkpoint, cfg)
+
+
+def _boxes_per_image(bboxes: Sequence, source: Source) -> Sequence:
+    if source.length == 1 and len(bboxes) and np.ndim(bboxes[0]) == 1 and len(bboxes[0]) == 4:
+        bboxes = [bboxes]  # of the single image
+    if source.length is not None and len(bboxes) != source.length:
+        raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, expected one for each of the {source.length} '
+                         'images')
+    return bboxes
+
+
+def _landmark_box(sample: PoseDataSample, box: np.ndarray) -> np.ndarray:
+    """The tight box of predicted landmarks, with the score of ``box`` (5, )."""
+    points = sample.pred_instances.keypoints[0]
+    low, high = points.min(axis=0), points.max(axis=0)
+    if (high - low < 1).any():  # landmarks on one spot, where there was no face: nothing to crop
+        return box
+    return np.concatenate([low, high, box[4:]])
