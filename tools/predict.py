@@ -1,0 +1,59 @@
+"""Finds the landmarks of the faces in images, a folder, a video or camera pictures, and draws and saves them.
+
+The arguments are those of MMPose's ``demo/inferencer_demo.py``::
+
+    python tools/predict.py photos/ --pose2d configs/300w/structured_hg2_mini.py --pose2d-weights checkpoint.pth \
+        --vis-out-dir outputs/pictures --pred-out-dir outputs/json
+"""
+import argparse
+
+import mmfld  # noqa: F401  prepares the environment and registers the components
+from mmfld.apis import FaceLandmarkInferencer
+
+
+def main():
+    parser = argparse.ArgumentParser(description='Predict facial landmarks')
+    parser.add_argument('inputs', help='image, video, folder of images, "webcam" or "webcam:1"')
+    parser.add_argument('--pose2d', metavar='CONFIG', help='config of the model; default: from the checkpoint')
+    parser.add_argument('--pose2d-weights', metavar='CHECKPOINT', help='checkpoint of the model')
+    parser.add_argument('--det-model', default='opencv', metavar='DETECTOR',
+                        help='opencv (default), whole_image, mmdet (downloads MMPose\'s face detector) or mmdet:CONFIG')
+    parser.add_argument('--det-weights', metavar='CHECKPOINT', help='checkpoint of a detector of MMDetection')
+    parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
+    parser.add_argument('--batch-size', type=int, default=8, help='faces that go through the network together')
+    parser.add_argument('--refine', type=int, metavar='N',
+                        help='take the crop N times again from the predicted landmarks; default: 1, 0 for whole_image')
+    parser.add_argument('--show', action='store_true', help='show the results in a window; Esc ends a video')
+    parser.add_argument('--vis-out-dir', default='', metavar='DIR', help='save the drawn images or video here')
+    parser.add_argument('--pred-out-dir', default='', metavar='DIR', help='save the predictions here, as json')
+    parser.add_argument('--draw-bbox', action='store_true', help='draw the boxes from which the crops were taken')
+    parser.add_argument('--draw-heatmap', action='store_true', help='draw the heatmaps beside the landmarks')
+    parser.add_argument('--black-background', action='store_true', help='draw on black')
+    parser.add_argument('--radius', type=int, help='of landmarks, in pixels; default: in proportion to the face')
+    parser.add_argument('--thickness', type=int, help='of lines, in pixels; default: in proportion to the face')
+    parser.add_argument('--kpt-thr', type=float, help='draw landmarks of this score and above; default: all')
+    args = parser.parse_args()
+    if not (args.pose2d or args.pose2d_weights):
+        parser.error('give --pose2d CONFIG, --pose2d-weights CHECKPOINT or both')
+    if not (args.show or args.vis_out_dir or args.pred_out_dir):
+        parser.error('nothing to do with the result: give --show, --vis-out-dir or --pred-out-dir')
+
+    inferencer = FaceLandmarkInferencer(
+        args.pose2d, args.pose2d_weights, args.device, args.det_model, args.det_weights, show_progress=not args.show)
+    drawing = {name: getattr(args, name) for name in ('radius', 'thickness', 'kpt_thr')
+               if getattr(args, name) is not None}
+    images = faces = 0
+    try:
+        for result in inferencer(
+                args.inputs, show=args.show, vis_out_dir=args.vis_out_dir, pred_out_dir=args.pred_out_dir,
+                batch_size=args.batch_size, refine=args.refine, draw_bbox=args.draw_bbox,
+                draw_heatmap=args.draw_heatmap, black_background=args.black_background, **drawing):
+            images += 1
+            faces += len(result['predictions'][0])
+    except KeyboardInterrupt:  # the way to end a camera without a window; what was saved is complete
+        pass
+    print(f'{faces} faces in {images} images')
+
+
+if __name__ == '__main__':
+    main()
