@@ -27,7 +27,7 @@ def main():
     parser.add_argument('--vis-out-dir', default='', metavar='DIR', help='save the drawn images or video here')
     parser.add_argument('--pred-out-dir', default='', metavar='DIR', help='save the predictions here, as json')
     parser.add_argument('--draw-bbox', action='store_true', help='draw the boxes from which the crops were taken')
-    parser.add_argument('--draw-heatmap', action='store_true', help='draw the heatmaps beside the landmarks')
+    parser.add_argument('--draw-heatmap', action='store_true', help='draw the heatmaps below the image')
     parser.add_argument('--black-background', action='store_true', help='draw on black')
     parser.add_argument('--radius', type=int, help='of landmarks, in pixels; default: in proportion to the face')
     parser.add_argument('--thickness', type=int, help='of lines, in pixels; default: in proportion to the face')

@@ -1,5 +1,8 @@
 custom_imports = dict(imports=['mmfld'], allow_failed_imports=False)
 default_scope = 'mmpose'
+# what MMPose's inferencers look up
+data_mode = 'topdown'
+dataset_type = 'FaceLandmarkDataset'
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

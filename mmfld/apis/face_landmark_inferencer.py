@@ -9,15 +9,20 @@ import cv2
 import mmcv
 import numpy as np
 import torch
+import torch.nn as nn
+from mmengine.config import Config
 from mmengine.infer.infer import ModelType
 from mmengine.logging import print_log
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
-from mmengine.structures import InstanceData
+from mmengine.structures import InstanceData, PixelData
+from mmpose.apis.inference import dataset_meta_from_config
 from mmpose.apis.inferencers import Pose2DInferencer
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample, merge_data_samples, split_instances
 from rich.progress import track
 
+from ..structures import get_layout
 from .face_detector import FaceDetector, WholeImage, build_detector
 from .media import Frame, Input, ResultWriter, Source, open_source
 
@@ -45,8 +50,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         show_progress (bool): Show a progress bar. Defaults to False.
 
     Raises:
-        ValueError: If neither ``model`` nor ``weights`` are given, if the detector is unknown, or if the checkpoint does
-            not fit the model.
+        ValueError: If neither ``model`` nor ``weights`` are given, if the detector is unknown, or if the checkpoint
+            does not fit the model.
         FileNotFoundError: If the config or the checkpoint does not exist.
     """
 
@@ -174,12 +179,14 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             return self.detector(frame.image)
         if frame.index >= len(bboxes):
             raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, but {frame.path} has more frames')
-        boxes = np.asarray(bboxes[frame.index], np.float64).reshape(len(bboxes[frame.index]), -1)
-        good = boxes.shape[1:] == (4, ) and np.isfinite(boxes).all() and (boxes[:, 2:] > boxes[:, :2]).all()
-        if len(boxes) and not good:
-            raise ValueError(f'bboxes of image {frame.index} ({frame.path}): found {boxes.tolist()}, expected a list of '
-                             'x1, y1, x2, y2 with x1 < x2 and y1 < y2')
-        return np.column_stack([boxes.reshape(-1, 4), np.ones(len(boxes))])
+        boxes = np.asarray(bboxes[frame.index], np.float64)
+        if not boxes.size:
+            return np.zeros((0, 5))
+        if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all() or (
+                boxes[:, 2:] <= boxes[:, :2]).any():
+            raise ValueError(f'bboxes of image {frame.index} ({frame.path}): found {boxes.tolist()}, expected a list '
+                             'of x1, y1, x2, y2 with x1 < x2 and y1 < y2')
+        return np.column_stack([boxes, np.ones(len(boxes))])
 
     def _predict(self, frames: Sequence[Frame], boxes: Sequence[np.ndarray], refine: int, batch_size: int,
                  output_heatmaps: bool) -> List[PoseDataSample]:
@@ -192,8 +199,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             samples = self._predict_faces(faces, batch_size)
         rest = iter(samples)
         return [
-            merge_data_samples(list(islice(rest, len(found)))) if len(found) else self._without_face(frame)
-            for frame, found in zip(frames, boxes)
+            merge_data_samples(list(islice(rest, len(found)))) if len(found) else self._without_face(
+                frame, output_heatmaps) for frame, found in zip(frames, boxes)
         ]
 
     @torch.no_grad()
@@ -213,7 +220,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             samples += self.model.test_step(self.collate_fn(inputs))
         return samples
 
-    def _without_face(self, frame: Frame) -> PoseDataSample:
+    def _without_face(self, frame: Frame, output_heatmaps: bool) -> PoseDataSample:
         num_keypoints = self.model.dataset_meta['num_keypoints']
         sample = PoseDataSample(metainfo=dict(img_path=frame.path, ori_shape=frame.image.shape[:2]))
         sample.pred_instances = InstanceData(
@@ -222,6 +229,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             keypoints_visible=np.zeros((0, num_keypoints), np.float32),
             bboxes=np.zeros((0, 4), np.float32),
             bbox_scores=np.zeros(0, np.float32))
+        if output_heatmaps:  # so that all pictures of a video have one size
+            sample.pred_fields = PixelData(heatmaps=np.zeros((1, *frame.image.shape[:2]), np.float32))
         return sample
 
     def _draw(self, frame: Frame, sample: PoseDataSample, is_video: bool, **kwargs) -> np.ndarray:
@@ -233,14 +242,21 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             kwargs['wait_time'] = 1e-3
         return self.visualize([frame.image], [sample], return_vis=True, **kwargs)[0]
 
-    def _load_weights_to_model(self, model, checkpoint, cfg) -> None:
-        # MMEngine loads what fits and goes on; landmarks of a half-loaded network look like bad ones
-        if checkpoint is not None:
+    def _load_weights_to_model(self, model: nn.Module, checkpoint: Optional[dict], cfg: Config) -> None:
+        # MMEngine loads what fits and goes on, but the landmarks of a half-loaded network just look like bad ones
+        meta = None
+        if checkpoint is None:
+            print_log('No checkpoint was given: the network is untrained', logger='current', level=logging.WARNING)
+        else:
             try:
                 _load_checkpoint_to_model(model, checkpoint, strict=True)
             except RuntimeError as error:
                 raise ValueError(f'{self._weights} does not fit the model: {error}') from error
-        super()._load_weights_to_model(model, checkpoint, cfg)
+            meta = checkpoint.get('meta', {}).get('dataset_meta')
+        if meta is None:
+            layout = cfg.test_dataloader.dataset.get('layout')
+            meta = parse_pose_metainfo(get_layout(layout).metainfo) if layout else dataset_meta_from_config(cfg)
+        model.dataset_meta = meta
 
 
 def _boxes_per_image(bboxes: Sequence, source: Source) -> Sequence:
@@ -256,6 +272,6 @@ def _landmark_box(sample: PoseDataSample, box: np.ndarray) -> np.ndarray:
     """The tight box of predicted landmarks, with the score of ``box`` (5, )."""
     points = sample.pred_instances.keypoints[0]
     low, high = points.min(axis=0), points.max(axis=0)
-    if (high - low < 1).any():  # landmarks on one spot, where there was no face: nothing to crop
+    if not (high - low >= 1).all():  # landmarks on one spot, where there was no face: nothing to crop
         return box
     return np.concatenate([low, high, box[4:]])

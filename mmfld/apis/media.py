@@ -132,7 +132,8 @@ def open_source(inputs: Union[Input, Sequence[Input]]) -> Source:
 
     Args:
         inputs: Path of an image, a video or a folder of images (not its subfolders; in the order of their names);
-            ``'webcam'`` or ``'webcam:1'``; an image (H, W, 3) uint8 in BGR; or a sequence of images and paths of images.
+            ``'webcam'`` or ``'webcam:1'``; an image (H, W, 3) uint8 in BGR; or a sequence of images and paths of
+            images.
 
     Raises:
         FileNotFoundError: If a path does not exist.
@@ -214,14 +215,18 @@ class ResultWriter:
             if not cv2.imwrite(str(path), picture):
                 raise ValueError(f'{path}: OpenCV cannot write this image')
             return
+        size = picture.shape[1::-1]
         if self._video is None:
             mmengine.mkdir_or_exist(str(self._video_path.parent))
-            width, height = picture.shape[1::-1]
+            self._video_size = size
             self._video = cv2.VideoWriter(
-                str(self._video_path), cv2.VideoWriter_fourcc(*'mp4v'), self.source.fps, (width, height))
+                str(self._video_path), cv2.VideoWriter_fourcc(*'mp4v'), self.source.fps, size)
             if not self._video.isOpened():
-                raise ValueError(f'{self._video_path}: OpenCV cannot write this video of {width} x {height} pixels and '
-                                 f'{self.source.fps:g} frames a second')
+                raise ValueError(f'{self._video_path}: OpenCV cannot write this video of {size[0]} x {size[1]} pixels '
+                                 f'and {self.source.fps:g} frames a second')
+        if size != self._video_size:  # OpenCV would leave it out
+            raise ValueError(f'{self.source.path}: found a frame of {size} pixels, expected {self._video_size} as '
+                             'before')
         self._video.write(picture)
 
     def write_instances(self, frame: Frame, instances: List[dict]) -> None:

@@ -65,7 +65,8 @@ def train(work_dir, name, **options):
     torch.manual_seed(0)
     loader = dict(batch_size=4, num_workers=0, collate_fn=dict(type='default_collate'))
     runner = Runner(
-        model=Regression(), work_dir=str(work_dir), experiment_name=name, randomness=dict(seed=0),
+        model=Regression(), work_dir=str(work_dir), experiment_name=name, default_scope='mmpose',
+        randomness=dict(seed=0), log_level='WARNING',
         train_dataloader=dict(dataset=Points(), sampler=dict(type='DefaultSampler', shuffle=True), **loader),
         train_cfg=dict(by_epoch=True, max_epochs=4),
         val_dataloader=dict(dataset=Points(), sampler=dict(type='DefaultSampler', shuffle=False), **loader),
@@ -74,7 +75,7 @@ def train(work_dir, name, **options):
         param_scheduler=dict(type='MultiStepLR', milestones=[1, 3], by_epoch=True),
         default_hooks=dict(logger=dict(type='LoggerHook', interval=1),
                            checkpoint=dict(type='CheckpointHook', interval=1, save_best='error', rule='less')),
-        custom_hooks=[dict(type='mmpose.PlainCheckpointHook'), dict(type='EMAHook'), AddsArray()], log_level='WARNING', **options)
+        custom_hooks=[dict(type='PlainCheckpointHook'), dict(type='EMAHook'), AddsArray()], **options)
     runner.train()
     return runner
 
@@ -161,7 +162,7 @@ def test_to_plain_keeps_a_history_buffer_exactly():
 
 
 def test_a_value_that_is_no_plain_data_is_named():
-    with pytest.raises(TypeError, match=r"checkpoint\['meta'\]\['task'\]\[1\] is a .*test_plain_checkpoint_hook.Points"):
+    with pytest.raises(TypeError, match=r"checkpoint\['meta'\]\['task'\]\[1\] is a .*_hook\.Points"):
         to_plain(dict(task=[1, Points()]), "checkpoint['meta']")
 
 

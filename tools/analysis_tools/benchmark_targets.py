@@ -2,11 +2,11 @@
 
     python tools/analysis_tools/benchmark_targets.py configs/wflw/structured_hg4.py
 
-The loop version goes the way of the STAR reference code: landmark by landmark and boundary by boundary, each on a canvas
-of its own that is then shrunk to the heatmap. It also serves the tests, as the plain reading of the definitions. The
-last line is the time of the config's whole training pipeline for one face, image decoding excluded. The config's codec
-must be ``ImageAwareSmoothing`` with a heatmap cell of 4 pixels. Times are medians of processor time, so that other
-programs on the machine disturb them little.
+The loop version goes the way of the STAR reference code: landmark by landmark and boundary by boundary, each on a
+canvas of its own, and all canvases are then shrunk to the heatmap. It also serves the tests, as the plain reading of
+the definitions. The last line is the time of the config's whole training pipeline for one face, image decoding
+excluded. The config's codec must be ``ImageAwareSmoothing`` with a heatmap cell of 4 pixels. Times are medians of
+processor time, so that other programs on the machine disturb them little.
 """
 import time
 from typing import Callable, Dict, List
@@ -30,7 +30,7 @@ IMAGE_SIZE = (1024, 768)  # what a photograph of WFLW has
 
 
 def loop_point_maps(points: np.ndarray, input_size: int = 256) -> np.ndarray:
-    """Point maps, one after the other: a Gaussian patch on a canvas of the input's size, shrunk to a quarter at the end.
+    """Point maps, one after the other: a Gaussian patch on a canvas of the input's size; all are shrunk to a quarter.
 
     Args:
         points (ndarray): (K, 2) in pixels of the network input.
@@ -187,9 +187,10 @@ def main(argv=None):
 
     codec = KEYPOINT_CODECS.build(cfg.codec)
     size = codec.input_size
-    if not isinstance(codec, ImageAwareSmoothing) or size != (size[0], ) * 2 or codec.heatmap_size != (size[0] // 4, ) * 2:
-        raise ValueError(f'{args.config}: the loop version stands for ImageAwareSmoothing with a square input and cells '
-                         f'of 4 pixels, found {cfg.codec}')
+    comparable = size[0] == size[1] and codec.heatmap_size == (size[0] // 4, size[1] // 4)
+    if not isinstance(codec, ImageAwareSmoothing) or not comparable:
+        raise ValueError(f'{args.config}: codec is {cfg.codec}, expected ImageAwareSmoothing with a square input and '
+                         'cells of 4 pixels')
     faces = make_faces(codec.layout.name, args.num)
     pipeline = cfg.train_dataloader.dataset.pipeline
     names = [transform.type for transform in pipeline]

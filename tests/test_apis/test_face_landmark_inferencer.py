@@ -1,0 +1,264 @@
+"""From inputs to landmarks, with small untrained networks: what goes where, not how good it is."""
+import json
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import save_checkpoint
+from mmfld.apis import FaceLandmarkInferencer
+from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
+from mmpose.apis import MMPoseInferencer, inference_topdown, init_model
+
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/structured_hg2_mini.py'
+BOXES = [[20., 25., 80., 90.], [70., 30., 120., 85.]]
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp('config') / 'tiny.py'
+    path.write_text(f'_base_ = {str(CONFIG)!r}\nmodel = dict(backbone=dict(width=16))\n')
+    return str(path)
+
+
+@pytest.fixture(scope='module')
+def weights(config, tmp_path_factory):
+    """A checkpoint as :class:`PlainCheckpointHook` leaves it."""
+    torch.manual_seed(0)
+    model = FaceLandmarkInferencer(config, device='cpu', detector='whole_image').model
+    path = tmp_path_factory.mktemp('weights') / 'tiny.pth'
+    meta = to_plain(dict(dataset_meta=model.dataset_meta, cfg=Config.fromfile(config).pretty_text), 'meta')
+    save_checkpoint(dict(state_dict=model.state_dict(), meta=meta), str(path))
+    return str(path)
+
+
+@pytest.fixture(scope='module')
+def inferencer(config, weights):
+    return FaceLandmarkInferencer(config, weights, device='cpu', detector='whole_image')
+
+
+@pytest.fixture(scope='module')
+def images():
+    noise = np.random.default_rng(0).integers(0, 255, (3, 30, 40, 3), dtype=np.uint8)
+    return [cv2.resize(image, (160, 120)) for image in noise]
+
+
+@pytest.fixture
+def with_detector(inferencer, monkeypatch):
+    """The inferencer with another detector."""
+
+    def replace(detector):
+        monkeypatch.setattr(inferencer, 'detector', detector)
+        return inferencer
+
+    return replace
+
+
+def keypoints(result):
+    return np.array([face['keypoints'] for face in result['predictions'][0]])
+
+
+def test_one_result_per_image_in_the_format_of_mmpose(inferencer, images):
+    results = list(inferencer(images, bboxes=[BOXES, BOXES[:1], []]))
+    assert [len(result['predictions']) for result in results] == [1, 1, 1]
+    assert [len(result['predictions'][0]) for result in results] == [2, 1, 0]
+    face = results[0]['predictions'][0][1]
+    assert set(face) == {'keypoints', 'keypoint_scores', 'bbox', 'bbox_score'}
+    assert np.shape(face['keypoints']) == (68, 2) and np.shape(face['keypoint_scores']) == (68, )
+    np.testing.assert_allclose(face['bbox'][0], BOXES[1])
+    assert face['bbox_score'] == 1
+
+
+def test_same_landmarks_as_mmpose_inferencer(config, weights, inferencer, images, tmp_path):
+    path = str(tmp_path / 'a.png')
+    cv2.imwrite(path, images[0])
+    mmpose = MMPoseInferencer(config, weights, device='cpu', det_model='whole_image')
+    expected = next(mmpose(path))['predictions'][0][0]
+    found = next(inferencer(path))['predictions'][0][0]
+    np.testing.assert_array_equal(found['keypoints'], expected['keypoints'])
+    np.testing.assert_array_equal(found['keypoint_scores'], expected['keypoint_scores'])
+    np.testing.assert_array_equal(found['bbox'], expected['bbox'])
+
+
+def test_same_landmarks_as_inference_topdown(config, weights, inferencer, images):
+    model = init_model(config, weights, device='cpu')
+    expected = inference_topdown(model, images[0], np.array(BOXES))
+    np.testing.assert_allclose(
+        keypoints(next(inferencer(images[0], bboxes=BOXES))),
+        [sample.pred_instances.keypoints[0] for sample in expected], atol=1e-4)
+
+
+def test_config_from_the_checkpoint(weights, inferencer, images):
+    alone = FaceLandmarkInferencer(weights=Path(weights), device='cpu', detector='whole_image')
+    np.testing.assert_array_equal(keypoints(next(alone(images[0]))), keypoints(next(inferencer(images[0]))))
+
+
+@pytest.mark.parametrize('batch_size', [1, 2, 8])
+def test_batch_size_does_not_matter(inferencer, images, batch_size):
+    boxes = [BOXES, BOXES[:1], BOXES]
+    expected = [keypoints(next(inferencer(image, bboxes=box))) for image, box in zip(images, boxes)]
+    found = list(inferencer(images, bboxes=boxes, batch_size=batch_size))
+    for result, points in zip(found, expected):
+        np.testing.assert_allclose(keypoints(result), points, atol=1e-3)
+
+
+def test_refinement_crops_again_from_the_landmarks(inferencer, images):
+    first = keypoints(next(inferencer(images[0], bboxes=BOXES, refine=0)))
+    tight = np.concatenate([first.min(axis=1), first.max(axis=1)], axis=1)
+    refined = next(inferencer(images[0], bboxes=BOXES, refine=1))
+    np.testing.assert_allclose([face['bbox'][0] for face in refined['predictions'][0]], tight, atol=1e-4)
+    again = next(inferencer(images[0], bboxes=tight, refine=0))
+    np.testing.assert_allclose(keypoints(refined), keypoints(again), atol=1e-3)
+
+
+def test_no_refinement_from_landmarks_on_one_spot(inferencer, images, monkeypatch):
+    predict = inferencer._predict_faces
+
+    def collapsed(faces, batch_size):
+        samples = predict(faces, batch_size)
+        for sample in samples:
+            sample.pred_instances.keypoints[...] = 5.
+        return samples
+
+    monkeypatch.setattr(inferencer, '_predict_faces', collapsed)
+    face, = next(inferencer(images[0], bboxes=BOXES[:1], refine=1))['predictions'][0]
+    np.testing.assert_allclose(face['bbox'][0], BOXES[0])
+
+
+def test_detected_faces_are_refined_once_by_default(with_detector, images):
+    inferencer = with_detector(lambda image: np.array([[*BOXES[0], 0.75]]))
+    default = next(inferencer(images[0]))
+    np.testing.assert_array_equal(keypoints(default), keypoints(next(inferencer(images[0], refine=1))))
+    assert not np.array_equal(keypoints(default), keypoints(next(inferencer(images[0], refine=0))))
+    assert default['predictions'][0][0]['bbox_score'] == 0.75
+
+
+def test_image_without_a_face(with_detector, images, tmp_path, caplog):
+    inferencer = with_detector(lambda image: np.zeros((0, 5)))
+    cv2.imwrite(str(tmp_path / 'empty.png'), images[0])
+    with caplog.at_level(logging.WARNING):
+        result = next(inferencer(tmp_path / 'empty.png', return_vis=True, out_dir=tmp_path / 'out', draw_bbox=True))
+    assert result['predictions'] == [[]]
+    np.testing.assert_array_equal(result['visualization'][0], images[0][..., ::-1])
+    assert json.loads((tmp_path / 'out/predictions/empty.json').read_text()) == []
+
+
+def test_image_without_a_face_is_logged(with_detector, images, monkeypatch):
+    messages = []
+    monkeypatch.setattr('mmfld.apis.face_landmark_inferencer.print_log',
+                        lambda message, logger, level: messages.append((message, level)))
+    next(with_detector(lambda image: np.zeros((0, 5)))(images[0]))
+    assert messages == [('0000000000.jpg: no face found', logging.WARNING)]
+
+
+def test_pictures_and_json_are_saved(inferencer, images, tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), images[0])
+    result = next(inferencer(str(tmp_path / 'a.png'), bboxes=BOXES, return_vis=True, out_dir=tmp_path / 'out'))
+    picture = result['visualization'][0]
+    assert picture.shape == images[0].shape and (picture != images[0][..., ::-1]).any()
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'out/visualizations/a.png')), picture[..., ::-1])
+    saved = json.loads((tmp_path / 'out/predictions/a.json').read_text())
+    np.testing.assert_allclose([face['keypoints'] for face in saved], keypoints(result))
+
+
+@pytest.mark.parametrize('draw_heatmap, height', [(False, 120), (True, 240)])
+def test_video(with_detector, images, tmp_path, draw_heatmap, height):
+    writer = cv2.VideoWriter(str(tmp_path / 'clip.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 10, (160, 120))
+    for image in images:
+        writer.write(image)
+    writer.release()
+    faces = iter([np.array([[*BOXES[0], 1.]]), np.zeros((0, 5)), np.array([[*box, 1.] for box in BOXES])])
+    inferencer = with_detector(lambda image: next(faces))
+    results = list(inferencer(tmp_path / 'clip.mp4', out_dir=tmp_path / 'out', draw_heatmap=draw_heatmap, batch_size=2))
+    assert [len(result['predictions'][0]) for result in results] == [1, 0, 2]
+    saved = cv2.VideoCapture(str(tmp_path / 'out/visualizations/clip.mp4'))
+    assert saved.get(cv2.CAP_PROP_FPS) == 10
+    frames = []
+    while (frame := saved.read())[0]:
+        frames.append(frame[1].shape)
+    assert frames == [(height, 160, 3)] * 3
+    predictions = json.loads((tmp_path / 'out/predictions/clip.json').read_text())
+    assert [(item['frame_id'], len(item['instances'])) for item in predictions] == [(0, 1), (1, 0), (2, 2)]
+
+
+def test_camera_is_not_read_ahead(inferencer, images, monkeypatch):
+    read = []
+
+    class Camera:
+
+        def __init__(self, number):
+            pass
+
+        def isOpened(self):
+            return True
+
+        def get(self, property_):
+            return 30.
+
+        def read(self):
+            read.append(1)
+            return True, images[0]
+
+        def release(self):
+            read.append('released')
+
+    monkeypatch.setattr(cv2, 'VideoCapture', Camera)
+    results = inferencer('webcam', batch_size=8)
+    next(results)
+    next(results)
+    assert read == [1, 1]
+    results.close()
+    assert read == [1, 1, 'released']
+
+
+def test_half_done_video_is_complete(inferencer, images, tmp_path):
+    writer = cv2.VideoWriter(str(tmp_path / 'clip.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 10, (160, 120))
+    for image in images:
+        writer.write(image)
+    writer.release()
+    results = inferencer(tmp_path / 'clip.mp4', pred_out_dir=tmp_path / 'out')
+    next(results)
+    results.close()
+    assert [item['frame_id'] for item in json.loads((tmp_path / 'out/clip.json').read_text())] == [0]
+
+
+def test_datasamples(inferencer, images):
+    sample, = next(inferencer(images[0], bboxes=BOXES, return_datasamples=True))['predictions']
+    assert sample.pred_instances.keypoints.shape == (2, 68, 2)
+
+
+def test_needs_a_model():
+    with pytest.raises(ValueError, match='found neither model nor weights'):
+        FaceLandmarkInferencer()
+
+
+def test_missing_config_is_named():
+    with pytest.raises(FileNotFoundError, match='config nowhere.py does not exist'):
+        FaceLandmarkInferencer('nowhere.py')
+
+
+def test_checkpoint_of_another_model(config, weights, tmp_path):
+    other = tmp_path / 'other.py'
+    other.write_text(f'_base_ = {config!r}\nmodel = dict(backbone=dict(num_stacks=1))\n')
+    with pytest.raises(ValueError, match='tiny.pth does not fit the model'):
+        FaceLandmarkInferencer(other, weights, device='cpu')
+
+
+@pytest.mark.parametrize('boxes, message', [
+    ([[10, 10, 5, 20]], r'bboxes of image 0 \(0000000000.jpg\): found \[\[10.0, 10.0, 5.0, 20.0\]\]'),
+    ([[10, 10, 20, float('nan')]], 'nan'),
+    ([[[10, 10, 20]]], 'expected a list of x1, y1, x2, y2'),
+    ([BOXES, BOXES], 'found 2 lists of boxes, expected one for each of the 1 images'),
+])
+def test_wrong_boxes_are_named(inferencer, images, boxes, message):
+    with pytest.raises(ValueError, match=message):
+        next(inferencer(images[0], bboxes=boxes))
+
+
+@pytest.mark.parametrize('argument', [dict(refine=-1), dict(batch_size=0), dict(radios=3)])
+def test_wrong_arguments_are_named(inferencer, images, argument):
+    with pytest.raises(ValueError, match=next(iter(argument))):
+        inferencer(images[0], **argument)

@@ -1,0 +1,176 @@
+"""Reading images, folders, videos and cameras; saving under their names."""
+import json
+
+import cv2
+import numpy as np
+import pytest
+from mmfld.apis.media import Frame, ResultWriter, VideoSource, open_source
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def video(tmp_path, image):
+    path = tmp_path / 'clip.mp4'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 12, (32, 24))
+    for _ in range(5):
+        writer.write(image)
+    writer.release()
+    return path
+
+
+class FakeCamera:
+    """cv2.VideoCapture of a camera with four frames that reports no frame rate."""
+
+    def __init__(self, number):
+        self.number = number
+        self.left = 4
+        self.released = False
+
+    def isOpened(self):
+        return self.number == 1
+
+    def get(self, property_):
+        return 0.
+
+    def read(self):
+        self.left -= 1
+        return self.left >= 0, np.full((24, 32, 3), self.left, np.uint8)
+
+    def release(self):
+        self.released = True
+
+
+def test_folder_in_the_order_of_names_without_other_files(tmp_path, image):
+    for name in ('b.png', 'a.JPG', 'c.bmp'):
+        cv2.imwrite(str(tmp_path / name), image)
+    (tmp_path / 'notes.txt').write_text('')
+    source = open_source(str(tmp_path))
+    assert source.names == ('a.JPG', 'b.png', 'c.bmp')
+    np.testing.assert_array_equal(list(source)[1].image, image)
+
+
+def test_list_of_paths_and_arrays(tmp_path, image):
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    frames = list(open_source([image, tmp_path / 'a.png']))
+    assert [(frame.path, frame.index) for frame in frames] == [('0000000000.jpg', 0), (str(tmp_path / 'a.png'), 1)]
+    np.testing.assert_array_equal(frames[1].image, image)
+
+
+def test_video_frames_and_rate(video):
+    source = open_source(video)
+    assert source.is_video and source.fps == 12 and source.name == 'clip'
+    assert [frame.index for frame in source] == [0, 1, 2, 3, 4]
+
+
+def test_camera(monkeypatch):
+    monkeypatch.setattr(cv2, 'VideoCapture', FakeCamera)
+    source = open_source('webcam:1')
+    assert source.is_live and source.fps == 25 and source.name == 'webcam_1'
+    assert [int(frame.image[0, 0, 0]) for frame in source] == [3, 2, 1, 0]
+    assert source._capture.released
+
+
+def test_camera_is_released_when_the_reader_stops_early(monkeypatch):
+    monkeypatch.setattr(cv2, 'VideoCapture', FakeCamera)
+    source = VideoSource(1)
+    frames = iter(source)
+    next(frames)
+    frames.close()
+    assert source._capture.released
+
+
+@pytest.mark.parametrize('inputs, error, message', [
+    ('nowhere', FileNotFoundError, 'nowhere does not exist'),
+    (['nowhere.jpg'], FileNotFoundError, 'nowhere.jpg does not exist'),
+    ([], ValueError, 'empty sequence'),
+    ('webcam:front', ValueError, 'webcam:front'),
+    ('webcam', ValueError, 'webcam:0: OpenCV cannot open this camera'),
+])
+def test_unusable_input_is_named(monkeypatch, inputs, error, message):
+    monkeypatch.setattr(cv2, 'VideoCapture', FakeCamera)
+    with pytest.raises(error, match=message):
+        open_source(inputs)
+
+
+@pytest.mark.parametrize('name, message', [
+    ('broken.mp4', 'broken.mp4: OpenCV cannot open this video'),
+    ('notes.txt', "notes.txt: found suffix '.txt'"),
+    ('', 'found no image'),
+])
+def test_unusable_file_is_named(tmp_path, name, message):
+    if name:
+        (tmp_path / name).write_bytes(b'no video')
+    with pytest.raises(ValueError, match=message):
+        open_source(tmp_path / name)
+
+
+@pytest.mark.parametrize('content', [b'', b'no image'])
+def test_unreadable_image_is_named(tmp_path, content):
+    (tmp_path / 'broken.png').write_bytes(content)
+    with pytest.raises(ValueError, match='broken.png: not an image'):
+        list(open_source(tmp_path))
+
+
+def test_array_that_is_no_image(image):
+    with pytest.raises(ValueError, match=r'image 0: found an array of shape \(24, 32\) and type uint8'):
+        list(open_source(image[..., 0]))
+
+
+def test_saves_images_under_their_names(tmp_path, image):
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    source = open_source(tmp_path / 'a.png')
+    writer = ResultWriter(source, str(tmp_path / 'vis'), str(tmp_path / 'json'))
+    frame, = source
+    writer.write_picture(frame, image)
+    writer.write_instances(frame, [dict(bbox_score=np.float32(0.5))])
+    writer.close()
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'vis/a.png')), image)
+    assert json.loads((tmp_path / 'json/a.json').read_text()) == [dict(bbox_score=0.5)]
+
+
+@pytest.mark.parametrize('vis_out_dir, written', [('out', 'out/clip.mp4'), ('out/named.mp4', 'out/named.mp4')])
+def test_saves_a_video_with_its_frame_rate(tmp_path, video, vis_out_dir, written):
+    source = open_source(video)
+    writer = ResultWriter(source, str(tmp_path / vis_out_dir), str(tmp_path / 'json'))
+    for frame in source:
+        writer.write_picture(frame, frame.image)
+        writer.write_instances(frame, [])
+    writer.close()
+    saved = VideoSource(tmp_path / written)
+    assert saved.fps == 12 and len(list(saved)) == 5
+    predictions = json.loads((tmp_path / 'json/clip.json').read_text())
+    assert predictions == [dict(frame_id=i, instances=[]) for i in range(5)]
+
+
+def test_video_that_changes_its_size(tmp_path, video, image):
+    source = open_source(video)
+    writer = ResultWriter(source, str(tmp_path / 'out'))
+    writer.write_picture(Frame(image, source.path, 0), image)
+    with pytest.raises(ValueError, match=r'clip.mp4: found a frame of \(16, 24\) pixels, expected \(32, 24\)'):
+        writer.write_picture(Frame(image, source.path, 1), image[:, :16])
+    writer.close()
+
+
+def test_inputs_are_not_overwritten(tmp_path, image, video):
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    for name in ('a.png', 'clip.mp4'):
+        with pytest.raises(ValueError, match=f'{name} would be overwritten'):
+            ResultWriter(open_source(tmp_path / name), str(tmp_path))
+
+
+def test_two_inputs_under_one_name(tmp_path, image):
+    for name in ('a.png', 'a.bmp'):
+        cv2.imwrite(str(tmp_path / name), image)
+    source = open_source(tmp_path)
+    ResultWriter(source, vis_out_dir=str(tmp_path / 'out'))  # pictures keep their suffix
+    with pytest.raises(ValueError, match='2 inputs would be saved under the one name a'):
+        ResultWriter(source, pred_out_dir=str(tmp_path / 'out'))
+
+
+def test_images_need_a_folder(tmp_path, image):
+    with pytest.raises(ValueError, match='out.png, expected a folder'):
+        ResultWriter(open_source(image), str(tmp_path / 'out.png'))
