@@ -1,24 +1,10 @@
 _base_ = ['./star_pipelines.py']
 
-layout = 'cofw29'
-dataset = dict(type='FaceLandmarkDataset', layout=layout, data_root='data/cofw/', data_prefix=dict(img='images/'))
-
-# 128 faces a step: 4 GPUs x 32
-train_dataloader = dict(
-    batch_size=32,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(**dataset, ann_file='annotations/cofw_train.json', seed=0, pipeline=_base_.augmentation))
-val_dataloader = dict(
-    batch_size=32,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    dataset=dict(**dataset, ann_file='annotations/cofw_test.json', test_mode=True, pipeline=_base_.test_pipeline))
+data = dict(layout='cofw29', data_root='data/cofw/')
+train_dataloader = dict(dataset=dict(**data, ann_file='annotations/cofw_train.json'))
+val_dataloader = dict(dataset=dict(**data, ann_file='annotations/cofw_test.json'))
 test_dataloader = val_dataloader
 
 # P1 and P4 report COFW by the inter-pupil distance
-val_evaluator = dict(type='FaceAlignmentMetric', layout=layout, norm='inter_pupil', threshold=0.1)
+val_evaluator = dict(type='FaceAlignmentMetric', layout='cofw29', norm='inter_pupil', threshold=0.1)
 test_evaluator = val_evaluator
