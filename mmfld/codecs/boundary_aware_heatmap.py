@@ -91,6 +91,9 @@ class BoundaryAwareHeatmap(BaseKeypointCodec):
         Returns:
             tuple: B arrays (1, K, 2) in pixels of the network input and B arrays (1, K) of scores, the heatmaps' maxima.
         """
+        if batch_encoded.shape[:-3:-1] != self.heatmap_size:
+            raise ValueError(f'expected heatmaps of (w, h) = {self.heatmap_size} cells, '
+                             f'got {tuple(batch_encoded.shape[:-3:-1])}')
         cells = getattr(decoders, self.decoder)(batch_encoded, **self.decoder_options)
         pixels = cells_to_pixels(cells, self.heatmap_size, self.input_size, self.grid)
         scores = self.scores(batch_encoded)

@@ -17,6 +17,7 @@ CANVAS_PER_CELL = 4
 FINE_PER_CELL = 4 * CANVAS_PER_CELL
 CURVE_SAMPLES = 5  # per interval between two landmarks
 THICKNESS = 4  # of the curve, in the finest pixels
+INK = 192  # a multiple of the 8 x 8 fine pixels in half a cell, whose average is then exact in 8 bits
 
 
 def point_maps(points: np.ndarray, input_size: Sequence[int], heatmap_size: Sequence[int],
@@ -33,17 +34,20 @@ def point_maps(points: np.ndarray, input_size: Sequence[int], heatmap_size: Sequ
         ndarray: (K, h, w) float32; at most 0.81, as a cell averages four pixels.
     """
     points = _to_canvas(points, input_size, heatmap_size)
-    columns, rows = (_cell_profile(points[:, axis], heatmap_size[axis], sigma) for axis in (0, 1))
-    return rows[:, :, None] * columns[:, None, :]  # a Gaussian is separable, and so is its reduction to cells
-
-
-def _cell_profile(centres: np.ndarray, cells: int, sigma: float) -> np.ndarray:
-    """(K, cells): the 1-D Gaussian around each centre, averaged over the middle two canvas pixels of each cell."""
     # truncation, not rounding, as in the reference: centres below 4.5 come out one pixel larger
-    centres = (centres - 4.5).astype(np.int64) + 5
-    offsets = np.arange(CANVAS_PER_CELL * cells).reshape(cells, CANVAS_PER_CELL)[:, 1:3] - centres[:, None, None]
+    centres = (points - 4.5).astype(np.int64) + 5
+    # a patch of 10 canvas pixels touches at most 4 cells an axis: only those are written
+    first = ((centres - 5) // CANVAS_PER_CELL).clip(0, np.array(heatmap_size) - 4)
+    cells = first[..., None] + np.arange(4)  # (K, 2, 4)
+    # the middle two canvas pixels of each cell
+    offsets = CANVAS_PER_CELL * cells[..., None] + [1, 2] - centres[..., None, None]
     values = np.exp(-0.5 * (offsets / sigma)**2) * ((offsets >= -5) & (offsets <= 4))
-    return values.mean(2).astype(np.float32)
+    columns, rows = values.mean(3).astype(np.float32).swapaxes(0, 1)
+    maps = np.zeros((len(points), heatmap_size[1], heatmap_size[0]), np.float32)
+    # a Gaussian is separable, and so is its reduction to cells
+    maps[np.arange(len(points))[:, None, None], cells[:, 1, :, None], cells[:, 0, None, :]] = (
+        rows[:, :, None] * columns[:, None, :])
+    return maps
 
 
 def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int],
@@ -70,14 +74,15 @@ def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int],
         low = np.maximum(vertices.min(0) - THICKNESS, 0) // FINE_PER_CELL
         high = np.minimum((vertices.max(0) + THICKNESS) // FINE_PER_CELL + 1, (width, height))
         columns, rows = high - low
-        canvas = np.zeros((rows * FINE_PER_CELL, columns * FINE_PER_CELL), np.float32)
-        cv2.polylines(canvas, [vertices - low * FINE_PER_CELL], boundary.closed, 1, THICKNESS)
+        canvas = np.zeros((rows * FINE_PER_CELL, columns * FINE_PER_CELL), np.uint8)
+        cv2.polylines(canvas, [vertices - low * FINE_PER_CELL], boundary.closed, INK, THICKNESS)
         # The middle 2 x 2 canvas pixels of a cell are its middle half: cut off a quarter cell all round and average
         # blocks of half a cell, of which every second one is such a middle.
         quarter = FINE_PER_CELL // 4
         halves = cv2.resize(canvas[quarter:-quarter, quarter:-quarter], (int(2 * columns - 1), int(2 * rows - 1)),
                             interpolation=cv2.INTER_AREA)
         target[low[1]:high[1], low[0]:high[0]] = halves.reshape(2 * rows - 1, 2 * columns - 1)[::2, ::2]
+    maps /= INK
     return maps
 
 

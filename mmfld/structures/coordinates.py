@@ -75,6 +75,6 @@ def _like(size: Size, like):
     """``size`` as an array of the kind, dtype and device of ``like``, without a copy between devices for one int."""
     if isinstance(like, np.ndarray) or np.isscalar(like):
         return np.asarray(size, dtype=np.result_type(like, np.float32))
-    if isinstance(size, int):
-        return like.new_tensor(size) if not like.is_floating_point() else like.new_full((), size)
+    if np.isscalar(size):
+        return like.new_tensor(int(size)) if not like.is_floating_point() else like.new_full((), int(size))
     return like.new_tensor(list(size))

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mmfld.visualization import read_training_log
+
 TOOLS = Path(__file__).parents[2] / 'tools'
 KEYPOINTS = 68
 
@@ -114,7 +116,7 @@ def test_plot_logs_joins_a_resumed_run(tmp_path):
         dict(loss=3., lr=0.1, iter=10, epoch=1, step=10), dict(NME=0.5, step=1),
         dict(loss=2., lr=0.1, iter=20, epoch=2, step=20)])
     write_log(tmp_path, '20240102_000000', [dict(loss=1., lr=0.1, iter=20, epoch=2, step=20), dict(NME=0.4, step=2)])
-    curves = importlib.import_module('plot_logs').read_run(tmp_path)
+    curves = read_training_log(tmp_path)
     assert curves['loss'] == dict(x='iteration', points={10: 3., 20: 1.})
     assert curves['NME'] == dict(x='epoch', points={1: 0.5, 2: 0.4})
     picture = run('plot_logs', tmp_path, '--out', tmp_path / 'curves.png')

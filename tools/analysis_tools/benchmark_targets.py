@@ -3,8 +3,8 @@
     python tools/analysis_tools/benchmark_targets.py configs/wflw/structured_hg4.py
 
 The loop version goes the way of the STAR reference code: landmark by landmark and boundary by boundary, each on a
-canvas of its own that is then shrunk to the heatmap. It also serves the tests, as the plain reading of the
-definitions. The last line is the time of the config's whole training pipeline for one face, image decoding
+canvas of its own, and all canvases are then shrunk to the heatmap. It also serves the tests, as the plain reading of
+the definitions. The last line is the time of the config's whole training pipeline for one face, image decoding
 excluded. The config's codec must be ``ImageAwareSmoothing`` with a heatmap cell of 4 pixels. Times are medians of
 processor time, so that other programs on the machine disturb them little.
 """
@@ -30,7 +30,7 @@ IMAGE_SIZE = (1024, 768)  # what a photograph of WFLW has
 
 
 def loop_point_maps(points: np.ndarray, input_size: int = 256) -> np.ndarray:
-    """Point maps, one after the other: a Gaussian patch on a canvas of the input's size, shrunk to a quarter.
+    """Point maps, one after the other: a Gaussian patch on a canvas of the input's size; all are shrunk to a quarter.
 
     Args:
         points (ndarray): (K, 2) in pixels of the network input.
@@ -39,22 +39,23 @@ def loop_point_maps(points: np.ndarray, input_size: int = 256) -> np.ndarray:
     Returns:
         ndarray: (K, h, w) float32 with h = w = input_size / 4.
     """
-    maps = []
+    canvases = []
     for x, y in points.clip(0, input_size - 1):
         canvas = np.zeros((input_size, input_size), np.float32)
         offsets = np.arange(-5, 5)
-        patch = np.exp(-(offsets[:, None]**2 + offsets**2) / (2 * 1.5**2))
+        patch = 255 * np.exp(-(offsets[:, None]**2 + offsets**2) / (2 * 1.5**2))
         left, top = int(x - 4.5), int(y - 4.5)
         right, bottom = min(left + 10, input_size), min(top + 10, input_size)
         first_x, first_y = max(left, 0), max(top, 0)
         canvas[first_y:bottom, first_x:right] = patch[first_y - top:bottom - top, first_x - left:right - left]
-        maps.append(_shrink(canvas))
-    return np.stack(maps)
+        canvases.append(canvas)
+    return _shrink(canvases)
 
 
-def _shrink(canvas: np.ndarray) -> np.ndarray:
-    """A canvas of the input's size -> the heatmap, a quarter of it a side."""
-    return cv2.resize(canvas, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_LINEAR)
+def _shrink(canvases: List[np.ndarray]) -> np.ndarray:
+    """Canvases (H, W) with values to 255 -> (N, H / 4, W / 4) in [0, 1]."""
+    maps = torch.from_numpy(np.stack(canvases) / 255)[None]
+    return F.interpolate(maps, scale_factor=0.25, mode='bilinear', align_corners=False)[0].numpy()
 
 
 def loop_edge_maps(points: np.ndarray, layout: FaceLayout, input_size: int = 256) -> np.ndarray:
@@ -68,7 +69,7 @@ def loop_edge_maps(points: np.ndarray, layout: FaceLayout, input_size: int = 256
     Returns:
         ndarray: (E, h, w) float32 with h = w = input_size / 4.
     """
-    maps = []
+    canvases = []
     for boundary in layout.boundaries:
         curve = points[list(boundary.indices)].astype(np.float64)
         if boundary.closed:
@@ -86,9 +87,9 @@ def loop_edge_maps(points: np.ndarray, layout: FaceLayout, input_size: int = 256
             curve = np.stack(splev(samples, spline), axis=1)
         canvas = np.zeros((4 * input_size, 4 * input_size), np.float32)
         vertices = (4 * curve.clip(0, input_size - 1) + 0.5).astype(np.int32)
-        cv2.polylines(canvas, [vertices], boundary.closed, 1, thickness=4)
-        maps.append(_shrink(cv2.resize(canvas, (input_size, input_size), interpolation=cv2.INTER_AREA)))
-    return np.stack(maps)
+        cv2.polylines(canvas, [vertices], boundary.closed, 255, thickness=4)
+        canvases.append(cv2.resize(canvas, (input_size, input_size), interpolation=cv2.INTER_AREA))
+    return _shrink(canvases)
 
 
 def loop_refine_edges(edge: np.ndarray) -> np.ndarray:

@@ -159,7 +159,7 @@ class HourglassAAM(BaseModule):
 
 # official name -> name here, applied in this order
 _RENAMES: Sequence[Tuple[str, str]] = (
-    (r'^(module|net)\.', ''),
+    (r'^((module|net)\.)+', ''),
     (r'^pre\.0\.', 'stem.'),
     (r'^pre\.1\.', 'res1.'),
     (r'^pre\.3\.', 'res2.'),

@@ -106,6 +106,7 @@ class _StructuredLoss(torch.autograd.Function):
             total = weights.sum((2, 3))
             loss += (total.log() + log_shift) * (epsilon / samples)
             gradient.addcmul_(weights, (1 / (total * samples))[..., None, None])
+            del weights  # before the next one is gathered
         ones = torch.full_like(flat, -1 / samples, dtype=scores.dtype)
         gradient.flatten(2).scatter_add_(2, flat, ones)
         ctx.save_for_backward(gradient)
@@ -183,7 +184,9 @@ class StructuredHeatmapLoss(nn.Module):
         self.alpha = alpha
         self.epsilon = epsilon
         self.margin_options = dict(unit=unit, norm=norm, threshold=threshold, input_size=input_size)
-        margin_table(2, 2, margin, **self.margin_options)  # a misspelt choice stops here, not in the first step
+        # a misspelt choice stops here, not in the first step
+        margin_table(2, 2, margin, **self.margin_options)
+        normalized_to_cells(torch.zeros(2), 2, grid)
         self.grid = grid
         self.loss_weight = loss_weight
 
