@@ -7,7 +7,9 @@ codec = dict(
     input_size=_base_.input_size,
     heatmap_size=_base_.heatmap_size)
 model = dict(
-    backbone=dict(layout='300w68', heatmap_activation='none', num_stacks=2, num_levels=3, width=128),
+    # without attention maps: trained for 8 epochs they changed nothing, and cost a quarter of the time
+    backbone=dict(
+        layout='300w68', heatmap_activation='none', use_aam=False, num_stacks=2, num_levels=3, width=128),
     head=dict(
         type='StructuredHeatmapHead',
         layout='300w68',

@@ -58,8 +58,8 @@ def require_file(parser: argparse.ArgumentParser, what: str, path: str) -> None:
 def adapt_to_cpu(cfg: Config) -> None:
     """Without CUDA, make ``cfg`` run several processes with gloo and mixed precision in bfloat16; else do nothing.
 
-    MMEngine selects a CUDA device before it starts a process group, hands device ids to
-    ``DistributedDataParallel``, and asserts a GPU for mixed precision.
+    MMEngine selects a CUDA device before it starts a process group, hands device ids to ``DistributedDataParallel``, and
+    asserts a GPU for mixed precision; PyTorch synchronises batch statistics between GPUs only.
     """
     if get_device() != 'cpu':
         return
@@ -68,6 +68,9 @@ def adapt_to_cpu(cfg: Config) -> None:
         wrapper = dict(type='MMDistributedDataParallel', broadcast_buffers=False,
                        find_unused_parameters=cfg.get('find_unused_parameters', False))
         cfg.model_wrapper_cfg = {**wrapper, **(cfg.get('model_wrapper_cfg') or {}), 'device_ids': None}
+        if cfg.get('sync_bn'):
+            print_log('No CUDA device: each process has its own batch statistics (sync_bn is off).', logger='current')
+            cfg.sync_bn = None
     optim_wrapper = cfg.get('optim_wrapper') or {}
     if optim_wrapper.get('type') == 'AmpOptimWrapper':
         print_log('No CUDA device: mixed precision is bfloat16 on the CPU.', logger='current')

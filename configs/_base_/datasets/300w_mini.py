@@ -5,7 +5,7 @@ _base_ = ['./star_pipelines.py']
 input_size = (128, 128)
 heatmap_size = (32, 32)
 # Padded, because the height of the landmarks cuts off the contour of faces that are wider than high.
-load = [dict(type='LoadImage'), dict(type='GetFaceCrop', rule='landmark_height', padding=1.2)]
+load = [dict(type='LoadImage'), dict(type='GetFaceCrop', rule='landmark_height', padding=1.1)]
 warp = [dict(type='FaceAffine', input_size=input_size)]
 augmentation = [*load, *_base_.geometric, *warp, *_base_.photometric]
 test_pipeline = [*load, *warp, dict(type='PackPoseInputs')]
