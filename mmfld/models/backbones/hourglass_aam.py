@@ -130,11 +130,12 @@ class HourglassAAM(BaseModule):
             self.out_edge_maps = heads(boundaries, num_stacks)
             self.merge_point_maps = heads(width, between, keypoints)
             self.merge_edge_maps = heads(width, between, boundaries)
+        # the faster layout of convolutions in mixed precision; values and checkpoints do not change
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tuple[StackOutput, ...]:
         if x.shape[-1] % self.stride or x.shape[-2] % self.stride:
             raise ValueError(f'input height and width must be divisible by {self.stride}, got {tuple(x.shape[-2:])}')
-        # channels last is the faster layout of convolutions in mixed precision; parameters and results do not change
         x = coordinate_channels(x).contiguous(memory_format=torch.channels_last)
         x = self.res1(self.stem(x))
         x = self.res3(self.res2(F.max_pool2d(x, 2)))
