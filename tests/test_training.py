@@ -22,7 +22,8 @@ val_dataloader = dict(num_workers=0, persistent_workers=False,
     dataset=dict(**data, ann_file='annotations/synthetic_300w68_test.json'))
 test_dataloader = val_dataloader
 train_cfg = dict(max_epochs=4, val_interval=4)
-default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1, save_best=None))
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1, save_best=None),
+                     progress=dict(type='ProgressBarHook'))
 optim_wrapper = dict(_delete_=True, type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3))
 log_processor = dict(window_size=1)
 """
@@ -66,6 +67,7 @@ def run(command, cwd):
                    'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'}
     result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return result.stderr
 
 
 def losses(work_dir):
@@ -81,7 +83,8 @@ def losses(work_dir):
 
 def test_resumed_run_has_the_losses_of_an_uninterrupted_one(config, tmp_path):
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-    run(train_command(config, whole), tmp_path)
+    progress = run(train_command(config, whole), tmp_path)
+    assert 'training: 100%' in progress and 'NME=' in progress
 
     process = subprocess.Popen(train_command(config, parts), cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
@@ -103,7 +106,7 @@ def test_two_processes_equal_one_with_the_doubled_batch(config, tmp_path):
     """Equal within 1e-4 relative, the rounding of the differently ordered sums, with batch statistics frozen."""
     (tmp_path / 'averaging.py').write_text(HOOK)
     config.write_text(config.read_text() + "\ncustom_imports = dict(imports=['mmfld', 'averaging'])\n"
-                      "custom_hooks = [dict(type='mmengine.FreezeStatisticsAndAverageLoss')]\nsync_bn = None\n")
+                      "custom_hooks = [dict(type='mmengine.FreezeStatisticsAndAverageLoss')]\nsync_bn = 'torch'\n")
     one, two = tmp_path / 'one', tmp_path / 'two'
     run(train_command(config, one, '--cfg-options', 'train_dataloader.batch_size=4'), tmp_path)
     run(['bash', str(REPOSITORY / 'tools/dist_train.sh'), str(config), '2', '--work-dir', str(two)], tmp_path)

@@ -20,7 +20,9 @@ class StructuredHeatmapHead(StackedHeatmapHead):
 
     Args:
         layout (str | FaceLayout): Defaults to ``'wflw98'``.
-        loss_landmark (dict): Defaults to ``StructuredHeatmapLoss(loss_weight=5000)``, lambda as printed.
+        loss_landmark (dict): Defaults to ``StructuredHeatmapLoss(loss_weight=5000)``, lambda as printed. Against a loss
+            averaged over landmarks that leaves the point and edge maps nearly untrained; if the authors averaged over
+            the 64 x 64 cells too, the same lambda is 5000 / 4096 = 1.22 here.
         loss_point, loss_edge (dict): Default to ``WeightedAdaptiveWingLoss(loss_weight=10)``.
         fuse, stack_weights, decoder: See :class:`StackedHeatmapHead`.
     """
