@@ -21,6 +21,7 @@ from tqdm import tqdm
 from mmfld.visualization import draw_run_summary, select_faces
 
 
+@torch.no_grad()
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
