@@ -1,4 +1,4 @@
-"""The tools that draw pictures, on a small untrained model and rendered faces."""
+"""Tools that look at one checkpoint or one face, on a small untrained model and rendered faces."""
 import json
 import runpy
 from pathlib import Path
@@ -8,10 +8,14 @@ import pytest
 import torch
 from mmengine import Config
 from mmengine.registry import init_default_scope
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 
+from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
+from mmfld.structures import get_layout
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-MISC = REPOSITORY / 'tools' / 'misc'
+TOOLS = REPOSITORY / 'tools'
 
 
 @pytest.fixture
@@ -27,19 +31,26 @@ test_dataloader = dict(num_workers=0, persistent_workers=False, dataset={data})
     return path
 
 
-def run(tool, *arguments):
-    runpy.run_path(str(MISC / tool))['main']([str(argument) for argument in arguments])
-
-
-def test_summary_of_a_run(config, tmp_path, capsys):
+@pytest.fixture
+def checkpoint(config, tmp_path):
     cfg = Config.fromfile(config)
     init_default_scope(cfg.default_scope)
-    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict(), meta=dict()), tmp_path / 'model.pth')
+    meta = to_plain(parse_pose_metainfo(get_layout('300w68').metainfo), 'dataset_meta')
+    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict(), meta=dict(dataset_meta=meta)),
+               tmp_path / 'model.pth')
+    return tmp_path / 'model.pth'
+
+
+def run(tool, *arguments):
+    runpy.run_path(str(TOOLS / tool))['main']([str(argument) for argument in arguments])
+
+
+def test_summary_of_a_run(config, checkpoint, tmp_path, capsys):
     log = tmp_path / '20260101_000000' / 'vis_data' / 'scalars.json'
     log.parent.mkdir(parents=True)
     log.write_text('\n'.join(map(json.dumps, [dict(loss=3., iter=1, step=1), dict(loss=2., iter=2, step=2),
                                               dict(NME=9., step=1)])))
-    run('summarize_run.py', config, tmp_path / 'model.pth', '--num', 2, '--out', tmp_path / 'summary.png',
+    run('misc/summarize_run.py', config, checkpoint, '--num', 2, '--out', tmp_path / 'summary.png',
         '--device', 'cpu')
     printed = capsys.readouterr().out
     assert 'NME' in printed and '(4 faces)' in printed
@@ -48,11 +59,20 @@ def test_summary_of_a_run(config, tmp_path, capsys):
 
 def test_summary_names_a_missing_checkpoint(config, tmp_path, capsys):
     with pytest.raises(SystemExit):
-        run('summarize_run.py', config, tmp_path / 'none.pth')
+        run('misc/summarize_run.py', config, tmp_path / 'none.pth')
     assert 'none.pth does not exist' in capsys.readouterr().err
 
 
 def test_label_smoothing_stages(config, tmp_path):
-    run('draw_label_smoothing.py', config, '--index', 1, '--keypoints', 8, 30, '--out', tmp_path / 'stages.png')
+    run('misc/draw_label_smoothing.py', config, '--index', 1, '--keypoints', 8, 30, '--out', tmp_path / 'stages.png')
     picture = cv2.imread(str(tmp_path / 'stages.png'))
     assert picture.std() > 10
+
+
+def test_decoders_of_one_checkpoint(config, checkpoint, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS / 'analysis_tools'))
+    run('analysis_tools/compare_decoders.py', config, checkpoint, '--split', 'test', '--device', 'cpu')
+    table = [line for line in capsys.readouterr().out.splitlines() if line[-1:].isdigit()]
+    rows = {line[:22].strip(): [float(value) for value in line[22:].split()] for line in table}
+    assert len(rows) == 6 and all(len(values) == 2 and min(values) > 0 for values in rows.values())
+    assert len({values[0] for values in rows.values()}) == 6  # every decoder was really used

@@ -1,0 +1,59 @@
+"""NME of one checkpoint under every decoder, from one pass over a data set.
+
+    python tools/analysis_tools/compare_decoders.py CONFIG CHECKPOINT [--split val]
+
+The codec of the config must decode raw scores (``ImageAwareSmoothing``); with and without the flip test.
+"""
+from pathlib import Path
+
+from benchmark_utils import config_parser, load_config
+
+import torch
+from mmengine.runner import Runner
+from mmpose.apis import init_model
+from mmpose.registry import KEYPOINT_CODECS, METRICS
+from mmpose.structures import PoseDataSample
+from tqdm import tqdm
+
+DECODERS = {
+    'argmax': dict(decoder='argmax'),
+    'argmax + 0.25': dict(decoder='quarter_shift'),
+    'local soft-argmax 3': dict(decoder='local_soft_argmax', window=3),
+    'local soft-argmax 5': dict(decoder='local_soft_argmax', window=5),
+    'local soft-argmax 7': dict(decoder='local_soft_argmax', window=7),
+    'expectation': dict(decoder='expectation'),
+}
+
+
+@torch.no_grad()
+def main(argv=None):
+    parser = config_parser('NME of one checkpoint under every decoder.')
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('--split', choices=('val', 'test'), default='val', help='which data set of the config')
+    parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
+    args = parser.parse_args(argv)
+    if not args.checkpoint.is_file():
+        parser.error(f'checkpoint {args.checkpoint} does not exist')
+    cfg = load_config(args)
+    model = init_model(cfg, str(args.checkpoint), device=args.device)
+    loader = Runner.build_dataloader(cfg[f'{args.split}_dataloader'])
+    metrics = {(name, flip): METRICS.build(cfg[f'{args.split}_evaluator']) for name in DECODERS for flip in (False, True)}
+
+    for batch in tqdm(loader, desc='predicting', unit='batch'):
+        data = model.data_preprocessor(batch)
+        feats, mirrored = model.extract_feat(data['inputs']), model.extract_feat(data['inputs'].flip(-1))
+        for (name, flip), metric in metrics.items():
+            model.head.decoder = KEYPOINT_CODECS.build(dict(cfg.model.head.decoder, **DECODERS[name]))
+            preds = model.head.predict([feats, mirrored] if flip else feats, data['data_samples'], dict(flip_test=flip))
+            samples = [PoseDataSample(metainfo=sample.metainfo, gt_instances=sample.gt_instances)
+                       for sample in data['data_samples']]
+            metric.process(None, [sample.to_dict() for sample in model.add_pred_to_datasample(preds, None, samples)])
+
+    results = {key: metric.evaluate(len(loader.dataset))['NME'] for key, metric in metrics.items()}
+    print(f'{"NME in percent":<22}{"one pass":>10}{"flip test":>11}')
+    for name in DECODERS:
+        print(f'{name:<22}{results[name, False]:>10.3f}{results[name, True]:>11.3f}')
+
+
+if __name__ == '__main__':
+    main()
