@@ -10,6 +10,7 @@ from mmpose.registry import METRICS
 from mmpose.utils.tensor_utils import to_numpy
 
 from mmfld.structures import FaceLayout, get_layout
+from .ced_curve import draw_ced
 from .functional import auc, box_diagonal, box_size, failure_rate, inter_ocular, inter_pupil, nme_per_image
 
 NORMS = ('inter_ocular', 'inter_pupil', 'box', 'box_side', 'diagonal')
@@ -141,8 +142,6 @@ class FaceAlignmentMetric(BaseMetric):
             NME=100 * float(errors.mean()), FR=100 * failed, AUC=auc(errors, self.threshold, self.legacy))
 
     def _save(self, results: List[dict], flags: Dict[str, np.ndarray], curves: Dict[str, np.ndarray]) -> None:
-        # mmfld.visualization builds on mmfld.evaluation.functional, so it cannot be imported with this module
-        from mmfld.visualization import draw_ced
         self.out_dir.mkdir(parents=True, exist_ok=True)
         table, picture = self.out_dir / 'per_image_errors.csv', self.out_dir / 'ced.png'
         with open(table, 'w', newline='', encoding='utf-8') as file:

@@ -14,7 +14,7 @@ from mmpose.structures import PoseDataSample
 
 from mmfld.evaluation import FaceAlignmentMetric, functional
 from mmfld.structures import get_layout
-from mmfld.visualization import draw_ced
+from mmfld.evaluation import draw_ced
 
 PLOT_CED = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'plot_ced.py'
 

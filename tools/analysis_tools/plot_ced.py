@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 
-from mmfld.visualization import draw_ced
+from mmfld.evaluation import draw_ced
 
 
 def parse_args():

@@ -6,7 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from mmfld.evaluation.functional import auc, ced, failure_rate
+from .functional import auc, ced, failure_rate
 
 
 def draw_ced(errors: Dict[str, np.ndarray], threshold: float = 0.1, legacy: bool = False) -> Figure:
