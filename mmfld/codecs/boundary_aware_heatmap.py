@@ -76,11 +76,14 @@ class BoundaryAwareHeatmap(BaseKeypointCodec):
                              f'got keypoints of shape {keypoints.shape}')
         weights = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible > 0
         labels = normalize(keypoints, self.input_size).clip(-1, 1)
+        annotated = weights[0] > 0
+        point_targets = point_maps(points, self.input_size, self.heatmap_size)
+        point_targets[~annotated] = 0
         return dict(
             keypoint_labels=labels.astype(np.float32),
             keypoint_weights=weights.astype(np.float32),
-            point_heatmaps=point_maps(points, self.input_size, self.heatmap_size),
-            edge_heatmaps=edge_maps(points, self.layout, self.input_size, self.heatmap_size))
+            point_heatmaps=point_targets,
+            edge_heatmaps=edge_maps(points, self.layout, self.input_size, self.heatmap_size, annotated))
 
     def batch_decode(self, batch_encoded: Tensor) -> Tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
         """Heatmaps to landmarks.

@@ -4,7 +4,7 @@ Both are drawn as in the STAR reference code: on a canvas of 4 pixels a heatmap 
 sampling, which averages the middle 2 x 2 pixels of each cell. Cell c therefore lies at canvas pixel 4 c + 1.5, the
 ``half_pixel`` grid.
 """
-from typing import Sequence, Tuple
+from typing import Optional, Sequence
 
 import cv2
 import numpy as np
@@ -50,8 +50,8 @@ def point_maps(points: np.ndarray, input_size: Sequence[int], heatmap_size: Sequ
     return maps
 
 
-def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int],
-              heatmap_size: Sequence[int]) -> np.ndarray:
+def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int], heatmap_size: Sequence[int],
+              annotated: Optional[np.ndarray] = None) -> np.ndarray:
     """One map per facial boundary: a smooth curve through its landmarks, drawn as a thin anti-aliased line.
 
     Args:
@@ -59,6 +59,8 @@ def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int],
         layout (FaceLayout): Says which landmarks lie on which boundary.
         input_size (tuple): (W, H) of the network input.
         heatmap_size (tuple): (w, h) of the maps.
+        annotated (ndarray, optional): (K, ) bool. A curve goes through the annotated landmarks of its boundary alone, and
+            its map stays empty with fewer than two. Defaults to all.
 
     Returns:
         ndarray: (E, h, w) float32 in [0, 1].
@@ -68,7 +70,12 @@ def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int],
     limit = np.array([width, height]) * CANVAS_PER_CELL - 1
     maps = np.zeros((layout.num_boundaries, height, width), np.float32)
     for target, boundary in zip(maps, layout.boundaries):
-        curve = boundary_curve(points[list(boundary.indices)], boundary.closed).clip(0, limit)
+        indices = np.array(boundary.indices)
+        if annotated is not None:
+            indices = indices[annotated[indices]]
+        if len(indices) < 2:
+            continue
+        curve = boundary_curve(points[indices], boundary.closed).clip(0, limit)
         vertices = (curve * (FINE_PER_CELL // CANVAS_PER_CELL) + 0.5).astype(np.int32)
         # only the cells that the curve can touch
         low = np.maximum(vertices.min(0) - THICKNESS, 0) // FINE_PER_CELL

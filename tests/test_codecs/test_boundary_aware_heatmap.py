@@ -116,3 +116,22 @@ def test_decode_is_batch_decode_of_one():
 def test_half_precision_maps_give_float32_arrays(decoder, dtype):
     keypoints, scores = BoundaryAwareHeatmap(decoder=decoder).batch_decode(peak_at((10, 20), dtype=dtype))
     assert (keypoints[0].dtype, scores[0].dtype) == (np.float32, np.float32)
+
+
+def test_landmarks_that_are_not_annotated_are_not_drawn(face_of):
+    codec, points = BoundaryAwareHeatmap('300w68'), face_of('300w68')
+    visible = np.ones((1, 68))
+    visible[0, [8, 37]] = 0
+    visible[0, 17:22] = 0
+    wild = points.copy()
+    wild[visible[0] == 0] = 3.  # such as a zero in the annotation file
+
+    encoded = codec.encode(wild[None], visible)
+    whole = codec.encode(points[None])
+    empty = encoded['point_heatmaps'].any(axis=(1, 2)) == 0
+    np.testing.assert_array_equal(empty, visible[0] == 0)
+    assert not encoded['edge_heatmaps'][1].any()  # no landmark of the right eyebrow is left
+    assert encoded['edge_heatmaps'][0].any()
+    # the chin's curve passes by the missing landmark within a cell, instead of running to the corner
+    assert encoded['edge_heatmaps'][0][:20, :8].sum() <= whole['edge_heatmaps'][0][:20, :8].sum() + 1e-3
+    np.testing.assert_array_equal(encoded['edge_heatmaps'][6:], whole['edge_heatmaps'][6:])
