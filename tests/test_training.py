@@ -63,7 +63,7 @@ def train_command(config, work_dir, *arguments):
 
 
 def run(command, cwd):
-    environment = {**ENVIRONMENT, 'PYTHONPATH': str(cwd),
+    environment = {**ENVIRONMENT, 'PYTHONPATH': f'{cwd}{os.pathsep}{os.environ.get("PYTHONPATH", "")}',
                    'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'}
     result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]

@@ -38,7 +38,7 @@ class FakeCamera:
 
     def read(self):
         self.left -= 1
-        return self.left >= 0, np.full((24, 32, 3), self.left, np.uint8)
+        return self.left >= 0, np.full((24, 32, 3), max(self.left, 0), np.uint8)
 
     def release(self):
         self.released = True
