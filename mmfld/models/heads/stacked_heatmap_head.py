@@ -33,6 +33,7 @@ class StackedHeatmapHead(BaseHead):
         stack_weights (Sequence[float], optional): Factor of each stack in the total loss. Defaults to 2^(s - S + 1) for
             S stacks, i.e. 1/8, 1/4, 1/2, 1 for four (STAR reference code).
         decoder (dict, optional): The codec that turns the last stack's fused maps into landmarks.
+        loss_regularization (dict, optional): Further loss on the fused maps, with the arguments of ``loss_landmark``.
     """
 
     def __init__(self,
@@ -43,6 +44,7 @@ class StackedHeatmapHead(BaseHead):
                  fuse: str = 'mul',
                  stack_weights: Optional[Sequence[float]] = None,
                  decoder: OptConfigType = None,
+                 loss_regularization: OptConfigType = None,
                  init_cfg: OptConfigType = None):
         super().__init__(init_cfg)
         if fuse not in ('mul', 'none'):
@@ -54,6 +56,7 @@ class StackedHeatmapHead(BaseHead):
         self.loss_landmark = MODELS.build(loss_landmark)
         self.loss_point = MODELS.build(loss_point)
         self.loss_edge = MODELS.build(loss_edge)
+        self.loss_regularization = MODELS.build(loss_regularization) if loss_regularization is not None else None
         self.decoder = KEYPOINT_CODECS.build(decoder) if decoder is not None else None
         incidence = torch.from_numpy(layout.boundary_of_keypoint)
         # the layout is in the config, so it need not be in checkpoints
@@ -100,7 +103,8 @@ class StackedHeatmapHead(BaseHead):
         return preds
 
     def loss(self, feats: Features, batch_data_samples: OptSampleList, train_cfg: ConfigType = {}) -> dict:
-        """``loss_landmark`` and, where the network predicts these maps, ``loss_point`` and ``loss_edge``.
+        """``loss_landmark`` and, where there are such a loss or such maps, ``loss_regularization``, ``loss_point`` and
+        ``loss_edge``.
 
         Each is the weighted sum over stacks.
         """
@@ -110,14 +114,16 @@ class StackedHeatmapHead(BaseHead):
         if len(stack_weights) != len(feats):
             raise ValueError(f'{len(stack_weights)} stack_weights for a network of {len(feats)} stacks')
 
-        losses = dict(loss_landmark=sum(
-            weight * self.loss_landmark(self.fuse(stack), targets, keypoint_weights)
-            for weight, stack in zip(stack_weights, feats)))
+        def over_stacks(loss, maps: Sequence[Tensor], *target: Tensor) -> Tensor:
+            return sum(weight * loss(stack_maps, *target) for weight, stack_maps in zip(stack_weights, maps))
+
+        fused = self(feats)
+        losses = dict(loss_landmark=over_stacks(self.loss_landmark, fused, targets, keypoint_weights))
+        if self.loss_regularization is not None:
+            losses['loss_regularization'] = over_stacks(self.loss_regularization, fused, targets, keypoint_weights)
         if feats[0].edge_maps is not None:
             points = torch.stack([sample.gt_fields.point_heatmaps for sample in batch_data_samples])
             edges = torch.stack([sample.gt_fields.edge_heatmaps for sample in batch_data_samples])
-            losses['loss_point'] = sum(
-                weight * self.loss_point(stack.point_maps, points) for weight, stack in zip(stack_weights, feats))
-            losses['loss_edge'] = sum(
-                weight * self.loss_edge(stack.edge_maps, edges) for weight, stack in zip(stack_weights, feats))
+            losses['loss_point'] = over_stacks(self.loss_point, [stack.point_maps for stack in feats], points)
+            losses['loss_edge'] = over_stacks(self.loss_edge, [stack.edge_maps for stack in feats], edges)
         return losses

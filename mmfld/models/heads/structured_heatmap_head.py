@@ -36,7 +36,7 @@ class StructuredHeatmapHead(StackedHeatmapHead):
                  stack_weights: Optional[Sequence[float]] = None,
                  decoder: OptConfigType = None,
                  init_cfg: OptConfigType = None):
-        super().__init__(layout, loss_landmark, loss_point, loss_edge, fuse, stack_weights, decoder, init_cfg)
+        super().__init__(layout, loss_landmark, loss_point, loss_edge, fuse, stack_weights, decoder, init_cfg=init_cfg)
 
     def landmark_targets(self, batch_data_samples: OptSampleList) -> Tensor:
         """(B, K, S, 2) label samples in [-1, 1]."""

@@ -1,0 +1,51 @@
+"""Head of STAR (P4: Zhou et al., CVPR 2023), of ADNet (ICCV 2021) and of the soft-argmax baselines."""
+from typing import Optional, Sequence, Union
+
+import torch
+from torch import Tensor
+
+from mmpose.registry import MODELS
+from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
+
+from ...structures import FaceLayout
+from .stacked_heatmap_head import StackedHeatmapHead
+
+
+@MODELS.register_module()
+class STARHead(StackedHeatmapHead):
+    """Landmark loss on the attention-weighted, non-negative heatmaps of every stack, with auxiliary boundary losses.
+
+    Goes with ``HourglassAAM(heatmap_activation='in_relu')`` and the codec :class:`BoundaryAwareHeatmap`, which decodes
+    the expectation of the last stack's maps. The loss makes the method: :class:`STARLoss`, :class:`SoftArgmaxLoss`
+    (P4's baseline) or :class:`AnisotropicDirectionLoss` (ADNet).
+
+    Args:
+        layout (str | FaceLayout): Defaults to ``'wflw98'``.
+        loss_landmark (dict): Defaults to ``STARLoss()``.
+        loss_point, loss_edge (dict): Default to ``WeightedAdaptiveWingLoss(loss_weight=10)``.
+        loss_regularization (dict, optional): Further loss on the same maps, as :class:`DistributionRegularization`.
+        target_key (str): Label that the losses compare with: ``'keypoint_labels'``, or ``'keypoint_samples'`` of
+            :class:`ImageAwareSmoothing` (P1, Table 6). Defaults to ``'keypoint_labels'``.
+        fuse, stack_weights, decoder: See :class:`StackedHeatmapHead`.
+    """
+
+    def __init__(self,
+                 layout: Union[str, FaceLayout] = 'wflw98',
+                 loss_landmark: ConfigType = dict(type='STARLoss'),
+                 loss_point: ConfigType = dict(type='WeightedAdaptiveWingLoss', loss_weight=10.),
+                 loss_edge: ConfigType = dict(type='WeightedAdaptiveWingLoss', loss_weight=10.),
+                 loss_regularization: OptConfigType = None,
+                 target_key: str = 'keypoint_labels',
+                 fuse: str = 'mul',
+                 stack_weights: Optional[Sequence[float]] = None,
+                 decoder: OptConfigType = None,
+                 init_cfg: OptConfigType = None):
+        super().__init__(layout, loss_landmark, loss_point, loss_edge, fuse, stack_weights, decoder,
+                         loss_regularization, init_cfg)
+        if target_key not in ('keypoint_labels', 'keypoint_samples'):
+            raise ValueError(f"target_key must be 'keypoint_labels' or 'keypoint_samples', got {target_key!r}")
+        self.target_key = target_key
+
+    def landmark_targets(self, batch_data_samples: OptSampleList) -> Tensor:
+        """(B, K, 2) annotations or (B, K, S, 2) label samples in [-1, 1]."""
+        return torch.cat([sample.gt_instance_labels[self.target_key] for sample in batch_data_samples])
