@@ -1,0 +1,3 @@
+# P4, Table 3
+_base_ = ['./softargmax_hg4_basic.py']
+model = dict(head=dict(loss_landmark=dict(distance='wing')))
