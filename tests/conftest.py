@@ -1,11 +1,21 @@
 """Fixtures that all tests share."""
+import hashlib
+import re
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
+from typing import Callable, Dict
 
 import pytest
 
 import mmfld  # noqa: F401  registers the components and prepares the environment
+
+import numpy as np
+import torch
+
+from mmfld.codecs import decoders
+from mmfld.structures import cells_to_normalized, get_layout
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / 'shared'
@@ -32,3 +42,41 @@ def synthetic_faces(tmp_path_factory) -> Path:
     subprocess.run([sys.executable, str(tool), str(root), '--train', '12', '--test', '4', '--image-size', '128',
                     '--workers', '1'], check=True)
     return root
+
+
+@pytest.fixture(scope='session')
+def official_state_dict(golden_dir) -> Callable[[str], Dict[str, torch.Tensor]]:
+    """Makes the state dict of an official network for a layout, whose weights depend on nothing but their names."""
+
+    @lru_cache(maxsize=None)
+    def make(layout: str) -> dict:
+        incidence = torch.from_numpy(get_layout(layout).boundary_of_keypoint)
+        state = {}
+        for line in (golden_dir / f'star_{layout[:-2]}_state_dict.txt').read_text().splitlines():
+            key, shape, dtype, _ = line.split('\t')
+            shape = [int(n) for n in re.findall(r'\d+', shape)]
+            if dtype != 'float32':
+                state[key] = torch.zeros(shape, dtype=getattr(torch, dtype))
+                continue
+            seed = int.from_bytes(hashlib.sha256(f'2023:{key}'.encode()).digest()[:4], 'big') & 0x7fffffff
+            u = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+            scale = key.endswith('running_var') or ('.bn' in key and key.endswith('.weight'))
+            state[key] = 1 + 0.1 * u if scale else 0.05 * (2 * u - 1)
+        state['e2h_transform.weight'] = incidence[:, :, None, None]
+        state['e2h_transform.bias'] = (incidence.sum(1) == 0).float()
+        return state
+
+    return lambda layout: dict(make(layout))
+
+
+@pytest.fixture(scope='session')
+def reference_input() -> torch.Tensor:
+    """What the reference networks got to see, (1, 3, 256, 256)."""
+    return torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4242)) * 2 - 1
+
+
+@pytest.fixture(scope='session')
+def reference_decode() -> Callable:
+    """Decodes the fused maps of all stacks as the reference does, to (S, K, 2) in [-1, 1]."""
+    return lambda fused: np.stack([
+        cells_to_normalized(decoders.expectation(maps)[0], 64, 'align_corners').numpy() for maps in fused])

@@ -1,4 +1,5 @@
 from .boundary_aware_heatmap import BoundaryAwareHeatmap
+from .continuous_heatmap import ContinuousHeatmap
 from .image_aware_smoothing import ImageAwareSmoothing
 
-__all__ = ['BoundaryAwareHeatmap', 'ImageAwareSmoothing']
+__all__ = ['BoundaryAwareHeatmap', 'ContinuousHeatmap', 'ImageAwareSmoothing']

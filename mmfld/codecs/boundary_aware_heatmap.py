@@ -1,19 +1,17 @@
 """Targets of the stacked networks with attention: coordinates, point maps and edge maps (ADNet, STAR, P1)."""
-from typing import Optional, Sequence, Tuple, Union
+from typing import Optional, Tuple, Union
 
 import numpy as np
-from torch import Tensor
 
-from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
-from ..structures import FaceLayout, cells_to_pixels, get_layout, normalize
-from . import decoders
+from ..structures import FaceLayout, get_layout, normalize
 from .boundary_maps import edge_maps, point_maps
+from .heatmap_codec import HeatmapCodec
 
 
 @KEYPOINT_CODECS.register_module()
-class BoundaryAwareHeatmap(BaseKeypointCodec):
+class BoundaryAwareHeatmap(HeatmapCodec):
     """Landmarks as normalised coordinates, with point and edge maps beside them.
 
     Grids: landmark heatmaps use ``align_corners`` (outermost cells on the image border, as STAR's networks), point and
@@ -37,11 +35,9 @@ class BoundaryAwareHeatmap(BaseKeypointCodec):
 
     label_mapping_table = dict(keypoint_labels='keypoint_labels', keypoint_weights='keypoint_weights')
     field_mapping_table = dict(point_heatmaps='point_heatmaps', edge_heatmaps='edge_heatmaps')
-    auxiliary_encode_keys = set()
 
     grid = 'align_corners'
     map_grid = 'half_pixel'
-    support_batch_decoding = True
 
     def __init__(self,
                  layout: Union[str, FaceLayout] = 'wflw98',
@@ -50,15 +46,8 @@ class BoundaryAwareHeatmap(BaseKeypointCodec):
                  decoder: str = 'expectation',
                  window: int = 5,
                  tau: float = 10.):
-        super().__init__()
+        super().__init__(input_size, heatmap_size, decoder, window, tau)
         self.layout = get_layout(layout)
-        self.input_size = tuple(input_size)
-        self.heatmap_size = tuple(heatmap_size)
-        options = dict(window=window, tau=tau) if decoder == 'local_soft_argmax' else {}
-        if decoder not in ('argmax', 'quarter_shift', 'local_soft_argmax', 'expectation'):
-            raise ValueError(f'unknown decoder {decoder!r}')
-        self.decoder = decoder
-        self.decoder_options = options
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
         """Targets of one face.
@@ -84,29 +73,3 @@ class BoundaryAwareHeatmap(BaseKeypointCodec):
             keypoint_weights=weights.astype(np.float32),
             point_heatmaps=point_targets,
             edge_heatmaps=edge_maps(points, self.layout, self.input_size, self.heatmap_size, annotated))
-
-    def batch_decode(self, batch_encoded: Tensor) -> Tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
-        """Heatmaps to landmarks.
-
-        Args:
-            batch_encoded (Tensor): (B, K, h, w).
-
-        Returns:
-            tuple: B arrays (1, K, 2) in pixels of the network input and B arrays (1, K) of scores, the heatmaps' maxima.
-        """
-        if batch_encoded.shape[:-3:-1] != self.heatmap_size:
-            raise ValueError(f'expected heatmaps of (w, h) = {self.heatmap_size} cells, '
-                             f'got {tuple(batch_encoded.shape[:-3:-1])}')
-        cells = getattr(decoders, self.decoder)(batch_encoded, **self.decoder_options)
-        pixels = cells_to_pixels(cells, self.heatmap_size, self.input_size, self.grid)
-        scores = self.scores(batch_encoded)
-        return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
-
-    def scores(self, heatmaps: Tensor) -> Tensor:
-        """(B, K) confidence of each landmark: the maximum of its heatmap."""
-        return heatmaps.amax((2, 3)).float()  # NumPy knows no bfloat16
-
-    def decode(self, encoded: Tensor) -> Tuple[np.ndarray, np.ndarray]:
-        """As :meth:`batch_decode` for one face: (K, h, w) -> (1, K, 2), (1, K)."""
-        keypoints, scores = self.batch_decode(encoded[None])
-        return keypoints[0], scores[0]

@@ -78,14 +78,11 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         encoded['keypoint_samples'] = labels.clip(-1, 1).astype(np.float32)[None]
         return encoded
 
-    def batch_decode(self, batch_encoded: Tensor):
-        """Raw scores (B, K, h, w) to landmarks; see the base class."""
+    def cells(self, heatmaps: Tensor) -> Tensor:
         if self.decoder == 'expectation':
-            batch_encoded = decoders.spatial_softmax(batch_encoded, self.epsilon)
-        return super().batch_decode(batch_encoded)
+            heatmaps = decoders.spatial_softmax(heatmaps, self.epsilon)
+        return super().cells(heatmaps)
 
     def scores(self, heatmaps: Tensor) -> Tensor:
         """(B, K) probability of the best cell under softmax(F / epsilon)."""
-        if self.decoder == 'expectation':
-            return super().scores(heatmaps)
         return super().scores(decoders.spatial_softmax(heatmaps, self.epsilon))

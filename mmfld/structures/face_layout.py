@@ -188,7 +188,45 @@ _AFLW19 = FaceLayout(
     pupils=None,
     areas=dict(contour=(18, ), eyebrow=_range(0, 5), nose=_range(12, 14), eye=_range(6, 11), mouth=_range(15, 17)))
 
-_LAYOUTS = {layout.name: layout for layout in (_WFLW98, _300W68, _COFW29, _AFLW19)}
+# Subsets that other layouts are converted to (layout_conversion.py); no data set is annotated in them.
+_300W49 = FaceLayout(  # 300W without the contour 0-16 and the inner corners of the mouth 60 and 64
+    name='300w49',
+    num_keypoints=49,
+    flip_pairs=_mirror(9, 5) + _pairs(
+        '14-18 15-17 19-28 20-27 21-26 22-25 23-30 24-29 31-37 32-36 33-35 43-45 48-46 41-39 42-38'),
+    boundaries=(
+        Boundary('right_eyebrow', _range(0, 4)),
+        Boundary('left_eyebrow', _range(5, 9)),
+        Boundary('nose_bridge', _range(10, 13)),
+        Boundary('nose_base', _range(14, 18)),
+        Boundary('right_eye', _range(19, 24), closed=True),
+        Boundary('left_eye', _range(25, 30), closed=True),
+        Boundary('outer_lip', _range(31, 42), closed=True),
+        Boundary('inner_lip', _range(43, 48), closed=True),
+    ),
+    eye_corners=(19, 28),
+    pupils=(_range(19, 24), _range(25, 30)),
+    areas=dict(eyebrow=_range(0, 9), nose=_range(10, 18), eye=_range(19, 30), mouth=_range(31, 48)))
+
+_COFW25 = FaceLayout(  # COFW without the lower edges of the brows 5 and 7 and the nose wings 18 and 19
+    name='cofw25',
+    num_keypoints=25,
+    flip_pairs=_pairs('0-1 2-3 4-5 6-7 8-9 10-12 11-13 14-15 18-19'),
+    boundaries=(
+        Boundary('right_eyebrow', (0, 4, 2)),
+        Boundary('left_eyebrow', (1, 5, 3)),
+        Boundary('right_eye', (6, 10, 8, 11), closed=True),
+        Boundary('left_eye', (7, 12, 9, 13), closed=True),
+        Boundary('nose', (16, 17)),
+        Boundary('lower_lip', (18, 22, 19, 23), closed=True),
+        Boundary('upper_lip', (18, 20, 19, 21), closed=True),
+    ),
+    eye_corners=(6, 7),
+    pupils=((14, ), (15, )),
+    areas=dict(contour=(24, ), eyebrow=_range(0, 5), nose=(16, 17), eye=_range(6, 15), mouth=_range(18, 23)))
+
+_SCHEMES = {layout.name: layout for layout in (_WFLW98, _300W68, _COFW29, _AFLW19)}
+_LAYOUTS = {**_SCHEMES, **{layout.name: layout for layout in (_300W49, _COFW25)}}
 
 
 def get_layout(layout: Union[str, FaceLayout]) -> FaceLayout:
@@ -205,5 +243,6 @@ def get_layout(layout: Union[str, FaceLayout]) -> FaceLayout:
 
 
 def layout_names() -> Tuple[str, ...]:
-    """The names that ``layout=`` arguments accept."""
-    return tuple(_LAYOUTS)
+    """The annotation schemes of data sets; ``layout=`` arguments accept the subsets ``300w49`` and ``cofw25`` as well.
+    """
+    return tuple(_SCHEMES)

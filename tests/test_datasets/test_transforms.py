@@ -10,8 +10,8 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmpose.registry import TRANSFORMS
 
-from mmfld.datasets.transforms import (FaceAffine, GetFaceCrop, RandomBoxBlur, RandomByteNoise, RandomFaceSimilarity,
-                                       RandomGamma, RandomOcclusion, crop_matrix)
+from mmfld.datasets.transforms import (FaceAffine, GetFaceCrop, RandomBoxBlur, RandomByteNoise, RandomChannelGain,
+                                       RandomFaceSimilarity, RandomGamma, RandomOcclusion, crop_matrix)
 from mmfld.structures import get_layout
 
 STAR_PIPELINES = Path(__file__).parents[2] / 'configs/_base_/datasets/star_pipelines.py'
@@ -127,18 +127,36 @@ def test_warped_image_equals_the_reference(geometry, similarity):
     assert difference.max() <= 8 and difference.mean() < 0.05
 
 
-def test_similarity_is_drawn_with_its_standard_deviations():
+def similarity_draws(**options) -> np.ndarray:
+    """(4000, 4) angles in degrees, magnifications less 1, and shifts in sides of the crop."""
     draws = []
     for _ in range(4000):
-        results = RandomFaceSimilarity(rotation=18., scale=0.1, shift=0.05).transform(
+        results = RandomFaceSimilarity(**options).transform(
             dict(bbox_center=np.array([[100., 50.]]), bbox_scale=np.array([[80., 80.]])))
         scale = 80 / results['bbox_scale'][0, 0]
-        # the old centre in the new crop, from the middle, in sides of the crop
+        # the old centre in the new crop, from the middle
         moved = crop_matrix(results['bbox_center'][0], results['bbox_scale'][0], results['bbox_rotation'][0],
                             (256, 256)) @ [100, 50, 1]
-        draws.append([results['bbox_rotation'][0] / 18, (scale - 1) / 0.1, *((moved - 127.5) / 256 / 0.05)])
+        draws.append([results['bbox_rotation'][0], scale - 1, *((moved - 127.5) / 256)])
+    return np.array(draws)
+
+
+def test_similarity_is_drawn_with_its_standard_deviations():
+    draws = similarity_draws(rotation=18., scale=0.1, shift=0.05) / [18, 0.1, 0.05, 0.05]
     np.testing.assert_allclose(np.mean(draws, axis=0), np.zeros(4), atol=0.08)
     np.testing.assert_allclose(np.cov(np.transpose(draws)), np.eye(4), atol=0.12)
+
+
+def test_uniform_similarity_fills_its_range():
+    draws = similarity_draws(rotation=30., scale=0.15, shift=0.1, distribution='uniform') / [30, 0.15, 0.1, 0.1]
+    np.testing.assert_allclose(abs(draws).max(0), np.ones(4), atol=0.005)
+    np.testing.assert_allclose(np.mean(draws, axis=0), np.zeros(4), atol=0.04)
+    np.testing.assert_allclose(np.cov(np.transpose(draws)), np.eye(4) / 3, atol=0.03)
+
+
+def test_unknown_distribution():
+    with pytest.raises(ValueError, match="distribution must be 'normal' or 'uniform', got 'gauss'"):
+        RandomFaceSimilarity(distribution='gauss')
 
 
 def test_similarity_with_probability_zero_changes_nothing():
@@ -226,7 +244,7 @@ def test_flip_moves_the_crop_along(image):
 
 
 # ------------------------------------------------------------------------------------------------ photometric
-PHOTOMETRIC = (RandomOcclusion, RandomBoxBlur, RandomGamma, RandomByteNoise)
+PHOTOMETRIC = (RandomOcclusion, RandomBoxBlur, RandomGamma, RandomByteNoise, RandomChannelGain)
 
 
 @pytest.mark.parametrize('transform', PHOTOMETRIC)
@@ -326,6 +344,22 @@ def test_byte_noise_blends(image, monkeypatch):
 def test_byte_noise_is_at_most_half(image):
     found = [RandomByteNoise(prob=1).augment(np.full_like(image, 200)) for _ in range(20)]
     assert min(img.min() for img in found) >= 100
+
+
+def test_channel_gain_rounds_and_saturates(monkeypatch):
+    gains = np.array([0.6, 1., 1.37])
+    monkeypatch.setattr(np.random, 'uniform', lambda low, high, size: gains)
+    ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, 2)
+    expected = np.clip(np.rint(np.arange(256)[:, None] * gains), 0, 255)
+    np.testing.assert_array_equal(RandomChannelGain().augment(ramp)[0], expected)
+
+
+def test_channel_gains_are_independent_and_within_their_bounds():
+    image = np.full((1, 1, 3), 100, np.uint8)
+    gains = np.array([RandomChannelGain(low=0.6, high=1.4).augment(image)[0, 0] for _ in range(4000)]) / 100
+    assert (gains.min(), gains.max()) == (0.6, 1.4)
+    np.testing.assert_allclose(gains.mean(0), np.ones(3), atol=0.02)
+    np.testing.assert_allclose(np.cov(gains.T), np.eye(3) * 0.8**2 / 12, atol=0.005)
 
 
 # ------------------------------------------------------------------------------------------------ all together

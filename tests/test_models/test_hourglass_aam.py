@@ -1,5 +1,4 @@
 """HourglassAAM: published parameter counts, the reference's outputs from converted weights, and small variants."""
-import hashlib
 import re
 
 import numpy as np
@@ -7,10 +6,9 @@ import pytest
 import torch
 from mmpose.registry import MODELS
 
-from mmfld.codecs import decoders
 from mmfld.models import HourglassAAM, StructuredHeatmapHead
 from mmfld.models.backbones import convert_star_state_dict
-from mmfld.structures import cells_to_normalized, get_layout
+from mmfld.structures import get_layout
 
 # layout -> name in the reference, live parameters (P1: 13.48 M for WFLW, STAR: 13.37 M for 300W)
 REFERENCE = {'wflw98': ('WFLW', 13_476_468), '300w68': ('300W', 13_368_708), 'cofw29': ('COFW', 13_225_028)}
@@ -26,46 +24,28 @@ def test_number_of_parameters(layout):
     assert sum(p.numel() for p in net.parameters()) == REFERENCE[layout][1]
 
 
-def official_state_dict(listing: str) -> dict:
-    """Weights that depend on nothing but the names of an official checkpoint."""
-    state = {}
-    for line in listing.splitlines():
-        key, shape, dtype, _ = line.split('\t')
-        shape = [int(n) for n in re.findall(r'\d+', shape)]
-        if dtype != 'float32' or key.startswith('e2h_transform'):
-            state[key] = torch.zeros(shape, dtype=getattr(torch, dtype))
-            continue
-        seed = int.from_bytes(hashlib.sha256(f'2023:{key}'.encode()).digest()[:4], 'big') & 0x7fffffff
-        u = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
-        scale = key.endswith('running_var') or ('.bn' in key and key.endswith('.weight'))
-        state[key] = 1 + 0.1 * u if scale else 0.05 * (2 * u - 1)
-    return state
-
-
 @pytest.fixture(scope='module')
-def checkpoint(golden_dir):
-    return official_state_dict((golden_dir / 'star_cofw_state_dict.txt').read_text())
+def checkpoint(official_state_dict):
+    return official_state_dict('cofw29')
 
 
 @pytest.fixture(scope='module', params=REFERENCE)
-def reference_run(request, golden_dir):
+def reference_run(request, golden_dir, official_state_dict, reference_input):
     """Golden arrays of one network, and ours with the same weights on the same input."""
     name = REFERENCE[request.param][0]
     net = HourglassAAM(request.param, heatmap_activation='in_relu').eval()
-    net.load_state_dict(convert_star_state_dict(
-        official_state_dict((golden_dir / f'star_{name.lower()}_state_dict.txt').read_text())))
+    net.load_state_dict(convert_star_state_dict(official_state_dict(request.param)))
     stem = []
     net.res3.register_forward_hook(lambda module, inputs, output: stem.append(output))
     with torch.no_grad():
-        stacks = net(torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4242)) * 2 - 1)
+        stacks = net(reference_input)
         fused = StructuredHeatmapHead(request.param)(stacks)
     return dict(np.load(golden_dir / f'net_{name}.npz')), stem[0], stacks, fused
 
 
-def test_landmarks_of_all_stacks_equal_the_reference(reference_run):
+def test_landmarks_of_all_stacks_equal_the_reference(reference_run, reference_decode):
     golden, _, _, fused = reference_run
-    landmarks = [cells_to_normalized(decoders.expectation(maps)[0], 64, 'align_corners').numpy() for maps in fused]
-    np.testing.assert_allclose(landmarks, golden['landmarks'], atol=1e-3)
+    np.testing.assert_allclose(reference_decode(fused), golden['landmarks'], atol=1e-3)
 
 
 def test_stem_equals_the_reference(reference_run):
@@ -92,14 +72,24 @@ def test_point_maps_equal_the_reference(reference_run):
     np.testing.assert_allclose(stacks[-1].point_maps[0, 0].numpy(), golden['pointmap_last_ch0'], atol=1e-4)
 
 
-@pytest.mark.parametrize('prefix', ['module.', 'net.'])
+# ---- conversion of official weights ---------------------------------------------------------------------------------
+
+
+def error_of(state_dict) -> str:
+    with pytest.raises(ValueError) as caught:
+        convert_star_state_dict(state_dict)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize('prefix', ['module.', 'net.', 'module.module.'])
 def test_prefixes_are_removed(checkpoint, prefix):
     converted = convert_star_state_dict({prefix + key: value for key, value in checkpoint.items()})
     assert converted.keys() == convert_star_state_dict(checkpoint).keys()
 
 
-def test_counter_of_averaged_models_is_dropped(checkpoint):
-    averaged = {'n_averaged': torch.tensor(3)} | {f'module.{key}': value for key, value in checkpoint.items()}
+@pytest.mark.parametrize('counter', ['n_averaged', 'module.n_averaged'])
+def test_counter_of_averaged_models_is_dropped(checkpoint, counter):
+    averaged = {counter: torch.tensor(3)} | {f'module.{key}': value for key, value in checkpoint.items()}
     assert convert_star_state_dict(averaged).keys() == HourglassAAM('cofw29').state_dict().keys()
 
 
@@ -113,6 +103,125 @@ def test_unused_shortcuts_are_dropped(checkpoint):
 
 def test_converted_tensors_are_not_copied(checkpoint):
     assert convert_star_state_dict(checkpoint)['stem.conv.weight'] is checkpoint['pre.0.conv.weight']
+
+
+def test_the_official_dict_is_not_changed(checkpoint):
+    before = dict(checkpoint)
+    convert_star_state_dict(checkpoint)
+    assert list(checkpoint.items()) == list(before.items())
+
+
+def test_weights_without_attention(checkpoint):
+    without = {key: value for key, value in checkpoint.items() if not re.search('edgemaps|pointmaps|e2h', key)}
+    assert convert_star_state_dict(without).keys() == HourglassAAM('cofw29', use_aam=False).state_dict().keys()
+
+
+def test_weights_of_fewer_stacks(checkpoint):
+    two = {key: value for key, value in checkpoint.items() if not re.match(r'(hgs|features|out_\w+)\.[23]\.', key)
+           and not re.match(r'merge_\w+\.[12]\.', key)}
+    assert convert_star_state_dict(two).keys() == HourglassAAM('cofw29', num_stacks=2).state_dict().keys()
+
+
+def test_boundaries_need_not_be_stored(checkpoint):
+    without = {key: value for key, value in checkpoint.items() if not key.startswith('e2h_transform.')}
+    assert convert_star_state_dict(without).keys() == convert_star_state_dict(checkpoint).keys()
+
+
+@pytest.mark.parametrize('layout', REFERENCE)
+def test_boundaries_in_half_precision(official_state_dict, layout):
+    state_dict = {key: value.half() for key, value in official_state_dict(layout).items()}
+    assert convert_star_state_dict(state_dict)['stem.conv.weight'].dtype == torch.float16
+
+
+def test_all_that_does_not_fit_is_listed_in_order(checkpoint):
+    changed = checkpoint | {
+        'pre.5.weight': torch.zeros(1), 'head.weight': torch.zeros(1), 'pre.0.conv.bias': torch.zeros(65),
+        'out_edgemaps.3.conv.weight': torch.zeros(9, 256, 1, 1), 'module.pre.0.bn.bias': torch.zeros(64)}
+    del changed['hgs.1.low2.up1.bn2.num_batches_tracked'], changed['features.0.0.conv1.conv.bias']
+    assert error_of(changed) == """\
+the weights do not fit a network of 4 stacks with AAM for layout 'cofw29'
+unknown keys (2):
+  head.weight
+  pre.5.weight
+missing keys, as HourglassAAM names them (2):
+  features.0.0.conv1.bias
+  hourglasses.1.low2.up1.bn2.num_batches_tracked
+keys of the wrong shape (2):
+  out_edgemaps.3.conv.weight: found (9, 256, 1, 1), expected (7, 256, 1, 1)
+  pre.0.conv.bias: found (65,), expected (64,)
+parameters under more than one key (1):
+  pre.0.bn.bias and module.pre.0.bn.bias"""
+
+
+@pytest.mark.parametrize('key', ['pre.2.skip_layer.conv.weight', 'hgs.4.up1.skip_layer.conv.weight',
+                                 'features.0.0.skip_layer.bn.weight', 'e2h_transform.scale'])
+def test_only_shortcuts_and_buffers_that_exist_are_dropped(checkpoint, key):
+    assert error_of(checkpoint | {key: torch.zeros(1)}) == (
+        f"the weights do not fit a network of 4 stacks with AAM for layout 'cofw29'\nunknown keys (1):\n  {key}")
+
+
+@pytest.mark.parametrize('key', ['hgs.0.coordconv.conv.weight', 'out_heatmaps.0.conv.weight'])
+def test_one_wrong_key_does_not_look_like_another_network(checkpoint, key):
+    message = error_of(checkpoint | {key: torch.zeros(28, 5)})
+    assert re.sub('found.*', 'found', message) == (
+        "the weights do not fit a network of 4 stacks with AAM for layout 'cofw29'\n"
+        f'keys of the wrong shape (1):\n  {key}: found')
+
+
+def test_the_shortcuts_in_use_are_needed(checkpoint):
+    needed = ('pre.1.skip_layer.conv.weight', 'pre.4.skip_layer.conv.bias')
+    without = {key: value for key, value in checkpoint.items() if key not in needed}
+    assert error_of(without).endswith('missing keys, as HourglassAAM names them (2):\n'
+                                      '  res1.shortcut.weight\n  res3.shortcut.bias')
+
+
+@pytest.mark.parametrize('key', ['out_edgemaps.0.conv.weight', 'merge_pointmaps.2.conv.bias'])
+def test_attention_is_all_or_nothing(checkpoint, key):
+    changed = dict(checkpoint)
+    del changed[key]
+    name = key.replace('maps', '_maps').replace('.conv', '')
+    assert error_of(changed) == ("the weights do not fit a network of 4 stacks with AAM for layout 'cofw29'\n"
+                                 f'missing keys, as HourglassAAM names them (1):\n  {name}')
+
+
+def test_unknown_counts_name_the_known_layouts(checkpoint):
+    changed = {key: value[:28] if key.startswith('out_heatmaps') else value for key, value in checkpoint.items()}
+    assert error_of(changed) == ('found 28 landmarks and 7 boundaries, expected those of a known layout: wflw98 (98 '
+                                 'and 9), 300w68 (68 and 9), cofw29 (29 and 7), aflw19 (19 and 6)')
+
+
+def test_both_counts_must_be_those_of_the_layout(checkpoint):
+    changed = {key: torch.zeros(13, 256, 1, 1) if re.fullmatch(r'out_edgemaps\.\d\.conv\.weight', key) else value
+               for key, value in checkpoint.items()}
+    assert error_of(changed).startswith('found 29 landmarks and 13 boundaries, expected')
+
+
+@pytest.mark.parametrize('state_dict', [{}, {'layer1.0.conv1.weight': torch.zeros(1)}])
+def test_weights_of_another_network(state_dict):
+    assert error_of(state_dict) == (
+        "expected the keys of STAR's network, such as hgs.0.coordconv.conv.weight and "
+        f'out_heatmaps.0.conv.weight, found {", ".join(state_dict) or "none"}, ...')
+
+
+def test_values_must_be_tensors(checkpoint):
+    assert error_of(checkpoint | {'epoch': 3}) == "expected names with tensors, found 'epoch': int"
+
+
+def test_other_boundaries_name_the_landmarks(checkpoint):
+    weight, bias = checkpoint['e2h_transform.weight'].clone(), checkpoint['e2h_transform.bias'].clone()
+    weight[22, 6], weight[28, 0], bias[28] = 0, 1, 0
+    assert error_of(checkpoint | {'e2h_transform.weight': weight, 'e2h_transform.bias': bias}) == (
+        "e2h_transform: 2 landmarks lie on other boundaries than in layout 'cofw29'; found\n"
+        '  landmark 22: lower_lip (1), expected lower_lip (1), upper_lip (1)\n'
+        '  landmark 28: right_eyebrow (1), expected no boundary (1)')
+
+
+def test_other_bias_of_attention(checkpoint):
+    message = error_of(checkpoint | {'e2h_transform.bias': torch.zeros(29)})
+    assert [int(k) for k in re.findall(r'landmark (\d+): nothing, expected no boundary \(1\)', message)] == [16, 17, 28]
+
+
+# ---- the network ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize('options, size', [

@@ -1,4 +1,4 @@
-"""What the converters of annotated face sets share: problems with file and line, image checks, writing the json.
+"""What the converters of annotated face sets share: problems with file and line, .pts files, image checks, the json.
 
 A converter reads an official folder into :class:`Face` s, lets :func:`check_faces` compare them with their images, and
 hands them to :func:`write_splits`. Everything that is wrong goes through :class:`Problems`, which stops in strict mode
@@ -8,18 +8,20 @@ import hashlib
 import io
 import json
 import os
+import re
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 MIN_IMAGE_SIDE = 16  # pixels; a smaller image holds no face that could be annotated
+IMAGE_SUFFIXES = ('.jpg', '.png')
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -28,16 +30,17 @@ class ConversionError(Exception):
 
 
 class Problem(ValueError):
-    """Something wrong with one face.
+    """Something wrong with one face, or with a file that holds many.
 
     Args:
         kind (str): Under this name it is counted, e.g. ``'missing image'``.
         message (str): What was found and what was expected.
         file (Path): Where it was found.
-        line (int, optional): 1-based line of ``file``; None if it is about the whole file.
+        line (int | str, optional): 1-based line of ``file``, or the place in a MATLAB file as MATLAB writes it, e.g.
+            ``'bbox(17, :)'``; None if it is about the whole file.
     """
 
-    def __init__(self, kind: str, message: str, file: Path, line: Optional[int] = None) -> None:
+    def __init__(self, kind: str, message: str, file: Path, line: Union[int, str, None] = None) -> None:
         super().__init__(f'{file}{"" if line is None else f":{line}"}: {kind}: {message}')
         self.kind = kind
 
@@ -82,17 +85,27 @@ class Face:
         points (ndarray): (K, 2) float64 in pixels, pixel centres at integers from 0.
         part (str): The part of the data set that the face comes from.
         file (Path): The annotation file.
-        line (int, optional): The line that holds the face; None if the file holds only this face.
-        point_lines (Sequence[int]): The line of each landmark.
+        line (int | str, optional): The line or place that holds the face; None if the file holds only this face.
+        point_lines (Sequence[int | str | None]): The line or place of each landmark; None if the file has no lines.
         attributes (dict): Name -> 0 or 1.
+        visible (ndarray, optional): (K,) int, 0 not annotated, 1 occluded, 2 visible, as in COCO. None: occlusion is
+            not told, all landmarks get 1.
+        fields (dict): Further fields of the annotation in the json; they replace those of :func:`to_coco`.
     """
     image: str
     points: np.ndarray
     part: str
     file: Path
-    line: Optional[int]
-    point_lines: Sequence[int]
+    line: Union[int, str, None]
+    point_lines: Sequence[Union[int, str, None]]
     attributes: Dict[str, int] = field(default_factory=dict)
+    visible: Optional[np.ndarray] = None
+    fields: Dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def coco_visibility(self) -> np.ndarray:
+        """(K,) int, ``visible`` or, as in MMPose's files for 300W and WFLW, all 1."""
+        return np.ones(len(self.points), int) if self.visible is None else self.visible
 
     def problem(self, kind: str, message: str) -> Problem:
         return Problem(kind, message, self.file, self.line)
@@ -115,6 +128,73 @@ def parse_number(text: str, kind: str, file: Path, line: int) -> float:
     if not np.isfinite(number):
         raise Problem(f'non-finite {kind}', f'found {text!r}, expected a finite number', file, line)
     return number
+
+
+def pts_with_images(folder: Path, problems: Problems) -> Iterator[Tuple[Path, Path]]:
+    """The ``.pts`` files of a folder in the order of their names, each with the image of the same name.
+
+    Images without ``.pts`` and ``.pts`` files with several images are reported. Where there is no image, the path is
+    that of the missing one, which :func:`check_faces` reports.
+
+    Yields:
+        tuple: Path of the ``.pts`` file, path of the image.
+    """
+    images: Dict[str, List[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            images.setdefault(path.stem, []).append(path)
+    points_files = {path.stem: path for path in sorted(folder.glob('*.pts'))}
+    for stem in sorted(images.keys() - points_files.keys()):
+        problems.leave_out(Problem('missing points', f'no {stem}.pts beside the image', images[stem][0]))
+    for stem, path in tqdm(points_files.items(), folder.name, unit='file', leave=False):
+        found = images.get(stem, [folder / f'{stem}{IMAGE_SUFFIXES[0]}'])
+        if len(found) > 1:
+            problems.leave_out(
+                Problem('ambiguous image', f'found {" and ".join(p.name for p in found)}, expected one', path))
+        else:
+            yield path, found[0]
+
+
+def read_pts(path: Path, num_points: Sequence[int] = (68, )) -> Tuple[np.ndarray, List[int]]:
+    """Read a ``.pts`` file.
+
+    Args:
+        path (Path): The file.
+        num_points (Sequence[int]): How many points it may hold.
+
+    Returns:
+        tuple: (K, 2) float64 as they stand in the file, and the line of each.
+
+    Raises:
+        Problem: If the file is not such a file.
+    """
+    expected_count = ' or '.join(map(str, num_points))
+    # encodings vary among the parts, but only in comments that some tools add
+    text = path.read_text(encoding='utf-8-sig', errors='replace')
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    header = ((r'version:\s*1', 'version: 1'), (r'n_points:\s*\d+', f'n_points: {expected_count}'), (r'\{', '{'))
+    for index, (pattern, expected) in enumerate(header):
+        number, line = lines[index] if index < len(lines) else (index + 1, '')
+        if not re.fullmatch(pattern, line):
+            raise Problem('bad header', f'found {line!r}, expected {expected!r}', path, number)
+    number, line = lines[1]
+    announced = int(line.split(':')[1])
+    if announced not in num_points:
+        raise Problem('wrong point count', f'found n_points: {announced}, expected {expected_count}', path, number)
+
+    body = lines[len(header):]
+    end = next((index for index, (_, line) in enumerate(body) if line == '}'), None)
+    if end is None:
+        raise Problem('no closing brace', "found the end of the file, expected '}'", path, lines[-1][0])
+    if end != announced:
+        raise Problem('wrong point count', f'found {end} points, expected {announced}', path, body[end][0])
+    points = []
+    for number, line in body[:end]:
+        fields = line.split()
+        if len(fields) != 2:
+            raise Problem('bad point', f'found {line!r}, expected two numbers', path, number)
+        points.append([parse_number(text, 'coordinate', path, number) for text in fields])
+    return np.array(points), [number for number, _ in body[:end]]
 
 
 def link_images(out: Path, root: Path) -> None:
@@ -199,15 +279,19 @@ def _read_image(path: Path) -> Tuple[Optional[Tuple[int, int]], str, Optional[Tu
 
 def _check_geometry(face: Face, size: Tuple[int, int]) -> None:
     """Raise if the face has no extent or a landmark is more than one box side outside of the image."""
-    width, height = np.ptp(face.points, axis=0)
+    annotated = np.flatnonzero(face.coco_visibility)
+    if not len(annotated):
+        raise face.problem('face without extent', 'found no annotated landmark')
+    points = face.points[annotated]
+    width, height = np.ptp(points, axis=0)
     if min(width, height) <= 0:
         raise face.problem('face without extent', f'found all landmarks within {width:g} x {height:g} pixels')
     # of the middle 90 %, since a stray landmark would widen the very box by which it is judged
-    low, high = np.percentile(face.points, (5, 95), axis=0)
+    low, high = np.percentile(points, (5, 95), axis=0)
     side = (high - low).max()
-    outside = np.maximum(-face.points, face.points - (np.array(size) - 1)).max(axis=1)
+    outside = np.maximum(-points, points - (np.array(size) - 1)).max(axis=1)
     if outside.max() > side:
-        worst = int(outside.argmax())
+        worst = int(annotated[outside.argmax()])
         x, y = face.points[worst]
         raise Problem('landmark far outside', f'found landmark {worst} at ({x:g}, {y:g}) in an image of {size[0]} x '
                       f'{size[1]} pixels, expected less than one box side ({side:g}) outside',
@@ -233,7 +317,9 @@ def write_splits(out: Path, splits: Iterable[Split], faces: Sequence[Tuple[Face,
             continue
         path = out / 'annotations' / split.file_name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(to_coco(members)), encoding='utf-8')
+        part = path.with_name(f'{path.name}.part')  # an interrupted run leaves no half of a json
+        part.write_text(json.dumps(to_coco(members)), encoding='utf-8')
+        part.replace(path)
         print(f'{path}: {len(members)} faces')
 
 
@@ -244,16 +330,19 @@ def to_coco(members: Sequence[Tuple[Face, Tuple[int, int]]]) -> dict:
     for face, (width, height) in members:
         image = images.setdefault(
             face.image, dict(id=len(images) + 1, file_name=face.image, width=width, height=height))
-        low, high = face.points.min(axis=0), face.points.max(axis=0)
+        visible = face.coco_visibility
+        annotated = face.points[visible > 0]
+        low, high = annotated.min(axis=0), annotated.max(axis=0)
         # box of whole pixels around the landmarks, in units of 200 pixels: HRNet's and MMPose's convention
         outer_low, outer_high = np.floor(low), np.ceil(high)
         annotation = dict(
             id=len(annotations) + 1,
             image_id=image['id'],
             category_id=1,
-            # 6 decimals are what the official lists have; v = 1 as in MMPose's files for 300W and WFLW
-            keypoints=[value for x, y in face.points.tolist() for value in (round(x, 6), round(y, 6), 1)],
-            num_keypoints=len(face.points),
+            # 6 decimals are what the official lists have
+            keypoints=[value for (x, y), v in zip(face.points.tolist(), visible.tolist())
+                       for value in (round(x, 6), round(y, 6), v)],
+            num_keypoints=len(annotated),
             bbox=np.concatenate([low, high - low]).round(6).tolist(),
             center=((outer_low + outer_high) / 2).tolist(),
             scale=float((outer_high - outer_low).max() / 200),
@@ -261,6 +350,7 @@ def to_coco(members: Sequence[Tuple[Face, Tuple[int, int]]]) -> dict:
             iscrowd=0)
         if face.attributes:
             annotation['attributes'] = face.attributes
+        annotation.update(face.fields)
         annotations.append(annotation)
     return dict(
         categories=[dict(supercategory='person', id=1, name='face', keypoints=[], skeleton=[])],
@@ -269,11 +359,14 @@ def to_coco(members: Sequence[Tuple[Face, Tuple[int, int]]]) -> dict:
 
 
 def run(convert: Callable[[Problems], None], strict: bool) -> int:
-    """Call ``convert`` and print the closing report; the exit status of the command."""
+    """Call ``convert`` and print the closing report; the exit status of the command.
+
+    A :class:`Problem` that comes through is about a file without which there is nothing to convert.
+    """
     problems = Problems(strict)
     try:
         convert(problems)
-    except ConversionError as error:
+    except (ConversionError, Problem) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     print(problems.closing_report())

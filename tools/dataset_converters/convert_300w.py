@@ -1,19 +1,25 @@
 """Convert 300W from its official folders and .pts files to MMPose's COCO-style json.
 
-    python tools/dataset_converters/convert_300w.py SRC [--out data/300w] [--strict] [--zero-based] [--holdout 200]
+    python tools/dataset_converters/convert_300w.py SRC [--out data/300w] [--strict] [--zero-based] [--trainval]
+        [--holdout 200]
 
 SRC holds ``afw``, ``helen/{trainset,testset}``, ``lfpw/{trainset,testset}``, ``ibug`` and, for the private test set,
-``Test`` or ``300W`` with ``01_Indoor`` and ``02_Outdoor``. Folders may be absent. Written are, in
-``<out>/annotations``, with the official number of faces:
+``Test`` or ``300W`` with ``01_Indoor`` and ``02_Outdoor``, or these two directly. Folders may be absent. Written are,
+in ``<out>/annotations``, with the official number of faces:
 
     face_landmarks_300w_train.json             3148   afw, helen/trainset, lfpw/trainset
     face_landmarks_300w_valid.json              689   the next two together ("full")
     face_landmarks_300w_valid_common.json       554   helen/testset, lfpw/testset
     face_landmarks_300w_valid_challenge.json    135   ibug
     face_landmarks_300w_test.json               600   private: 01_Indoor, 02_Outdoor
+    face_landmarks_300w_trainval.json          3837   train and valid together, only with --trainval
 
 and ``<out>/images``, a link to SRC. Faces of the three valid files have the attributes ``common`` and ``challenge``.
 ``.pts`` files count pixels from 1, the json counts from 0 (``--zero-based`` for files that already do).
+
+The literature measures 300W in two ways. "Split II", the usual one, trains on ``train`` and tests on ``valid`` and its
+two parts. "Split I" trains on ``trainval`` and tests on ``test``. As ``trainval`` holds the test faces of Split II, it
+is written on request only.
 
 ``--holdout N`` also divides the training faces: the N whose ``file_name`` has the smallest SHA-256 go to
 ``face_landmarks_300w_select.json``, for choosing a model without the test set, the others to
@@ -21,22 +27,18 @@ and ``<out>/images``, a link to SRC. Faces of the three valid files have the att
 """
 import argparse
 import hashlib
-import re
 import sys
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator, List
 
-import numpy as np
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, parse_number, run, \
-    write_splits
+from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, pts_with_images, \
+    read_pts, run, write_splits
 
-NUM_POINTS = 68
-IMAGE_SUFFIXES = ('.jpg', '.png')
 TRAIN = ('afw', 'helen/trainset', 'lfpw/trainset')
 COMMON = ('helen/testset', 'lfpw/testset')
 CHALLENGE = ('ibug', )
-PRIVATE = ('Test/01_Indoor', 'Test/02_Outdoor', '300W/01_Indoor', '300W/02_Outdoor')
-OFFICIAL_COUNTS = dict(train=3148, valid=689, valid_common=554, valid_challenge=135, test=600)
+PRIVATE = ('Test/01_Indoor', 'Test/02_Outdoor', '300W/01_Indoor', '300W/02_Outdoor', '01_Indoor', '02_Outdoor')
+OFFICIAL_COUNTS = dict(train=3148, valid=689, valid_common=554, valid_challenge=135, test=600, trainval=3837)
 
 
 def main(argv=None) -> int:
@@ -45,13 +47,15 @@ def main(argv=None) -> int:
     parser.add_argument('--out', type=Path, default=Path('data/300w'), help='default: %(default)s')
     parser.add_argument('--strict', action='store_true', help='stop at the first problem')
     parser.add_argument('--zero-based', action='store_true', help='the .pts files count pixels from 0, not from 1')
+    parser.add_argument('--trainval', action='store_true', help='also write the training faces of Split I')
     parser.add_argument('--holdout', type=int, default=0, metavar='N',
                         help='also divide the training faces into fit and select, with N faces in select')
     args = parser.parse_args(argv)
-    return run(lambda problems: convert(args.src, args.out, args.zero_based, args.holdout, problems), args.strict)
+    return run(lambda problems: convert(args.src, args.out, args.zero_based, args.trainval, args.holdout, problems),
+               args.strict)
 
 
-def convert(src: Path, out: Path, zero_based: bool, holdout: int, problems: Problems) -> None:
+def convert(src: Path, out: Path, zero_based: bool, trainval: bool, holdout: int, problems: Problems) -> None:
     """Read, check and write; see the module."""
     faces = []
     for part in (*TRAIN, *COMMON, *CHALLENGE, *PRIVATE):
@@ -65,10 +69,12 @@ def convert(src: Path, out: Path, zero_based: bool, holdout: int, problems: Prob
         print(f'{" and ".join(PRIVATE[:2])}: absent')
     link_images(out, src)
     checked = check_faces(faces, src, problems)
+    parts_of = dict(train=TRAIN, valid=COMMON + CHALLENGE, valid_common=COMMON, valid_challenge=CHALLENGE, test=PRIVATE)
+    if trainval:
+        parts_of['trainval'] = TRAIN + COMMON + CHALLENGE
     splits = [
         Split(f'face_landmarks_300w_{name}.json', lambda face, parts=parts: face.part in parts, OFFICIAL_COUNTS[name])
-        for name, parts in (('train', TRAIN), ('valid', COMMON + CHALLENGE), ('valid_common', COMMON),
-                            ('valid_challenge', CHALLENGE), ('test', PRIVATE))
+        for name, parts in parts_of.items()
     ]
     if holdout:
         train = [face.image for face, _ in checked if face.part in TRAIN]
@@ -97,60 +103,14 @@ def read_part(src: Path, part: str, zero_based: bool, problems: Problems) -> Ite
     attributes = {}
     if part in COMMON + CHALLENGE:
         attributes = dict(common=int(part in COMMON), challenge=int(part in CHALLENGE))
-    images = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            images.setdefault(path.stem, []).append(path)
-    points_files = {path.stem: path for path in sorted(folder.glob('*.pts'))}
-    for stem in sorted(images.keys() - points_files.keys()):
-        problems.leave_out(Problem('missing points', f'no {stem}.pts beside the image', images[stem][0]))
-    for stem, path in points_files.items():
+    for path, image in pts_with_images(folder, problems):
         try:
-            if len(images.get(stem, ())) > 1:
-                raise Problem('ambiguous image', f'found {" and ".join(p.name for p in images[stem])}, expected one',
-                              path)
             points, lines = read_pts(path)
-            # a missing image is reported by the check that opens all images
-            image = images.get(stem, [folder / f'{stem}{IMAGE_SUFFIXES[0]}'])[0]
         except Problem as problem:
             problems.leave_out(problem)
         else:
             yield Face(image.relative_to(src).as_posix(), points if zero_based else points - 1, part, path, None, lines,
                        attributes)
-
-
-def read_pts(path: Path) -> Tuple[np.ndarray, List[int]]:
-    """Read a ``.pts`` file of 68 points.
-
-    Returns:
-        tuple: (68, 2) float64 as they stand in the file, and the line of each.
-    """
-    # encodings vary among the parts, but only in comments that some tools add
-    text = path.read_text(encoding='utf-8-sig', errors='replace')
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    header = ((r'version:\s*1', 'version: 1'), (r'n_points:\s*\d+', f'n_points: {NUM_POINTS}'), (r'\{', '{'))
-    for index, (pattern, expected) in enumerate(header):
-        number, line = lines[index] if index < len(lines) else (index + 1, '')
-        if not re.fullmatch(pattern, line):
-            raise Problem('bad header', f'found {line!r}, expected {expected!r}', path, number)
-    number, line = lines[1]
-    announced = int(line.split(':')[1])
-    if announced != NUM_POINTS:
-        raise Problem('wrong point count', f'found n_points: {announced}, expected {NUM_POINTS}', path, number)
-
-    body = lines[len(header):]
-    end = next((index for index, (_, line) in enumerate(body) if line == '}'), None)
-    if end is None:
-        raise Problem('no closing brace', "found the end of the file, expected '}'", path, lines[-1][0])
-    if end != NUM_POINTS:
-        raise Problem('wrong point count', f'found {end} points, expected {NUM_POINTS}', path, body[end][0])
-    points = []
-    for number, line in body[:end]:
-        fields = line.split()
-        if len(fields) != 2:
-            raise Problem('bad point', f'found {line!r}, expected two numbers', path, number)
-        points.append([parse_number(text, 'coordinate', path, number) for text in fields])
-    return np.array(points), [number for number, _ in body[:end]]
 
 
 if __name__ == '__main__':

@@ -1,7 +1,8 @@
 from .crop import CROP_RULES, FaceAffine, GetFaceCrop, RandomFaceSimilarity, crop_matrix
-from .photometric import RandomBoxBlur, RandomByteNoise, RandomGamma, RandomOcclusion
+from .photometric import RandomBoxBlur, RandomByteNoise, RandomChannelGain, RandomGamma, RandomOcclusion
+from .siamese_views import SiameseViews
 
 __all__ = [
-    'CROP_RULES', 'FaceAffine', 'GetFaceCrop', 'RandomBoxBlur', 'RandomByteNoise', 'RandomFaceSimilarity',
-    'RandomGamma', 'RandomOcclusion', 'crop_matrix'
+    'CROP_RULES', 'FaceAffine', 'GetFaceCrop', 'RandomBoxBlur', 'RandomByteNoise', 'RandomChannelGain',
+    'RandomFaceSimilarity', 'RandomGamma', 'RandomOcclusion', 'SiameseViews', 'crop_matrix'
 ]

@@ -73,7 +73,7 @@ class GetFaceCrop(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandomFaceSimilarity(BaseTransform):
-    """Random rotation, scale and shift of the crop, all Gaussian and unbounded (STAR reference code).
+    """Random rotation, scale and shift of the crop, Gaussian and unbounded (STAR reference code) or uniform (P2).
 
     Only the crop's centre, scale and rotation change; :class:`FaceAffine` then samples the image once.
 
@@ -86,13 +86,23 @@ class RandomFaceSimilarity(BaseTransform):
         - bbox_rotation (1, ): degrees, in MMPose's sense (positive turns the face anti-clockwise on the screen)
 
     Args:
-        rotation (float): Standard deviation in degrees. Defaults to 18.
-        scale (float): Standard deviation of the face's magnification around 1. Defaults to 0.1.
-        shift (float): Standard deviation per axis as a fraction of the crop's side. Defaults to 0.05.
+        rotation (float): Standard deviation, or largest value, in degrees. Defaults to 18.
+        scale (float): Of the face's magnification around 1. Defaults to 0.1.
+        shift (float): Per axis, as a fraction of the crop's side. Defaults to 0.05.
         prob (float): Defaults to 1.
+        distribution (str): ``'normal'``, with standard deviations as above, or ``'uniform'``, with largest values.
+            Defaults to ``'normal'``.
     """
 
-    def __init__(self, rotation: float = 18., scale: float = 0.1, shift: float = 0.05, prob: float = 1.):
+    def __init__(self,
+                 rotation: float = 18.,
+                 scale: float = 0.1,
+                 shift: float = 0.05,
+                 prob: float = 1.,
+                 distribution: str = 'normal'):
+        if distribution not in ('normal', 'uniform'):
+            raise ValueError(f"distribution must be 'normal' or 'uniform', got {distribution!r}")
+        self.distribution = distribution
         self.rotation = rotation
         self.scale = scale
         self.shift = shift
@@ -101,7 +111,8 @@ class RandomFaceSimilarity(BaseTransform):
     def transform(self, results: Dict) -> Optional[dict]:
         if np.random.rand() >= self.prob:
             return results
-        angle, scale, *shift = np.random.standard_normal(4)
+        normal = self.distribution == 'normal'
+        angle, scale, *shift = np.random.standard_normal(4) if normal else np.random.uniform(-1, 1, 4)
         angle, scale, shift = angle * self.rotation, 1 + scale * self.scale, np.array(shift) * self.shift
         # moving the face by t in the rotated and magnified crop is moving the crop by -R^T t / scale in the image
         side = results['bbox_scale'] / scale
@@ -114,7 +125,7 @@ class RandomFaceSimilarity(BaseTransform):
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(rotation={self.rotation}, scale={self.scale}, shift={self.shift}, '
-                f'prob={self.prob})')
+                f'prob={self.prob}, distribution={self.distribution!r})')
 
 
 def crop_matrix(center: np.ndarray, scale: np.ndarray, rotation: float, size: Tuple[int, int]) -> np.ndarray:

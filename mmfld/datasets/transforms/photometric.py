@@ -1,6 +1,6 @@
-"""Photometric augmentation of the STAR reference code that neither MMPose nor mmcv has.
+"""Photometric augmentation of the STAR reference code, and of P2, that neither MMPose nor mmcv has.
 
-The rest of it is MMPose's ``RandomFlip`` and mmcv's ``RandomGrayscale``. All act on uint8 images (H, W, 3) in place of
+The rest of STAR's is MMPose's ``RandomFlip`` and mmcv's ``RandomGrayscale``. All act on uint8 images (H, W, 3) in place of
 the key ``img`` and draw from ``numpy.random``.
 """
 from typing import Dict, Optional
@@ -111,3 +111,24 @@ class RandomByteNoise(_RandomImageTransform):
         weight = np.random.uniform(0, self.max_weight)
         noise = np.frombuffer(np.random.bytes(img.size), np.uint8).reshape(img.shape)
         return cv2.addWeighted(img, 1 - weight, noise, weight, 0)
+
+
+@TRANSFORMS.register_module()
+class RandomChannelGain(_RandomImageTransform):
+    """Multiplies each colour channel by a factor of its own (P2, section 4: colour jittering between 0.6 and 1.4).
+
+    Args:
+        prob (float): Defaults to 1.
+        low, high (float): Bounds of the uniform factors. Default to 0.6 and 1.4.
+    """
+
+    def __init__(self, prob: float = 1., low: float = 0.6, high: float = 1.4):
+        super().__init__(prob)
+        self.low = low
+        self.high = high
+
+    def augment(self, img: np.ndarray) -> np.ndarray:
+        gains = np.random.uniform(self.low, self.high, img.shape[2])
+        # a table of the 256 values for each channel; cv2.LUT applies it in one pass and OpenCV rounds and saturates it
+        table = cv2.convertScaleAbs(np.arange(256)[:, None] * gains)
+        return cv2.LUT(img, table[:, None])

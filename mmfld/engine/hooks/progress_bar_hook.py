@@ -29,7 +29,7 @@ class ProgressBarHook(Hook):
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: Optional[dict] = None) -> None:
         if is_main_process() and (self.every_n_train_iters(runner, self.interval)
                                   or runner.iter + 1 == runner.max_iters):
-            self.shown['loss'] = f'{float(outputs["loss"]):.4g}'
+            self.shown['loss'] = f'{float(outputs["loss"].detach()):.4g}'
             self.bar.set_postfix(self.shown, refresh=False)
             self.bar.update(runner.iter + 1 - self.bar.n)
 

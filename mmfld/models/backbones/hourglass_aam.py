@@ -5,8 +5,9 @@ with 4 levels, width 256, 13.4 M live parameters. The shortcut convolutions that
 are not built here; :func:`convert_star_state_dict` drops them from official checkpoints.
 """
 import re
-from typing import Dict, Optional, Sequence, Tuple, Union
+from typing import Dict, Optional, Tuple, Union
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
@@ -14,20 +15,10 @@ from torch import Tensor, nn
 
 from mmpose.registry import MODELS
 
-from ...structures import FaceLayout, get_layout
-from ..layers import coordinate_channels
+from ...structures import FaceLayout, get_layout, layout_names
+from ..layers import ConvBlock, Hourglass, coordinate_channels
 from ..stack_output import StackOutput
-
-
-class ConvBlock(nn.Sequential):
-    """Convolution with bias and 'same' padding, then optionally BatchNorm and ReLU."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, bn_relu: bool = False):
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, (kernel_size - 1) // 2)
-        if bn_relu:
-            self.bn = nn.BatchNorm2d(out_channels)
-            self.relu = nn.ReLU(inplace=True)
+from .official_weights import Renames, check_weights, count_channels, count_stacks, rename_keys
 
 
 class Residual(nn.Module):
@@ -50,21 +41,6 @@ class Residual(nn.Module):
         out = self.conv2(F.relu(self.bn2(out), inplace=True))
         out = self.conv3(F.relu(self.bn3(out), inplace=True))
         return out + self.shortcut(x)
-
-
-class Hourglass(nn.Module):
-    """``up1(x) + upsample(low3(low2(low1(pool(x)))))``, recursive in ``low2``; nearest upsampling."""
-
-    def __init__(self, levels: int, width: int):
-        super().__init__()
-        self.up1 = Residual(width, width)
-        self.low1 = Residual(width, width)
-        self.low2 = Hourglass(levels - 1, width) if levels > 1 else Residual(width, width)
-        self.low3 = Residual(width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        low = self.low3(self.low2(self.low1(F.max_pool2d(x, 2))))
-        return self.up1(x) + F.interpolate(low, scale_factor=2, mode='nearest')
 
 
 @MODELS.register_module()
@@ -103,6 +79,7 @@ class HourglassAAM(BaseModule):
             raise ValueError(f'width must be divisible by 8, got {width}')
         layout = get_layout(layout)
         keypoints, boundaries = layout.num_keypoints, layout.num_boundaries
+        self.layout = layout
         self.heatmap_activation = heatmap_activation
         self.use_aam = use_aam
         self.num_stacks = num_stacks
@@ -119,7 +96,7 @@ class HourglassAAM(BaseModule):
             return nn.ModuleList(nn.Conv2d(in_channels, out_channels, 1) for _ in range(count))
 
         self.coord_convs = nn.ModuleList(nn.Conv2d(width + (3 if s == 0 else 5), width, 1) for s in range(num_stacks))
-        self.hourglasses = nn.ModuleList(Hourglass(num_levels, width) for _ in range(num_stacks))
+        self.hourglasses = nn.ModuleList(Hourglass(num_levels, width, Residual) for _ in range(num_stacks))
         self.features = nn.ModuleList(
             nn.Sequential(Residual(width, width), ConvBlock(width, width, 1, bn_relu=True)) for _ in range(num_stacks))
         self.out_heatmaps = heads(keypoints, num_stacks)
@@ -146,7 +123,8 @@ class HourglassAAM(BaseModule):
             f = self.features[s](self.hourglasses[s](f))
             heatmaps = self.out_heatmaps[s](f)
             if self.heatmap_activation == 'in_relu':
-                heatmaps = F.relu(F.instance_norm(heatmaps))
+                # float32 under autocast: the mean of a map shows the rounding of its cells
+                heatmaps = F.relu(F.instance_norm(heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32))))
             point_maps = torch.sigmoid(self.out_point_maps[s](f)) if self.use_aam else None
             edge_maps = torch.sigmoid(self.out_edge_maps[s](f)) if self.use_aam else None
             outputs.append(StackOutput(heatmaps, point_maps, edge_maps, f))
@@ -159,7 +137,7 @@ class HourglassAAM(BaseModule):
 
 
 # official name -> name here, applied in this order
-_RENAMES: Sequence[Tuple[str, str]] = (
+_RENAMES: Renames = (
     (r'^((module|net)\.)+', ''),
     (r'^pre\.0\.', 'stem.'),
     (r'^pre\.1\.', 'res1.'),
@@ -179,21 +157,82 @@ def convert_star_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
 
     ``module.`` prefixes and ``n_averaged`` (torch's AveragedModel) are removed, the never used shortcut convolutions of
     blocks with equal input and output width are dropped, and so are the two ``e2h_transform`` buffers, which the heads
-    build from the face layout.
+    build from the face layout. Everything else must be there, with the right shapes, and nothing more.
 
     Args:
-        state_dict (dict[str, Tensor]): As stored under ``net`` in an official checkpoint.
+        state_dict (dict[str, Tensor]): As stored under ``net`` in an official checkpoint; 4 levels, width 256 and any
+            number of stacks, with or without AAM, for one of the known layouts.
 
     Returns:
-        dict[str, Tensor]: For ``HourglassAAM.load_state_dict``; tensors are shared, not copied.
+        dict[str, Tensor]: For a strict ``HourglassAAM.load_state_dict``; tensors are shared, not copied.
+
+    Raises:
+        ValueError: If no known layout has the numbers of landmarks and boundaries; if keys are unknown, missing, there
+            twice or of the wrong shape, which are all listed; or if the ``e2h_transform`` buffers show that the
+            network was trained with other boundaries than those of the layout.
     """
-    converted = {}
-    for key, value in state_dict.items():
-        if key == 'n_averaged':
-            continue
-        for pattern, replacement in _RENAMES:
-            key = re.sub(pattern, replacement, key)
-        unused_shortcut = re.search(r'\.shortcut\.', key) and not re.match(r'res[13]\.', key)
-        if not unused_shortcut and not key.startswith('e2h_transform.'):
-            converted[key] = value
-    return converted
+    keys = rename_keys(state_dict, _RENAMES)
+    keys.pop('n_averaged', None)
+    weights = {name: state_dict[official[0]] for name, official in keys.items()}
+
+    network = matching_hourglass_aam(weights)
+    attention = _attention_buffers(network.layout)
+    unused = {f'{name}.{parameter}' for name, module in network.named_modules() if isinstance(module, nn.Identity)
+              for parameter in ('weight', 'bias')}
+    check_weights(
+        weights, keys, network, f'a network of {network.num_stacks} stacks '
+        f'{"with" if network.use_aam else "without"} AAM for layout {network.layout.name!r}', attention, unused)
+    _check_attention_buffers(weights, attention, network.layout)
+    return {name: weights[name] for name in network.state_dict()}
+
+
+def matching_hourglass_aam(state_dict: Dict[str, Tensor]) -> HourglassAAM:
+    """The network, without memory on the meta device, whose numbers of landmarks, boundaries and stacks weights have.
+
+    The heatmap activation, which weights do not show, is the default.
+
+    Args:
+        state_dict (dict[str, Tensor]): With the names of :class:`HourglassAAM`; only some keys are looked at.
+
+    Raises:
+        ValueError: If the keys are those of another network, or no known layout has these numbers.
+    """
+    num_stacks = count_stacks(state_dict, ('hourglasses', 'features', 'coord_convs', 'out_heatmaps'))
+    use_aam = any(re.match(r'(out|merge)_(point|edge)_maps\.', name) for name in state_dict)
+    keypoints, boundaries = (count_channels(state_dict, f'out_{maps}') for maps in ('heatmaps', 'edge_maps'))
+    if not num_stacks or keypoints is None:
+        raise ValueError("expected the keys of STAR's network, such as hgs.0.coordconv.conv.weight and "
+                         f'out_heatmaps.0.conv.weight, found {", ".join(sorted(state_dict)[:5]) or "none"}, ...')
+    layouts = [get_layout(name) for name in layout_names()]
+    for layout in layouts:
+        if layout.num_keypoints == keypoints and boundaries in (None, layout.num_boundaries):
+            with torch.device('meta'):
+                return HourglassAAM(layout, num_stacks=num_stacks, use_aam=use_aam)
+    raise ValueError(f'found {keypoints} landmarks and {"no" if boundaries is None else boundaries} boundaries, '
+                     'expected those of a known layout: ' + ', '.join(
+                         f'{layout.name} ({layout.num_keypoints} and {layout.num_boundaries})' for layout in layouts))
+
+
+def _attention_buffers(layout: FaceLayout) -> Dict[str, Tensor]:
+    """What an official network holds of its layout: which landmarks lie on which boundary, and which on none."""
+    incidence = torch.from_numpy(layout.boundary_of_keypoint)
+    return {'e2h_transform.weight': incidence[:, :, None, None], 'e2h_transform.bias': (incidence.sum(1) == 0).float()}
+
+
+def _check_attention_buffers(weights: Dict[str, Tensor], expected: Dict[str, Tensor], layout: FaceLayout) -> None:
+    """Raise if ``weights`` hold these buffers with other values: the heads would fuse what was not trained together."""
+
+    def table(buffers: Dict[str, Tensor]) -> np.ndarray:  # (K, E + 1)
+        return torch.column_stack([buffers[name].cpu().float().squeeze() for name in expected]).numpy()
+
+    columns = [*(boundary.name for boundary in layout.boundaries), 'no boundary']
+
+    def describe(row: np.ndarray) -> str:
+        return ', '.join(f'{name} ({value:g})' for name, value in zip(columns, row) if value) or 'nothing'
+
+    found, wanted = table({**expected, **weights}), table(expected)
+    differ = np.flatnonzero((found != wanted).any(1))
+    if len(differ):
+        raise ValueError(f'e2h_transform: {len(differ)} landmarks lie on other boundaries than in layout '
+                         f'{layout.name!r}; found\n' + '\n'.join(
+                             f'  landmark {k}: {describe(found[k])}, expected {describe(wanted[k])}' for k in differ))

@@ -1,5 +1,9 @@
+from .coordinate_correction_head import CoordinateCorrectionHead
 from .stacked_heatmap_head import StackedHeatmapHead
 from .star_head import STARHead
 from .structured_heatmap_head import StructuredHeatmapHead
+from .subpixel_heatmap_head import SubpixelHeatmapHead
 
-__all__ = ['STARHead', 'StackedHeatmapHead', 'StructuredHeatmapHead']
+__all__ = [
+    'CoordinateCorrectionHead', 'STARHead', 'StackedHeatmapHead', 'StructuredHeatmapHead', 'SubpixelHeatmapHead'
+]

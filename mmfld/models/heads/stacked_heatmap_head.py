@@ -27,8 +27,8 @@ class StackedHeatmapHead(BaseHead):
     Args:
         layout (str | FaceLayout): Defaults to ``'wflw98'``.
         loss_landmark (dict): Loss on the fused maps.
-        loss_point (dict): Loss of the point maps, if the network has them.
-        loss_edge (dict): Loss of the edge maps, if the network has them.
+        loss_point (dict, optional): Loss of the point maps, for networks that have them.
+        loss_edge (dict, optional): Loss of the edge maps, for networks that have them.
         fuse (str): ``'mul'`` as above, or ``'none'``: F = H. Defaults to ``'mul'``.
         stack_weights (Sequence[float], optional): Factor of each stack in the total loss. Defaults to 2^(s - S + 1) for
             S stacks, i.e. 1/8, 1/4, 1/2, 1 for four (STAR reference code).
@@ -39,8 +39,8 @@ class StackedHeatmapHead(BaseHead):
     def __init__(self,
                  layout: Union[str, FaceLayout],
                  loss_landmark: ConfigType,
-                 loss_point: ConfigType,
-                 loss_edge: ConfigType,
+                 loss_point: OptConfigType = None,
+                 loss_edge: OptConfigType = None,
                  fuse: str = 'mul',
                  stack_weights: Optional[Sequence[float]] = None,
                  decoder: OptConfigType = None,
@@ -54,9 +54,8 @@ class StackedHeatmapHead(BaseHead):
         self.fuse_mode = fuse
         self.stack_weights = stack_weights
         self.loss_landmark = MODELS.build(loss_landmark)
-        self.loss_point = MODELS.build(loss_point)
-        self.loss_edge = MODELS.build(loss_edge)
-        self.loss_regularization = MODELS.build(loss_regularization) if loss_regularization is not None else None
+        self.loss_point, self.loss_edge, self.loss_regularization = (
+            MODELS.build(loss) if loss is not None else None for loss in (loss_point, loss_edge, loss_regularization))
         self.decoder = KEYPOINT_CODECS.build(decoder) if decoder is not None else None
         incidence = torch.from_numpy(layout.boundary_of_keypoint)
         # the layout is in the config, so it need not be in checkpoints

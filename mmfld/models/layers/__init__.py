@@ -1,3 +1,5 @@
+from .conv_block import ConvBlock
 from .coord_conv import coordinate_channels
+from .hourglass import Hourglass
 
-__all__ = ['coordinate_channels']
+__all__ = ['ConvBlock', 'Hourglass', 'coordinate_channels']

@@ -74,7 +74,8 @@ class AnisotropicDirectionLoss(nn.Module):
         axes = torch.stack([along, across], -2)
         ratio = self.ratio
         if ratio is None:
-            variances = (torch.matmul(axes, covariance.detach()) * axes).sum(-1)
+            # not by matmul, which autocast would run in half precision
+            variances = (covariance.detach()[:, :, None] * axes[..., None] * axes[..., None, :]).sum((-2, -1))
             ratio = (variances[..., :1] / variances[..., 1:].clamp(min=1e-12)).clamp(1, 9)
         factors = mean.new_tensor([1., 0.]) + mean.new_tensor([0., 1.]) * ratio  # 1 along, r across
         components = (axes * errors[..., None, :]).sum(-1) * (2 * factors / (ratio + 1)).sqrt()

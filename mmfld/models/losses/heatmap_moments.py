@@ -53,12 +53,13 @@ class _Moments(torch.autograd.Function):
         def of(values: Tensor) -> Tensor:
             return (values * scale)[..., None]
 
-        # the sum over rows and columns, constant + x and y terms + x y term, as one product of (h, 2) and (2, w)
+        # the sum over rows and columns, constant + x and y terms + x y term, as one product of (h, 3) and (3, w)
         column_terms = of(constant) + of(along_x) * dx + of(xx) * dx**2
         row_terms = of(along_y) * dy + of(yy) * dy**2
         left = torch.stack([torch.ones_like(dy), row_terms, of(xy) * dy], -1)
         right = torch.stack([column_terms, torch.ones_like(dx), dx], -2)
-        return torch.matmul(left, right).addcmul_(heatmaps, (2 * grad_squares * scale**2)[..., None, None])
+        with torch.autocast(heatmaps.device.type, enabled=False):
+            return torch.matmul(left, right).addcmul_(heatmaps, (2 * grad_squares * scale**2)[..., None, None])
 
 
 def _grid(cells: int, like: Tensor) -> Tensor:
@@ -69,24 +70,28 @@ def heatmap_moments(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
     """Mean and covariance of non-negative maps in [-1, 1], where -1 and 1 are the centres of the outermost cells.
 
     The covariance is that of weighted samples, sum p (q - m)(q - m)^T / (V1 - V2 / V1) with V1 = sum p + 1e-5 and
-    V2 = sum p^2 + 1e-5 (P4, Eq. 4; the two constants are the STAR reference code's). Computed in float32 at least, also under autocast.
+    V2 = sum p^2 + 1e-5 (P4, Eq. 4; the two constants are the STAR reference code's). Computed in float32 at least, also
+    under autocast.
 
     Args:
         heatmaps (Tensor): (B, K, h, w), >= 0. A map that is all zero has mean and covariance 0.
 
     Returns:
-        tuple[Tensor, Tensor]: Means (B, K, 2) and covariances (B, K, 2, 2), both in (x, y) order and differentiable once.
+        tuple[Tensor, Tensor]: Means (B, K, 2) and covariances (B, K, 2, 2), both in (x, y) order and differentiable
+        once.
     """
     with torch.autocast(heatmaps.device.type, enabled=False):
         heatmaps = heatmaps if heatmaps.dtype == torch.float64 else heatmaps.float()
         mass, squares, mean, scatter = _Moments.apply(heatmaps)
         v1, v2 = mass + EPSILON, squares + EPSILON
-        covariance = scatter / (v1 - v2 / v1)[..., None]
+        # where the total is below 1e-6 the first one can be zero or negative; elsewhere it is at least 1e-5
+        denominator = torch.maximum(v1 - v2 / v1, 1 - mass + EPSILON)
+        covariance = scatter / denominator[..., None]
         return mean, covariance[..., [0, 1, 1, 2]].unflatten(-1, (2, 2))
 
 
 def principal_axes(covariance: Tensor) -> Tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors of symmetric 2 x 2 matrices, on any device and with gradients that are always finite.
+    """Eigenvalues and eigenvectors of symmetric 2 x 2 matrices, on any device and with gradients that stay finite.
 
     The eigenvectors' gradient grows without bound towards isotropic matrices. Therefore the half difference r of the
     eigenvalues is computed as sqrt(r^2 + t^2) with t = 1e-5 * (their mean + 1e-5): the eigenvalues are exact to t, the

@@ -5,6 +5,8 @@ from torch import Tensor, nn
 
 from mmpose.registry import MODELS
 
+from ...codecs.decoders import spatial_softmax
+from ...structures import cells_to_normalized, normalized_to_cells
 from .distances import get_distance
 from .heatmap_moments import heatmap_moments
 from .star_loss import as_samples
@@ -14,21 +16,39 @@ from .star_loss import as_samples
 class SoftArgmaxLoss(nn.Module):
     """Distance between the mean of the normalised heatmap and the annotation.
 
+    Non-negative maps are normalised by their sum; raw scores F, with ``tau``, to softmax(tau F), as in the global
+    soft-argmax of P2's Table 1.
+
     Args:
         distance (str): ``'l1'`` and ``'l2'`` (means over x and y), ``'smooth_l1'`` or ``'wing'`` (of the Euclidean
             length), in units of [-1, 1]. Defaults to ``'smooth_l1'``.
+        tau (float, optional): Factor of raw scores. Defaults to None: the maps are non-negative.
+        grid (str): Where the cells lie between -1 and 1 in the targets. Defaults to ``'align_corners'``.
         loss_weight (float): Defaults to 1.
     """
 
-    def __init__(self, distance: str = 'smooth_l1', loss_weight: float = 1.):
+    def __init__(self,
+                 distance: str = 'smooth_l1',
+                 tau: Optional[float] = None,
+                 grid: str = 'align_corners',
+                 loss_weight: float = 1.):
         super().__init__()
         self.distance = get_distance(distance)
+        if tau is not None and not tau > 0:
+            raise ValueError(f'tau must be positive, got {tau}')
+        self.tau = tau
+        self.grid = grid
         self.loss_weight = loss_weight
 
     def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Optional[Tensor] = None) -> Tensor:
-        """Arguments and result as :meth:`STARLoss.forward`."""
+        """Arguments and result as :meth:`STARLoss.forward`, but for ``tau`` and ``grid``."""
         targets = as_samples(heatmaps, targets)
+        if self.tau is not None:
+            heatmaps = spatial_softmax(heatmaps, 1 / self.tau)
         mean, _ = heatmap_moments(heatmaps)
+        # the moments are those of the outermost cells at -1 and 1
+        size = heatmaps.shape[:-3:-1]
+        targets = cells_to_normalized(normalized_to_cells(targets.to(mean), size, self.grid), size, 'align_corners')
         loss = self.distance(mean[:, :, None] - targets).mean(-1)
         if keypoint_weights is not None:
             loss = loss * keypoint_weights

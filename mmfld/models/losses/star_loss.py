@@ -71,9 +71,8 @@ class STARLoss(nn.Module):
 
 def as_samples(heatmaps: Tensor, targets: Tensor) -> Tensor:
     """Targets (B, K, 2) or (B, K, S, 2) as (B, K, S, 2); an error where they do not belong to the heatmaps."""
-    if targets.dim() == 3:
-        targets = targets[:, :, None]
-    if heatmaps.dim() != 4 or targets.dim() != 4 or heatmaps.shape[:2] != targets.shape[:2] or targets.shape[-1] != 2:
+    samples = targets[:, :, None] if targets.dim() == 3 else targets
+    if heatmaps.dim() != 4 or samples.dim() != 4 or heatmaps.shape[:2] != samples.shape[:2] or samples.shape[-1] != 2:
         raise ValueError('expected heatmaps (B, K, h, w) and targets (B, K, 2) or (B, K, S, 2), '
                          f'got {tuple(heatmaps.shape)} and {tuple(targets.shape)}')
-    return targets
+    return samples

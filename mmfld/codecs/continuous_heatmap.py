@@ -1,0 +1,122 @@
+"""Codec of P2: Gaussians around the unrounded landmark (Bulat, Sanchez and Tzimiropoulos, BMVC 2021, Eq. 1 to 5)."""
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmpose.registry import KEYPOINT_CODECS
+
+from ..structures import normalize, pixels_to_cells
+from . import decoders
+from .heatmap_codec import HeatmapCodec
+
+ENCODINGS = ('continuous', 'rounded', 'floored')
+
+
+@KEYPOINT_CODECS.register_module()
+class ContinuousHeatmap(HeatmapCodec):
+    """One Gaussian per landmark, of peak 1 and over the whole map, continuous or quantised.
+
+    Grid: ``half_pixel``, x = (c + 0.5) W / w - 0.5. Eq. 3's y / s is the same with pixels counted from their corners.
+
+    The peak is 1, not Eq. 1's 1 / (2 pi sigma^2): only then is P2's tau = 10 the right temperature.
+
+    Encoded:
+
+    - ``heatmaps`` (K, h, w) float32
+    - ``keypoint_weights`` (1, K) float32: 0, and the heatmap all zero, for a landmark that is not annotated or lies so
+      far outside that nothing of the Gaussian within 3 sigma reaches the map (the rule of MMPose's heatmaps)
+    - ``keypoint_labels`` (1, K, 2) float32: the unrounded landmarks in [-1, 1], not clamped, for losses on coordinates
+
+    Args:
+        input_size (tuple): (W, H) of the network input in pixels.
+        heatmap_size (tuple): (w, h) of the heatmaps in cells.
+        sigma (float): Standard deviation in cells; not given in the paper. Defaults to 1.5.
+        window (int): d of the local soft-argmax in cells: 3, 5 or 7 in Table 3. Defaults to 5.
+        tau (float): Of the local soft-argmax, and of the global one. Defaults to 10.
+        encoding (str): Where the Gaussian lies: ``'continuous'`` at the landmark (Eq. 3), ``'rounded'`` at the nearest
+            cell (Eq. 2) or ``'floored'`` at the cell below.
+        decoder (str): ``'local_soft_argmax'`` (Eq. 4), ``'argmax'``, ``'quarter_shift'`` (the standard method's), or
+            ``'expectation'``, the global soft-argmax of Table 1: Eq. 4 with the whole map as the window.
+    """
+
+    label_mapping_table = dict(keypoint_labels='keypoint_labels', keypoint_weights='keypoint_weights')
+    field_mapping_table = dict(heatmaps='heatmaps')
+
+    grid = 'half_pixel'
+
+    def __init__(self,
+                 input_size: Tuple[int, int] = (256, 256),
+                 heatmap_size: Tuple[int, int] = (64, 64),
+                 sigma: float = 1.5,
+                 window: int = 5,
+                 tau: float = 10.,
+                 encoding: str = 'continuous',
+                 decoder: str = 'local_soft_argmax'):
+        super().__init__(input_size, heatmap_size, decoder, window, tau)
+        if encoding not in ENCODINGS:
+            raise ValueError(f'unknown encoding {encoding!r}, expected one of {ENCODINGS}')
+        self.sigma = sigma
+        self.tau = tau
+        self.encoding = encoding
+
+    def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
+        """Targets of one face.
+
+        Args:
+            keypoints (ndarray): (1, K, 2) in pixels of the network input.
+            keypoints_visible (ndarray, optional): (1, K); 0 means not annotated.
+
+        Returns:
+            dict: See the class.
+        """
+        annotated = np.ones(keypoints.shape[:2], bool) if keypoints_visible is None else keypoints_visible > 0
+        points = torch.as_tensor(keypoints, dtype=torch.float32)
+        weights = torch.as_tensor(annotated) & self.reaches_map(points)
+        heatmaps = self.batch_encode(points)
+        heatmaps[~weights] = 0
+        return dict(
+            heatmaps=heatmaps[0].numpy(),
+            keypoint_weights=weights.float().numpy(),
+            keypoint_labels=normalize(points, self.input_size).numpy())
+
+    def batch_encode(self, keypoints: Tensor) -> Tensor:
+        """Heatmaps of many faces: (B, K, 2) float pixels -> (B, K, h, w), same dtype and device."""
+        return gaussian_maps(self.centres(keypoints), self.heatmap_size, self.sigma)
+
+    def centres(self, keypoints: Tensor) -> Tensor:
+        """Where the Gaussians lie: (..., 2) pixels -> (..., 2) cells, whole ones unless the encoding is continuous."""
+        cells = pixels_to_cells(keypoints, self.heatmap_size, self.input_size, self.grid)
+        if self.encoding == 'rounded':
+            return (cells + 0.5).floor()
+        if self.encoding == 'floored':
+            return cells.floor()
+        return cells
+
+    def reaches_map(self, keypoints: Tensor) -> Tensor:
+        """(..., ) bool: whether any of the Gaussian within 3 sigma lies in the map, as MMPose asks."""
+        centres, radius = self.centres(keypoints), 3 * self.sigma
+        return ((centres - radius < centres.new_tensor(self.heatmap_size)) & (centres + radius >= -1)).all(-1)
+
+    def cells(self, heatmaps: Tensor) -> Tensor:
+        if self.decoder == 'expectation':
+            heatmaps = decoders.spatial_softmax(heatmaps, 1 / self.tau)
+        return super().cells(heatmaps)
+
+
+def gaussian_maps(centres: Tensor, size: Sequence[int], sigma: float) -> Tensor:
+    """Gaussians of peak 1, over the whole map.
+
+    Args:
+        centres (Tensor): (..., 2) float, in cells and (x, y) order.
+        size (tuple): (w, h) of the maps.
+        sigma (float): Standard deviation in cells.
+
+    Returns:
+        Tensor: (..., h, w) of the dtype and on the device of the centres.
+    """
+    # a Gaussian is separable: w + h exponentials instead of w * h
+    columns, rows = (torch.exp(-0.5 * ((torch.arange(side, device=centres.device) - centre[..., None]) / sigma)**2)
+                     for side, centre in zip(size, centres.unbind(-1)))
+    return rows[..., :, None] * columns[..., None, :]

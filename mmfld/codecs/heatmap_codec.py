@@ -1,0 +1,69 @@
+"""What codecs with one heatmap a landmark share: from heatmaps to pixels, and how sure each landmark is."""
+from typing import Sequence, Tuple
+
+import numpy as np
+from torch import Tensor
+
+from mmpose.codecs.base import BaseKeypointCodec
+
+from ..structures import cells_to_pixels
+from . import decoders
+
+DECODERS = ('argmax', 'quarter_shift', 'local_soft_argmax', 'expectation')
+
+
+class HeatmapCodec(BaseKeypointCodec):
+    """Decodes heatmaps (B, K, h, w) by one of :mod:`mmfld.codecs.decoders`; what they are is a subclass's ``encode``.
+
+    A subclass states its ``grid``: where the cells lie in the image, see :mod:`mmfld.structures.coordinates`.
+
+    Args:
+        input_size (tuple): (W, H) of the network input in pixels.
+        heatmap_size (tuple): (w, h) of the heatmaps in cells.
+        decoder (str): ``'argmax'``, ``'quarter_shift'``, ``'local_soft_argmax'`` or ``'expectation'``.
+        window (int): Of the local soft-argmax, in cells.
+        tau (float): Of the local soft-argmax.
+    """
+
+    auxiliary_encode_keys = set()
+    support_batch_decoding = True
+    grid: str
+
+    def __init__(self, input_size: Tuple[int, int], heatmap_size: Tuple[int, int], decoder: str, window: int,
+                 tau: float):
+        super().__init__()
+        if decoder not in DECODERS:
+            raise ValueError(f'unknown decoder {decoder!r}, expected one of {DECODERS}')
+        self.input_size = tuple(input_size)
+        self.heatmap_size = tuple(heatmap_size)
+        self.decoder = decoder
+        self.decoder_options = dict(window=window, tau=tau) if decoder == 'local_soft_argmax' else {}
+
+    def cells(self, heatmaps: Tensor) -> Tensor:
+        """Landmarks in cells: (B, K, h, w) -> (B, K, 2), on the device of the heatmaps."""
+        return getattr(decoders, self.decoder)(heatmaps, **self.decoder_options)
+
+    def scores(self, heatmaps: Tensor) -> Tensor:
+        """(B, K) confidence of each landmark: the maximum of its heatmap."""
+        return heatmaps.amax((2, 3)).float()  # NumPy knows no bfloat16
+
+    def batch_decode(self, batch_encoded: Tensor) -> Tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+        """Heatmaps to landmarks.
+
+        Args:
+            batch_encoded (Tensor): (B, K, h, w).
+
+        Returns:
+            tuple: B arrays (1, K, 2) in pixels of the network input and B arrays (1, K) of scores, see :meth:`scores`.
+        """
+        if batch_encoded.shape[:-3:-1] != self.heatmap_size:
+            raise ValueError(f'expected heatmaps of (w, h) = {self.heatmap_size} cells, '
+                             f'got {tuple(batch_encoded.shape[:-3:-1])}')
+        pixels = cells_to_pixels(self.cells(batch_encoded), self.heatmap_size, self.input_size, self.grid)
+        scores = self.scores(batch_encoded)
+        return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
+
+    def decode(self, encoded: Tensor) -> Tuple[np.ndarray, np.ndarray]:
+        """As :meth:`batch_decode` for one face: (K, h, w) -> (1, K, 2), (1, K)."""
+        keypoints, scores = self.batch_decode(encoded[None])
+        return keypoints[0], scores[0]

@@ -1,0 +1,92 @@
+"""Heatmaps with learned corrections of their coordinates, a baseline of P2's Table 1 (DeepCut, CVPR 2016)."""
+from typing import List, Sequence, Tuple, Union
+
+import torch
+from mmengine.structures import InstanceData, PixelData
+from torch import Tensor, nn
+
+from mmpose.registry import MODELS
+from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
+
+from ...codecs import decoders
+from ...structures import FaceLayout, normalized_to_cells
+from .stacked_heatmap_head import Features
+from .subpixel_heatmap_head import SubpixelHeatmapHead
+
+
+@MODELS.register_module()
+class CoordinateCorrectionHead(SubpixelHeatmapHead):
+    """Adds a predicted displacement to each heatmap's maximum: global pooling and a linear layer on the last features.
+
+    Goes with a codec of ``encoding='rounded'`` and ``decoder='argmax'``.
+
+    Args:
+        layout (str | FaceLayout): Defaults to ``'300w68'``.
+        in_channels (int): Of the backbone's features. Defaults to 256.
+        correction (str): What is learned, in cells: ``'static'``, the landmark minus its nearest cell, which is the
+            error of the encoding; or ``'dynamic'``, the landmark minus the current prediction's maximum. Defaults to
+            ``'static'``.
+        loss_correction (dict): Defaults to MMPose's ``MSELoss``.
+        loss_landmark, stack_weights, decoder: See :class:`SubpixelHeatmapHead`.
+    """
+
+    def __init__(self,
+                 layout: Union[str, FaceLayout] = '300w68',
+                 in_channels: int = 256,
+                 correction: str = 'static',
+                 loss_correction: ConfigType = dict(type='MSELoss', use_target_weight=True),
+                 loss_landmark: ConfigType = dict(type='KeypointMSELoss', use_target_weight=True),
+                 stack_weights: Sequence[float] = (1., 1.),
+                 decoder: OptConfigType = None,
+                 init_cfg: OptConfigType = None):
+        super().__init__(layout, loss_landmark, stack_weights, decoder, init_cfg)
+        if correction not in ('static', 'dynamic'):
+            raise ValueError(f"correction must be 'static' or 'dynamic', got {correction!r}")
+        self.correction = correction
+        self.loss_correction = MODELS.build(loss_correction)
+        self.displacement = nn.Linear(in_channels, 2 * self.num_keypoints)
+
+    def corrections(self, feats: Features) -> Tensor:
+        """(B, K, 2) predicted displacements in cells."""
+        return self.displacement(feats[-1].features.mean((2, 3))).unflatten(1, (self.num_keypoints, 2))
+
+    def correction_targets(self, heatmaps: Tensor, labels: Tensor) -> Tensor:
+        """Displacements in cells that the linear layer learns.
+
+        Args:
+            heatmaps (Tensor): (B, K, h, w) of the last stack.
+            labels (Tensor): (B, K, 2) landmarks in [-1, 1] on the half-pixel grid.
+
+        Returns:
+            Tensor: (B, K, 2), without gradient.
+        """
+        cells = normalized_to_cells(labels, heatmaps.shape[:-3:-1], 'half_pixel')
+        start = (cells + 0.5).floor() if self.correction == 'static' else decoders.argmax(heatmaps.detach())
+        return cells - start
+
+    def loss(self, feats: Features, batch_data_samples: OptSampleList, train_cfg: ConfigType = {}) -> dict:
+        """Those of the base class and ``loss_correction``."""
+        losses = super().loss(feats, batch_data_samples, train_cfg)
+        labels, weights = (torch.cat([sample.gt_instance_labels[key] for sample in batch_data_samples])
+                           for key in ('keypoint_labels', 'keypoint_weights'))
+        targets = self.correction_targets(self.fuse(feats[-1]), labels)
+        losses['loss_correction'] = self.loss_correction(self.corrections(feats), targets, weights[..., None])
+        return losses
+
+    def predict(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
+                test_cfg: ConfigType = {}) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:
+        """As the base class, with the displacements added."""
+        result = super().predict(feats, batch_data_samples, test_cfg)
+        preds = result[0] if test_cfg.get('output_heatmaps', False) else result
+        if test_cfg.get('flip_test', False):
+            feats, flipped = feats
+            order = list(batch_data_samples[0].metainfo['flip_indices'])
+            mirrored = self.corrections(flipped)[:, order] * flipped[-1].features.new_tensor([-1., 1.])
+            corrections = (self.corrections(feats) + mirrored) / 2
+        else:
+            corrections = self.corrections(feats)
+        cell = [pixels / cells for pixels, cells in zip(self.decoder.input_size, self.decoder.heatmap_size)]
+        corrections = (corrections.float() * corrections.new_tensor(cell).float()).cpu().numpy()
+        for pred, correction in zip(preds, corrections):
+            pred.keypoints = pred.keypoints + correction
+        return result

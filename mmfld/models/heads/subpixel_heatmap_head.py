@@ -1,0 +1,38 @@
+"""Head of P2: subpixel heatmap regression (Bulat, Sanchez and Tzimiropoulos, BMVC 2021)."""
+from typing import Sequence, Union
+
+import torch
+from torch import Tensor
+
+from mmpose.registry import MODELS
+from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
+
+from ...structures import FaceLayout
+from .stacked_heatmap_head import StackedHeatmapHead
+
+
+@MODELS.register_module()
+class SubpixelHeatmapHead(StackedHeatmapHead):
+    """Squared error between the heatmaps of every stack and Gaussian targets.
+
+    Goes with :class:`FAN` and the codec :class:`ContinuousHeatmap`, whose encoding and decoding make the method: the
+    standard one, too, is this head with ``encoding='rounded'`` and ``decoder='quarter_shift'``.
+
+    Args:
+        layout (str | FaceLayout): Defaults to ``'300w68'``.
+        loss_landmark (dict): Defaults to MMPose's ``KeypointMSELoss``, the mean over batch, landmarks and cells.
+        stack_weights (Sequence[float]): Defaults to (1, 1), the sum over FAN's two stacks.
+        decoder (dict, optional): The codec that turns the last stack's heatmaps into landmarks.
+    """
+
+    def __init__(self,
+                 layout: Union[str, FaceLayout] = '300w68',
+                 loss_landmark: ConfigType = dict(type='KeypointMSELoss', use_target_weight=True),
+                 stack_weights: Sequence[float] = (1., 1.),
+                 decoder: OptConfigType = None,
+                 init_cfg: OptConfigType = None):
+        super().__init__(layout, loss_landmark, stack_weights=stack_weights, decoder=decoder, init_cfg=init_cfg)
+
+    def landmark_targets(self, batch_data_samples: OptSampleList) -> Tensor:
+        """(B, K, h, w) target heatmaps."""
+        return torch.stack([sample.gt_fields.heatmaps for sample in batch_data_samples])

@@ -1,0 +1,3 @@
+from .siamese_topdown import SiameseTopdownPoseEstimator
+
+__all__ = ['SiameseTopdownPoseEstimator']

@@ -1,0 +1,191 @@
+"""Landmarks of one layout made from those of another: each is a weighted mean of some landmarks of the source.
+
+======================  ===========================================================================================
+conversion              how
+======================  ===========================================================================================
+``wflw98 -> 300w68``    the mapping of PIPNet (Jin et al., IJCV 2021). Every second point of the contour. A brow, an
+                        outline in WFLW, becomes one line: its outer end as it is, of the others x from the upper
+                        edge and y half way to the lower one. The lids, three points between the corners, get two at
+                        their thirds. Nose and mouth are the same in both
+``300w68 -> 300w49``    the 49 inner points, on which video protocols measure: without contour and inner corners of
+                        the mouth
+``300w68 -> cofw25``    what 68 points have in common with COFW's 29, in the order of COFW, see below
+``cofw29 -> cofw25``    COFW without its landmarks 5, 7, 18 and 19
+======================  ===========================================================================================
+
+25 landmarks of COFW have a counterpart among the 68. As they are: the ends of the brows and the middle of their upper
+edge (0-4, 6), the corners of the eyes (8-11), tip and bottom of the nose (20, 21), the corners of the mouth (22, 23),
+the middle of each edge of the lips (24-27) and the chin (28). Made as means: the middle of each lid (12-15), of its two
+points, and the pupils (16, 17), of the six points of the eye; a pupil thus stays in the middle of the eye where the eye
+looks aside. Without a counterpart: the lower edge of the brows (5, 7) and the nose wings (18, 19), whose nearest points,
+the ends of the nose base, lie further in and down. On 49 faces of LFPW annotated in both schemes the counterparts are
+1 to 3 % of the inter-ocular distance apart (medians; the inner ends of the brows 5 %), lower brows and nose wings 8 to
+9 %.
+
+How good the 68 points of WFLW are is a matter of the brows and lids alone. Compared with 300W's annotations, the brows
+are about 4 % of the inter-ocular distance too low, as 300W marks nearly the upper edge; the openings of the eyes agree.
+A list of WFLW's test faces with 68 points that is in circulation takes the upper edge of the brows instead, and for
+lids the middle between a corner and the middle of the lid, far inside the eye (40 % of its opening is lost). All other
+52 landmarks are those of this mapping, exactly.
+"""
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Dict, Iterable, List, Tuple, Union
+
+import numpy as np
+
+from .face_layout import FaceLayout, get_layout
+
+# landmark of the source -> its weight, or those for x and y
+Mean = Dict[int, Union[float, Tuple[float, float]]]
+
+
+@dataclass(frozen=True, eq=False)
+class LayoutConversion:
+    """A linear map from K landmarks to T landmarks, each a mean of up to S.
+
+    Args:
+        source (FaceLayout): K landmarks.
+        target (FaceLayout): T landmarks.
+        indices (ndarray): (T, S) int, landmarks of the source; those with fewer than S repeat one with weight 0.
+        weights (ndarray): (T, S, 2) float64, for x and y.
+    """
+    source: FaceLayout
+    target: FaceLayout
+    indices: np.ndarray
+    weights: np.ndarray
+
+    def keypoints(self, keypoints: np.ndarray) -> np.ndarray:
+        """(..., K, 2) float landmarks of the source -> (..., T, 2) of the same dtype, in the same coordinates.
+
+        A landmark that is not finite makes those that depend on it not finite, and no others.
+
+        Raises:
+            ValueError: If the shape is not that of the source.
+        """
+        keypoints = np.asarray(keypoints)
+        if keypoints.shape[-2:] != (self.source.num_keypoints, 2):
+            raise ValueError(f'keypoints have shape {keypoints.shape}, expected (..., {self.source.num_keypoints}, 2) '
+                             f'for layout {self.source.name!r}')
+        converted = (keypoints[..., self.indices, :] * self.weights).sum(axis=-2)
+        return converted.astype(np.result_type(keypoints, np.float32))
+
+    def scores(self, scores: np.ndarray) -> np.ndarray:
+        """(..., K) scores or visibilities -> (..., T) of the same dtype: the least of those a landmark is made from.
+
+        Raises:
+            ValueError: If the shape is not that of the source.
+        """
+        scores = np.asarray(scores)
+        if scores.shape[-1:] != (self.source.num_keypoints, ):
+            raise ValueError(f'scores have shape {scores.shape}, expected (..., {self.source.num_keypoints}) for '
+                             f'layout {self.source.name!r}')
+        return scores[..., self.indices].min(axis=-1)
+
+
+def convert_keypoints(keypoints: np.ndarray, source: Union[str, FaceLayout],
+                      target: Union[str, FaceLayout]) -> np.ndarray:
+    """Convert landmarks from one layout to another.
+
+    Args:
+        keypoints (ndarray): (..., K, 2) float, (x, y) in any coordinates whose axes are those of an upright face; the
+            brows of ``wflw98 -> 300w68`` depend on them.
+        source (str | FaceLayout): Layout of the keypoints.
+        target (str | FaceLayout): See the table of the module. The source itself gives a copy.
+
+    Returns:
+        ndarray: (..., T, 2), of the same dtype.
+
+    Raises:
+        KeyError: If there is no such layout or conversion; those that exist are listed.
+        ValueError: If the shape is not that of the source.
+    """
+    return get_conversion(source, target).keypoints(keypoints)
+
+
+def get_conversion(source: Union[str, FaceLayout], target: Union[str, FaceLayout]) -> LayoutConversion:
+    """Look a conversion up, see :func:`convert_keypoints`."""
+    source, target = get_layout(source), get_layout(target)
+    if source == target:
+        return _conversion(source, target, _copies(range(source.num_keypoints)))
+    if (source.name, target.name) not in _MEANS:
+        known = ', '.join(f'{first} -> {second}' for first, second in _MEANS)
+        raise KeyError(f'no conversion {source.name} -> {target.name}, expected one of {known}')
+    return _known_conversion(source.name, target.name)
+
+
+@lru_cache(maxsize=None)
+def _known_conversion(source: str, target: str) -> LayoutConversion:
+    return _conversion(get_layout(source), get_layout(target), _MEANS[source, target]())
+
+
+def _conversion(source: FaceLayout, target: FaceLayout, means: List[Mean]) -> LayoutConversion:
+    indices = np.empty((len(means), max(map(len, means))), np.intp)
+    weights = np.zeros((*indices.shape, 2))
+    for t, mean in enumerate(means):
+        indices[t] = next(iter(mean))
+        for s, (index, weight) in enumerate(mean.items()):
+            indices[t, s], weights[t, s] = index, weight
+    return LayoutConversion(source, target, indices, weights)
+
+
+def _copies(indices: Iterable[int]) -> List[Mean]:
+    return [{index: 1} for index in indices]
+
+
+def _mean(indices: Iterable[int]) -> Mean:
+    indices = tuple(indices)
+    return dict.fromkeys(indices, 1 / len(indices))
+
+
+def _curves(layout: str) -> Dict[str, Tuple[int, ...]]:
+    return {boundary.name: boundary.indices for boundary in get_layout(layout).boundaries}
+
+
+def _wflw98_to_300w68() -> List[Mean]:
+    curves = _curves('wflw98')
+    right, left = curves['right_eyebrow'], curves['left_eyebrow']  # clockwise from the left end of the upper edge
+
+    def brow(upper, lower) -> List[Mean]:
+        return [{above: (1, 1 / 2), below: (0, 1 / 2)} for above, below in zip(upper, lower)]
+
+    def eye(indices) -> List[Mean]:
+        """Clockwise from the left corner."""
+        start, upper_1, upper_2, upper_3, end, lower_1, lower_2, lower_3 = indices
+        return [{start: 1}, {upper_1: 2 / 3, upper_2: 1 / 3}, {upper_3: 2 / 3, upper_2: 1 / 3},
+                {end: 1}, {lower_1: 2 / 3, lower_2: 1 / 3}, {lower_3: 2 / 3, lower_2: 1 / 3}]
+
+    return [*_copies(curves['contour'][::2]),
+            {right[0]: 1}, *brow(right[1:5], right[:4:-1]), *brow(left[:4], left[:4:-1]), {left[4]: 1},
+            *_copies(curves['nose_bridge'] + curves['nose_base']), *eye(curves['right_eye']), *eye(curves['left_eye']),
+            *_copies(curves['outer_lip'] + curves['inner_lip'])]
+
+
+def _300w68_to_300w49() -> List[Mean]:
+    curves = _curves('300w68')
+    inner_lip = curves['inner_lip']
+    dropped = {*curves['contour'], inner_lip[0], inner_lip[4]}
+    return _copies(index for index in range(68) if index not in dropped)
+
+
+def _300w68_to_cofw25() -> List[Mean]:
+    curves = _curves('300w68')
+    right_brow, left_brow, right, left, outer_lip, inner_lip = (
+        curves[name] for name in ('right_eyebrow', 'left_eyebrow', 'right_eye', 'left_eye', 'outer_lip', 'inner_lip'))
+    return [*_copies((right_brow[0], left_brow[4], right_brow[4], left_brow[0], right_brow[2], left_brow[2])),
+            *_copies((right[0], left[3], right[3], left[0])),
+            _mean(right[1:3]), _mean(right[4:]), _mean(left[1:3]), _mean(left[4:]), _mean(right), _mean(left),
+            *_copies((curves['nose_bridge'][3], curves['nose_base'][2], outer_lip[0], outer_lip[6], outer_lip[3],
+                      inner_lip[2], inner_lip[6], outer_lip[9], curves['contour'][8]))]
+
+
+def _cofw29_to_cofw25() -> List[Mean]:
+    return _copies(index for index in range(29) if index not in (5, 7, 18, 19))
+
+
+_MEANS = {
+    ('wflw98', '300w68'): _wflw98_to_300w68,
+    ('300w68', '300w49'): _300w68_to_300w49,
+    ('300w68', 'cofw25'): _300w68_to_cofw25,
+    ('cofw29', 'cofw25'): _cofw29_to_cofw25,
+}

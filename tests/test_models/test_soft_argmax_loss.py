@@ -1,0 +1,95 @@
+"""Soft-argmax loss: the distance of the decoded position."""
+import pytest
+import torch
+from mmpose.registry import MODELS
+
+from mmfld.codecs import decoders
+from mmfld.models.losses import SoftArgmaxLoss
+from mmfld.models.losses.distances import get_distance
+from mmfld.structures import cells_to_normalized
+
+H, W = 9, 12
+
+
+def random_case(dtype=torch.float64):
+    rng = torch.Generator().manual_seed(0)
+    heatmaps = torch.randn(2, 3, H, W, generator=rng, dtype=dtype).relu()**3
+    return heatmaps, torch.rand(2, 3, 2, generator=rng, dtype=dtype) * 2 - 1
+
+
+def of_expectation(heatmaps, targets, distance='smooth_l1'):
+    """(B, K) distances of the decoded positions."""
+    decoded = cells_to_normalized(decoders.expectation(heatmaps), (W, H), 'align_corners')
+    return get_distance(distance)(decoded - targets)
+
+
+def value_and_gradient(loss, heatmaps, *args):
+    heatmaps = heatmaps.detach().clone().requires_grad_()
+    value = loss(heatmaps, *args)
+    return value.detach(), torch.autograd.grad(value, heatmaps)[0]
+
+
+@pytest.mark.parametrize('distance', ['l1', 'l2', 'smooth_l1', 'wing'])
+def test_equals_the_distance_of_the_expectation(distance):
+    case = random_case()
+    ours = value_and_gradient(SoftArgmaxLoss(distance), *case)
+    expected = value_and_gradient(lambda *case: of_expectation(*case, distance).mean(), *case)
+    torch.testing.assert_close(ours, expected)
+
+
+def test_a_map_of_one_cell_is_exact():
+    heatmaps = torch.zeros(1, 1, 11, 11)
+    heatmaps[0, 0, 7, 2] = 0.3  # (-0.6, 0.4)
+    loss = SoftArgmaxLoss('l1')(heatmaps, torch.tensor([[[-0.5, 0.1]]]))
+    assert loss.item() == pytest.approx((0.1 + 0.3) / 2, rel=1e-5)
+
+
+def test_an_empty_map_lies_in_the_centre_and_has_a_finite_gradient():
+    value, gradient = value_and_gradient(SoftArgmaxLoss('l1'), torch.zeros(1, 1, H, W), torch.tensor([[[0.4, -0.2]]]))
+    assert value.item() == pytest.approx(0.3)
+    assert gradient.isfinite().all()
+
+
+def test_loss_of_samples_is_the_mean_of_single_ones():
+    heatmaps, targets = random_case()
+    samples = targets[:, :, None] + torch.linspace(-0.2, 0.1, 8, dtype=torch.float64).view(4, 2)
+    single = [value_and_gradient(SoftArgmaxLoss(), heatmaps, samples[:, :, s]) for s in range(4)]
+    mean = tuple(sum(tensors) / 4 for tensors in zip(*single))
+    torch.testing.assert_close(value_and_gradient(SoftArgmaxLoss(), heatmaps, samples), mean)
+
+
+def test_keypoint_weights():
+    case = random_case()
+    weights = torch.tensor([[1., 0., 2.], [0.5, 1., 1.]], dtype=torch.float64)
+    value, gradient = value_and_gradient(SoftArgmaxLoss(), *case, weights)
+    torch.testing.assert_close(value, (of_expectation(*case) * weights).mean())
+    assert (gradient.abs().amax((2, 3)) == 0).nonzero().tolist() == [[0, 1]]
+
+
+def test_loss_weight():
+    torch.testing.assert_close(SoftArgmaxLoss(loss_weight=3.)(*random_case()), 3 * SoftArgmaxLoss()(*random_case()))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_mixed_precision_is_computed_in_float32(dtype):
+    heatmaps, targets = random_case(torch.float32)
+    heatmaps = heatmaps.to(dtype)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        value, gradient = value_and_gradient(SoftArgmaxLoss(), heatmaps, targets)
+    expected, expected_gradient = value_and_gradient(SoftArgmaxLoss(), heatmaps.float(), targets)
+    assert (value.dtype, gradient.dtype) == (torch.float32, dtype)
+    torch.testing.assert_close((value, gradient), (expected, expected_gradient.to(dtype)))
+
+
+def test_is_registered_with_the_papers_distance():
+    assert MODELS.build(dict(type='SoftArgmaxLoss')).distance is get_distance('smooth_l1')
+
+
+def test_unknown_distance():
+    with pytest.raises(ValueError, match="unknown distance 'mse', expected one of"):
+        SoftArgmaxLoss('mse')
+
+
+def test_targets_of_the_wrong_shape():
+    with pytest.raises(ValueError, match=r'got \(2, 3, 9, 12\) and \(2, 4, 2\)'):
+        SoftArgmaxLoss()(random_case()[0], torch.zeros(2, 4, 2))

@@ -1,0 +1,153 @@
+"""STARHead: its losses, its targets and its decoding; what heads share is tested with StructuredHeatmapHead."""
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import InstanceData, PixelData
+from mmpose.registry import KEYPOINT_CODECS, MODELS
+from mmpose.structures import PoseDataSample
+
+from mmfld.codecs import decoders
+from mmfld.models import HourglassAAM, STARHead, StackOutput
+from mmfld.models.losses import AnisotropicDirectionLoss, STARLoss
+from mmfld.structures import cells_to_pixels, get_layout
+
+LAYOUT = get_layout('cofw29')
+OPTIONS = dict(layout='cofw29', input_size=(64, 64), heatmap_size=(16, 16))
+CODEC = dict(type='BoundaryAwareHeatmap', **OPTIONS)
+K, E = LAYOUT.num_keypoints, LAYOUT.num_boundaries
+REGULARIZATION = dict(type='DistributionRegularization', loss_weight=3.)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+    np.random.seed(0)
+
+
+def make_head(**options) -> STARHead:
+    return STARHead('cofw29', decoder=CODEC, **options)
+
+
+def make_net(**options) -> HourglassAAM:
+    return HourglassAAM(**dict(layout='cofw29', num_stacks=2, num_levels=2, width=16,
+                               heatmap_activation='in_relu') | options)
+
+
+def random_stacks(num_stacks: int, batch: int = 2) -> list:
+    return [StackOutput(torch.randn(batch, K, 16, 16).relu(), torch.rand(batch, K, 16, 16),
+                        torch.rand(batch, E, 16, 16)) for _ in range(num_stacks)]
+
+
+def random_samples(codec: str = 'BoundaryAwareHeatmap', batch: int = 2) -> list:
+    codec = KEYPOINT_CODECS.build(dict(type=codec, **OPTIONS))
+    samples = []
+    for _ in range(batch):
+        encoded = codec.encode(np.random.uniform(5, 58, (1, K, 2)).astype(np.float32))
+        encoded = {key: torch.from_numpy(value) for key, value in encoded.items()}
+        sample = PoseDataSample(metainfo=dict(
+            flip_indices=list(LAYOUT.flip_indices), input_size=(64, 64), input_center=np.array([100.5, 50.5]),
+            input_scale=np.array([128., 128.])))
+        sample.gt_instance_labels = InstanceData(**{key: encoded[key] for key in codec.label_mapping_table})
+        sample.gt_fields = PixelData(point_heatmaps=encoded['point_heatmaps'])
+        sample.gt_fields.set_field(encoded['edge_heatmaps'], 'edge_heatmaps')
+        sample.gt_instances = InstanceData(bboxes=np.array([[0., 0., 1., 1.]]), bbox_scores=np.ones(1))
+        samples.append(sample)
+    return samples
+
+
+def labels(samples: list, name: str = 'keypoint_labels') -> torch.Tensor:
+    return torch.cat([getattr(sample.gt_instance_labels, name) for sample in samples])
+
+
+@pytest.mark.parametrize('use_aam, regularization, keys', [
+    (True, None, {'loss_landmark', 'loss_point', 'loss_edge'}),
+    (True, REGULARIZATION, {'loss_landmark', 'loss_regularization', 'loss_point', 'loss_edge'}),
+    (False, None, {'loss_landmark'}),
+    (False, REGULARIZATION, {'loss_landmark', 'loss_regularization'}),
+])
+def test_keys_of_the_losses(use_aam, regularization, keys):
+    head, net = make_head(loss_regularization=regularization), make_net(use_aam=use_aam)
+    losses = head.loss(net(torch.rand(2, 3, 64, 64)), random_samples())
+    assert losses.keys() == keys
+
+
+@pytest.mark.parametrize('key, loss_name', [('loss_landmark', 'loss_landmark'),
+                                            ('loss_regularization', 'loss_regularization')])
+def test_losses_of_the_fused_maps_are_weighted_over_the_stacks(key, loss_name):
+    head, stacks, samples = make_head(loss_regularization=REGULARIZATION), random_stacks(3), random_samples()
+    loss = getattr(head, loss_name)
+    of_stacks = [loss(maps, labels(samples), labels(samples, 'keypoint_weights')) for maps in head(stacks)]
+    expected = of_stacks[0] / 4 + of_stacks[1] / 2 + of_stacks[2]
+    torch.testing.assert_close(head.loss(stacks, samples)[key], expected)
+
+
+def test_default_losses_are_those_of_the_reference():
+    head = make_head()
+    assert isinstance(head.loss_landmark, STARLoss)
+    assert [loss.loss_weight for loss in (head.loss_landmark, head.loss_point, head.loss_edge)] == [1, 10, 10]
+
+
+@pytest.mark.parametrize('target_key, shape', [('keypoint_labels', (2, K, 2)), ('keypoint_samples', (2, K, 10, 2))])
+def test_targets(target_key, shape):
+    samples = random_samples('ImageAwareSmoothing')
+    targets = make_head(target_key=target_key).landmark_targets(samples)
+    assert targets.shape == shape
+    torch.testing.assert_close(targets, labels(samples, target_key))
+
+
+def test_loss_of_label_samples_is_the_mean_over_them():
+    head, stacks = make_head(target_key='keypoint_samples'), random_stacks(1)
+    samples = random_samples('ImageAwareSmoothing')
+    points = labels(samples, 'keypoint_samples')
+    expected = sum(STARLoss()(head.fuse(stacks[0]), points[:, :, s]) for s in range(10)) / 10
+    torch.testing.assert_close(head.loss(stacks, samples)['loss_landmark'], expected)
+
+
+def test_adnet_is_the_head_with_its_loss():
+    head, stacks, samples = make_head(loss_landmark=dict(type='AnisotropicDirectionLoss', layout='cofw29')), \
+        random_stacks(1), random_samples()
+    expected = AnisotropicDirectionLoss('cofw29')(head.fuse(stacks[0]), labels(samples))
+    torch.testing.assert_close(head.loss(stacks, samples)['loss_landmark'], expected)
+
+
+def test_a_landmark_that_is_not_annotated_gets_no_gradient():
+    head, (stack, ), samples = make_head(loss_regularization=REGULARIZATION), random_stacks(1), random_samples()
+    samples[0].gt_instance_labels.keypoint_weights[0, 3] = 0
+    stack.heatmaps.requires_grad_()
+    losses = head.loss([stack], samples)
+    (losses['loss_landmark'] + losses['loss_regularization']).backward()
+    assert (stack.heatmaps.grad.abs().amax((2, 3)) == 0).nonzero().tolist() == [[0, 3]]
+
+
+@pytest.mark.parametrize('use_aam', [True, False])
+def test_every_parameter_gets_a_finite_gradient(use_aam):
+    net = make_net(use_aam=use_aam)
+    sum(make_head().loss(net(torch.rand(2, 3, 64, 64)), random_samples()).values()).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
+
+
+def test_predicts_the_expectation_of_the_fused_maps_of_the_last_stack():
+    head, stacks = make_head(), random_stacks(2)
+    preds = head.predict(stacks, random_samples())
+    cells = decoders.expectation(head.fuse(stacks[-1]))
+    expected = cells_to_pixels(cells, (16, 16), (64, 64), 'align_corners')
+    np.testing.assert_allclose(np.concatenate([pred.keypoints for pred in preds]), expected, atol=1e-4)
+
+
+def test_estimator_with_flip_test_mirrors_with_its_input():
+    backbone = dict(type='HourglassAAM', layout='cofw29', num_stacks=1, num_levels=2, width=16,
+                    heatmap_activation='in_relu')
+    model = MODELS.build(dict(type='TopdownPoseEstimator', backbone=backbone, test_cfg=dict(flip_test=True),
+                              head=dict(type='STARHead', layout='cofw29', decoder=CODEC))).eval()
+    x = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        plain, mirrored = (model(inputs, random_samples(batch=1), mode='predict')[0].pred_instances.keypoints[0]
+                           for inputs in (x, x.flip(-1)))
+    # the crop reaches from x = 36 to 164 in the image, its middle pixel lies at 99.5
+    expected = plain[list(LAYOUT.flip_indices)] * [-1, 1] + [2 * 99.5, 0]
+    np.testing.assert_allclose(mirrored, expected, atol=1e-3)
+
+
+def test_unknown_target_key():
+    with pytest.raises(ValueError, match="target_key must be 'keypoint_labels' or 'keypoint_samples', got 'heatmaps'"):
+        make_head(target_key='heatmaps')

@@ -1,0 +1,96 @@
+"""Convert 300W-LP, 300W rotated to large poses, from its official .mat files to MMPose's COCO-style json.
+
+    python tools/dataset_converters/convert_300w_lp.py SRC [--out data/300wlp] [--points 2d] [--strict] [--zero-based]
+
+SRC is the unpacked ``300W_LP``: the images in ``AFW``, ``HELEN``, ``IBUG`` and ``LFPW``, the landmarks of
+``AFW/name.jpg`` in ``landmarks/AFW/name_pts.mat``. Written are ``<out>/annotations/face_landmarks_300wlp_train.json``
+with 61,225 faces (5207, 37,676, 1786 and 16,556 of the four folders; all are for training), and ``<out>/images``, a
+link to SRC.
+
+``--points`` chooses between the two sets of 68 points in a file: ``2d`` (``pts_2d``), whose contour follows the visible
+outline of the face as in 300W, and ``3d`` (``pts_3d``), the projections of points on the head, which may be hidden.
+The files come from MATLAB and count pixels from 1, the json counts from 0 (``--zero-based`` for files that already do).
+
+Not read are the ``.mat`` beside an image (parameters of the 3-D model) and the mirrored images in ``AFW_Flip``, ...,
+which have no landmark files: the training pipeline mirrors.
+"""
+import argparse
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, run, write_splits
+from mat_files import finite_row, load_mat, row_name, to_numbers
+from tqdm import tqdm
+
+NUM_POINTS = 68
+PARTS = ('AFW', 'HELEN', 'IBUG', 'LFPW')
+OFFICIAL_COUNT = 61225
+
+
+def main(argv=None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds AFW, HELEN, IBUG, LFPW and landmarks')
+    parser.add_argument('--out', type=Path, default=Path('data/300wlp'), help='default: %(default)s')
+    parser.add_argument('--points', choices=('2d', '3d'), default='2d', help='pts_2d or pts_3d, default: %(default)s')
+    parser.add_argument('--strict', action='store_true', help='stop at the first problem')
+    parser.add_argument('--zero-based', action='store_true', help='the .mat files count pixels from 0, not from 1')
+    args = parser.parse_args(argv)
+    return run(lambda problems: convert(args.src, args.out, f'pts_{args.points}', args.zero_based, problems),
+               args.strict)
+
+
+def convert(src: Path, out: Path, field: str, zero_based: bool, problems: Problems) -> None:
+    """Read, check and write; see the module."""
+    faces = []
+    for part in PARTS:
+        if not (src / part).is_dir():
+            print(f'{part}: absent')
+        faces += read_part(src, part, field, zero_based, problems)
+        mirrored = sum(1 for _ in (src / f'{part}_Flip').glob('*.jpg'))
+        if mirrored:
+            print(f'{part}_Flip: {mirrored} mirrored images, not converted')
+    if not faces:
+        raise ConversionError(f'{src}: found no face, expected {", ".join(PARTS)} and landmarks')
+    link_images(out, src)
+    splits = [Split('face_landmarks_300wlp_train.json', lambda face: True, OFFICIAL_COUNT)]
+    write_splits(out, splits, check_faces(faces, src, problems), src, problems)
+
+
+def read_part(src: Path, part: str, field: str, zero_based: bool, problems: Problems) -> Iterator[Face]:
+    """The faces of one folder in the order of their names; none if it and its landmarks are absent."""
+    folder = src / 'landmarks' / part
+    images = {path.stem for path in (src / part).glob('*.jpg')}
+    points_files = {path.name[:-len('_pts.mat')]: path for path in sorted(folder.glob('*_pts.mat'))}
+    rows = [row_name(field, landmark) for landmark in range(NUM_POINTS)]
+    for stem in sorted(images - points_files.keys()):
+        problems.leave_out(Problem('missing points', f'{folder / stem}_pts.mat does not exist',
+                                   src / part / f'{stem}.jpg'))
+    for stem, path in tqdm(points_files.items(), part, unit='file', leave=False):
+        try:
+            points = read_points(path, field)
+        except Problem as problem:
+            problems.leave_out(problem)
+        else:
+            # a missing image is reported by the check that opens all images
+            yield Face(f'{part}/{stem}.jpg', points if zero_based else points - 1, part, path, None, rows)
+
+
+def read_points(path: Path, field: str) -> np.ndarray:
+    """Read 68 points from a ``.mat`` file.
+
+    Returns:
+        ndarray: (68, 2) float64 as they stand in the file.
+
+    Raises:
+        Problem: If the file or the field is not as it should be.
+    """
+    points = to_numbers(load_mat(path, [field])[field], (NUM_POINTS, 2), field, path)
+    for landmark in np.flatnonzero(~np.isfinite(points).all(axis=1)):
+        finite_row(points, landmark, field, path)  # raises
+    return points
+
+
+if __name__ == '__main__':
+    sys.exit(main())

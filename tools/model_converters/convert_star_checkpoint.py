@@ -1,0 +1,51 @@
+"""Convert an official checkpoint of STAR, ADNet or "Heatmap Regression without Soft-argmax" for mmfld.
+
+    python tools/model_converters/convert_star_checkpoint.py SRC DST [--weights net_ema] [--overwrite]
+
+SRC is what the official code saves, a dict with the weights ``net``, their moving average ``net_ema``, ``optimizer``,
+``scheduler`` and ``epoch``, or a state dict alone. DST then works with ``tools/test.py CONFIG DST``, with
+``FaceLandmarkInferencer(CONFIG, DST)`` and as ``load_from`` of a training. The face layout, the number of stacks and
+whether there is AAM are found from the weights; a key too much, too few or of another shape, or another definition of
+the boundaries is an error.
+
+Files are read with ``weights_only=True``, so that nothing in them can run code.
+"""
+import argparse
+import sys
+
+from checkpoint_conversion import choose_weights, command_parser, print_configs, read, rename, report, run, write
+
+from mmfld.models.backbones.hourglass_aam import convert_star_state_dict, matching_hourglass_aam
+
+METHODS = dict(in_relu='STAR, ADNet', none='Heatmap Regression without Soft-argmax')  # by heatmap activation
+
+
+def main(argv=None) -> int:
+    parser = command_parser(__doc__)
+    parser.add_argument('--weights', choices=('net', 'net_ema'), default='net',
+                        help='which weights of an official checkpoint to take, default: %(default)s')
+    return run(convert, parser.parse_args(argv))
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Read, check, write and report; see the module.
+
+    Raises:
+        ValueError: If the file cannot be used; it names the file and what is wrong.
+    """
+    checkpoint = read(args.src)
+    state_dict, source = choose_weights(checkpoint, args.weights, args.weights == 'net', args.src)
+    converted = rename(convert_star_state_dict, state_dict, source, args.src)
+    network = matching_hourglass_aam(converted)
+    write(args.dst, converted, network, source, args.src)
+
+    found = dict(AAM='yes' if network.use_aam else 'no')
+    if network.use_aam:
+        stored = any(key.endswith('e2h_transform.weight') for key in state_dict)
+        found['boundaries'] = f'{"equal to" if stored else "not stored in the file, assumed to be"} those of the layout'
+    report(args.src, args.dst, checkpoint, source, network, **found)
+    print_configs(network, ('num_stacks', 'use_aam'), 'heatmap_activation', METHODS)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
