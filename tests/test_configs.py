@@ -18,7 +18,10 @@ def test_config_trains_and_predicts(path, synthetic_faces):
     init_default_scope(cfg.default_scope)
     torch.manual_seed(0)
     if path.parent.name.endswith('ablations'):
-        cfg.model.backbone.update(num_stacks=1, width=16)  # the size of the network is tested by the other configs
+        # the size of the network is tested by the other configs
+        cfg.model.backbone.width = 16
+        if 'in_channels' in cfg.model.head:
+            cfg.model.head.in_channels = 16
     for split, part, key in (('train', 'train', 'dataset'), ('test', 'test', 'dataset')):
         dataset = cfg[f'{split}_dataloader'][key]
         dataset.update(data_root=str(synthetic_faces), ann_file=f'annotations/synthetic_{dataset.layout}_{part}.json',

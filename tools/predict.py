@@ -19,6 +19,7 @@ def main():
     parser.add_argument('--det-model', default='opencv', metavar='DETECTOR',
                         help='opencv (default), whole_image, mmdet (downloads MMPose\'s face detector) or mmdet:CONFIG')
     parser.add_argument('--det-weights', metavar='CHECKPOINT', help='checkpoint of a detector of MMDetection')
+    parser.add_argument('--layout', help='convert the landmarks to this layout, e.g. 300w68 with a model for WFLW')
     parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
     parser.add_argument('--batch-size', type=int, default=8, help='faces that go through the network together')
     parser.add_argument('--refine', type=int, metavar='N',
@@ -39,7 +40,8 @@ def main():
         parser.error('nothing to do with the result: give --show, --vis-out-dir or --pred-out-dir')
 
     inferencer = FaceLandmarkInferencer(
-        args.pose2d, args.pose2d_weights, args.device, args.det_model, args.det_weights, show_progress=not args.show)
+        args.pose2d, args.pose2d_weights, args.device, args.det_model, args.det_weights, show_progress=not args.show,
+        layout=args.layout)
     drawing = {name: getattr(args, name) for name in ('radius', 'thickness', 'kpt_thr')
                if getattr(args, name) is not None}
     images = faces = 0

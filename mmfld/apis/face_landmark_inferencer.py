@@ -22,7 +22,7 @@ from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample, merge_data_samples, split_instances
 from rich.progress import track
 
-from ..structures import get_layout
+from ..structures import get_conversion, get_layout
 from .face_detector import FaceDetector, WholeImage, build_detector
 from .media import Frame, Input, ResultWriter, Source, open_source
 
@@ -48,8 +48,12 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             a callable as :mod:`mmfld.apis.face_detector` describes. Defaults to ``'opencv'``.
         detector_weights (str, optional): Checkpoint of a detector of MMDetection.
         show_progress (bool): Show a progress bar. Defaults to False.
+        layout (str, optional): Convert the landmarks of the model to this layout, in results, files and pictures, e.g.
+            to ``'300w68'`` from a model for WFLW; :mod:`mmfld.structures.layout_conversion` lists the conversions. The
+            score of a landmark is the least of those it is made from; heatmaps stay those of the model.
 
     Raises:
+        KeyError: If the layout is unknown or the landmarks of the model cannot be converted to it.
         ValueError: If neither ``model`` nor ``weights`` are given, if the detector is unknown, or if the checkpoint
             does not fit the model.
         FileNotFoundError: If the config or the checkpoint does not exist.
@@ -61,7 +65,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                  device: Optional[str] = None,
                  detector: Union[str, FaceDetector] = 'opencv',
                  detector_weights: Optional[str] = None,
-                 show_progress: bool = False) -> None:
+                 show_progress: bool = False,
+                 layout: Optional[str] = None) -> None:
         if model is None and weights is None:
             raise ValueError('FaceLandmarkInferencer: found neither model nor weights, expected a config such as '
                              'configs/300w/structured_hg2_mini.py and its checkpoint, or a checkpoint alone')
@@ -73,6 +78,11 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         detector = build_detector(detector, detector_weights, device)  # first, as it is quick to fail
         super().__init__(model, weights, device, det_model='whole_image', show_progress=show_progress)
         self.detector = detector
+        self.conversion = None
+        if layout is not None:
+            self.conversion = get_conversion(self.model.dataset_meta['dataset_name'], layout)
+            self.output_meta = parse_pose_metainfo(self.conversion.target.metainfo)
+            self.visualizer.set_dataset_meta(self.output_meta)
 
     def __call__(self,
                  inputs: Union[Input, Sequence[Input]],
@@ -198,10 +208,14 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             faces = [(frame, _landmark_box(sample, box)) for (frame, box), sample in zip(faces, samples)]
             samples = self._predict_faces(faces, batch_size)
         rest = iter(samples)
-        return [
+        merged = [
             merge_data_samples(list(islice(rest, len(found)))) if len(found) else self._without_face(
                 frame, output_heatmaps) for frame, found in zip(frames, boxes)
         ]
+        if self.conversion is not None:
+            for sample in merged:
+                self._convert(sample)
+        return merged
 
     @torch.no_grad()
     def _predict_faces(self, faces: Sequence, batch_size: int) -> List[PoseDataSample]:
@@ -219,6 +233,13 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             ]
             samples += self.model.test_step(self.collate_fn(inputs))
         return samples
+
+    def _convert(self, sample: PoseDataSample) -> None:
+        instances = sample.pred_instances
+        instances.keypoints = self.conversion.keypoints(instances.keypoints)
+        instances.keypoint_scores = self.conversion.scores(instances.keypoint_scores)
+        instances.keypoints_visible = self.conversion.scores(instances.keypoints_visible)
+        sample.set_metainfo({name: self.output_meta[name] for name in ('dataset_name', 'flip_indices')})
 
     def _without_face(self, frame: Frame, output_heatmaps: bool) -> PoseDataSample:
         num_keypoints = self.model.dataset_meta['num_keypoints']
@@ -244,7 +265,6 @@ class FaceLandmarkInferencer(Pose2DInferencer):
 
     def _load_weights_to_model(self, model: nn.Module, checkpoint: Optional[dict], cfg: Config) -> None:
         # MMEngine loads what fits and goes on, but the landmarks of a half-loaded network just look like bad ones
-        meta = None
         if checkpoint is None:
             print_log('No checkpoint was given: the network is untrained', logger='current', level=logging.WARNING)
         else:
@@ -252,10 +272,12 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                 _load_checkpoint_to_model(model, checkpoint, strict=True)
             except RuntimeError as error:
                 raise ValueError(f'{self._weights} does not fit the model: {error}') from error
-            meta = checkpoint.get('meta', {}).get('dataset_meta')
-        if meta is None:
-            layout = cfg.test_dataloader.dataset.get('layout')
-            meta = parse_pose_metainfo(get_layout(layout).metainfo) if layout else dataset_meta_from_config(cfg)
+        # The head knows what it predicts; the data set in the checkpoint may have been converted to that.
+        layout = cfg.model.get('head', {}).get('layout')
+        if layout is not None:
+            meta = parse_pose_metainfo(get_layout(layout).metainfo)
+        else:
+            meta = (checkpoint or {}).get('meta', {}).get('dataset_meta') or dataset_meta_from_config(cfg)
         model.dataset_meta = meta
 
 

@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from mmpose.registry import METRICS
 from mmpose.utils.tensor_utils import to_numpy
 
-from mmfld.structures import FaceLayout, get_layout
+from mmfld.structures import FaceLayout, get_conversion, get_layout
 from .ced_curve import draw_ced
 from .functional import auc, box_diagonal, box_size, failure_rate, inter_ocular, inter_pupil, nme_per_image
 
@@ -34,13 +34,27 @@ class FaceAlignmentMetric(BaseMetric):
     ``diagonal``        diagonal of the tight box of the annotated landmarks
     ==================  ========================================================================================
 
+    What Bulat et al. (BMVC 2021) and the papers they compare with publish:
+
+    ==================================  ==============================================================================
+    published as                        arguments and metric
+    ==================================  ==============================================================================
+    NME_ic: WFLW, 300W, COFW, 300VW     ``norm='inter_ocular'``: NME
+    FR10, AUC10: WFLW, COFW             ``norm='inter_ocular', threshold=0.1``: FR, AUC
+    AUC_ic@0.08, 49 points: 300VW       ``layout='300w68', norm='inter_ocular', threshold=0.08,
+                                        error_layout='300w49'``: AUC
+    NME_box, AUC7_box: 300W test,       ``norm='box', threshold=0.07``: NME, AUC
+    Menpo, COFW-68, AFLW
+    NME_diag: AFLW                      ``norm='box_side'``: NME; called a diagonal, but the numbers are of the side
+    ==================================  ==============================================================================
+
     The metrics are ``NME`` (percent), ``FR`` (percent) and ``AUC`` (in [0, 1]); for each attribute that is 1 in an
     annotation, e.g. WFLW's ``large_pose``, also ``NME/large_pose``, ``FR/large_pose`` and ``AUC/large_pose`` over the
     images that have it; and for each facial area of the layout ``NME/area_contour`` and so on: the mean over the
     area's landmarks in an image, then over the images that show it.
 
     Args:
-        layout (str | FaceLayout): Annotation scheme.
+        layout (str | FaceLayout): Annotation scheme of predictions and annotations.
         norm (str): See the table. Defaults to ``'inter_ocular'``.
         threshold (float): Of FR and AUC, as a fraction. Defaults to 0.1, usual for WFLW and COFW; 300W in STAR's
             tables takes 0.05, box norms take 0.07.
@@ -50,10 +64,14 @@ class FaceAlignmentMetric(BaseMetric):
             ``nme_percent`` and one of 0/1 for each attribute) and ``ced.png``, replacing those of the evaluation
             before. Defaults to None: nothing is written.
         per_area (bool): Whether to report facial areas. Defaults to True.
+        error_layout (str | FaceLayout, optional): Layout in which errors are measured, if not in ``layout``: predicted
+            and true landmarks are converted to it, e.g. 300W's 68 to the 49 inner points of ``'300w49'``. d remains
+            that of all landmarks of ``layout``.
         collect_device (str): ``'cpu'`` or ``'gpu'``, how the ranks of a distributed run exchange results.
         prefix (str, optional): Put before each metric's name.
 
     Raises:
+        KeyError: At construction if a layout is unknown or cannot be converted to the ``error_layout``.
         ValueError: At construction if the norm is unknown or the layout has no pupils for ``'inter_pupil'``. While
             evaluating, with the path of the image, if a prediction is not finite, the landmarks are not those of the
             layout, or d is zero or needs something that is not annotated.
@@ -66,6 +84,7 @@ class FaceAlignmentMetric(BaseMetric):
                  legacy: bool = False,
                  out_dir: Optional[str] = None,
                  per_area: bool = True,
+                 error_layout: Optional[Union[str, FaceLayout]] = None,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
@@ -76,6 +95,7 @@ class FaceAlignmentMetric(BaseMetric):
         self.layout = get_layout(layout)
         if norm == 'inter_pupil' and self.layout.pupils is None:
             raise ValueError(f"norm='inter_pupil' needs pupils, but layout {self.layout.name!r} annotates none")
+        self.conversion = get_conversion(self.layout, self.layout if error_layout is None else error_layout)
         self.norm = norm
         self.threshold = threshold
         self.legacy = legacy
@@ -95,14 +115,19 @@ class FaceAlignmentMetric(BaseMetric):
         visible = np.stack([self._visible(sample) for sample in data_samples])
         self._check_finite('predicted', pred, np.ones_like(visible), data_samples)
         self._check_finite('annotated', gt, visible, data_samples)
+        counted = self.conversion.scores(visible)
+        for sample, flags in zip(data_samples, counted):
+            if not flags.any():
+                raise ValueError(f'{sample["img_path"]}: none of the {len(flags)} landmarks is annotated')
         normalizers = self._normalizers(gt, visible, data_samples)
 
-        errors = nme_per_image(pred, gt, visible, normalizers)
+        pred, gt = self.conversion.keypoints(pred), self.conversion.keypoints(gt)
+        errors = nme_per_image(pred, gt, counted, normalizers)
         area_errors = {}
         if self.per_area:
-            for name, indices in self.layout.areas.items():
+            for name, indices in self.conversion.target.areas.items():
                 area = list(indices)
-                area_errors[name] = nme_per_image(pred[:, area], gt[:, area], visible[:, area], normalizers)
+                area_errors[name] = nme_per_image(pred[:, area], gt[:, area], counted[:, area], normalizers)
 
         for i, sample in enumerate(data_samples):
             self.results.append(
@@ -125,7 +150,7 @@ class FaceAlignmentMetric(BaseMetric):
         metrics = self._summary(errors)
         for name, subset in subsets.items():
             metrics.update({f'{key}/{name}': value for key, value in self._summary(subset).items()})
-        for name in (self.layout.areas if self.per_area else ()):
+        for name in (self.conversion.target.areas if self.per_area else ()):
             of_area = np.array([result['areas'][name] for result in results])
             shown = ~np.isnan(of_area)
             if shown.any():
@@ -165,10 +190,7 @@ class FaceAlignmentMetric(BaseMetric):
     def _visible(self, sample: dict) -> np.ndarray:
         """(K, ) bool; MMPose's field is (1, K), or (1, K, 2) with weights behind the flags."""
         visible = to_numpy(sample['gt_instances']['keypoints_visible'])
-        visible = visible.reshape(self.layout.num_keypoints, -1)[:, 0] > 0
-        if not visible.any():
-            raise ValueError(f'{sample["img_path"]}: none of the {self.layout.num_keypoints} landmarks is annotated')
-        return visible
+        return visible.reshape(self.layout.num_keypoints, -1)[:, 0] > 0
 
     def _check_finite(self, what: str, keypoints: np.ndarray, counted: np.ndarray, samples: Sequence[dict]) -> None:
         bad = counted & ~np.isfinite(keypoints).all(axis=-1)

@@ -11,7 +11,9 @@ from mmengine.config import Config
 from mmengine.runner import save_checkpoint
 from mmfld.apis import FaceLandmarkInferencer
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
+from mmfld.structures import get_layout
 from mmpose.apis import MMPoseInferencer, inference_topdown, init_model
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/structured_hg2_mini.py'
 BOXES = [[20., 25., 80., 90.], [70., 30., 120., 85.]]
@@ -134,6 +136,55 @@ def test_detected_faces_are_refined_once_by_default(with_detector, images):
     np.testing.assert_array_equal(keypoints(default), keypoints(next(inferencer(images[0], refine=1))))
     assert not np.array_equal(keypoints(default), keypoints(next(inferencer(images[0], refine=0))))
     assert default['predictions'][0][0]['bbox_score'] == 0.75
+
+
+@pytest.fixture(scope='module')
+def converting(config, weights):
+    return FaceLandmarkInferencer(config, weights, device='cpu', detector='whole_image', layout='300w49')
+
+
+@pytest.mark.parametrize('refine', [0, 1])
+def test_landmarks_in_another_layout(inferencer, converting, images, refine):
+    expected = next(inferencer(images[0], bboxes=BOXES, refine=refine))['predictions'][0]
+    found = next(converting(images[0], bboxes=BOXES, refine=refine))['predictions'][0]
+    kept = [k for k in range(17, 68) if k not in (60, 64)]
+    for face, converted in zip(expected, found):
+        np.testing.assert_allclose(converted['keypoints'], np.array(face['keypoints'])[kept], atol=1e-4)
+        np.testing.assert_allclose(converted['keypoint_scores'], np.array(face['keypoint_scores'])[kept], rtol=1e-5)
+        np.testing.assert_array_equal(converted['bbox'], face['bbox'])  # the crop is that of all 68
+
+
+def test_other_layout_in_files_pictures_and_samples(converting, images, tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), images[0])
+    result = next(converting(tmp_path / 'a.png', bboxes=BOXES, out_dir=tmp_path / 'out', return_vis=True,
+                             draw_heatmap=True, return_datasamples=True))
+    assert np.shape([face['keypoints'] for face in json.loads((tmp_path / 'out/predictions/a.json').read_text())]) == (
+        2, 49, 2)
+    assert result['visualization'][0].shape == (240, 160, 3)
+    sample, = result['predictions']
+    assert sample.pred_instances.keypoints.shape == (2, 49, 2) and len(sample.flip_indices) == 49
+    assert sample.pred_instances.keypoints.dtype == sample.pred_instances.keypoint_scores.dtype == np.float32
+
+
+def test_other_layout_of_an_image_without_a_face(converting, images):
+    result = next(converting(images[0], bboxes=[[]], return_vis=True, return_datasamples=True))
+    assert result['predictions'][0].pred_instances.keypoints.shape == (0, 49, 2)
+    np.testing.assert_array_equal(result['visualization'][0], images[0][..., ::-1])
+
+
+def test_layout_that_the_model_cannot_give(config, weights):
+    with pytest.raises(KeyError, match='no conversion 300w68 -> wflw98'):
+        FaceLandmarkInferencer(config, weights, device='cpu', layout='wflw98')
+
+
+def test_landmarks_are_those_of_the_head_not_of_the_training_data(config, weights, images, tmp_path):
+    # as in a checkpoint of a model of 68 landmarks that was trained on converted WFLW
+    checkpoint = torch.load(weights)
+    checkpoint['meta']['dataset_meta'] = to_plain(parse_pose_metainfo(get_layout('wflw98').metainfo), 'meta')
+    torch.save(checkpoint, tmp_path / 'converted.pth')
+    inferencer = FaceLandmarkInferencer(config, tmp_path / 'converted.pth', device='cpu', detector='whole_image')
+    assert inferencer.model.dataset_meta['dataset_name'] == '300w68'
+    assert len(next(inferencer(images[0], return_vis=True))['predictions'][0][0]['keypoints']) == 68
 
 
 def test_image_without_a_face(with_detector, images, tmp_path, caplog):

@@ -186,6 +186,51 @@ def test_areas():
         f'NME/area_{name}' for name in ('contour', 'eyebrow', 'nose', 'eye', 'mouth')}
 
 
+def test_error_of_the_49_inner_points():
+    # contour and inner corners of the mouth are far off and do not count; d is that of the eye corners among all 68
+    sample = face('300w68', error=4)
+    sample['pred_instances']['keypoints'][0, [*range(17), 60, 64]] += 1000
+    metrics = evaluate([sample], '300w68', threshold=0.08, error_layout='300w49')
+    assert metrics['NME'] == pytest.approx(4)
+    assert metrics['AUC'] == pytest.approx(0.5)
+    assert {key for key in metrics if 'area' in key} == {
+        f'NME/area_{name}' for name in ('eyebrow', 'nose', 'eye', 'mouth')}
+
+
+def test_normaliser_is_of_all_landmarks_where_49_count():
+    sample = face('300w68', error=4)
+    sample['gt_instances']['keypoints'][0, 0] = 400, 400
+    sample['pred_instances']['keypoints'][0, 0] = 400, 400
+    assert evaluate([sample], '300w68', norm='box', error_layout='300w49')['NME'] == pytest.approx(1)
+
+
+def test_landmarks_that_cannot_be_made_do_not_count():
+    # of the two points of a lid one is not annotated: then neither is its middle, nor the pupil
+    sample = face('300w68', error=4)
+    sample['gt_instances']['keypoints_visible'][0, 37] = 0
+    sample['pred_instances']['keypoints'][0, 37:39] += 1000
+    assert evaluate([sample], '300w68', error_layout='cofw25')['NME'] == pytest.approx(4)
+
+
+# published name -> arguments, result; two faces 6 and 16 px off, eye corners 100 px apart, box 400 x 100, side 250 px
+PROTOCOLS = {
+    'NME_ic': ('300w68', dict(norm='inter_ocular'), 'NME', (6 + 16) / 2),
+    'FR10': ('wflw98', dict(norm='inter_ocular', threshold=0.1), 'FR', 50),
+    'AUC10': ('wflw98', dict(norm='inter_ocular', threshold=0.1), 'AUC', 0.4 / 2),
+    'AUC_ic@0.08 on 49': ('300w68', dict(norm='inter_ocular', threshold=0.08, error_layout='300w49'), 'AUC', 0.25 / 2),
+    'NME_box': ('300w68', dict(norm='box', threshold=0.07), 'NME', (3 + 8) / 2),
+    'AUC7_box': ('300w68', dict(norm='box', threshold=0.07), 'AUC', (4 / 7) / 2),
+    'NME_diag': ('aflw19', dict(norm='box_side'), 'NME', (2.4 + 6.4) / 2),
+}
+
+
+@pytest.mark.parametrize('name', PROTOCOLS)
+def test_published_protocols(name):
+    layout, arguments, key, value = PROTOCOLS[name]
+    samples = [face(layout, error=error, annotation=dict(box_size=250.)) for error in (6, 16)]
+    assert evaluate(samples, layout, **arguments)[key] == pytest.approx(value)
+
+
 def test_subsets():
     flags = [dict(large_pose=1, blur=0, makeup=0), dict(large_pose=1, blur=1, makeup=0), {}]
     samples = [face('wflw98', error=e, annotation=dict(attributes=f)) for e, f in zip((2, 12, 4), flags)]
@@ -209,6 +254,18 @@ def test_through_mmengine_evaluator_with_tensors():
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
+
+
+def test_error_layout_needs_a_conversion():
+    with pytest.raises(KeyError, match='no conversion wflw98 -> 300w49'):
+        FaceAlignmentMetric('wflw98', error_layout='300w49')
+
+
+def test_no_landmark_counts():
+    sample = face('300w68', 'folder/bad.jpg')
+    sample['gt_instances']['keypoints_visible'][0, 17:] = 0
+    with pytest.raises(ValueError, match='^folder/bad.jpg: none of the 49 landmarks is annotated'):
+        FaceAlignmentMetric('300w68', norm='box', error_layout='300w49').process([], [sample])
 
 
 def test_inter_pupil_needs_a_layout_with_pupils():

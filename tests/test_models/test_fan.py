@@ -85,8 +85,8 @@ def public_forward(weights: dict, x: torch.Tensor, pool) -> list:
         return F.conv2d(x, weights[f'{name}.weight'], weights.get(f'{name}.bias'), **options)
 
     def bn_relu(name, x):
-        mean, var, weight, bias = (weights[f'{name}.{part}'] for part in ('running_mean', 'running_var', 'weight', 'bias'))
-        return F.relu(F.batch_norm(x, mean, var, weight, bias))
+        parts = (weights[f'{name}.{part}'] for part in ('running_mean', 'running_var', 'weight', 'bias'))
+        return F.relu(F.batch_norm(x, *parts))
 
     def block(name, x):
         a = conv(f'{name}.conv1', bn_relu(f'{name}.bn1', x), padding=1)

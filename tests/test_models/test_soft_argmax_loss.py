@@ -93,3 +93,52 @@ def test_unknown_distance():
 def test_targets_of_the_wrong_shape():
     with pytest.raises(ValueError, match=r'got \(2, 3, 9, 12\) and \(2, 4, 2\)'):
         SoftArgmaxLoss()(random_case()[0], torch.zeros(2, 4, 2))
+
+
+# ------------------------------------------------------------------------------------------------ raw scores
+@pytest.mark.parametrize('tau', [0.5, 10.])
+def test_raw_scores_are_normalised_by_a_softmax(tau):
+    scores, targets = random_case()
+    scores = scores - 1  # of either sign
+    found = value_and_gradient(SoftArgmaxLoss(tau=tau), scores, targets)
+    expected = value_and_gradient(
+        lambda scores, targets: of_expectation(
+            torch.softmax(tau * scores.flatten(2), 2).view_as(scores), targets).mean(), scores, targets)
+    torch.testing.assert_close(found, expected)
+
+
+def test_raw_scores_may_be_moved_by_a_constant():
+    scores, targets = random_case()
+    torch.testing.assert_close(SoftArgmaxLoss(tau=10.)(scores - 7, targets), SoftArgmaxLoss(tau=10.)(scores, targets))
+
+
+@pytest.mark.parametrize('grid', ['align_corners', 'half_pixel'])
+def test_a_target_on_its_cell_costs_nothing(grid):
+    scores = torch.zeros(1, 1, H, W, dtype=torch.float64)
+    scores[0, 0, 6, 2] = 100
+    target = cells_to_normalized(torch.tensor([[[2., 6.]]], dtype=torch.float64), (W, H), grid)
+    assert SoftArgmaxLoss('l1', tau=10., grid=grid)(scores, target).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_distance_on_the_half_pixel_grid_by_hand():
+    scores = torch.zeros(1, 1, H, W, dtype=torch.float64)
+    scores[0, 0, 6, 2] = 100
+    target = cells_to_normalized(torch.tensor([[[4.5, 5.]]], dtype=torch.float64), (W, H), 'half_pixel')
+    # 2.5 and 1 cells, in halves of the distance between the outermost cells
+    expected = (2.5 * 2 / (W - 1) + 1 * 2 / (H - 1)) / 2
+    assert SoftArgmaxLoss('l1', tau=10., grid='half_pixel')(scores, target).item() == pytest.approx(expected)
+
+
+def test_raw_scores_in_mixed_precision_are_computed_in_float32():
+    scores, targets = random_case(torch.float32)
+    scores = (scores - 1).bfloat16()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        value = SoftArgmaxLoss(tau=10., grid='half_pixel')(scores, targets)
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(value, SoftArgmaxLoss(tau=10., grid='half_pixel')(scores.float(), targets))
+
+
+@pytest.mark.parametrize('tau', [0., -1.])
+def test_tau_must_be_positive(tau):
+    with pytest.raises(ValueError, match=f'tau must be positive, got {tau}'):
+        SoftArgmaxLoss(tau=tau)

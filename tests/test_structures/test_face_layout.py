@@ -8,16 +8,19 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmfld.structures import Boundary, FaceLayout, get_layout, layout_names
 
 GOLDEN = {'wflw98': 'WFLW', '300w68': '300W', 'cofw29': 'COFW'}
-# number of landmarks, number of boundaries, landmarks on no boundary (STAR reference code)
+SUBSETS = ('300w49', 'cofw25')
+# number of landmarks, number of boundaries, landmarks on no boundary (STAR reference code for the schemes)
 NUMBERS = {
     'wflw98': (98, 9, {96, 97}),
     '300w68': (68, 9, set()),
     'cofw29': (29, 7, {16, 17, 28}),
     'aflw19': (19, 6, {18}),
+    '300w49': (49, 8, set()),
+    'cofw25': (25, 7, {14, 15, 24}),
 }
 
 
-@pytest.fixture(params=layout_names())
+@pytest.fixture(params=layout_names() + SUBSETS)
 def layout(request) -> FaceLayout:
     return get_layout(request.param)
 
@@ -29,7 +32,7 @@ def segments(boundary: Boundary) -> set:
 
 
 def test_layout_names():
-    assert set(layout_names()) == set(NUMBERS)
+    assert set(layout_names()) == set(NUMBERS) - set(SUBSETS)
 
 
 def test_numbers(layout):
@@ -96,7 +99,7 @@ def test_eye_corners_are_a_flip_pair(layout):
     assert layout.flip_indices[first] == second
 
 
-@pytest.mark.parametrize('name', ('wflw98', '300w68', 'cofw29'))
+@pytest.mark.parametrize('name', ('wflw98', '300w68', 'cofw29', *SUBSETS))
 def test_pupils_mirror_each_other(name):
     layout = get_layout(name)
     first, second = layout.pupils

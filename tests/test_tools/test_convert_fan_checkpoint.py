@@ -16,10 +16,11 @@ CONVERTERS = Path(__file__).resolve().parents[2] / 'tools/model_converters'
 
 
 @pytest.fixture
-def convert(monkeypatch, capsys):
-    """Runs the tool and returns (exit status, what it printed, its error message)."""
+def convert(monkeypatch, capsys, tmp_path):
+    """Runs the tool, which looks for configs in ``tmp_path``; returns (exit status, what it printed, its error)."""
     monkeypatch.syspath_prepend(str(CONVERTERS))
     main = importlib.import_module('convert_fan_checkpoint').main
+    monkeypatch.setattr(importlib.import_module('checkpoint_conversion'), 'REPOSITORY', tmp_path)
 
     def run(*arguments) -> tuple:
         status = main([str(argument) for argument in arguments])
@@ -79,13 +80,11 @@ def test_the_file_loads_into_a_model(weights, save, convert, tmp_path):
     assert model['backbone'].res1.shortcut[2].weight.unique().item() == list(weights).index('conv2.downsample.2.weight')
 
 
-def test_configs_with_the_network_are_named(weights, save, convert, tmp_path, monkeypatch):
-    for folder, pooling in (('300w', 'avg'), ('wflw', 'avg')):
+def test_configs_with_the_network_are_named(weights, save, convert, tmp_path):
+    for folder, layout in (('300w', '300w68'), ('wflw', 'wflw98')):
         (tmp_path / 'configs' / folder).mkdir(parents=True)
-        layout = dict(wflw='wflw98').get(folder, '300w68')
         (tmp_path / 'configs' / folder / 'subpixel_hg2.py').write_text(
-            f"model = dict(backbone=dict(type='FAN', layout={layout!r}, pooling={pooling!r}))")
-    monkeypatch.setattr(importlib.import_module('checkpoint_conversion'), 'REPOSITORY', tmp_path)
+            f"model = dict(backbone=dict(type='FAN', layout={layout!r}, pooling='avg'))")
     _, printed, _ = convert(save(weights), tmp_path / 'fan.pth')
     assert printed.splitlines()[-2:] == [
         "  'max' (the authors' training code and 2-stack models): none here; write one with "

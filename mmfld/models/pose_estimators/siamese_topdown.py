@@ -83,7 +83,7 @@ def merge_views(maps: Tensor, matrices: Tensor, flips: Tensor, permutation: Tens
         # a cell is seen where it falls between the outermost cell centres of the view, so that nothing is mixed with zeros
         limit = 1 - 1 / grid.new_tensor([width, height])
         seen = (grid.abs() <= limit + 1e-4).all(-1)[:, None].to(maps)
-        back = F.grid_sample(maps.flatten(0, 1), grid, mode='bilinear', padding_mode='zeros', align_corners=False)
+        back = F.grid_sample(maps.flatten(0, 1), grid, mode='bilinear', padding_mode='border', align_corners=False)
         back = (back * seen).unflatten(0, (batch, num_views)).sum(1)
         count = seen.unflatten(0, (batch, num_views)).sum(1)
         return back / count.clamp(min=1), count > 0
