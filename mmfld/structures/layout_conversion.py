@@ -17,10 +17,11 @@ conversion              how
 edge (0-4, 6), the corners of the eyes (8-11), tip and bottom of the nose (20, 21), the corners of the mouth (22, 23),
 the middle of each edge of the lips (24-27) and the chin (28). Made as means: the middle of each lid (12-15), of its two
 points, and the pupils (16, 17), of the six points of the eye; a pupil thus stays in the middle of the eye where the eye
-looks aside. Without a counterpart: the lower edge of the brows (5, 7) and the nose wings (18, 19), as the points nearest
-to those, the ends of the nose base, lie further in and down. On 49 faces of LFPW annotated in both schemes the
+looks aside. Without a counterpart: the lower edge of the brows (5, 7) and the nose wings (18, 19), as the points
+nearest to those, the ends of the nose base, lie further in and down. On 49 faces of LFPW annotated in both schemes the
 counterparts are 1 to 3 % of the inter-ocular distance apart (medians; the inner ends of the brows 5 %), and these ends
-of the nose base 8 % from the wings.
+of the nose base 8 % from the wings. The faces were found and aligned by the shape that both annotations give them, so
+the distances are rather too small.
 
 How well the 68 points of WFLW stand for 300W's is a matter of the brows and lids. The openings of the eyes agree; the
 brows are 3 to 4 % of the inter-ocular distance lower than in 300W, which marks nearly their upper edge. The mapping is

@@ -241,25 +241,25 @@ def table(header, rows) -> None:
 
 def draw(cell: dict, curves: dict, path: Path) -> None:
     """Per face, sorted, as in Fig. 3; and the local soft-argmax over sigma."""
-    figure, axes = plt.subplots(1, len(curves) + 1, figsize=(4 * len(curves) + 4, 3.6), layout='constrained')
-    for axis, (name, by_pair) in zip(axes, curves.items()):
+    figure, axes = plt.subplots(2, 2, figsize=(9, 6.6), layout='constrained')
+    *axes, axis = axes.flat
+    for panel, (name, by_pair) in zip(axes, curves.items()):
         for pair, color in ((STANDARD, 'C0'), (PROPOSED, 'C1')):
             faces = np.sort(by_pair[pair]['faces'])
-            axis.plot(np.arange(1, len(faces) + 1) / len(faces), faces, color=color,
-                      label=f'{" + ".join(pair)}, mean {by_pair[pair]["%"]:.2f} %')
-        axis.set(title=f'{name}, {len(faces)} faces', xlabel='fraction of the faces, sorted', xlim=(0, 1), yscale='log',
-                 ylim=(0.01, 10))
-        axis.legend(fontsize=8, loc='upper left')
-    axes[0].set_ylabel('error of the decoded truth, % of inter-ocular')
-    axis = axes[-1]
+            panel.plot(np.arange(1, len(faces) + 1) / len(faces), faces, color=color,
+                       label=f'{", ".join(pair)}: mean {by_pair[pair]["%"]:.2f} %')
+        panel.set(title=f'{name}, {len(faces)} faces', xlabel='fraction of the faces, sorted',
+                  ylabel='error of the decoded truth,\n% of inter-ocular', xlim=(0, 1), yscale='log', ylim=(0.03, 10))
+        panel.legend(fontsize=8, loc='upper left')
     for window, style in zip(WINDOWS, (':', '-', '--')):
-        for suffix, color, label in (('', 'C1', 'peak 1'), (', density of Eq. 1', 'C3', 'density of Eq. 1')):
+        for suffix, color, label in (('', 'C1', 'peak 1'), (', density of Eq. 1', 'C3', 'as in Eq. 1')):
             axis.plot(SIGMAS, [cell[f'sigma {sigma:g}, window {window}{suffix}, cells'] for sigma in SIGMAS], style,
                       color=color, marker='.', label=f'window {window}, {label}')
     for name, color in (('argmax', 'C0'), ('quarter_shift', '0.5')):
         axis.axhline(cell[f'{name}, cells'], color=color, label=name)
-    axis.set(title='continuous Gaussians, tau 10', xlabel='sigma in cells', ylabel='mean error in cells', ylim=(0, 0.6))
-    axis.legend(fontsize=7, loc='upper left', ncols=2)
+    axis.set(title='continuous Gaussians, tau 10', xlabel='sigma in cells',
+             ylabel='mean error in cells', ylim=(0, 0.65))
+    axis.legend(fontsize=7, loc='upper center', ncols=2)
     figure.savefig(path, dpi=80)
     plt.close(figure)
 

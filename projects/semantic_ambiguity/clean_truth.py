@@ -135,7 +135,7 @@ def draw(numbers: dict) -> Figure:
                   label=method)
     right.set_xticks(range(len(names)), ['noisy\nannotation', 'exact\nlandmark', 'along\nboundary', 'across\nboundary'])
     right.set(ylabel='mean error (% of the inter-ocular distance)',
-              xlabel='to the noisy annotation; to the exact landmark and its two parts')
+              xlabel='to annotation or exact landmark, and its parts')
     right.legend(title=f'mean and std of {len(numbers["seeds"])} seeds')
     return figure
 

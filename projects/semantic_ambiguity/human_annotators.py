@@ -533,7 +533,7 @@ def draw(result: dict, path: Path) -> None:
     axis.axhline(100 / (len(HISTOGRAM) - 1), color='0.3', linestyle=':', linewidth=1)
     axis.set_ylim(0)
     axis.set_xticks(HISTOGRAM[::2])
-    axis.set_xlabel('degrees between the first principal axis of three annotators and ...')
+    axis.set_xlabel('degrees to the first principal axis of three annotators')
     axis.set_ylabel('% of landmarks')
     axis.set_title('(d) each face alone (dotted: chance)', fontsize=10)
     axis.legend(fontsize=8)

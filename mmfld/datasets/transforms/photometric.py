@@ -1,7 +1,7 @@
 """Photometric augmentation of the STAR reference code, and of P2, that neither MMPose nor mmcv has.
 
-The rest of STAR's is MMPose's ``RandomFlip`` and mmcv's ``RandomGrayscale``. All act on uint8 images (H, W, 3) in place of
-the key ``img`` and draw from ``numpy.random``.
+The rest of STAR's is MMPose's ``RandomFlip`` and mmcv's ``RandomGrayscale``. All act on uint8 images (H, W, 3) in place
+of the key ``img`` and draw from ``numpy.random``.
 """
 from typing import Dict, Optional
 

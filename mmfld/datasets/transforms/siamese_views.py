@@ -32,7 +32,7 @@ class SiameseViews(BaseTransform):
         - input_size, input_center, input_scale: of the crop without augmentation
 
     Args:
-        augmentation (list[dict]): Transforms from ``RandomFlip`` to photometric ones; ``FaceAffine`` must be among them.
+        augmentation (list[dict]): Transforms from ``RandomFlip`` to photometric ones, one of them ``FaceAffine``.
         num_views (int): V. Defaults to 2.
     """
 

@@ -79,8 +79,9 @@ def merge_views(maps: Tensor, matrices: Tensor, flips: Tensor, permutation: Tens
     with torch.autocast(maps.device.type, enabled=False):
         maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
         maps = torch.where(flips[:, :, None, None, None], maps[:, :, permutation], maps)
-        grid = F.affine_grid(matrices.flatten(0, 1).to(maps), [batch * num_views, 1, height, width], align_corners=False)
-        # a cell is seen where it falls between the outermost cell centres of the view, so that nothing is mixed with zeros
+        size = [batch * num_views, 1, height, width]
+        grid = F.affine_grid(matrices.flatten(0, 1).to(maps), size, align_corners=False)
+        # a cell is seen where it falls between the outermost cell centres of the view: nothing is mixed with zeros
         limit = 1 - 1 / grid.new_tensor([width, height])
         seen = (grid.abs() <= limit + 1e-4).all(-1)[:, None].to(maps)
         back = F.grid_sample(maps.flatten(0, 1), grid, mode='bilinear', padding_mode='border', align_corners=False)
