@@ -130,7 +130,8 @@ def crop(faces: Faces, rule: str) -> Cropped:
         matrices.append(crop_matrix(np.array([x, y]), np.array([side, side]), 0., (INPUT, INPUT)))
     matrices = np.stack(matrices)
     points = faces.points @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2]
-    inside = (abs(points - (INPUT - 1) / 2) <= INPUT / 2).all(-1)
+    # some rules put the outermost landmarks exactly on the border
+    inside = (abs(points - (INPUT - 1) / 2) <= INPUT / 2 + 1e-6).all(-1)
     return Cropped(points, inside, inter_ocular(points, np.ones_like(inside), faces.layout))
 
 

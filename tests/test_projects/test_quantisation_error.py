@@ -83,6 +83,12 @@ def test_crop_leaves_distances_in_proportion(study, lists):
     np.testing.assert_allclose(sides, 220)
 
 
+def test_landmarks_on_the_border_of_the_crop_count(study, lists):
+    cropped = study.crop(study.read_wflw(lists), 'landmark_height')
+    outside = (abs(cropped.points[..., 0] - 127.5) > 128.001)
+    np.testing.assert_array_equal(cropped.inside, ~outside)
+
+
 def test_crop_of_fan_shows_the_face_smaller(study, lists):
     faces = study.read_300w(lists / 'face_landmarks_300w_valid.csv')
     cropped = study.crop(faces, 'fan')
