@@ -124,7 +124,10 @@ def test_weights_of_fewer_stacks(checkpoint):
 
 def test_boundaries_need_not_be_stored(checkpoint):
     without = {key: value for key, value in checkpoint.items() if not key.startswith('e2h_transform.')}
+    empty = {key: torch.zeros_like(value) if key.startswith('e2h_transform.') else value
+             for key, value in checkpoint.items()}
     assert convert_star_state_dict(without).keys() == convert_star_state_dict(checkpoint).keys()
+    assert convert_star_state_dict(empty).keys() == convert_star_state_dict(checkpoint).keys()
 
 
 @pytest.mark.parametrize('layout', REFERENCE)
