@@ -46,6 +46,9 @@ class SiameseViews(BaseTransform):
 
     def transform(self, results: Dict) -> Optional[dict]:
         views = [self.augmentation(dict(results)) for _ in range(self.num_views)]
+        directions = {view['flip_direction'] for view in views if view.get('flip', False)}
+        if directions - {'horizontal'}:
+            raise ValueError(f'faces are mirrored horizontally, found flip_direction {sorted(directions)}')
         crop = self.crop(dict(results))
         to_image = np.linalg.inv(_normalized_matrix(crop, results['img'].shape[1]))
         for key in ('transformed_keypoints', 'input_size', 'input_center', 'input_scale'):

@@ -23,8 +23,8 @@ class SiameseTopdownPoseEstimator(TopdownPoseEstimator):
     Cells that no view sees count as zero on both sides. Prediction is that of the base class, from one view.
 
     Goes with :class:`~mmfld.datasets.transforms.SiameseViews`, with ``'view_matrices'`` and ``'view_flips'`` among the
-    ``meta_keys`` of ``PackPoseInputs``, and with heatmaps on the half-pixel grid. Maps other than heatmaps and features
-    are not supported.
+    ``meta_keys`` of ``PackPoseInputs``, and with heatmaps on the half-pixel grid. Only heatmaps are merged: networks with
+    point or edge maps and heads that read features are not supported.
     """
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:
