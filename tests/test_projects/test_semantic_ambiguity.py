@@ -61,7 +61,7 @@ def work_dir(study, noisy_faces, tmp_path_factory) -> Path:
             cfg.dump(folder / 'config.py')
             torch.manual_seed(seed)
             torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict(), meta=dict(dataset_meta=meta)),
-                       folder / 'epoch_12.pth')
+                       folder / 'epoch_8.pth')
     return root
 
 
@@ -196,7 +196,7 @@ def test_configs_differ_in_the_loss_alone(study):
 
 def test_principal_components_command(study, work_dir, tmp_path, capsys):
     folders = [study.predictions.run_folder(work_dir, 'synthetic', method, 0) for method in study.predictions.METHODS]
-    study.principal_components.main([*(str(folder / 'epoch_12.pth') for folder in folders), '--faces', '5', '0',
+    study.principal_components.main([*(str(folder / 'epoch_8.pth') for folder in folders), '--faces', '5', '0',
                                      '--out-dir', str(tmp_path)])
     numbers = json.loads((tmp_path / 'principal_components.json').read_text())
     assert list(numbers) == ['soft_argmax_seed0', 'star_seed0']
