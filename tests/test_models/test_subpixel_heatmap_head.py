@@ -78,6 +78,12 @@ def test_wrong_number_of_stacks(num_stacks):
         make_head().loss(random_stacks(num_stacks), samples_of(random_points(), random_points()))
 
 
+def test_a_network_with_maps_that_have_no_loss():
+    maps = torch.rand(2, K, 16, 16), torch.rand(2, K, 16, 16), torch.rand(2, LAYOUT.num_boundaries, 16, 16)
+    with pytest.raises(ValueError, match='SubpixelHeatmapHead has no loss for the point and edge maps.*use_aam=False'):
+        make_head().loss([StackOutput(*maps)] * 2, samples_of(random_points(), random_points()))
+
+
 def test_trains_every_parameter_of_the_network():
     net = FAN('cofw29', num_levels=2, width=16)
     sum(make_head().loss(net(torch.rand(1, 3, 64, 64)), samples_of(random_points())).values()).backward()

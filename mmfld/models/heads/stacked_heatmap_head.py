@@ -121,6 +121,9 @@ class StackedHeatmapHead(BaseHead):
         if self.loss_regularization is not None:
             losses['loss_regularization'] = over_stacks(self.loss_regularization, fused, targets, keypoint_weights)
         if feats[0].edge_maps is not None:
+            if self.loss_point is None or self.loss_edge is None:
+                raise ValueError(f'{type(self).__name__} has no loss for the point and edge maps of the network: '
+                                 'expected a backbone with use_aam=False')
             points = torch.stack([sample.gt_fields.point_heatmaps for sample in batch_data_samples])
             edges = torch.stack([sample.gt_fields.edge_heatmaps for sample in batch_data_samples])
             losses['loss_point'] = over_stacks(self.loss_point, [stack.point_maps for stack in feats], points)
