@@ -1,5 +1,6 @@
 from .boundary_aware_heatmap import BoundaryAwareHeatmap
 from .continuous_heatmap import ContinuousHeatmap
 from .image_aware_smoothing import ImageAwareSmoothing
+from .marginal_heatmap import MarginalHeatmap
 
-__all__ = ['BoundaryAwareHeatmap', 'ContinuousHeatmap', 'ImageAwareSmoothing']
+__all__ = ['BoundaryAwareHeatmap', 'ContinuousHeatmap', 'ImageAwareSmoothing', 'MarginalHeatmap']

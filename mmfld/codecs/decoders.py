@@ -3,6 +3,8 @@
 All take heatmaps (B, K, h, w) of any float dtype on any device and return cells (B, K, 2) in (x, y) order, float32 at
 least. Which pixel a cell stands for is the codec's business (its grid).
 """
+from typing import Tuple, Union
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,32 +24,34 @@ def quarter_shift(heatmaps: Tensor) -> Tensor:
     The standard refinement of hourglass models; not moved on the border of the map or where both neighbours are equal.
     """
     cells = argmax(heatmaps)
-    patches = _patches_around(heatmaps, cells.long(), 3)  # (B, K, 3, 3), -inf outside
+    patches = _patches_around(heatmaps, cells.long(), 3, 3)  # (B, K, 3, 3), -inf outside
     x_diff = patches[:, :, 1, 2] - patches[:, :, 1, 0]
     y_diff = patches[:, :, 2, 1] - patches[:, :, 0, 1]
     diff = torch.stack([x_diff, y_diff], dim=-1)
     return cells + 0.25 * torch.where(diff.isfinite(), diff.sign(), torch.zeros_like(diff))
 
 
-def local_soft_argmax(heatmaps: Tensor, window: int = 5, tau: float = 10.) -> Tensor:
+def local_soft_argmax(heatmaps: Tensor, window: Union[int, Tuple[int, int]] = 5, tau: float = 10.) -> Tensor:
     """Softmax-weighted mean position in a window around the maximum (P2, Eq. 4).
 
     Args:
         heatmaps (Tensor): (B, K, h, w).
-        window (int): Odd side of the window in cells. Cells outside the map take no part.
+        window (int | tuple): Odd side of the window, or (w, h), in cells. Cells outside the map take no part.
         tau (float): Multiplies the heatmap before the softmax. 10 is P2's choice for Gaussians of peak 1; for raw scores
             F of the structured loss use 1 / epsilon, so that the weights are softmax(F / epsilon) inside the window.
 
     Returns:
         Tensor: (B, K, 2) cells; differentiable with respect to the heatmaps except for the choice of the window.
     """
-    if window % 2 == 0:
+    width, height = (window, window) if isinstance(window, int) else window
+    if width % 2 == 0 or height % 2 == 0:
         raise ValueError(f'window must be odd, got {window}')
     cells = argmax(heatmaps)
-    patches = _patches_around(heatmaps, cells.long(), window)
+    patches = _patches_around(heatmaps, cells.long(), width, height)
     weights = torch.softmax(tau * patches.flatten(2), dim=2).view_as(patches)
-    offsets = torch.arange(window, device=heatmaps.device, dtype=weights.dtype) - window // 2
-    shift = torch.stack([(weights.sum(2) * offsets).sum(-1), (weights.sum(3) * offsets).sum(-1)], dim=-1)
+    columns, rows = (torch.arange(side, device=heatmaps.device, dtype=weights.dtype) - side // 2
+                     for side in (width, height))
+    shift = torch.stack([(weights.sum(2) * columns).sum(-1), (weights.sum(3) * rows).sum(-1)], dim=-1)
     return cells + shift
 
 
@@ -69,17 +73,15 @@ def spatial_softmax(scores: Tensor, epsilon: float = 1.) -> Tensor:
     return torch.softmax(scores.flatten(2) / epsilon, dim=2).view_as(scores)
 
 
-def _patches_around(heatmaps: Tensor, cells: Tensor, window: int) -> Tensor:
-    """(B, K, window, window) around integer cells (B, K, 2); -inf outside the map."""
-    height, width = heatmaps.shape[-2:]
-    reach = window // 2
+def _patches_around(heatmaps: Tensor, cells: Tensor, width: int, height: int) -> Tensor:
+    """(B, K, height, width) around integer cells (B, K, 2); -inf outside the map."""
+    left, above = width // 2, height // 2
     heatmaps = heatmaps.to(_at_least_float32(heatmaps.dtype))
-    padded = F.pad(heatmaps, (reach, ) * 4, value=float('-inf')).flatten(2)
-    steps = torch.arange(window, device=heatmaps.device)
-    rows = cells[..., 1, None] + steps  # (B, K, window)
-    columns = cells[..., 0, None] + steps
-    flat = rows[..., :, None] * (width + 2 * reach) + columns[..., None, :]
-    return padded.gather(2, flat.flatten(2)).view(*flat.shape)
+    padded = F.pad(heatmaps, (left, left, above, above), value=float('-inf'))
+    columns = cells[..., 0, None] + torch.arange(width, device=heatmaps.device)
+    rows = cells[..., 1, None] + torch.arange(height, device=heatmaps.device)  # (B, K, height)
+    flat = rows[..., :, None] * padded.shape[-1] + columns[..., None, :]
+    return padded.flatten(2).gather(2, flat.flatten(2)).view(*flat.shape)
 
 
 def _at_least_float32(dtype: torch.dtype) -> torch.dtype:

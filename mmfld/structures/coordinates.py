@@ -11,6 +11,9 @@ Two grids place the cells of a heatmap of w cells in that range:
 ``align_corners``   g = 2 c / (w - 1) - 1            outermost cell centres lie on the image border;
                                                      x = c W / (w - 1) - 0.5. STAR's networks use it
 ==================  ===============================  ====================================================
+
+Between pixels and cells there is a third, ``proportional``: x = c W / w, with cell 0 on pixel 0 (P3, Eq. 4; MMPose's
+SimCC). It is not symmetric: mirrored, cell c becomes w - w / W - c and not w - 1 - c.
 """
 from typing import Sequence, Union
 
@@ -52,12 +55,16 @@ def normalized_to_cells(points, size: Size, grid: str):
 
 
 def cells_to_pixels(cells, heatmap_size: Size, input_size: Size, grid: str):
-    """Heatmap cells (..., 2) -> pixels of the network input."""
+    """Heatmap cells (..., 2) -> pixels of the network input; ``grid`` may also be ``'proportional'``."""
+    if grid == 'proportional':
+        return cells * (_like(input_size, cells) / _like(heatmap_size, cells))
     return denormalize(cells_to_normalized(cells, heatmap_size, grid), input_size)
 
 
 def pixels_to_cells(pixels, heatmap_size: Size, input_size: Size, grid: str):
-    """Pixels of the network input (..., 2) -> float heatmap cells."""
+    """Pixels of the network input (..., 2) -> float heatmap cells; ``grid`` may also be ``'proportional'``."""
+    if grid == 'proportional':
+        return pixels * (_like(heatmap_size, pixels) / _like(input_size, pixels))
     return normalized_to_cells(normalize(pixels, input_size), heatmap_size, grid)
 
 

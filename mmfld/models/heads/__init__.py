@@ -1,3 +1,4 @@
+from .co_attention_marginal_head import CoAttentionMarginalHead
 from .coordinate_correction_head import CoordinateCorrectionHead
 from .stacked_heatmap_head import StackedHeatmapHead
 from .star_head import STARHead
@@ -5,5 +6,6 @@ from .structured_heatmap_head import StructuredHeatmapHead
 from .subpixel_heatmap_head import SubpixelHeatmapHead
 
 __all__ = [
-    'CoordinateCorrectionHead', 'STARHead', 'StackedHeatmapHead', 'StructuredHeatmapHead', 'SubpixelHeatmapHead'
+    'CoAttentionMarginalHead', 'CoordinateCorrectionHead', 'STARHead', 'StackedHeatmapHead', 'StructuredHeatmapHead',
+    'SubpixelHeatmapHead'
 ]

@@ -1,0 +1,141 @@
+"""Codec of P3: landmarks as two one-dimensional heatmaps (Yin et al., "Attentive One-Dimensional Heatmap Regression", 2020)."""
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.registry import KEYPOINT_CODECS
+from torch import Tensor
+
+from ..structures import cells_to_pixels, pixels_to_cells
+from . import decoders
+
+DECODERS = ('argmax', 'local_soft_argmax')
+GRIDS = ('proportional', 'half_pixel')
+
+
+@KEYPOINT_CODECS.register_module()
+class MarginalHeatmap(BaseKeypointCodec):
+    """The marginals of a Gaussian around the unrounded landmark, one heatmap of L bins per axis (P3, Eq. 2 and 12).
+
+    Two maps of L bins take the place of L x L cells, so that L can be several times the side of the input.
+
+    Encoded:
+
+    - ``keypoint_x_labels``, ``keypoint_y_labels`` (1, K, L) float32, names and shapes of MMPose's SimCC labels
+    - ``keypoint_weights`` (1, K) float32: 0, and the maps all zero, for a landmark that is not annotated or lies so far
+      outside that nothing of the Gaussian within 3 sigma reaches the maps (the rule of MMPose's heatmaps)
+
+    Args:
+        input_size (tuple): (W, H) of the network input in pixels.
+        length (int): L of both axes. Defaults to 768, three times the side of the input (P3).
+        sigma (float, optional): Standard deviation in bins. The paper does not give it. Defaults to L / 64: four pixels
+            of an input of 256, whatever L is.
+        normalize (bool): Scale the maps to a sum of 1 over an unbounded axis, for losses on distributions such as
+            MMPose's ``KLDiscretLoss``, instead of to a peak of 1. (Eq. 2 fixes the maps up to a factor.)
+        decoder (str): ``'argmax'`` (Eq. 7) or ``'local_soft_argmax'``, which refines it within bins.
+        window (int, optional): Of the local soft-argmax, odd, in bins. Defaults to 10/3 sigma, P2's ratio.
+        tau (float): Of the local soft-argmax. Defaults to 10, for maps of peak 1.
+        grid (str): ``'proportional'``, x = c W / L (Eq. 7), or ``'half_pixel'``, x = (c + 0.5) W / L - 0.5.
+    """
+
+    auxiliary_encode_keys = set()
+    support_batch_decoding = True
+    label_mapping_table = dict(
+        keypoint_x_labels='keypoint_x_labels',
+        keypoint_y_labels='keypoint_y_labels',
+        keypoint_weights='keypoint_weights')
+
+    def __init__(self,
+                 input_size: Tuple[int, int] = (256, 256),
+                 length: int = 768,
+                 sigma: Optional[float] = None,
+                 normalize: bool = False,
+                 decoder: str = 'argmax',
+                 window: Optional[int] = None,
+                 tau: float = 10.,
+                 grid: str = 'proportional'):
+        super().__init__()
+        if decoder not in DECODERS:
+            raise ValueError(f'unknown decoder {decoder!r}, expected one of {DECODERS}')
+        if grid not in GRIDS:
+            raise ValueError(f'unknown grid {grid!r}, expected one of {GRIDS}')
+        self.input_size = tuple(input_size)
+        self.length = length
+        self.sigma = length / 64 if sigma is None else sigma
+        self.normalize = normalize
+        self.decoder = decoder
+        self.window = 2 * round(self.sigma * 5 / 3) + 1 if window is None else window
+        self.tau = tau
+        self.grid = grid
+
+    def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
+        """Targets of one face.
+
+        Args:
+            keypoints (ndarray): (1, K, 2) in pixels of the network input.
+            keypoints_visible (ndarray, optional): (1, K); 0 means not annotated.
+
+        Returns:
+            dict: See the class.
+        """
+        annotated = np.ones(keypoints.shape[:2], bool) if keypoints_visible is None else keypoints_visible > 0
+        points = torch.as_tensor(keypoints, dtype=torch.float32)
+        centres, reach = self.centres(points), 3 * self.sigma
+        weights = torch.as_tensor(annotated) & ((centres - reach < self.length) & (centres + reach >= -1)).all(-1)
+        x_labels, y_labels = (labels * weights[..., None] for labels in self.batch_encode(points))
+        return dict(
+            keypoint_x_labels=x_labels.numpy(),
+            keypoint_y_labels=y_labels.numpy(),
+            keypoint_weights=weights.float().numpy())
+
+    def batch_encode(self, keypoints: Tensor) -> Tuple[Tensor, Tensor]:
+        """Maps of many faces: (..., K, 2) float pixels -> two of (..., K, L), same dtype and device."""
+        bins = torch.arange(self.length, device=keypoints.device)
+        peak = (self.sigma * (2 * np.pi)**0.5)**-1 if self.normalize else 1.
+        return tuple(peak * torch.exp(-0.5 * ((bins - centre[..., None]) / self.sigma)**2)
+                     for centre in self.centres(keypoints).unbind(-1))
+
+    def centres(self, keypoints: Tensor) -> Tensor:
+        """Where the Gaussians lie: (..., 2) pixels -> (..., 2) bins, not rounded."""
+        return pixels_to_cells(keypoints, self.length, self.input_size, self.grid)
+
+    def mirror(self, x_maps: Tensor) -> Tensor:
+        """Maps over x of a mirrored input, (..., L), as they are of the input itself, linear between bins."""
+        flipped = x_maps.flip(-1)
+        if self.grid == 'half_pixel':
+            return flipped
+        # bin c of the mirrored input is bin L - L / W - c, and reversing the map has put it at L - 1 - c
+        shift = self.length / self.input_size[0] - 1
+        whole = int(np.floor(shift))
+        bins = torch.arange(self.length, device=x_maps.device) + whole
+        low, high = (flipped[..., index.clamp(0, self.length - 1)] for index in (bins, bins + 1))
+        return torch.lerp(low, high, shift - whole)
+
+    def batch_decode(self, x_maps: Tensor, y_maps: Tensor) -> Tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+        """Maps to landmarks.
+
+        Args:
+            x_maps (Tensor): (B, K, L).
+            y_maps (Tensor): (B, K, L).
+
+        Returns:
+            tuple: B arrays (1, K, 2) in pixels of the network input and B arrays (1, K) of scores: the lower of the two
+            maxima.
+        """
+        maps = torch.stack([x_maps, y_maps], dim=2)  # (B, K, 2, L): the axes are the landmarks of two one-line maps
+        if maps.shape[-1] != self.length:
+            raise ValueError(f'expected maps of {self.length} bins, got {maps.shape[-1]}')
+        lines = maps.flatten(1, 2)[:, :, None]
+        if self.decoder == 'argmax':
+            bins = decoders.argmax(lines)[..., 0]
+        else:
+            bins = decoders.local_soft_argmax(lines, (self.window, 1), self.tau)[..., 0]
+        pixels = cells_to_pixels(bins.unflatten(1, maps.shape[1:3]), self.length, self.input_size, self.grid)
+        scores = maps.amax(-1).amin(-1).float()  # NumPy knows no bfloat16
+        return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
+
+    def decode(self, x_maps: Tensor, y_maps: Tensor) -> Tuple[np.ndarray, np.ndarray]:
+        """As :meth:`batch_decode` for one face: two of (K, L) -> (1, K, 2), (1, K)."""
+        keypoints, scores = self.batch_decode(x_maps[None], y_maps[None])
+        return keypoints[0], scores[0]
