@@ -1,4 +1,5 @@
 from .ced_curve import draw_ced
 from .face_alignment_metric import FaceAlignmentMetric
+from .face_video_metric import FaceVideoMetric
 
-__all__ = ['FaceAlignmentMetric', 'draw_ced']
+__all__ = ['FaceAlignmentMetric', 'FaceVideoMetric', 'draw_ced']

@@ -1,7 +1,7 @@
 """NME, failure rate and AUC of face alignment as an MMEngine metric."""
 import csv
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Union
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -120,34 +120,18 @@ class FaceAlignmentMetric(BaseMetric):
             if not flags.any():
                 raise ValueError(f'{sample["img_path"]}: none of the {len(flags)} landmarks is annotated')
         normalizers = self._normalizers(gt, visible, data_samples)
-
         pred, gt = self.conversion.keypoints(pred), self.conversion.keypoints(gt)
-        errors = nme_per_image(pred, gt, counted, normalizers)
-        area_errors = {}
-        if self.per_area:
-            for name, indices in self.conversion.target.areas.items():
-                area = list(indices)
-                area_errors[name] = nme_per_image(pred[:, area], gt[:, area], counted[:, area], normalizers)
-
-        for i, sample in enumerate(data_samples):
-            self.results.append(
-                dict(
-                    id=sample['id'],
-                    img_path=sample['img_path'],
-                    error=float(errors[i]),
-                    areas={name: float(values[i]) for name, values in area_errors.items()},
-                    attributes=sample.get('raw_ann_info', {}).get('attributes', {})))
+        self.results += self._results(data_samples, pred, gt, counted, normalizers)
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """All metrics of the results of :meth:`process`; writes the files if there is an ``out_dir``."""
         print_log(f'{type(self).__name__}: {len(results)} images, {self.norm} norm', logger='current')
-        errors = np.array([result['error'] for result in results])
         # a dict, not a set: in the order of the annotations
-        names = list({name: None for result in results for name in result['attributes']})
-        flags = {name: np.array([result['attributes'].get(name, 0) for result in results], bool) for name in names}
-        subsets = {name: errors[members] for name, members in flags.items() if members.any()}
+        names = {name: None for result in results for name in result['attributes']}
+        subsets = {name: [result for result in results if result['attributes'].get(name, 0)] for name in names}
+        subsets = {name: subset for name, subset in subsets.items() if subset}
 
-        metrics = self._summary(errors)
+        metrics = self._summary(results)
         for name, subset in subsets.items():
             metrics.update({f'{key}/{name}': value for key, value in self._summary(subset).items()})
         for name in (self.conversion.target.areas if self.per_area else ()):
@@ -157,26 +141,57 @@ class FaceAlignmentMetric(BaseMetric):
                 metrics[f'NME/area_{name}'] = 100 * float(of_area[shown].mean())
 
         if self.out_dir is not None:
-            self._save(results, flags, {'all': errors, **subsets})
+            self._save(results, names, {'all': results, **subsets})
         return metrics
 
-    def _summary(self, errors: np.ndarray) -> Dict[str, float]:
+    def _results(self, samples: Sequence[dict], pred: np.ndarray, gt: np.ndarray, counted: np.ndarray,
+                 normalizers: np.ndarray) -> List[dict]:
+        """Results of B samples, from landmarks (B, K, 2) of the error layout, which of them count (B, K), and d (B, ).
+        """
+        errors = nme_per_image(pred, gt, counted, normalizers)
+        area_errors = {}
+        if self.per_area:
+            for name, indices in self.conversion.target.areas.items():
+                area = list(indices)
+                area_errors[name] = nme_per_image(pred[:, area], gt[:, area], counted[:, area], normalizers)
+        return [
+            dict(
+                id=sample['id'],
+                img_path=sample['img_path'],
+                error=float(errors[i]),
+                areas={name: float(values[i]) for name, values in area_errors.items()},
+                attributes=sample.get('raw_ann_info', {}).get('attributes', {})) for i, sample in enumerate(samples)
+        ]
+
+    def _summary(self, results: List[dict]) -> Dict[str, float]:
+        """The metrics of all results, or of the subset that has an attribute."""
+        errors = _errors(results)
         # before the mean, because it refuses an empty evaluation
         failed = failure_rate(errors, self.threshold, self.legacy)
         return dict(
             NME=100 * float(errors.mean()), FR=100 * failed, AUC=auc(errors, self.threshold, self.legacy))
 
-    def _save(self, results: List[dict], flags: Dict[str, np.ndarray], curves: Dict[str, np.ndarray]) -> None:
-        self.out_dir.mkdir(parents=True, exist_ok=True)
+    def _row(self, result: dict) -> Dict[str, Any]:
+        """What ``per_image_errors.csv`` tells of a result, beside its attributes."""
+        return dict(id=result['id'], img_path=result['img_path'], nme_percent=100 * result['error'])
+
+    def _save(self, results: List[dict], attributes: Iterable[str], curves: Dict[str, List[dict]]) -> None:
         table, picture = self.out_dir / 'per_image_errors.csv', self.out_dir / 'ced.png'
-        with open(table, 'w', newline='', encoding='utf-8') as file:
-            writer = csv.writer(file)
-            writer.writerow(['id', 'img_path', 'nme_percent', *flags])
-            for i, result in enumerate(results):
-                writer.writerow([result['id'], result['img_path'], 100 * result['error'],
-                                 *(int(members[i]) for members in flags.values())])
-        draw_ced(curves, self.threshold, self.legacy).savefig(picture)
+        self._write_table(table, [
+            dict(self._row(result), **{name: int(bool(result['attributes'].get(name, 0))) for name in attributes})
+            for result in results
+        ])
+        errors = {name: _errors(subset) for name, subset in curves.items()}
+        draw_ced(errors, self.threshold, self.legacy).savefig(picture)
         print_log(f'{type(self).__name__}: wrote {table} and {picture}', logger='current')
+
+    @staticmethod
+    def _write_table(path: Path, rows: List[dict]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, 'w', newline='', encoding='utf-8') as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
 
     def _keypoints(self, sample: dict, field: str) -> np.ndarray:
         """(K, 2) float64 landmarks of the one instance of a sample."""
@@ -222,6 +237,10 @@ class FaceAlignmentMetric(BaseMetric):
             raise ValueError(f'{samples[image]["img_path"]}: the {self.norm} distance is {found}, expected a positive '
                              f'number of pixels from {needed}')
         return normalizers
+
+
+def _errors(results: List[dict]) -> np.ndarray:
+    return np.array([result['error'] for result in results])
 
 
 def _box_side(sample: dict) -> float:
