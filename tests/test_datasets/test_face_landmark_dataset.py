@@ -97,6 +97,15 @@ def test_box_is_tight_around_annotated_landmarks_and_not_clipped(build):
     assert 'bbox_center' not in sample and 'bbox_scale' not in sample
 
 
+def test_landmark_box_replaces_the_tight_box(build):
+    content = make_content(2)
+    content['annotations'][0]['landmark_box'] = [-1.5, 2, 60, 70]
+    dataset = build(content)
+    np.testing.assert_array_equal(dataset[0]['bbox'], [[-1.5, 2, 60, 70]])
+    assert dataset[0]['bbox'].dtype == np.float32
+    np.testing.assert_array_equal(dataset[1]['bbox'], [[10, 20, 28, 56]])
+
+
 def test_visibility_two_counts_as_one(build):
     content = make_content(1)
     content['annotations'][0]['keypoints'][2::3] = [2] * K
@@ -160,6 +169,10 @@ BROKEN = {
     'text': (_set_number(0, 'left'), ['annotation 1', '"keypoints"', 'not a number', 'left']),
     'negative visibility': (_set_number(2, -1), ['annotation 1', '"keypoints"', 'landmark 0', 'v >= 0']),
     'nothing annotated': (_set('keypoints', [1., 2., 0] * K), ['annotation 1', 'no annotated landmark']),
+    'empty landmark box': (_set('landmark_box', [5, 6, 5, 9]), ['annotation 1', '"landmark_box"', '0 x 3 pixels']),
+    'short landmark box': (_set('landmark_box', [5, 6, 9]), ['annotation 1', '"landmark_box"', '[5, 6, 9]', '4']),
+    'text in landmark box': (_set('landmark_box', [5, 6, 'x', 9]), ['annotation 1', '"landmark_box"', '4 finite']),
+    'nan in landmark box': (_set('landmark_box', [5, 6, float('nan'), 9]), ['annotation 1', 'nan', '4 finite']),
     'one point': (_set('keypoints', [1., 2., 1] * K), ['annotation 1', '0 x 0 pixels']),
     'crowd': (_set('iscrowd', 1), ['annotation 1', '"iscrowd"', 'found 1', 'expected 0']),
     'attributes as list': (_set('attributes', [1, 0]), ['annotation 1', '"attributes"', '[1, 0]', 'dict']),

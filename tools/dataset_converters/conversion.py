@@ -172,7 +172,7 @@ def read_pts(path: Path, num_points: Sequence[int] = (68, )) -> Tuple[np.ndarray
     # encodings vary among the parts, but only in comments that some tools add
     text = path.read_text(encoding='utf-8-sig', errors='replace')
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    header = ((r'version:\s*1', 'version: 1'), (r'n_points:\s*\d+', f'n_points: {expected_count}'), (r'\{', '{'))
+    header = ((r'version:\s*1(\.0)?', 'version: 1'), (r'n_points:\s*\d+', f'n_points: {expected_count}'), (r'\{', '{'))
     for index, (pattern, expected) in enumerate(header):
         number, line = lines[index] if index < len(lines) else (index + 1, '')
         if not re.fullmatch(pattern, line):
@@ -244,7 +244,7 @@ def check_faces(faces: Sequence[Face], root: Path, problems: Problems) -> List[T
                     try:
                         if unreadable:
                             raise face.problem(*unreadable)
-                        _check_geometry(face, size)
+                        check_geometry(face, size)
                         twin = first_seen.setdefault((digest, face.points.tobytes()), face)
                         if twin is not face:
                             raise face.problem('duplicate face', f'found the same points and image content as in '
@@ -277,7 +277,7 @@ def _read_image(path: Path) -> Tuple[Optional[Tuple[int, int]], str, Optional[Tu
     return (width, height), hashlib.sha256(content).hexdigest(), too_small
 
 
-def _check_geometry(face: Face, size: Tuple[int, int]) -> None:
+def check_geometry(face: Face, size: Tuple[int, int]) -> None:
     """Raise if the face has no extent or a landmark is more than one box side outside of the image."""
     annotated = np.flatnonzero(face.coco_visibility)
     if not len(annotated):
@@ -315,12 +315,16 @@ def write_splits(out: Path, splits: Iterable[Split], faces: Sequence[Tuple[Face,
         if not members:
             print(f'{split.file_name}: no face in {source}, not written')
             continue
-        path = out / 'annotations' / split.file_name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f'{path.name}.part')  # an interrupted run leaves no half of a json
-        part.write_text(json.dumps(to_coco(members)), encoding='utf-8')
-        part.replace(path)
-        print(f'{path}: {len(members)} faces')
+        write_json(out / 'annotations' / split.file_name, to_coco(members))
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write what :func:`to_coco` returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'{path.name}.part')  # an interrupted run leaves no half of a json
+    part.write_text(json.dumps(content), encoding='utf-8')
+    part.replace(path)
+    print(f'{path}: {len(content["annotations"])} faces')
 
 
 def to_coco(members: Sequence[Tuple[Face, Tuple[int, int]]]) -> dict:

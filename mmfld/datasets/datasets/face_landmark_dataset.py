@@ -1,8 +1,8 @@
 """Annotated faces in MMPose's COCO-style json, whichever layout they are annotated in.
 
 The files that MMPose publishes for WFLW, 300W, COFW, AFLW and 300VW are read unchanged. Two things differ from
-MMPose's own face datasets: the box of a face is always the tight box of its landmarks, so that one crop rule gives the
-same crop on every data set, and a face that cannot be used is an error instead of being left out.
+MMPose's own face datasets: the box of a face is the tight box of its landmarks, so that one crop rule gives the same
+crop on every data set, and a face that cannot be used is an error instead of being left out.
 """
 import copy
 import json
@@ -25,16 +25,17 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
     """Faces with landmarks and, optionally, 0/1 attributes.
 
     An annotation needs ``keypoints``, [x, y, v] * K in pixels with v = 0 for a landmark that is not annotated. It may
-    have ``attributes``, a flat dict such as ``{"large_pose": 1, "blur": 0}``, by which the metric forms subsets. Other
-    fields (MMPose's ``bbox``, ``center``, ``scale``) are not needed; all of them stay available to the metric as
-    ``raw_ann_info``, e.g. AFLW's ``box_size``.
+    have ``attributes``, a flat dict such as ``{"large_pose": 1, "blur": 0}``, by which the metric forms subsets, and
+    ``landmark_box``, [x1, y1, x2, y2] in pixels: the box that all landmarks would have, for a face of which only a few
+    are annotated. Other fields (MMPose's ``bbox``, ``center``, ``scale``) are not needed; all of them stay available to
+    the metric as ``raw_ann_info``, e.g. AFLW's ``box_size``.
 
     A sample holds, for its one face:
 
     * ``keypoints`` (1, K, 2) float32, (x, y) in pixels of the image, and ``keypoints_visible`` (1, K) float32, 0 or 1;
-    * ``bbox`` (1, 4) float32, x1, y1, x2, y2: the tight box of the annotated landmarks, not clipped to the image. With
-      ``bbox_file`` the detected boxes are used as they are, with the base class's placeholder landmarks: that is for
-      predicting, not for measuring an error;
+    * ``bbox`` (1, 4) float32, x1, y1, x2, y2: ``landmark_box`` if the annotation has it, else the tight box of the
+      annotated landmarks; not clipped to the image. With ``bbox_file`` the detected boxes are used as they are, with
+      the base class's placeholder landmarks: that is for predicting, not for measuring an error;
     * ``img_path``, ``img_id``, ``id``, ``category_id``, ``num_keypoints``, ``iscrowd`` and ``raw_ann_info``.
 
     Args:
@@ -121,16 +122,19 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         annotated = keypoints[visible > 0]
         if not len(annotated):
             raise self._error(ann, 'keypoints', 'no annotated landmark (all have v = 0)', 'at least two')
-        bbox = np.concatenate([annotated.min(axis=0), annotated.max(axis=0)])[None]
-        width, height = bbox[0, 2:] - bbox[0, :2]
+        if 'landmark_box' in ann:
+            field, bbox = 'landmark_box', self._read_box(ann)
+        else:
+            field, bbox = 'keypoints', np.concatenate([annotated.min(axis=0), annotated.max(axis=0)])
+        width, height = bbox[2:] - bbox[:2]
         if width <= 0 or height <= 0:
-            raise self._error(ann, 'keypoints', f'landmarks within a box of {width:g} x {height:g} pixels',
+            raise self._error(ann, field, f'landmarks within a box of {width:g} x {height:g} pixels',
                               'a box with an area')
 
         return {
             'img_id': ann['image_id'],
             'img_path': raw_data_info['raw_img_info']['img_path'],
-            'bbox': bbox,
+            'bbox': bbox[None],
             'bbox_score': np.ones(1, dtype=np.float32),
             'num_keypoints': len(annotated),
             'keypoints': keypoints,
@@ -164,6 +168,17 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
             raise self._error(ann, 'keypoints', f'{landmarks[wrong[0]].tolist()} for landmark {wrong[0]}',
                               'finite x and y, and v >= 0')
         return landmarks
+
+    def _read_box(self, ann: dict) -> np.ndarray:
+        """``landmark_box`` of an annotation as (4, ) float32."""
+        found, expected = ann['landmark_box'], '4 finite numbers, [x1, y1, x2, y2]'
+        try:
+            box = np.array(found, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise self._error(ann, 'landmark_box', repr(found), expected) from error
+        if box.shape != (4, ) or not np.isfinite(box).all():
+            raise self._error(ann, 'landmark_box', repr(found), expected)
+        return box
 
     def _check_attributes(self, ann: dict) -> None:
         attributes = ann.get('attributes', {})

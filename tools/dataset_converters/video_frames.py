@@ -1,0 +1,145 @@
+"""What the converters of annotated videos share: the frames of a video, .pts files by frame, and the json.
+
+A frame is an image file of its own or a position in a video file. The json of a video set is that of
+:func:`conversion.to_coco` with an image for each frame, which also has ``video``, the name of the video, and ``frame``,
+its number in it from 0: for a video file, the position to decode.
+"""
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, NamedTuple, Optional, Sequence, Tuple
+
+import cv2
+from conversion import ConversionError, Face, Problem, Problems, to_coco, write_json
+from PIL import Image
+
+Size = Tuple[int, int]
+
+
+class Frame(NamedTuple):
+    """Where a frame is: in ``file``, an image or a video. ``size`` is (width, height), None if it does not decode."""
+    file: Path
+    size: Optional[Size]
+
+
+@dataclass(kw_only=True)
+class VideoFace(Face):
+    """The face of a frame; ``image`` is the file that the frame is in.
+
+    Args:
+        video (str): Name of the video.
+        frame (int): Number of the frame in the video, from 0.
+    """
+    video: str
+    frame: int
+
+
+def numbered_files(paths: Iterable[Path], name: str, first: int, problems: Problems) -> Dict[int, Path]:
+    """Files by the number in their name.
+
+    Args:
+        paths (Iterable[Path]): The files.
+        name (str): Pattern of the names without suffix, with one group around the digits.
+        first (int): The number of the frame that gets 0.
+        problems (Problems): Takes the files with another name and those whose number another file has.
+
+    Returns:
+        dict: Number of the frame, from 0 -> file, in the order of the numbers.
+    """
+    files: Dict[int, Path] = {}
+    for path in sorted(paths):
+        match = re.fullmatch(name, path.stem)
+        if not match:
+            problems.leave_out(Problem('bad file name', f'found {path.stem!r}, expected {name}', path))
+        elif (number := int(match[1]) - first) in files:
+            problems.leave_out(Problem('ambiguous frame', f'found also {files[number].name}, expected one file', path))
+        else:
+            files[number] = path
+    return dict(sorted(files.items()))
+
+
+def open_images(files: Dict[int, Path]) -> Dict[int, Frame]:
+    """The frames of a folder with an image for each. The images are decoded."""
+    frames = {}
+    for index, path in files.items():
+        try:
+            with Image.open(path) as image:
+                image.load()  # unlike OpenCV, Pillow refuses a truncated file
+                frames[index] = Frame(path, image.size)
+        except (OSError, SyntaxError):  # SyntaxError: a broken PNG
+            frames[index] = Frame(path, None)
+    return frames
+
+
+def open_video(path: Path, images: Optional[Path] = None) -> Dict[int, Frame]:
+    """The frames of a video file, as many as decode: the number in its header need not be right.
+
+    Args:
+        path (Path): The video.
+        images (Path, optional): Write the frames to this folder, ``000001.jpg`` and so on; it is then these images
+            that are returned.
+
+    Raises:
+        Problem: If no frame can be decoded.
+        ConversionError: If an image cannot be written.
+    """
+    capture = cv2.VideoCapture(str(path))
+    frames: Dict[int, Frame] = {}
+    size = None
+    while capture.grab():
+        file = path
+        if size is None or images is not None:
+            decoded, image = capture.retrieve()
+            if not decoded:
+                break
+            size = image.shape[1::-1]
+        if images is not None:
+            file = images / f'{len(frames) + 1:06d}.jpg'
+            images.mkdir(parents=True, exist_ok=True)
+            if not cv2.imwrite(str(file), image):
+                raise ConversionError(f'{file}: the image cannot be written')
+        frames[len(frames)] = Frame(file, size)
+    capture.release()
+    if not frames:
+        raise Problem('unreadable video', 'found no frame that OpenCV can decode', path)
+    return frames
+
+
+def pair_with_points(points: Dict[int, Path], frames: Dict[int, Frame], source: Path,
+                     problems: Problems) -> Iterator[Tuple[int, Path, Frame]]:
+    """The frames that have a ``.pts`` file, in their order.
+
+    Reported are, each as a face left out, ``.pts`` files without a frame (as those beyond the end of a video) or with
+    one that does not decode, and, once for a video, that it has frames without a ``.pts`` file.
+
+    Args:
+        points (dict): Number of the frame -> ``.pts`` file.
+        frames (dict): Number of the frame -> frame.
+        source (Path): The video, or the folder with its images.
+        problems (Problems): Takes the reports.
+
+    Yields:
+        tuple: Number of the frame from 0, ``.pts`` file, frame.
+    """
+    bare = [index for index in frames if index not in points]
+    if bare:
+        problems.note(Problem('frames without points', f'found {len(frames)} frames and {len(points)} .pts files, '
+                              f'expected one for each frame; {len(bare)} frames have none, the first is number '
+                              f'{bare[0] + 1}', source))
+    for index, path in points.items():
+        if index not in frames:
+            problems.leave_out(Problem('missing frame', f'found no frame number {index + 1} in {source}, which has '
+                                       f'{len(frames)}', path))
+        elif frames[index].size is None:
+            problems.leave_out(Problem('unreadable image', f'{frames[index].file} does not decode', path))
+        else:
+            yield index, path, frames[index]
+
+
+def write_video_faces(path: Path, faces: Sequence[Tuple[VideoFace, Size]]) -> None:
+    """Write the json of faces, each with the (width, height) of its frame."""
+    # frames of a video share a file, so they are told apart by other names until each has its image
+    content = to_coco([(replace(face, image=f'{face.video}/{face.frame}'), size) for face, size in faces])
+    for image, (face, _) in zip(content['images'], faces):
+        image.update(file_name=face.image, video=face.video, frame=face.frame)
+    write_json(path, content)
