@@ -4,10 +4,11 @@
 
 ``--mode original`` shows the annotated faces as they are on disk, ``--mode transformed`` the network input after
 augmentation and, beside it, each heatmap target of the codec (largest value over the channels; its cells are laid
-over the image border to border).
+over the image border to border). A clip of a FaceVideoDataset is shown as a row of frames, with the targets below them.
 """
 import argparse
 from pathlib import Path
+from typing import Callable
 
 import mmfld  # noqa: F401  registers the components and prepares the environment
 
@@ -22,6 +23,8 @@ from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
 import numpy as np
+
+from mmfld.datasets import LoadVideoFrame
 
 TILE = 320  # pixels
 TARGETS = ('edge_heatmaps', 'point_heatmaps', 'heatmaps')  # fields of ``gt_fields`` that are worth a tile
@@ -45,7 +48,7 @@ def draw(visualizer: PoseLocalVisualizer, tile: np.ndarray, points: np.ndarray, 
 
 def original_tiles(item: dict, visualizer: PoseLocalVisualizer) -> list:
     """The face as on disk: a square of twice the size of its box."""
-    image = mmcv.imread(item['img_path'], channel_order='rgb')
+    image = np.ascontiguousarray(LoadVideoFrame()(dict(item))['img'][..., ::-1])
     x1, y1, x2, y2 = item['bbox'].reshape(-1, 4)[0]
     side = 2 * max(x2 - x1, y2 - y1)
     corner = ((x1 + x2 - side) / 2, (y1 + y2 - side) / 2)
@@ -68,6 +71,21 @@ def transformed_tiles(item: dict, visualizer: PoseLocalVisualizer) -> list:
     return tiles
 
 
+def arrange(item, make_tiles: Callable, visualizer: PoseLocalVisualizer) -> np.ndarray:
+    """The tiles of a face beside each other, or those of each frame of a clip below each other."""
+    if isinstance(item, list):
+        return np.concatenate([np.concatenate(make_tiles(frame, visualizer)) for frame in item], axis=1)
+    return np.concatenate(make_tiles(item, visualizer), axis=1)
+
+
+def describe(item) -> str:
+    """File of a face, or video and frames of a clip."""
+    if isinstance(item, list):
+        first, last = (frame.get('data_samples', frame) for frame in (item[0], item[-1]))
+        return f'video {first.get("video")}, frames {first.get("frame")} to {last.get("frame")}'
+    return Path(item.get('data_samples', item).get('img_path')).name[-40:]
+
+
 def caption(tile: np.ndarray, text: str) -> np.ndarray:
     tile = cv2.copyMakeBorder(tile, 18, 2, 1, 1, cv2.BORDER_CONSTANT, value=(255, 255, 255))
     return cv2.putText(tile, text, (3, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
@@ -77,7 +95,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description='Contact sheets of a data set, with its landmarks drawn.')
     parser.add_argument('config', help='MMPose-style config file')
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train')
-    parser.add_argument('--num', type=int, default=16, help='faces, spread evenly over the data set')
+    parser.add_argument('--num', type=int, default=16, help='faces or clips, spread evenly over the data set')
     parser.add_argument('--mode', choices=('original', 'transformed'), default='transformed')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR')
     parser.add_argument('--per-sheet', type=int, default=16)
@@ -102,9 +120,10 @@ def main(argv=None):
     strips = []
     for index in mmengine.track_iter_progress(indices):
         item = dataset[index]
-        path = item['img_path'] if args.mode == 'original' else item['data_samples'].img_path
-        tiles = make_tiles(item, visualizer)
-        strips.append(caption(np.concatenate(tiles, axis=1), f'{index}  {Path(path).name[-40:]}'))
+        strips.append(caption(arrange(item, make_tiles, visualizer), f'{index}  {describe(item)}'))
+    # the last clip of a video may be shorter
+    width = max(strip.shape[1] for strip in strips)
+    strips = [np.pad(strip, ((0, 0), (0, width - strip.shape[1]), (0, 0)), constant_values=255) for strip in strips]
 
     sheets = []
     for first in range(0, len(strips), args.per_sheet):

@@ -1,3 +1,4 @@
 from .face_landmark_dataset import FaceLandmarkDataset
+from .face_video_dataset import FaceVideoDataset
 
-__all__ = ['FaceLandmarkDataset']
+__all__ = ['FaceLandmarkDataset', 'FaceVideoDataset']

@@ -1,0 +1,72 @@
+"""Frames of videos, from image files or from the video file itself."""
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Dict, Optional
+
+import numpy as np
+from mmcv import VideoReader
+
+from mmpose.datasets.transforms import LoadImage
+from mmpose.registry import TRANSFORMS
+
+VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
+
+# OpenCV finds a frame by decoding all frames from the key frame that is at least 16 frames earlier
+SEEK_COSTS = 16
+
+
+@TRANSFORMS.register_module()
+class LoadVideoFrame(LoadImage):
+    """Loads a frame from its image file as MMPose's LoadImage does, or decodes it if ``img_path`` is a video file.
+
+    Successive frames are decoded one after the other, and a video stays open in each process while the last few are
+    read. Any other access has to seek. OpenCV does that by time stamps, exact where the rate of frames is constant; a
+    video in which it is not should be turned into image files.
+
+    Required Keys:
+
+        - img_path: an image, or a video, which is told by its suffix
+        - frame (int): from 0; of a video
+        - img (optional): taken as it is, as by LoadImage
+
+    Modified Keys:
+
+        - img (H, W, 3): uint8 BGR, or float32 with ``to_float32``
+        - img_shape, ori_shape: (H, W)
+
+    Args:
+        **kwargs: Of LoadImage. The way to decode an image does not apply to videos.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no video that OpenCV can open.
+        IndexError: If the video does not have the frame.
+    """
+
+    def transform(self, results: Dict) -> Optional[dict]:
+        path = results['img_path']
+        if 'img' not in results and Path(path).suffix.lower() in VIDEO_SUFFIXES:
+            image = _decode(path, results['frame'])
+            results['img'] = image.astype(np.float32) if self.to_float32 else image
+        return super().transform(results)
+
+
+def _decode(path: str, frame: int) -> np.ndarray:
+    """(H, W, 3) uint8, BGR."""
+    reader = _open(path, os.getpid())
+    while reader.position < frame <= reader.position + SEEK_COSTS and reader.read() is not None:
+        pass
+    image = reader.get_frame(frame) if 0 <= frame < len(reader) else None
+    if image is None:
+        raise IndexError(f'{path}: found no frame {frame} that can be decoded, expected one of 0 to {len(reader) - 1}')
+    return image.copy()  # the reader keeps it for the next call, and transforms write into images
+
+
+# by process: a forked worker would share the place in the file with its parent
+@lru_cache(maxsize=4)
+def _open(path: str, process: int) -> VideoReader:
+    reader = VideoReader(path, cache_capacity=1)
+    if not len(reader):
+        raise ValueError(f'{path}: OpenCV finds no frame, expected a video')
+    return reader
