@@ -3,7 +3,8 @@ _base_ = [
     '../_base_/datasets/300w_mini.py', '../_base_/models/hourglass_aam.py', '../_base_/schedules/mini.py'
 ]
 length = 384
-codec = dict(type='MarginalHeatmap', input_size=_base_.input_size, length=length)
+# sigma: one cell of the features, as the default L / 64 is for features of 64 x 64
+codec = dict(type='MarginalHeatmap', input_size=_base_.input_size, length=length, sigma=length / 32)
 model = dict(
     backbone=dict(
         layout='300w68', heatmap_activation='none', use_aam=False, num_stacks=2, num_levels=3, width=128),

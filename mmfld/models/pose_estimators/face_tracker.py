@@ -166,13 +166,13 @@ class FaceTracker(TopdownPoseEstimator):
 
 def _clip_shape(data_samples: SampleList) -> Tuple[int, int]:
     """(B, T) of a batch of clips."""
-    try:
-        lengths = {sample.metainfo['clip_length'] for sample in data_samples}
-    except KeyError:
-        raise KeyError("'clip_length' is missing in the metainfo: FaceTracker is trained on a FaceVideoDataset") from None
-    if len(lengths) != 1 or len(data_samples) % (length := lengths.pop()):
+    lengths = {sample.metainfo.get('clip_length') for sample in data_samples}
+    if None in lengths:
+        raise KeyError("'clip_length' is missing in the metainfo: FaceTracker is trained on a FaceVideoDataset")
+    length = max(lengths)
+    if len(lengths) != 1 or len(data_samples) % length:
         raise ValueError(f'expected whole clips of one length, found {len(data_samples)} frames of clips of '
-                         f'{sorted(lengths) or length} frames')
+                         f'{sorted(lengths)} frames')
     return len(data_samples) // length, length
 
 
