@@ -43,7 +43,7 @@ def local_soft_argmax(heatmaps: Tensor, window: Union[int, Tuple[int, int]] = 5,
     Returns:
         Tensor: (B, K, 2) cells; differentiable with respect to the heatmaps except for the choice of the window.
     """
-    width, height = (window, window) if isinstance(window, int) else window
+    width, height = window if isinstance(window, (tuple, list)) else (window, window)
     if width % 2 == 0 or height % 2 == 0:
         raise ValueError(f'window must be odd, got {window}')
     cells = argmax(heatmaps)

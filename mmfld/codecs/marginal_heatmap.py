@@ -1,4 +1,4 @@
-"""Codec of P3: landmarks as two one-dimensional heatmaps (Yin et al., "Attentive One-Dimensional Heatmap Regression", 2020)."""
+"""Codec of P3 (Yin et al., "Attentive One-Dimensional Heatmap Regression", 2020): two 1-D heatmaps per landmark."""
 from typing import Optional, Sequence, Tuple
 
 import numpy as np
@@ -83,7 +83,8 @@ class MarginalHeatmap(BaseKeypointCodec):
         points = torch.as_tensor(keypoints, dtype=torch.float32)
         centres, reach = self.centres(points), 3 * self.sigma
         weights = torch.as_tensor(annotated) & ((centres - reach < self.length) & (centres + reach >= -1)).all(-1)
-        x_labels, y_labels = (labels * weights[..., None] for labels in self.batch_encode(points))
+        # masked, not multiplied: what is not annotated may be NaN
+        x_labels, y_labels = (labels.masked_fill(~weights[..., None], 0) for labels in self.batch_encode(points))
         return dict(
             keypoint_x_labels=x_labels.numpy(),
             keypoint_y_labels=y_labels.numpy(),

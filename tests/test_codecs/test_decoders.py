@@ -106,18 +106,18 @@ def test_quarter_shift_stays_between_equal_neighbours():
     assert decoders.quarter_shift(maps).tolist() == [[[30, 30]]]
 
 
-def naive_local_soft_argmax(scores: np.ndarray, window: int, tau: float) -> np.ndarray:
-    """(h, w) float64 -> cell (x, y)."""
+def naive_local_soft_argmax(scores: np.ndarray, window, tau: float) -> np.ndarray:
+    """(h, w) float64 -> cell (x, y); the window is its side or (w, h)."""
     y, x = np.unravel_index(scores.argmax(), scores.shape)
-    total, mean, reach = 0, np.zeros(2), window // 2
-    for row in range(max(y - reach, 0), min(y + reach + 1, scores.shape[0])):
-        for column in range(max(x - reach, 0), min(x + reach + 1, scores.shape[1])):
+    total, mean, (across, down) = 0, np.zeros(2), np.broadcast_to(window, 2) // 2
+    for row in range(max(y - down, 0), min(y + down + 1, scores.shape[0])):
+        for column in range(max(x - across, 0), min(x + across + 1, scores.shape[1])):
             weight = np.exp(tau * (scores[row, column] - scores[y, x]))
             total, mean = total + weight, mean + weight * np.array([column, row])
     return mean / total
 
 
-@pytest.mark.parametrize('window', [1, 3, 5, 7])
+@pytest.mark.parametrize('window', [1, 3, 5, 7, (7, 1), (1, 5), (3, 9)])
 @pytest.mark.parametrize('tau', [1., 10.])
 def test_local_soft_argmax_equals_the_loops(noise, window, tau):
     maps = noise.double()
@@ -142,6 +142,19 @@ def test_local_soft_argmax_passes_gradcheck():
 def test_local_soft_argmax_of_huge_scores_is_finite():
     maps = 1e4 * torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     assert decoders.local_soft_argmax(maps).isfinite().all()
+
+
+def test_local_soft_argmax_of_a_line():
+    line = torch.tensor([0., 0.5, 1., 0.75, 0.]).view(1, 1, 1, 5)
+    weights = np.exp(10 * np.array([0.5, 1, 0.75]))
+    np.testing.assert_allclose(decoders.local_soft_argmax(line, (3, 1))[0, 0].numpy(),
+                               [weights @ [1, 2, 3] / weights.sum(), 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize('window', [(4, 3), (3, 4)])
+def test_window_with_an_even_side(window):
+    with pytest.raises(ValueError, match=r'window must be odd, got \(\d, \d\)'):
+        decoders.local_soft_argmax(zeros(), window)
 
 
 def test_even_window():

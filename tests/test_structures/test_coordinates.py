@@ -32,6 +32,21 @@ def test_half_pixel_cells_in_pixels(cell):
     assert cells_to_pixels(np.array([cell, cell]), 64, 256, 'half_pixel').tolist() == [4 * cell + 1.5] * 2
 
 
+@pytest.mark.parametrize('cell', [0, 10, 767])
+def test_proportional_cells_in_pixels(cell):
+    np.testing.assert_allclose(cells_to_pixels(np.array([cell, cell]), 768, 256, 'proportional'), cell / 3, atol=1e-12)
+
+
+def test_proportional_cells_of_a_narrow_image():
+    assert pixels_to_cells(np.array([96., 96.]), (384, 512), (192, 256), 'proportional').tolist() == [192, 192]
+    assert pixels_to_cells(np.array([96., 96.]), 384, (192, 256), 'proportional').tolist() == [192, 144]
+
+
+def test_mirrored_proportional_cells():
+    mirrored = 255 - cells_to_pixels(np.array([10., 20.]), 768, 256, 'proportional')
+    np.testing.assert_allclose(pixels_to_cells(mirrored, 768, 256, 'proportional'), [768 - 3 - 10, 768 - 3 - 20])
+
+
 @pytest.mark.parametrize('cell, expected', [(0, -1), (63, 1), (21, -1 / 3)])
 def test_align_corners_cells_in_normalized(cell, expected):
     np.testing.assert_allclose(cells_to_normalized(np.array([cell]), 64, 'align_corners'), expected, atol=1e-12)
@@ -41,7 +56,7 @@ def test_x_goes_with_width_and_y_with_height():
     assert normalize(np.array([[191.5, 255.5]]), (192, 256)).tolist() == [[1, 1]]
 
 
-@pytest.mark.parametrize('grid', GRIDS)
+@pytest.mark.parametrize('grid', GRIDS + ('proportional', ))
 def test_cells_and_pixels_are_inverse(grid):
     cells = np.random.default_rng(0).uniform(-5, 70, (7, 3, 2))
     pixels = cells_to_pixels(cells, (48, 64), (192, 256), grid)
@@ -84,6 +99,24 @@ def test_torch_keeps_the_dtype(dtype, size):
 @pytest.mark.parametrize('grid, expected', [('half_pixel', [1 / 64 - 1, 1 - 1 / 64]), ('align_corners', [-1, 1])])
 def test_integer_cells_give_floats(kind, size, grid, expected):
     np.testing.assert_allclose(np.asarray(cells_to_normalized(kind([[0, 63]]), size, grid)), [expected], atol=1e-7)
+
+
+@pytest.mark.parametrize('size', [768, (768, 384)])
+@pytest.mark.parametrize('convert', [cells_to_pixels, pixels_to_cells])
+def test_proportional_in_torch_equals_numpy(convert, size):
+    places = np.random.default_rng(0).uniform(0, 256, (4, 2))
+    ours = convert(torch.from_numpy(places), size, (192, 256), 'proportional')
+    np.testing.assert_allclose(ours.numpy(), convert(places, size, (192, 256), 'proportional'), atol=1e-12)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_proportional_keeps_the_dtype(dtype):
+    assert cells_to_pixels(torch.zeros(3, 2, dtype=dtype), 768, (256, 256), 'proportional').dtype == dtype
+
+
+def test_proportional_cells_have_no_place_in_normalized_coordinates():
+    with pytest.raises(ValueError, match="unknown grid 'proportional'"):
+        cells_to_normalized(np.zeros(2), 64, 'proportional')
 
 
 def test_gradient_flows():

@@ -21,8 +21,8 @@ class CoAttentionMarginalHead(BaseHead):
     """Predicts the marginal heatmaps of each landmark from the features of the last stack.
 
     Goes with any backbone that returns :class:`StackOutput` with ``features`` and with the codec
-    :class:`MarginalHeatmap`. Only the result is supervised (P3, Eq. 11), not the stacks' own heatmaps; those of the last
-    stack have no part in it, so that distributed training needs ``find_unused_parameters=True``.
+    :class:`MarginalHeatmap`. Only the result is supervised (P3, Eq. 11), not the stacks' own heatmaps; those of the
+    last stack have no part in it, so that distributed training needs ``find_unused_parameters=True``.
 
     Args:
         layout (str | FaceLayout): Defaults to ``'300w68'``.
@@ -69,7 +69,8 @@ class CoAttentionMarginalHead(BaseHead):
         """Landmarks of a batch.
 
         Args:
-            feats: Outputs of the backbone, or with ``test_cfg.flip_test`` a list of two, the second of the mirrored input.
+            feats: Outputs of the backbone, or with ``test_cfg.flip_test`` a list of two, the second of the mirrored
+                input.
             batch_data_samples (list[PoseDataSample]): The batch.
             test_cfg (dict): ``flip_test`` and ``output_heatmaps``.
 
@@ -101,16 +102,26 @@ class CoAttentionMarginalHead(BaseHead):
         preds = self.decode(maps)
         if not output_heatmaps:
             return preds
-        size = self.branches.feature_size
-        coarse_x, coarse_y = (axis.clamp(min=0).unflatten(-1, (size, -1)).mean(-1) for axis in maps)
         for pred, x, y in zip(preds, *maps):
             pred.set_field(x[None].cpu().numpy(), 'keypoint_x_labels')
             pred.set_field(y[None].cpu().numpy(), 'keypoint_y_labels')
-        return preds, [PixelData(heatmaps=joint) for joint in coarse_y[..., :, None] * coarse_x[..., None, :]]
+        return preds, [PixelData(heatmaps=joint) for joint in joint_maps(maps, self.branches.feature_size)]
 
 
-def marginal_targets(batch_data_samples: OptSampleList) -> Tuple[Marginals, Tensor]:
-    """Targets over x and y, (B, K, L) each, and weights (B, K) of a batch encoded by :class:`MarginalHeatmap`."""
-    x, y, weights = (torch.cat([sample.gt_instance_labels[key] for sample in batch_data_samples])
-                     for key in ('keypoint_x_labels', 'keypoint_y_labels', 'keypoint_weights'))
+def marginal_targets(batch_data_samples: OptSampleList, of: str = 'keypoint') -> Tuple[Marginals, Tensor]:
+    """Targets over x and y, (B, K, L) each, and weights (B, K) of a batch encoded by :class:`MarginalHeatmap`.
+
+    With ``of='boundary'`` those of the facial boundaries, see :class:`BoundaryMarginalHeatmap`.
+    """
+    x, y, weights = (torch.cat([sample.gt_instance_labels[f'{of}_{key}'] for sample in batch_data_samples])
+                     for key in ('x_labels', 'y_labels', 'weights'))
     return (x, y), weights
+
+
+def joint_maps(maps: Marginals, size: int) -> Tensor:
+    """Outer products of the marginals, (B, K, L) each, reduced from L to ``size`` positions: (B, K, size, size).
+
+    What is below zero counts as zero.
+    """
+    x, y = (axis.clamp(min=0).unflatten(-1, (size, -1)).mean(-1) for axis in maps)
+    return y[..., :, None] * x[..., None, :]

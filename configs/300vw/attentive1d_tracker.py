@@ -1,0 +1,12 @@
+# P3's tracker: the temporal refinement, trained on the clips of 300VW behind the detector of attentive1d_hg4.py
+_base_ = ['./attentive1d_hg4.py']
+model = dict(type='FaceTracker', refinement=dict(decay=0.3), freeze_detector=True)
+load_from = 'work_dirs/300vw/attentive1d_hg4/epoch_10.pth'
+find_unused_parameters = False
+# crops as they are when a face is followed: by the landmarks of the frame before
+train_dataloader = dict(
+    batch_size=4,
+    dataset=dict(
+        _delete_=True, **_base_.train_videos, clip_length=8, box='previous', pipeline=_base_.video_pipeline))
+train_cfg = dict(max_epochs=5, val_interval=5)
+param_scheduler = [dict(type='MultiStepLR', milestones=[3, 4], gamma=0.1, by_epoch=True)]
