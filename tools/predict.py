@@ -4,11 +4,15 @@ The arguments are those of MMPose's ``demo/inferencer_demo.py``::
 
     python tools/predict.py photos/ --pose2d configs/300w/structured_hg2_mini.py --pose2d-weights checkpoint.pth \
         --vis-out-dir outputs/pictures --pred-out-dir outputs/json
+
+With ``--track``, faces are followed from frame to frame, and bear numbers, instead of being searched in every frame::
+
+    python tools/predict.py video.mp4 --track --pose2d CONFIG --pose2d-weights checkpoint.pth --vis-out-dir outputs
 """
 import argparse
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
-from mmfld.apis import FaceLandmarkInferencer
+from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
 
 
 def main():
@@ -21,9 +25,15 @@ def main():
     parser.add_argument('--det-weights', metavar='CHECKPOINT', help='checkpoint of a detector of MMDetection')
     parser.add_argument('--layout', help='convert the landmarks to this layout, e.g. 300w68 with a model for WFLW')
     parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
-    parser.add_argument('--batch-size', type=int, default=8, help='faces that go through the network together')
+    parser.add_argument('--batch-size', type=int, metavar='N',
+                        help='faces that go through the network together; default: 8')
     parser.add_argument('--refine', type=int, metavar='N',
                         help='take the crop N times again from the predicted landmarks; default: 1, 0 for whole_image')
+    parser.add_argument('--track', action='store_true',
+                        help='track the faces through a video, a camera\'s pictures or a folder with its frames')
+    parser.add_argument('--smooth', action='store_const', const={},
+                        help='with --track: smooth the landmarks by a One-Euro filter')
+    parser.add_argument('--max-faces', type=int, metavar='N', help='with --track: no more than N faces')
     parser.add_argument('--show', action='store_true', help='show the results in a window; Esc ends a video')
     parser.add_argument('--vis-out-dir', default='', metavar='DIR', help='save the drawn images or video here')
     parser.add_argument('--pred-out-dir', default='', metavar='DIR', help='save the predictions here, as json')
@@ -39,17 +49,24 @@ def main():
     if not (args.show or args.vis_out_dir or args.pred_out_dir):
         parser.error('nothing to do with the result: give --show, --vis-out-dir or --pred-out-dir')
 
-    inferencer = FaceLandmarkInferencer(
-        args.pose2d, args.pose2d_weights, args.device, args.det_model, args.det_weights, show_progress=not args.show,
-        layout=args.layout)
-    drawing = {name: getattr(args, name) for name in ('radius', 'thickness', 'kpt_thr')
+    for name in ('batch_size', 'refine') if args.track else ('smooth', 'max_faces'):
+        if getattr(args, name) is not None:
+            parser.error(f'--{name.replace("_", "-")} cannot be used {"with" if args.track else "without"} --track')
+
+    model = (args.pose2d, args.pose2d_weights, args.device, args.det_model, args.det_weights)
+    settings = dict(show_progress=not args.show, layout=args.layout)
+    if args.track:
+        predict = FaceLandmarkTracker(*model, smoothing=args.smooth, max_faces=args.max_faces, **settings)
+    else:
+        predict = FaceLandmarkInferencer(*model, **settings)
+    options = {name: getattr(args, name) for name in ('batch_size', 'refine', 'radius', 'thickness', 'kpt_thr')
                if getattr(args, name) is not None}
     images = faces = 0
     try:
-        for result in inferencer(
+        for result in predict(
                 args.inputs, show=args.show, vis_out_dir=args.vis_out_dir, pred_out_dir=args.pred_out_dir,
-                batch_size=args.batch_size, refine=args.refine, draw_bbox=args.draw_bbox,
-                draw_heatmap=args.draw_heatmap, black_background=args.black_background, **drawing):
+                draw_bbox=args.draw_bbox, draw_heatmap=args.draw_heatmap, black_background=args.black_background,
+                **options):
             images += 1
             faces += len(result['predictions'][0])
     except KeyboardInterrupt:  # the way to end a camera without a window; what was saved is complete

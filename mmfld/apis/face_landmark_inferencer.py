@@ -3,7 +3,7 @@ import logging
 import os
 from itertools import islice
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence, Union
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Union
 
 import cv2
 import mmcv
@@ -131,21 +131,61 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             FileNotFoundError: If an input does not exist.
             ValueError: For inputs, boxes or output folders that cannot be used; it names them.
         """
+        if refine is None:
+            refine = 0 if bboxes is not None or isinstance(self.detector, WholeImage) else 1
+        if refine < 0 or batch_size < 1:
+            raise ValueError(f'found refine={refine} and batch_size={batch_size}, expected at least 0 and 1')
+        source = open_source(inputs)
+        if bboxes is not None:
+            bboxes = _boxes_per_image(bboxes, source)
+
+        def predict(frames: Sequence[Frame]) -> List[PoseDataSample]:
+            boxes = [self._find_faces(frame, bboxes) for frame in frames]
+            return self._predict(frames, boxes, refine, batch_size, visualize_kwargs.get('draw_heatmap', False))
+
+        return self._run(
+            source,
+            predict,
+            read_ahead=1 if source.is_live else batch_size,
+            is_video=source.is_video,
+            faces_are_given=bboxes is not None,
+            return_vis=return_vis,
+            show=show,
+            vis_out_dir=vis_out_dir,
+            pred_out_dir=pred_out_dir,
+            return_datasamples=return_datasamples,
+            out_dir=out_dir,
+            **visualize_kwargs)
+
+    def _run(self,
+             source: Source,
+             predict: Callable[[Sequence[Frame]], List[PoseDataSample]],
+             read_ahead: int,
+             is_video: bool,
+             faces_are_given: bool = False,
+             return_vis: bool = False,
+             show: bool = False,
+             vis_out_dir: Union[str, Path] = '',
+             pred_out_dir: Union[str, Path] = '',
+             return_datasamples: bool = False,
+             out_dir: Optional[Union[str, Path]] = None,
+             **visualize_kwargs) -> Iterator[Dict]:
+        """Read, predict, draw and save frame by frame, for the outputs that :meth:`__call__` describes.
+
+        Args:
+            source (ImageSource | VideoSource): What to read.
+            predict (Callable): Frames -> their samples, one each with all its faces.
+            read_ahead (int): How many frames are read and predicted together.
+            is_video (bool): The frames are shown as a film, and those without a face are counted, not named.
+            faces_are_given (bool): A frame without a face is none that a detector missed.
+        """
         unknown = set(visualize_kwargs) - self.visualize_kwargs
         if unknown:
             raise ValueError(f'unknown arguments {sorted(unknown)}')
         if out_dir is not None:
             vis_out_dir = vis_out_dir or Path(out_dir) / 'visualizations'
             pred_out_dir = pred_out_dir or Path(out_dir) / 'predictions'
-        if refine is None:
-            refine = 0 if bboxes is not None or isinstance(self.detector, WholeImage) else 1
-
-        if refine < 0 or batch_size < 1:
-            raise ValueError(f'found refine={refine} and batch_size={batch_size}, expected at least 0 and 1')
-        source = open_source(inputs)
         writer = ResultWriter(source, str(vis_out_dir), str(pred_out_dir))
-        if bboxes is not None:
-            bboxes = _boxes_per_image(bboxes, source)
         draw = return_vis or show or bool(vis_out_dir)
         visualize_kwargs.update(show=show)
 
@@ -155,33 +195,35 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                 frames = track(frames, description='Inference', total=source.length)
             total = without_face = 0
             try:
-                while batch := list(islice(frames, 1 if source.is_live else batch_size)):
-                    boxes = [self._find_faces(frame, bboxes) for frame in batch]
-                    samples = self._predict(batch, boxes, refine, batch_size,
-                                            visualize_kwargs.get('draw_heatmap', False))
-                    for frame, sample in zip(batch, samples):
-                        instances = split_instances(sample.pred_instances)
+                while batch := list(islice(frames, read_ahead)):
+                    for frame, sample in zip(batch, predict(batch)):
+                        instances = self._split(sample)
                         total += 1
-                        if not instances and bboxes is None:
+                        if not instances and not faces_are_given:
                             without_face += 1
-                            if not source.is_video:
+                            if not is_video:
                                 print_log(f'{frame.path}: no face found', logger='current', level=logging.WARNING)
-                        picture = self._draw(frame, sample, source.is_video, **visualize_kwargs) if draw else None
+                        picture = self._draw(frame, sample, is_video, **visualize_kwargs) if draw else None
                         if draw:
                             writer.write_picture(frame, mmcv.rgb2bgr(picture))
                         writer.write_instances(frame, instances)
                         yield dict(
                             predictions=[sample if return_datasamples else instances],
                             visualization=[picture] if return_vis else [])
-                    if show and source.is_video and cv2.waitKey(1) & 0xFF == ESCAPE:
+                    if show and is_video and cv2.waitKey(1) & 0xFF == ESCAPE:
                         break
             finally:
                 writer.close()
-                if source.is_video and without_face:
-                    print_log(f'{source.path}: no face found in {without_face} of {total} frames', logger='current',
+                if is_video and without_face:
+                    name = source.path if source.is_video else 'inputs'
+                    print_log(f'{name}: no face found in {without_face} of {total} frames', logger='current',
                               level=logging.WARNING)
 
         return results()
+
+    def _split(self, sample: PoseDataSample) -> List[dict]:
+        """The faces of a frame as MMPose's dicts."""
+        return split_instances(sample.pred_instances)
 
     def _find_faces(self, frame: Frame, bboxes: Optional[Sequence]) -> np.ndarray:
         """(N, 5) landmark boxes and scores of one image, given or detected."""
@@ -205,34 +247,39 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         faces = [(frame, box) for frame, found in zip(frames, boxes) for box in found]
         samples = self._predict_faces(faces, batch_size)
         for _ in range(refine):
-            faces = [(frame, _landmark_box(sample, box)) for (frame, box), sample in zip(faces, samples)]
+            faces = [(frame, landmark_box(sample, box)) for (frame, box), sample in zip(faces, samples)]
             samples = self._predict_faces(faces, batch_size)
         rest = iter(samples)
-        merged = [
-            merge_data_samples(list(islice(rest, len(found)))) if len(found) else self._without_face(
-                frame, output_heatmaps) for frame, found in zip(frames, boxes)
+        return [
+            self._merge(frame, list(islice(rest, len(found))), output_heatmaps) for frame, found in zip(frames, boxes)
         ]
-        if self.conversion is not None:
-            for sample in merged:
-                self._convert(sample)
-        return merged
 
     @torch.no_grad()
     def _predict_faces(self, faces: Sequence, batch_size: int) -> List[PoseDataSample]:
         """One sample per face, from frames and boxes (5, )."""
         samples = []
         for start in range(0, len(faces), batch_size):
-            inputs = [
-                self.pipeline(
-                    dict(
-                        img=frame.image,
-                        img_path=frame.path,
-                        bbox=box[None, :4].astype(np.float32),
-                        bbox_score=box[4:].astype(np.float32),
-                        **self.model.dataset_meta)) for frame, box in faces[start:start + batch_size]
-            ]
-            samples += self.model.test_step(self.collate_fn(inputs))
+            samples += self.model.test_step(self._crop(faces[start:start + batch_size]))
         return samples
+
+    def _crop(self, faces: Sequence) -> dict:
+        """The collated crops of faces, from frames and boxes (5, )."""
+        return self.collate_fn([
+            self.pipeline(
+                dict(
+                    img=frame.image,
+                    img_path=frame.path,
+                    bbox=box[None, :4].astype(np.float32),
+                    bbox_score=box[4:].astype(np.float32),
+                    **self.model.dataset_meta)) for frame, box in faces
+        ])
+
+    def _merge(self, frame: Frame, samples: List[PoseDataSample], output_heatmaps: bool) -> PoseDataSample:
+        """One sample from those of a frame's faces, with the landmarks in the layout that was asked for."""
+        merged = merge_data_samples(samples) if samples else self._without_face(frame, output_heatmaps)
+        if self.conversion is not None:
+            self._convert(merged)
+        return merged
 
     def _convert(self, sample: PoseDataSample) -> None:
         instances = sample.pred_instances
@@ -290,10 +337,14 @@ def _boxes_per_image(bboxes: Sequence, source: Source) -> Sequence:
     return bboxes
 
 
-def _landmark_box(sample: PoseDataSample, box: np.ndarray) -> np.ndarray:
+def tight_box(points: np.ndarray) -> np.ndarray:
+    """Landmarks (K, 2) -> x1, y1, x2, y2."""
+    return np.concatenate([points.min(axis=0), points.max(axis=0)])
+
+
+def landmark_box(sample: PoseDataSample, box: np.ndarray) -> np.ndarray:
     """The tight box of predicted landmarks, with the score of ``box`` (5, )."""
-    points = sample.pred_instances.keypoints[0]
-    low, high = points.min(axis=0), points.max(axis=0)
-    if not (high - low >= 1).all():  # landmarks on one spot, where there was no face: nothing to crop
+    tight = tight_box(sample.pred_instances.keypoints[0])
+    if not (tight[2:] - tight[:2] >= 1).all():  # landmarks on one spot, where there was no face: nothing to crop
         return box
-    return np.concatenate([low, high, box[4:]])
+    return np.concatenate([tight, box[4:]])

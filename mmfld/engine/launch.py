@@ -40,8 +40,11 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
         parser.error(f'config {args.config} found neither in {Path.cwd()} nor in {REPOSITORY}')
     cfg = Config.fromfile(path)
     cfg.launcher = args.launcher
-    # With the folder, because the same method has the same file name for each data set.
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{path.resolve().parent.name}/{path.stem}'
+    # With the folders, because the same method has the same file name for each data set.
+    name = path.resolve().with_suffix('')
+    configs = REPOSITORY / 'configs'
+    name = name.relative_to(configs if name.is_relative_to(configs) else name.parents[1])
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{name.as_posix()}'
     if args.show_dir:
         if 'visualization' not in cfg.get('default_hooks', {}):
             parser.error(f'--show-dir needs default_hooks.visualization=dict(type="PoseVisualizationHook") in {path}')

@@ -13,16 +13,15 @@ same options is left alone, an interrupted one is made again, and a set with oth
 """
 import argparse
 import json
-import multiprocessing
 import os
 import sys
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Tuple
+from typing import Callable, Dict, List, Tuple
 
 import cv2
 from conversion import Face, to_coco
+from synthetic_set import finish, generator, prepare, worker_map
 from tqdm import tqdm
 
 from mmfld.datasets.synthetic import SyntheticFaceGenerator
@@ -30,6 +29,7 @@ from mmfld.structures import layout_names
 
 # index of the first face: no training set reaches the test faces
 FIRST = dict(train=0, test=10**9)
+FILES = ('images/train_*.jpg', 'images/test_*.jpg', 'annotations/synthetic_*.json')
 JPEG_QUALITY = 94
 
 Annotations = Dict[str, Tuple[Face, Face]]  # layout -> as annotated, exact
@@ -55,75 +55,31 @@ def main(argv=None) -> int:
     counts = dict(train=args.train, test=args.test)
     if min(*counts.values(), args.workers - 1) < 0 or not any(counts.values()):
         parser.error('expected at least one face, no negative count, and one worker or more')
-    generator = partial(SyntheticFaceGenerator, args.seed, args.image_size, args.boundary_noise, args.flags)
+    make_generator = partial(SyntheticFaceGenerator, args.seed, args.image_size, args.boundary_noise, args.flags)
     try:
-        generator()
-        complete = prepare(args.out, options, args.overwrite)
+        make_generator()
+        complete = prepare(args.out, options, args.overwrite, FILES)
     except ValueError as error:
         parser.error(str(error))
     if complete:
         print(f'{args.out}: holds this set already')
         return 0
-    with worker_map(args.workers, generator) as apply:
+    with worker_map(args.workers, make_generator, chunksize=8) as apply:
         for part, count in counts.items():
             if count:
-                make_part(args.out, part, count, generator(), apply)
-    options_file(args.out).write_text(json.dumps(dict(options, complete=True)), encoding='utf-8')
+                make_part(args.out, part, count, args.image_size, args.boundary_noise > 0, apply)
+    finish(args.out, options)
     return 0
 
 
-def options_file(out: Path) -> Path:
-    return out / 'options.json'
-
-
-def prepare(out: Path, options: dict, overwrite: bool) -> bool:
-    """Make room for a set; True if it is there already.
-
-    Raises:
-        ValueError: If ``out`` holds another set, or something else, and ``overwrite`` is not set.
-    """
-    record = options_file(out)
-    found = json.loads(record.read_text(encoding='utf-8')) if record.is_file() else None
-    if found is not None:
-        complete = found.pop('complete')
-        if found == options and complete:
-            return True
-        if found != options and not overwrite:
-            different = [f'{key} {found.get(key)!r}, not {value!r}' for key, value in options.items()
-                         if found.get(key) != value]
-            raise ValueError(f'{record}: found a set with {", ".join(different)}; choose another folder or --overwrite')
-    elif not overwrite and ((out / 'images').exists() or (out / 'annotations').exists()):
-        raise ValueError(f'{out}: found images or annotations that this command did not make; choose another folder '
-                         'or --overwrite')
-    for pattern in ('images/train_*.jpg', 'images/test_*.jpg', 'annotations/synthetic_*.json'):
-        for path in out.glob(pattern):
-            path.unlink()
-    for folder in ('images', 'annotations'):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(dict(options, complete=False)), encoding='utf-8')
-    return False
-
-
-@contextmanager
-def worker_map(workers: int, generator: partial) -> Iterator[Callable]:
-    """``map`` in this process or over several, in order; the workers have a generator."""
-    if workers == 1:
-        _start_worker(generator)
-        yield map
-        return
-    # a forked process may inherit a lock of OpenCV's threads
-    with multiprocessing.get_context('spawn').Pool(workers, _start_worker, (generator, )) as pool:
-        yield partial(pool.imap, chunksize=8)
-
-
-def make_part(out: Path, part: str, count: int, generator: SyntheticFaceGenerator, apply: Callable) -> None:
+def make_part(out: Path, part: str, count: int, image_size: int, noisy: bool, apply: Callable) -> None:
     """Write the pictures and annotations of one part."""
     faces: List[Annotations] = list(tqdm(apply(partial(make_face, out / 'images', part), range(count)), part, count,
                                          unit='face'))
-    size = (generator.image_size, generator.image_size)
+    size = (image_size, image_size)
     for layout in layout_names():
         content = to_coco([(face[layout][0], size) for face in faces])
-        if generator.boundary_noise:
+        if noisy:
             exact = to_coco([(face[layout][1], size) for face in faces])
             for annotation, clean in zip(content['annotations'], exact['annotations']):
                 annotation['keypoints_clean'] = clean['keypoints']
@@ -134,7 +90,7 @@ def make_part(out: Path, part: str, count: int, generator: SyntheticFaceGenerato
 
 def make_face(folder: Path, part: str, number: int) -> Annotations:
     """Write one picture and return its annotations; runs in a worker."""
-    face = _generator[FIRST[part] + number]
+    face = generator()[FIRST[part] + number]
     name = f'{part}_{number:06d}.jpg'
     path = folder / name
     if not cv2.imwrite(str(path), face.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
@@ -144,12 +100,6 @@ def make_face(folder: Path, part: str, number: int) -> Annotations:
                       for points in (face.annotations, face.keypoints))
         for layout in layout_names()
     }
-
-
-def _start_worker(generator: partial) -> None:
-    global _generator
-    cv2.setNumThreads(1)
-    _generator = generator()
 
 
 if __name__ == '__main__':

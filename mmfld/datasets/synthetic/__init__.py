@@ -1,9 +1,11 @@
 from .camera import Camera
+from .clip import Burst, SyntheticClipGenerator
 from .face_model import Expression, FaceShape, Identity
 from .generator import FLAGS, SyntheticFace, SyntheticFaceGenerator
 from .landmarks import ProjectedFace, project_face
+from .motion import FRAME_RATE, STILL, Motion
 
 __all__ = [
-    'Camera', 'Expression', 'FLAGS', 'FaceShape', 'Identity', 'ProjectedFace', 'SyntheticFace',
-    'SyntheticFaceGenerator', 'project_face'
+    'Burst', 'Camera', 'Expression', 'FLAGS', 'FRAME_RATE', 'FaceShape', 'Identity', 'Motion', 'ProjectedFace', 'STILL',
+    'SyntheticClipGenerator', 'SyntheticFace', 'SyntheticFaceGenerator', 'project_face'
 ]

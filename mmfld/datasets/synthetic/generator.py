@@ -8,7 +8,7 @@ from mmfld.structures import get_layout
 from .appearance import Appearance
 from .camera import Camera
 from .face_model import Expression, FaceShape, Identity
-from .landmarks import project_face
+from .landmarks import ProjectedFace, project_face
 from .picture import make_background, occlude, photograph
 from .renderer import render_face
 
@@ -16,9 +16,10 @@ FLAGS = ('large_pose', 'expression', 'illumination', 'make_up', 'occlusion', 'bl
 # share of the WFLW test faces that carry each flag
 NATURAL = dict(zip(FLAGS, (.13, .126, .279, .082, .294, .309)))
 
-# Random streams of a face. Each part has its own, so that a flag or an option changes nothing but its own part.
+# Random streams of a face and of a clip. Each part has its own, so that a flag or an option changes nothing but its own
+# part.
 _STREAMS = ('flags', 'identity', 'expression', 'pose', 'place', 'appearance', 'light', 'make_up', 'background',
-            'occlusion', 'camera', 'annotation')
+            'occlusion', 'camera', 'annotation', 'motion', 'bursts', 'grain')
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,26 @@ class SyntheticFace:
     annotations: Dict[str, np.ndarray]
     tangents: Dict[str, np.ndarray]
     attributes: Dict[str, int]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a face is rendered from.
+
+    Attributes:
+        shape (FaceShape): The face.
+        camera (Camera): Its pose and place.
+        face (ProjectedFace): Its landmarks.
+        look (Appearance): Colours, hair and light.
+        background (ndarray): (S, S, 3) uint8 BGR.
+        flags (dict[str, int]): 0 or 1. Those of occlusion and blur are about the picture, not in the other attributes.
+    """
+    shape: FaceShape
+    camera: Camera
+    face: ProjectedFace
+    look: Appearance
+    background: np.ndarray
+    flags: Dict[str, int]
 
 
 class SyntheticFaceGenerator:
@@ -78,9 +99,24 @@ class SyntheticFaceGenerator:
         self.flags = {name: float(flags.get(name, 0)) for name in FLAGS}
 
     def __getitem__(self, index: int) -> SyntheticFace:
-        rng = {name: np.random.default_rng([self.seed, index, n]) for n, name in enumerate(_STREAMS)}
-        flags = {name: int(rng['flags'].random() < chance) for name, chance in self.flags.items()}
+        scene = self.scene(index)
+        face, look, flags = scene.face, scene.look, scene.flags
+        image = render_face(scene.shape, scene.camera, look, scene.background)
+        if flags['occlusion']:
+            occlude(image, scene.shape, scene.camera, look, face, self.stream(index, 'occlusion'))
+        image = photograph(image, look, float(flags['blur']), self.stream(index, 'camera'), look.tiles[6])
 
+        rng, annotations = self.stream(index, 'annotation'), {}
+        for layout, points in face.keypoints.items():
+            first, second = points[list(get_layout(layout).eye_corners)]
+            along = rng.standard_normal(len(points)) * self.boundary_noise * np.hypot(*(second - first))
+            annotations[layout] = points + along[:, None].astype(np.float32) * face.tangents[layout]
+        return SyntheticFace(image, face.keypoints, annotations, face.tangents, flags)
+
+    def scene(self, index: int) -> Scene:
+        """What face ``index`` is rendered from."""
+        rng = {name: self.stream(index, name) for name in _STREAMS}
+        flags = {name: int(rng['flags'].random() < chance) for name, chance in self.flags.items()}
         shape = FaceShape(Identity.sample(rng['identity']),
                           Expression.sample(rng['expression'], bool(flags['expression'])))
         camera = Camera(*_pose(rng['pose'], bool(flags['large_pose'])), distance=rng['place'].uniform(6, 14))
@@ -92,18 +128,11 @@ class SyntheticFaceGenerator:
             look.put_on_make_up(rng['make_up'])
         if flags['illumination']:
             look.light_badly(rng['light'])
+        return Scene(shape, camera, face, look, make_background(rng['background'], self.image_size), flags)
 
-        image = render_face(shape, camera, look, make_background(rng['background'], self.image_size))
-        if flags['occlusion']:
-            occlude(image, shape, camera, look, face, rng['occlusion'])
-        image = photograph(image, look, bool(flags['blur']), rng['camera'])
-
-        annotations = {}
-        for layout, points in face.keypoints.items():
-            first, second = points[list(get_layout(layout).eye_corners)]
-            along = rng['annotation'].standard_normal(len(points)) * self.boundary_noise * np.hypot(*(second - first))
-            annotations[layout] = points + along[:, None].astype(np.float32) * face.tangents[layout]
-        return SyntheticFace(image, face.keypoints, annotations, face.tangents, flags)
+    def stream(self, index: int, name: str) -> np.random.Generator:
+        """Random numbers for one part of face ``index``, the same at each call."""
+        return np.random.default_rng([self.seed, index, _STREAMS.index(name)])
 
     def _placement(self, points: np.ndarray, rng: np.random.Generator) -> Tuple[float, np.ndarray]:
         """Scale and offset that give the box of the landmarks its size and place in the picture."""

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Dict, List, Tuple
 
 import numpy as np
+from scipy.special import softmax
 
 from mmfld.structures import get_layout
 from .camera import Camera
@@ -15,6 +16,9 @@ from .face_model import CONTOUR_STEPS, CONTOUR_THETA, CURVE_STEPS, FaceShape
 
 # the contour never moves nearer to the middle of the face than this azimuth: there begins the mouth
 _INNERMOST_THETA = .36
+# In units of the head. Azimuths that are seen this much less far out than the outermost have 1 / e of its weight: the
+# sections of the chin are so short that a mere argmax would jump from end to end as the head turns.
+_OUTLINE_SOFTNESS = .001
 
 
 def _at(curve: str, *fractions: float) -> List[Tuple[str, int]]:
@@ -127,17 +131,12 @@ def _visible_contour(shape: FaceShape, camera: Camera) -> np.ndarray:
     azimuth = np.linspace(CONTOUR_THETA, _INNERMOST_THETA, 25)
     x, height, z, _ = shape.surface_grid(np.concatenate([-azimuth, azimuth]), y)
     # how far out of the face, across its contour, a point is seen: this does not depend on the roll
-    upright = replace(camera, roll=0.)
+    upright = replace(camera, roll=0., scale=1.)
     seen_x, seen_y = upright.to_pixels(*upright.to_camera(x, height, z))
     along = np.gradient(frontal, axis=0)
-    right = np.arange(len(y)) < len(y) // 2
+    along /= np.hypot(*along.T)[:, None]
+    right = np.arange(len(y))[:, None] < len(y) // 2
     outward = along[:, :1] * seen_y - along[:, 1:] * seen_x
-    outward = np.where(right[:, None], outward[:, :25], outward[:, 25:])
-    outermost = outward.argmax(axis=1)
-    middle = np.clip(outermost, 1, 23)
-    below, at, above = (np.take_along_axis(outward, (middle + d)[:, None], axis=1)[:, 0] for d in (-1, 0, 1))
-    # the vertex of the parabola through three samples, unless the contour's own azimuth is the outermost
-    offset = .5 * (below - above) / np.minimum(below - 2 * at + above, -1e-9)
-    offset = np.where(outermost == 0, -1, np.clip(offset, -1, 1))
-    theta = azimuth[0] + (middle + offset) * (azimuth[1] - azimuth[0])
-    return camera.project(shape.surface(np.where(right, -theta, theta), y))
+    outward = np.where(right, outward[:, :25], outward[:, 25:])
+    theta = softmax(outward / _OUTLINE_SOFTNESS, axis=1) @ azimuth
+    return camera.project(shape.surface(np.where(right[:, 0], -theta, theta), y))

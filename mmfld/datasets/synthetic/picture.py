@@ -9,6 +9,8 @@ from .face_model import FaceShape
 from .figure import draw_glasses, fill
 from .landmarks import ProjectedFace
 
+HELD = ('bar', 'thing', 'hand')
+
 
 def make_background(rng: np.random.Generator, size: int) -> np.ndarray:
     """A blurred scene of colour fields, edges and lights; (size, size, 3) uint8."""
@@ -41,12 +43,28 @@ def occlude(image: np.ndarray, shape: FaceShape, camera: Camera, look: Appearanc
         _mask(image, face, rng)
     elif kind == 2:
         _strands(image, camera, face, look, rng)
-    elif kind == 3:
-        _bar(image, camera, face, rng)
-    elif kind == 4:
-        _thing(image, camera, face, rng)
     else:
-        _hand(image, camera, face, look, rng)
+        hold_before(image, HELD[kind - 3], camera.scale, look, face, rng)
+
+
+def hold_before(image: np.ndarray, kind: str, unit: float, look: Appearance, face: ProjectedFace,
+                rng: np.random.Generator) -> None:
+    """Cover a landmark of the face, and what is around it, with something that is not on the face.
+
+    Args:
+        image (ndarray): (S, S, 3) uint8 BGR, drawn into.
+        kind (str): One of ``HELD``.
+        unit (float): Pixels per unit of the head, which the size of the thing follows.
+        look (Appearance): For the colour and the light of a hand.
+        face (ProjectedFace): The face.
+        rng (Generator): Draws the landmark and what the thing looks like.
+    """
+    if kind == 'bar':
+        _bar(image, unit, face, rng)
+    elif kind == 'thing':
+        _thing(image, unit, face, rng)
+    else:
+        _hand(image, unit, face, look, rng)
 
 
 def _somewhere(face: ProjectedFace, rng: np.random.Generator) -> np.ndarray:
@@ -86,8 +104,8 @@ def _strands(image: np.ndarray, camera: Camera, face: ProjectedFace, look: Appea
                       shift=4)
 
 
-def _bar(image: np.ndarray, camera: Camera, face: ProjectedFace, rng: np.random.Generator) -> None:
-    angle, half = rng.uniform(0, np.pi), camera.scale * rng.uniform(.08, .22)
+def _bar(image: np.ndarray, unit: float, face: ProjectedFace, rng: np.random.Generator) -> None:
+    angle, half = rng.uniform(0, np.pi), unit * rng.uniform(.08, .22)
     along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
     centre, far = _somewhere(face, rng), 2. * image.shape[0]
     colour = rng.uniform(20, 220, 3)
@@ -98,9 +116,9 @@ def _bar(image: np.ndarray, camera: Camera, face: ProjectedFace, rng: np.random.
                               middle + far * along + width, middle - far * along + width]), colour * shade)
 
 
-def _thing(image: np.ndarray, camera: Camera, face: ProjectedFace, rng: np.random.Generator) -> None:
+def _thing(image: np.ndarray, unit: float, face: ProjectedFace, rng: np.random.Generator) -> None:
     """A cup or a telephone."""
-    unit, centre = camera.scale, _somewhere(face, rng)
+    centre = _somewhere(face, rng)
     colour = rng.uniform(20, 230, 3)
     t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     power = 1. if rng.random() < .5 else .3
@@ -113,10 +131,9 @@ def _thing(image: np.ndarray, camera: Camera, face: ProjectedFace, rng: np.rando
         fill(image, centre + unit * (size * shape) @ turn, np.clip(colour * shade, 0, 255))
 
 
-def _hand(image: np.ndarray, camera: Camera, face: ProjectedFace, look: Appearance,
-          rng: np.random.Generator) -> None:
+def _hand(image: np.ndarray, unit: float, face: ProjectedFace, look: Appearance, rng: np.random.Generator) -> None:
     """A hand that comes from outside the face and touches it with its fingers."""
-    unit, target = camera.scale, _somewhere(face, rng)
+    target = _somewhere(face, rng)
     centre = face.keypoints['300w68'].mean(axis=0)
     # from below or from the side, not out of the forehead
     direction = np.arctan2(abs(target[1] - centre[1]) + .4 * unit, target[0] - centre[0]) + .3 * rng.standard_normal()
@@ -144,14 +161,16 @@ def _hand(image: np.ndarray, camera: Camera, face: ProjectedFace, look: Appearan
             cv2.line(image, *ends, (skin * shade).tolist(), thickness, cv2.LINE_AA, 4)
 
 
-def photograph(image: np.ndarray, look: Appearance, blurred: bool, rng: np.random.Generator) -> np.ndarray:
+def photograph(image: np.ndarray, look: Appearance, blur: float, rng: np.random.Generator, grain: float) -> np.ndarray:
     """Focus, exposure and noise of the camera.
 
     Args:
         image (ndarray): (S, S, 3) uint8.
         look (Appearance): Gives gain, gamma and noise.
-        blurred (bool): Out of focus, moved, or of low resolution, beyond what landmarks are easily seen in.
+        blur (float): 0 for a sharp picture, 1 for one out of focus, moved, or of low resolution, beyond what landmarks
+            are easily seen in, 2 for twice as much.
         rng (Generator): For the kind of blur.
+        grain (float): In [0, 1), chooses the noise.
 
     Returns:
         ndarray: (S, S, 3) uint8.
@@ -160,21 +179,21 @@ def photograph(image: np.ndarray, look: Appearance, blurred: bool, rng: np.rando
     unit = size / 256
     image = cv2.GaussianBlur(image, (0, 0), rng.uniform(.45, .8) * unit)
     kind, strength, angle = rng.random(3)
-    if blurred and kind < .4:
-        image = cv2.GaussianBlur(image, (0, 0), (1.8 + 2.2 * strength) * unit)
-    elif blurred and kind < .75:
-        reach = int((4 + 5 * strength) * unit)
+    if blur and kind < .4:
+        image = cv2.GaussianBlur(image, (0, 0), (1.8 + 2.2 * strength) * blur * unit)
+    elif blur and kind < .75:
+        reach = int((4 + 5 * strength) * blur * unit)
         kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
         x, y = (round(16 * reach * f(np.pi * angle)) for f in (np.cos, np.sin))
         middle = 16 * reach
         cv2.line(kernel, (middle - x, middle - y), (middle + x, middle + y), 255, 1, cv2.LINE_AA, 4)
         image = cv2.filter2D(image, -1, kernel / kernel.sum(dtype=float))
-    elif blurred:
-        low = int(size / (4 + 3 * strength))
+    elif blur:
+        low = int(size / ((4 + 3 * strength) * blur))
         image = cv2.resize(cv2.resize(image, (low, low), interpolation=cv2.INTER_AREA), (size, size),
                            interpolation=cv2.INTER_LINEAR)
     tone = 255 * np.clip(look.gain * np.linspace(0, 1, 256), 0, 1)**look.gamma
     image = cv2.LUT(image, np.rint(tone).astype(np.uint8))
-    grain = tiles.crop('grain', size, size, look.tiles[6])
+    noise = tiles.crop('grain', size, size, grain)
     amount = look.noise / 32
-    return cv2.addWeighted(image, 1, grain, amount, -128 * amount)
+    return cv2.addWeighted(image, 1, noise, amount, -128 * amount)
