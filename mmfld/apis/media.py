@@ -11,8 +11,9 @@ import cv2
 import mmengine
 import numpy as np
 
+from mmfld.datasets.transforms.load_video_frame import VIDEO_SUFFIXES
+
 IMAGE_SUFFIXES = ('.bmp', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
-VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
 
 Input = Union[str, Path, np.ndarray]
 
