@@ -2,27 +2,42 @@
 
     python tools/analysis_tools/compare_decoders.py CONFIG CHECKPOINT [--split val]
 
-The codec of the config must decode raw scores (``ImageAwareSmoothing``); with and without the flip test.
+With and without the flip test. For heatmaps and, with windows in proportion to their sigma, for one-dimensional ones.
 """
+import math
 from pathlib import Path
+from typing import Dict
 
 from benchmark_utils import config_parser, load_config
 
 import torch
 from mmengine.runner import Runner
 from mmpose.apis import init_model
+from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS, METRICS
 from mmpose.structures import PoseDataSample
 from tqdm import tqdm
 
-DECODERS = {
-    'argmax': dict(decoder='argmax'),
+from mmfld.codecs import MarginalHeatmap
+
+ARGMAX = {'argmax': dict(decoder='argmax')}
+HEATMAP_DECODERS = {
+    **ARGMAX,
     'argmax + 0.25': dict(decoder='quarter_shift'),
     'local soft-argmax 3': dict(decoder='local_soft_argmax', window=3),
     'local soft-argmax 5': dict(decoder='local_soft_argmax', window=5),
     'local soft-argmax 7': dict(decoder='local_soft_argmax', window=7),
     'expectation': dict(decoder='expectation'),
 }
+
+
+def decoders_for(codec: BaseKeypointCodec) -> Dict[str, dict]:
+    """Name and arguments of each decoder that a codec knows."""
+    if not isinstance(codec, MarginalHeatmap):
+        return HEATMAP_DECODERS
+    windows = [2 * math.ceil(reach * codec.sigma) + 1 for reach in (0.5, 1, 5 / 3, 2.5, 4)]
+    return ARGMAX | {f'local soft-argmax {window}': dict(decoder='local_soft_argmax', window=window)
+                     for window in windows}
 
 
 @torch.no_grad()
@@ -37,13 +52,14 @@ def main(argv=None):
     cfg = load_config(args)
     model = init_model(cfg, str(args.checkpoint), device=args.device)
     loader = Runner.build_dataloader(cfg[f'{args.split}_dataloader'])
-    metrics = {(name, flip): METRICS.build(cfg[f'{args.split}_evaluator']) for name in DECODERS for flip in (False, True)}
+    decoders = decoders_for(model.head.decoder)
+    metrics = {(name, flip): METRICS.build(cfg[f'{args.split}_evaluator']) for name in decoders for flip in (False, True)}
 
     for batch in tqdm(loader, desc='predicting', unit='batch'):
         data = model.data_preprocessor(batch)
         feats, mirrored = model.extract_feat(data['inputs']), model.extract_feat(data['inputs'].flip(-1))
         for (name, flip), metric in metrics.items():
-            model.head.decoder = KEYPOINT_CODECS.build(dict(cfg.model.head.decoder, **DECODERS[name]))
+            model.head.decoder = KEYPOINT_CODECS.build(dict(cfg.model.head.decoder, **decoders[name]))
             preds = model.head.predict([feats, mirrored] if flip else feats, data['data_samples'], dict(flip_test=flip))
             samples = [PoseDataSample(metainfo=sample.metainfo, gt_instances=sample.gt_instances)
                        for sample in data['data_samples']]
@@ -51,7 +67,7 @@ def main(argv=None):
 
     results = {key: metric.evaluate(len(loader.dataset))['NME'] for key, metric in metrics.items()}
     print(f'{"NME in percent":<22}{"one pass":>10}{"flip test":>11}')
-    for name in DECODERS:
+    for name in decoders:
         print(f'{name:<22}{results[name, False]:>10.3f}{results[name, True]:>11.3f}')
 
 
