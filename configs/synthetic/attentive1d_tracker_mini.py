@@ -52,9 +52,9 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type='FaceVideoMetric', layout='300w68', threshold=0.08)
 test_evaluator = val_evaluator
 
-train_cfg = dict(max_epochs=6, val_interval=2)
+train_cfg = dict(max_epochs=8, val_interval=2)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, end=50, by_epoch=False),
-    dict(type='CosineAnnealingLR', T_max=6, eta_min=2e-5, by_epoch=True, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', T_max=8, eta_min=2e-5, by_epoch=True, convert_to_iter_based=True),
 ]
 default_hooks = dict(ema=dict(momentum=0.01))
