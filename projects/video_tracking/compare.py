@@ -2,8 +2,8 @@
 
     python projects/video_tracking/compare.py [--split valid]
 
-Run it in the root of the repository, after the trainings that the README names. All see the same crops, taken from the true landmarks
-of the frame before. Writes a table, ``results.json`` and ``comparison.png`` beside this file.
+Run it in the root of the repository, after the trainings that the README names. All see the same crops, taken from the
+true landmarks of the frame before. Writes a table, ``results.json`` and ``comparison.png`` beside this file.
 """
 import argparse
 import json
@@ -36,6 +36,7 @@ DETECTOR = 'attentive1d_mini'
 TRACKERS = {'tracker, lambda 0': 'attentive1d_tracker_mini_decay-0', 'tracker, lambda 0.3': 'attentive1d_tracker_mini',
             'tracker, lambda 0.8': 'attentive1d_tracker_mini_decay-0.8'}
 BETAS = (200., 80., 40., 20., 10., 5.)
+WITHIN_BINS = {'model.head.decoder.decoder': 'local_soft_argmax'}
 LAYOUT = get_layout('300w68')
 Samples = List[dict]
 
@@ -48,10 +49,10 @@ def checkpoint_of(name: str, work_dir: Path) -> str:
 
 
 @torch.no_grad()
-def predict(name: str, dataset: dict, work_dir: Path) -> Samples:
-    """Data samples, as dicts, of all frames in the order of their videos."""
+def predict(name: str, dataset: dict, work_dir: Path, options: dict) -> Samples:
+    """Data samples, as dicts, of all frames in the order of their videos, by a model with some options changed."""
     path = CONFIGS / f'{name}.py'
-    model = init_model(str(path), checkpoint_of(name, work_dir), device='cpu')
+    model = init_model(str(path), checkpoint_of(name, work_dir), device='cpu', cfg_options=options)
     loader = dict(Config.fromfile(CONFIGS / f'{TRACKERS["tracker, lambda 0.3"]}.py').test_dataloader)
     loader['dataset'] = dict(loader['dataset'], **dataset)
     samples = []
@@ -126,17 +127,21 @@ def main(argv: Optional[List[str]] = None) -> None:
     clips = [dict(ann_file=f'annotations/face_landmarks_synthetic_clips_{split}.json') for split in (args.split, 'still')]
     rows = []
     for method, name in {'detector': DETECTOR, **TRACKERS}.items():
-        moving, still = (predict(name, dataset, args.work_dir) for dataset in clips)
+        moving, still = (predict(name, dataset, args.work_dir, {}) for dataset in clips)
         rows.append(row(method, moving, still))
         if method in ('detector', 'tracker, lambda 0.3'):
             rows += [row(f'{method} + One-Euro {beta:g}', smoothed(moving, beta), smoothed(still, beta))
                      for beta in BETAS]
+    refined = [row(f'{method}, within bins',
+                   *(predict(name, dataset, args.work_dir, WITHIN_BINS) for dataset in clips))
+               for method, name in {'detector': DETECTOR, **TRACKERS}.items()]
+    draw(rows, args.out / 'comparison.png')
+    rows += refined
 
     columns = ('NME', 'NME/burst', 'flicker', 'flicker/burst', 'jitter')
     table = [['method', *columns]] + [[one['method'], *(f'{one[key]:.3f}' for key in columns)] for one in rows]
     print(GithubFlavoredMarkdownTable(table).table)
     (args.out / 'results.json').write_text(json.dumps(rows, indent=1) + '\n')
-    draw(rows, args.out / 'comparison.png')
 
 
 if __name__ == '__main__':
