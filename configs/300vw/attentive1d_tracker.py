@@ -6,6 +6,7 @@ find_unused_parameters = False
 # crops as they are when a face is followed: by the landmarks of the frame before
 train_dataloader = dict(
     batch_size=4,
+    collate_fn=dict(type='clip_collate'),
     dataset=dict(
         _delete_=True, **_base_.train_videos, clip_length=8, box='previous', pipeline=_base_.video_pipeline))
 train_cfg = dict(max_epochs=5, val_interval=5)

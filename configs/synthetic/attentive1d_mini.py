@@ -4,7 +4,6 @@ _base_ = ['../300w/attentive1d_mini.py']
 still_pipeline = _base_.train_dataloader.dataset.pipeline
 video_load = [dict(type='LoadVideoFrame'), *_base_.load[1:]]
 train_dataloader = dict(
-    collate_fn=dict(type='clip_collate'),
     dataset=dict(
         _delete_=True,
         type='ConcatDataset',

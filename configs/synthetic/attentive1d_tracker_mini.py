@@ -10,8 +10,7 @@ clips = dict(
     layout='300w68',
     data_root='data/synthetic_clips/',
     data_prefix=dict(img='images/'),
-    box='previous',
-    clip_length=8)
+    box='previous')
 load = _base_.video_load
 train_dataloader = dict(
     batch_size=4,
@@ -19,6 +18,7 @@ train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         **clips,
+        clip_length=8,
         seed=0,
         ann_file='annotations/face_landmarks_synthetic_clips_train.json',
         pipeline=[
@@ -38,13 +38,13 @@ train_dataloader = dict(
         ]))
 val_dataloader = dict(
     _delete_=True,
-    batch_size=4,
+    batch_size=32,
     num_workers=1,
     persistent_workers=True,
-    collate_fn=dict(type='clip_collate'),
     sampler=dict(type='VideoSampler'),
     dataset=dict(
         **clips,
+        clip_length=1,
         test_mode=True,
         ann_file='annotations/face_landmarks_synthetic_clips_valid.json',
         pipeline=[*load, *_base_.warp, dict(type='PackPoseInputs')]))

@@ -62,7 +62,6 @@ def test_clips_of_one_video_each(build):
     (3, dict(clip_stride=9), [[0, 1, 2]]),
     (10, dict(frame_stride=2), [[0, 2, 4], [5, 7, 9]]),
     (5, dict(frame_stride=2), [[0, 2, 4]]),
-    (4, dict(clip_length=1), [[0], [1], [2], [3]]),
 ])
 def test_training_clips_are_full_and_end_with_the_video(build, num_frames, kwargs, expected):
     assert [frames for _, frames in clips(build(make_content(a=range(num_frames)), **kwargs))] == expected
@@ -72,6 +71,12 @@ def test_test_mode_shows_each_frame_once_in_order(build):
     dataset = build(make_content(b=range(5), a=range(2)), test_mode=True)
     assert clips(dataset) == [('b', [0, 1, 2]), ('b', [3, 4]), ('a', [0, 1])]
     assert [[frame['clip_length'] for frame in item] for item in dataset] == [[3, 3, 3], [2, 2], [2, 2]]
+
+
+@pytest.mark.parametrize('test_mode', [True, False])
+def test_with_clips_of_one_frame_an_item_is_the_frame(build, test_mode):
+    dataset = build(make_content(b=range(3), a=[4]), clip_length=1, test_mode=test_mode)
+    assert [(item['video'], item['frame']) for item in dataset] == [('b', 0), ('b', 1), ('b', 2), ('a', 4)]
 
 
 def test_a_gap_is_not_crossed(build):

@@ -14,14 +14,12 @@ train_videos = dict(
     data_prefix=dict(img='images/'),
     ann_file='annotations/face_landmarks_300vw_train.json',
     seed=0)
-train_dataloader = dict(collate_fn=dict(type='clip_collate'))
-# whole videos in order, as a tracker needs them; a batch is 4 clips of 8 frames
+# whole videos in order, frame by frame, as a tracker needs them
 val_dataloader = dict(
     _delete_=True,
-    batch_size=4,
+    batch_size=32,
     num_workers=4,
     persistent_workers=True,
-    collate_fn=dict(type='clip_collate'),
     sampler=dict(type='VideoSampler'),
     dataset=dict(
         type='FaceVideoDataset',
@@ -29,6 +27,7 @@ val_dataloader = dict(
         data_root='data/300vw/',
         data_prefix=dict(img='images/'),
         ann_file='annotations/face_landmarks_300vw_test.json',
+        clip_length=1,
         test_mode=True,
         pipeline=[*video_load, *_base_.subpixel_warp, dict(type='PackPoseInputs')]))
 test_dataloader = val_dataloader

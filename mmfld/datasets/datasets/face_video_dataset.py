@@ -18,7 +18,7 @@ META_KEYS = ('video', 'frame', 'clip_frame', 'clip_length')
 
 @DATASETS.register_module()
 class FaceVideoDataset(FaceLandmarkDataset):
-    """Clips of successive frames, each with one annotated face. An item is a list of T frames.
+    """Clips of successive frames, each with one annotated face. An item is a list of T frames, or with T = 1 the frame.
 
     The annotation file is that of :class:`FaceLandmarkDataset`, with one annotation per image, and each image also has
     ``video`` (str), the name of its video, and ``frame`` (int), its place in that video, from 0. ``file_name`` is an
@@ -43,6 +43,10 @@ class FaceVideoDataset(FaceLandmarkDataset):
     ``inputs`` (3, H, W) uint8 and ``data_samples``, a :class:`PoseDataSample`, to whose meta information ``video``,
     ``frame``, ``clip_frame`` (int, 0 to T - 1) and ``clip_length`` (int, T, of this clip) are added. A data loader
     needs ``collate_fn=dict(type='clip_collate')``; its batch size counts clips, as do indices and subsets.
+
+    With ``clip_length=1`` the items are the frames themselves, as those of a data set of images, and the data loader
+    needs nothing. That is for training detectors and for testing trackers, which remember the frames before on their
+    own. (MMEngine's inferencers cannot read a config whose test loader has a ``collate_fn``.)
 
     In the pipeline, a frame has the keys of :class:`FaceLandmarkDataset`, these four, and outside test mode
     ``clip_seed`` (tuple of ints), from which the random state was set.
@@ -107,7 +111,7 @@ class FaceVideoDataset(FaceLandmarkDataset):
             frames=[dict(shared, **frame, clip_frame=n, clip_length=len(frames)) for n, frame in enumerate(frames)])
 
     @force_full_init
-    def prepare_data(self, idx: int) -> Optional[List[Any]]:
+    def prepare_data(self, idx: int) -> Optional[Union[List[Any], Any]]:
         """Run the pipeline on each frame of the clip ``idx``; None if it gives None for one of them."""
         augment = {} if self.test_mode else dict(clip_seed=self._clip_seed(idx))
         items = []
@@ -120,7 +124,7 @@ class FaceVideoDataset(FaceLandmarkDataset):
             if 'data_samples' in item:
                 item['data_samples'].set_metainfo(meta)
             items.append(item)
-        return items
+        return items[0] if self.clip_length == 1 else items
 
     def load_data_list(self) -> List[dict]:
         """Load the frames of the annotation file and cut them into clips."""
