@@ -124,7 +124,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     args = parser.parse_args(argv)
     init_default_scope('mmpose')
 
-    clips = [dict(ann_file=f'annotations/face_landmarks_synthetic_clips_{split}.json') for split in (args.split, 'still')]
+    clips = [dict(ann_file=f'annotations/face_landmarks_synthetic_clips_{part}.json') for part in (args.split, 'still')]
     rows = []
     for method, name in {'detector': DETECTOR, **TRACKERS}.items():
         moving, still = (predict(name, dataset, args.work_dir, {}) for dataset in clips)

@@ -53,7 +53,8 @@ def main(argv=None):
     model = init_model(cfg, str(args.checkpoint), device=args.device)
     loader = Runner.build_dataloader(cfg[f'{args.split}_dataloader'])
     decoders = decoders_for(model.head.decoder)
-    metrics = {(name, flip): METRICS.build(cfg[f'{args.split}_evaluator']) for name in decoders for flip in (False, True)}
+    metrics = {(name, flip): METRICS.build(cfg[f'{args.split}_evaluator'])
+               for name in decoders for flip in (False, True)}
 
     for batch in tqdm(loader, desc='predicting', unit='batch'):
         data = model.data_preprocessor(batch)

@@ -28,7 +28,7 @@ one has 24 frames a second instead of 25 and thus 4800 frames, without every 25t
 import argparse
 import sys
 from pathlib import Path
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, Tuple
 
 import numpy as np
 from conversion import IMAGE_SUFFIXES, ConversionError, Problem, Problems, check_geometry, link_images, read_pts, run

@@ -6,7 +6,6 @@ crop on every data set, and a face that cannot be used is an error instead of be
 """
 import copy
 import json
-import random
 from collections import Counter
 from typing import Any, List, Optional, Tuple, Union
 
@@ -18,6 +17,8 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from mmfld.structures import FaceLayout, get_layout
+
+from ..random_state import random_state
 
 
 @DATASETS.register_module()
@@ -66,12 +67,10 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
     @force_full_init
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline on the sample ``idx``, with its own random numbers if there is a ``seed``."""
-        if self.seed is not None and not self.test_mode:
-            key = (self.seed, self._epoch.get(), idx % len(self))
-            for_random, for_numpy = np.random.SeedSequence(key).generate_state(2)
-            random.seed(int(for_random))
-            np.random.seed(for_numpy)
-        return super().prepare_data(idx)
+        if self.seed is None or self.test_mode:
+            return super().prepare_data(idx)
+        with random_state((self.seed, self._epoch.get(), idx % len(self))):
+            return super().prepare_data(idx)
 
     def load_data_list(self) -> List[dict]:
         """Load all faces of the annotation file, or the boxes of ``bbox_file``."""

@@ -31,7 +31,7 @@ class FaceTracker(TopdownPoseEstimator):
         refinement (dict): Arguments of :class:`TemporalRefinement`, the same for both axes: ``channels``,
             ``kernel_size``, ``decay``.
         freeze_detector (bool): Train the refinement alone. Otherwise backbone and head are trained with it, with the
-            detector's own loss added as ``loss_detector``. Defaults to True.
+            loss of the detector's landmarks before refinement added as ``loss_detector``. Defaults to True.
         train_cfg, test_cfg, data_preprocessor, init_cfg: Of MMPose's estimators.
     """
 
