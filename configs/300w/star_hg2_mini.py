@@ -5,7 +5,8 @@ codec = dict(
     type='BoundaryAwareHeatmap',
     layout='300w68',
     input_size=_base_.input_size,
-    heatmap_size=_base_.heatmap_size)
+    heatmap_size=_base_.heatmap_size,
+    with_maps=False)
 model = dict(
     # the network of structured_hg2_mini.py but for the activation
     backbone=dict(

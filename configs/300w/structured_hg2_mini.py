@@ -5,7 +5,8 @@ codec = dict(
     type='ImageAwareSmoothing',
     layout='300w68',
     input_size=_base_.input_size,
-    heatmap_size=_base_.heatmap_size)
+    heatmap_size=_base_.heatmap_size,
+    with_maps=False)
 model = dict(
     # without attention maps: short trials showed no gain from them, and they cost about a quarter of the step time
     backbone=dict(

@@ -21,7 +21,7 @@ class BoundaryAwareHeatmap(HeatmapCodec):
 
     - ``keypoint_labels`` (1, K, 2) float32: in [-1, 1], clamped to the image
     - ``keypoint_weights`` (1, K) float32: 0 for a landmark that is not annotated
-    - ``point_heatmaps`` (K, h, w) float32 and ``edge_heatmaps`` (E, h, w) float32
+    - ``point_heatmaps`` (K, h, w) float32 and ``edge_heatmaps`` (E, h, w) float32, unless ``with_maps`` is False
 
     Args:
         layout (str | FaceLayout): Defaults to ``'wflw98'``.
@@ -31,10 +31,11 @@ class BoundaryAwareHeatmap(HeatmapCodec):
             :mod:`mmfld.codecs.decoders`. Defaults to ``'expectation'``.
         window (int): Of the local soft-argmax, in cells. Defaults to 5.
         tau (float): Of the local soft-argmax. Defaults to 10.
+        with_maps (bool): Encode point and edge maps. A network without attention maps has no use for them, and they
+            are most of the work. Defaults to True.
     """
 
     label_mapping_table = dict(keypoint_labels='keypoint_labels', keypoint_weights='keypoint_weights')
-    field_mapping_table = dict(point_heatmaps='point_heatmaps', edge_heatmaps='edge_heatmaps')
 
     grid = 'align_corners'
     map_grid = 'half_pixel'
@@ -45,9 +46,14 @@ class BoundaryAwareHeatmap(HeatmapCodec):
                  heatmap_size: Tuple[int, int] = (64, 64),
                  decoder: str = 'expectation',
                  window: int = 5,
-                 tau: float = 10.):
+                 tau: float = 10.,
+                 with_maps: bool = True):
         super().__init__(input_size, heatmap_size, decoder, window, tau)
         self.layout = get_layout(layout)
+        self.with_maps = with_maps
+        # what MMPose packs
+        maps = ('point_heatmaps', 'edge_heatmaps') if with_maps else ()
+        self.field_mapping_table = {name: name for name in maps}
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
         """Targets of one face.
@@ -65,11 +71,14 @@ class BoundaryAwareHeatmap(HeatmapCodec):
                              f'got keypoints of shape {keypoints.shape}')
         weights = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible > 0
         labels = normalize(keypoints, self.input_size).clip(-1, 1)
-        annotated = weights[0] > 0
-        point_targets = point_maps(points, self.input_size, self.heatmap_size)
-        point_targets[~annotated] = 0
-        return dict(
-            keypoint_labels=labels.astype(np.float32),
-            keypoint_weights=weights.astype(np.float32),
-            point_heatmaps=point_targets,
-            edge_heatmaps=edge_maps(points, self.layout, self.input_size, self.heatmap_size, annotated))
+        encoded = dict(keypoint_labels=labels.astype(np.float32), keypoint_weights=weights.astype(np.float32))
+        if self.with_maps:
+            annotated = weights[0] > 0
+            encoded['point_heatmaps'] = point_maps(points, self.input_size, self.heatmap_size)
+            encoded['point_heatmaps'][~annotated] = 0
+            encoded['edge_heatmaps'] = self.edge_maps(points, annotated)
+        return encoded
+
+    def edge_maps(self, points: np.ndarray, annotated: np.ndarray) -> np.ndarray:
+        """(E, h, w) float32 from landmarks (K, 2) in pixels, of which those with ``annotated`` (K, ) bool count."""
+        return edge_maps(points, self.layout, self.input_size, self.heatmap_size, annotated)

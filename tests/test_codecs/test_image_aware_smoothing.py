@@ -51,8 +51,19 @@ def test_encodes_also_what_its_base_does(keypoints):
 
 
 def test_every_label_of_the_encoding_is_packed(keypoints):
-    assert set(ImageAwareSmoothing('cofw29').encode(keypoints)) == (
-        set(ImageAwareSmoothing.label_mapping_table) | set(ImageAwareSmoothing.field_mapping_table))
+    codec = ImageAwareSmoothing('cofw29')
+    assert set(codec.encode(keypoints)) == set(codec.label_mapping_table) | set(codec.field_mapping_table)
+
+
+def test_the_labels_are_the_same_without_maps(keypoints):
+    encoded = []
+    for with_maps in (True, False):
+        np.random.seed(0)
+        encoded.append(ImageAwareSmoothing('cofw29', with_maps=with_maps).encode(keypoints))
+    full, labels = encoded
+    assert set(labels) == set(full) - {'point_heatmaps', 'edge_heatmaps'}
+    for key, value in labels.items():
+        np.testing.assert_array_equal(value, full[key], err_msg=key)
 
 
 def test_without_smoothing_the_sample_is_the_annotation(keypoints):

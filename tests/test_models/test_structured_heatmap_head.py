@@ -231,3 +231,11 @@ def test_the_base_has_no_landmark_targets():
     loss = dict(type='WeightedAdaptiveWingLoss')
     with pytest.raises(NotImplementedError):
         StackedHeatmapHead('cofw29', loss, loss, loss).landmark_targets([])
+
+
+def test_targets_without_maps_for_a_network_with_attention():
+    samples = random_samples()
+    for sample in samples:
+        del sample.gt_fields
+    with pytest.raises(ValueError, match='with_maps=True'):
+        make_head().loss(make_net()(torch.randn(len(samples), 3, 64, 64)), samples)

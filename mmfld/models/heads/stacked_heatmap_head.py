@@ -124,6 +124,9 @@ class StackedHeatmapHead(BaseHead):
             if self.loss_point is None or self.loss_edge is None:
                 raise ValueError(f'{type(self).__name__} has no loss for the point and edge maps of the network: '
                                  'expected a backbone with use_aam=False')
+            if 'point_heatmaps' not in batch_data_samples[0].get('gt_fields', ()):
+                raise ValueError(f'{type(self).__name__} found no point_heatmaps in gt_fields of the data samples, which '
+                                 'the losses of the point and edge maps need: expected a codec with with_maps=True')
             points = torch.stack([sample.gt_fields.point_heatmaps for sample in batch_data_samples])
             edges = torch.stack([sample.gt_fields.edge_heatmaps for sample in batch_data_samples])
             losses['loss_point'] = over_stacks(self.loss_point, [stack.point_maps for stack in feats], points)

@@ -1,0 +1,3 @@
+from .stack_features import StackFeatures
+
+__all__ = ['StackFeatures']

@@ -1,0 +1,28 @@
+"""What lets MMPose's own heads follow a stacked network."""
+from typing import Sequence, Tuple
+
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmpose.registry import MODELS
+
+from ..stack_output import StackOutput
+
+
+@MODELS.register_module()
+class StackFeatures(BaseModule):
+    """The feature maps of each stack, in place of the maps that the network predicts itself.
+
+    A neck between a backbone that returns :class:`StackOutput`, as ``HourglassAAM`` and ``FAN``, and MMPose's
+    ``HeatmapHead``, ``SimCCHead``, ..., which read the last of a tuple of feature maps.
+    """
+
+    def forward(self, feats: Sequence[StackOutput]) -> Tuple[Tensor, ...]:
+        """Outputs of the stacks -> their features, (B, C, h, w) each.
+
+        Raises:
+            ValueError: If a stack has no features.
+        """
+        if any(stack.features is None for stack in feats):
+            raise ValueError('StackFeatures: found a stack without features, expected a backbone that returns them')
+        return tuple(stack.features for stack in feats)
