@@ -1,13 +1,15 @@
 """Finds the landmarks of the faces in images, a folder, a video or camera pictures, and draws and saves them.
 
-The arguments are those of MMPose's ``demo/inferencer_demo.py``::
+The model is the one that comes with the package, or one's own::
 
+    python tools/predict.py photos/ --vis-out-dir outputs/pictures
     python tools/predict.py photos/ --pose2d configs/300w/structured_hg2_mini.py --pose2d-weights checkpoint.pth \
         --vis-out-dir outputs/pictures --pred-out-dir outputs/json
 
-With ``--track``, faces are followed from frame to frame, and bear numbers, instead of being searched in every frame::
+The arguments are those of MMPose's ``demo/inferencer_demo.py``. With ``--track``, faces are followed from
+frame to frame, and bear numbers, instead of being searched in every frame::
 
-    python tools/predict.py video.mp4 --track --pose2d CONFIG --pose2d-weights checkpoint.pth --vis-out-dir outputs
+    python tools/predict.py video.mp4 --track --vis-out-dir outputs
 """
 import argparse
 
@@ -19,7 +21,7 @@ def main():
     parser = argparse.ArgumentParser(description='Predict facial landmarks')
     parser.add_argument('inputs', help='image, video, folder of images, "webcam" or "webcam:1"')
     parser.add_argument('--pose2d', metavar='CONFIG', help='config of the model; default: from the checkpoint')
-    parser.add_argument('--pose2d-weights', metavar='CHECKPOINT', help='checkpoint of the model')
+    parser.add_argument('--pose2d-weights', metavar='CHECKPOINT', help='checkpoint of the model; without both, the model that comes with the package')
     parser.add_argument('--det-model', default='opencv', metavar='DETECTOR',
                         help='opencv (default), whole_image, mmdet (downloads MMPose\'s face detector) or mmdet:CONFIG')
     parser.add_argument('--det-weights', metavar='CHECKPOINT', help='checkpoint of a detector of MMDetection')
@@ -44,8 +46,6 @@ def main():
     parser.add_argument('--thickness', type=int, help='of lines, in pixels; default: in proportion to the face')
     parser.add_argument('--kpt-thr', type=float, help='draw landmarks of this score and above; default: all')
     args = parser.parse_args()
-    if not (args.pose2d or args.pose2d_weights):
-        parser.error('give --pose2d CONFIG, --pose2d-weights CHECKPOINT or both')
     if not (args.show or args.vis_out_dir or args.pred_out_dir):
         parser.error('nothing to do with the result: give --show, --vis-out-dir or --pred-out-dir')
 

@@ -17,3 +17,7 @@ python -W ignore tools/train.py "$config" --work-dir "$work_dir" --resume
 echo "== Evaluating on unseen faces"
 checkpoint=$(cat "$work_dir/last_checkpoint")
 python -W ignore tools/misc/summarize_run.py "$config" "$checkpoint" --out "$work_dir/summary.png"
+echo "== Landmarks on a photograph that matplotlib ships, by the weights that come with the package"
+photo=$(python -c "from matplotlib.cbook import get_sample_data as get; print(get('grace_hopper.jpg', asfileobj=False))")
+python -W ignore tools/predict.py "$photo" --vis-out-dir "$work_dir/photo"
+echo "Drawn: $work_dir/photo/grace_hopper.jpg"

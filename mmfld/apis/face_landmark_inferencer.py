@@ -27,6 +27,8 @@ from .face_detector import FaceDetector, WholeImage, build_detector
 from .media import Frame, Input, ResultWriter, Source, open_source
 
 ESCAPE = 27  # key code
+DEFAULT_WEIGHTS = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.pth'
+"""The model that comes with the package; the README beside it says what it is and what it may be used for."""
 
 
 @INFERENCERS.register_module()
@@ -35,6 +37,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
 
     Models, checkpoints, the test pipeline with its crop rule, drawing and the format of the results are MMPose's.
 
+    >>> inferencer = FaceLandmarkInferencer()  # the model that comes with the package
     >>> inferencer = FaceLandmarkInferencer('configs/300w/structured_hg2_mini.py', 'checkpoint.pth')
     >>> for result in inferencer('photos/', vis_out_dir='outputs'):
     ...     for face in result['predictions'][0]:
@@ -42,7 +45,9 @@ class FaceLandmarkInferencer(Pose2DInferencer):
 
     Args:
         model (str | Path | Config, optional): Config of the model. Without one it is read from the checkpoint.
-        weights (str | Path, optional): Checkpoint. Without one the network is untrained, which is logged as a warning.
+        weights (str | Path, optional): Checkpoint. With a model alone the network is untrained, which is logged as a
+            warning; without both it is the model that comes with the package (:data:`DEFAULT_WEIGHTS`; 68 landmarks;
+            for non-commercial research, as the faces that it was trained on).
         device (str, optional): Defaults to a GPU if there is one.
         detector (str | callable): Finds the faces: ``'opencv'``, ``'whole_image'``, ``'mmdet'``, ``'mmdet:CONFIG'`` or
             a callable as :mod:`mmfld.apis.face_detector` describes. Defaults to ``'opencv'``.
@@ -54,8 +59,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
 
     Raises:
         KeyError: If the layout is unknown or the landmarks of the model cannot be converted to it.
-        ValueError: If neither ``model`` nor ``weights`` are given, if the detector is unknown, or if the checkpoint
-            does not fit the model.
+        ValueError: If the detector is unknown, or if the checkpoint does not fit the model.
         FileNotFoundError: If the config or the checkpoint does not exist.
     """
 
@@ -68,8 +72,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                  show_progress: bool = False,
                  layout: Optional[str] = None) -> None:
         if model is None and weights is None:
-            raise ValueError('FaceLandmarkInferencer: found neither model nor weights, expected a config such as '
-                             'configs/300w/structured_hg2_mini.py and its checkpoint, or a checkpoint alone')
+            weights = DEFAULT_WEIGHTS
         model = os.fspath(model) if isinstance(model, Path) else model
         weights = os.fspath(weights) if isinstance(weights, Path) else weights
         if isinstance(model, str) and model.endswith('.py') and not os.path.isfile(model):

@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 
@@ -24,6 +24,7 @@ from mmfld.visualization import read_training_log
 PROJECT = Path(__file__).resolve().parent
 CONFIGS = PROJECT / 'configs'
 RESULTS = PROJECT / 'results'
+TRAIN = PROJECT.parents[1] / 'tools/train.py'
 WORK_DIR = Path('work_dirs/benchmark_300w')
 ROWS = sorted(path.stem for path in CONFIGS.glob('[!_]*.py'))
 # rows that read another row's network in another way
@@ -34,16 +35,16 @@ def run_name(row: str, seed: int, lr: Optional[float] = None) -> str:
     return row + (f'_lr-{lr:g}' if lr else '') + f'_seed-{seed}'
 
 
-def train(row: str, seed: int, lr: Optional[float], folder: Path, options: Sequence[str] = ()) -> None:
-    """Train to the end; ``options`` are further KEY=VALUE of the config."""
+def train(row: str, seed: int, lr: Optional[float], folder: Path) -> None:
+    """Train to the end, from where an earlier call was interrupted."""
     config = CONFIGS / f'{row}.py'
     if (folder / f'epoch_{Config.fromfile(config).train_cfg.max_epochs}.pth').is_file():
         print(f'{folder}: trained already', flush=True)
         return
     rate = [f'optim_wrapper.optimizer.lr={lr}'] if lr else []
     subprocess.run([
-        sys.executable, 'tools/train.py', str(config), '--work-dir', str(folder), '--resume', '--cfg-options',
-        f'randomness.seed={seed}', f'train_dataloader.dataset.seed={seed}', *rate, *options
+        sys.executable, str(TRAIN), str(config), '--work-dir', str(folder), '--resume', '--cfg-options',
+        f'randomness.seed={seed}', f'train_dataloader.dataset.seed={seed}', *rate
     ], check=True)
 
 
@@ -56,13 +57,14 @@ def selection_curve(folder: Path) -> Dict[int, float]:
 def test(row: str, checkpoint: Path) -> Dict[str, float]:
     """NME, FR and AUC on the common set, in percent but for the AUC."""
     cfg = Config.fromfile(CONFIGS / f'{row}.py')
-    cfg.update(work_dir=str(checkpoint.parent / 'test' / row), load_from=str(checkpoint), log_level='WARNING')
+    cfg.update(work_dir=str(checkpoint.parent / 'test' / row), load_from=str(checkpoint), log_level='WARNING',
+               launcher='none')
     adapt_to_cpu(cfg)
     metrics = Runner.from_cfg(cfg).test()
     return {key: round(metrics[key], 4) for key in ('NME', 'FR', 'AUC')}
 
 
-def run(row: str, seed: int = 0, lr: Optional[float] = None, options: Sequence[str] = ()) -> dict:
+def run(row: str, seed: int = 0, lr: Optional[float] = None) -> dict:
     """Train and test a row, and write down its result."""
     path = RESULTS / f'{run_name(row, seed, lr)}.json'
     if path.is_file():
@@ -70,7 +72,7 @@ def run(row: str, seed: int = 0, lr: Optional[float] = None, options: Sequence[s
         return json.loads(path.read_text())
     trained_as = TRAINED_AS.get(row, row)
     folder = WORK_DIR / run_name(trained_as, seed, lr)
-    train(trained_as, seed, lr, folder, options)
+    train(trained_as, seed, lr, folder)
     curve = selection_curve(folder)
     epoch = min(curve, key=curve.get)
     cfg = Config.fromfile(CONFIGS / f'{trained_as}.py')

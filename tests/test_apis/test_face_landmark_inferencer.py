@@ -281,11 +281,6 @@ def test_datasamples(inferencer, images):
     assert sample.pred_instances.keypoints.shape == (2, 68, 2)
 
 
-def test_needs_a_model():
-    with pytest.raises(ValueError, match='found neither model nor weights'):
-        FaceLandmarkInferencer()
-
-
 def test_missing_config_is_named():
     with pytest.raises(FileNotFoundError, match='config nowhere.py does not exist'):
         FaceLandmarkInferencer('nowhere.py')

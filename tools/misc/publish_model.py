@@ -1,0 +1,80 @@
+"""Make a small file for users of a training's checkpoint: the weights in float16 and what inference needs to know.
+
+    python tools/misc/publish_model.py CONFIG CHECKPOINT DST [--overwrite]
+
+``FaceLandmarkInferencer(weights=DST)`` needs nothing else. DST holds plain data, read with ``weights_only=True``. Test
+it as any checkpoint, ``tools/test.py CONFIG DST``: half precision should not change the NME's third decimal.
+"""
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+import mmfld  # noqa: F401  prepares the environment and registers the components
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+
+
+def half(state_dict: dict, path: str) -> dict:
+    """Floating-point tensors as float16.
+
+    Raises:
+        ValueError: If a value is not finite in float16, or a whole tensor vanishes.
+    """
+    result = {}
+    for name, value in state_dict.items():
+        if value.is_floating_point():
+            rounded = value.half()
+            if not rounded.isfinite().all() or (value.any() and not rounded.any()):
+                raise ValueError(f'{path}: {name} has values up to {value.abs().max():g}, expected the range of float16')
+            value = rounded
+        result[name] = value.contiguous().clone()
+    return result
+
+
+def publish(config: str, checkpoint: str, dst: Path) -> None:
+    """Check and write; see the module.
+
+    Raises:
+        ValueError: If the checkpoint does not fit the config, or has values that float16 cannot hold.
+    """
+    cfg = Config.fromfile(config)
+    init_default_scope(cfg.default_scope)
+    content = torch.load(checkpoint, map_location='cpu', weights_only=True)
+    state_dict = half(content['state_dict'], checkpoint)
+    try:
+        MODELS.build(cfg.model).load_state_dict(state_dict)
+    except RuntimeError as error:
+        raise ValueError(f'{checkpoint} does not fit {config}: {error}') from error
+    meta = dict(cfg=cfg.pretty_text, dataset_meta=content['meta']['dataset_meta'], mmfld_version=mmfld.__version__)
+    dst.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(dict(meta=meta, state_dict=state_dict), dst)
+
+
+def main(argv=None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    parser.add_argument('dst', type=Path)
+    parser.add_argument('--overwrite', action='store_true', help='replace DST')
+    args = parser.parse_args(argv)
+    for path in (args.config, args.checkpoint):
+        if not Path(path).is_file():
+            parser.error(f'{path} does not exist')
+    if args.dst.exists() and not args.overwrite:
+        parser.error(f'{args.dst} exists already; --overwrite replaces it')
+    try:
+        publish(args.config, args.checkpoint, args.dst)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    content = args.dst.read_bytes()
+    print(f'{args.dst}: {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
