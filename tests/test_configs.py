@@ -1,4 +1,6 @@
-"""Every config builds and takes one training step and one test step on rendered faces."""
+"""Every config builds and takes one training step and one test step on rendered faces; metafiles say what is known."""
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -74,11 +76,74 @@ def test_config_trains_and_predicts(path, synthetic_faces):
     assert {sample.pred_instances.keypoints.shape for sample in samples} == {(1, keypoints, 2)}
 
 
-def test_every_config_is_in_the_model_index():
+def listed_models() -> list:
     repository = CONFIGS.parent
-    listed = [model['Config'] for metafile in load(repository / 'model-index.yml')['Import']
-              for model in load(repository / metafile)['Models']]
+    return [model for metafile in load(repository / 'model-index.yml')['Import']
+            for model in load(repository / metafile)['Models']]
+
+
+def from_paper(metric: str) -> bool:
+    return metric.endswith(('(paper)', ', paper)'))
+
+
+def test_every_config_is_in_the_model_index():
+    listed = [model['Config'] for model in listed_models()]
     # those on rendered faces are examples, without a claim
     published = [path for path in METHODS if path.relative_to(CONFIGS).parts[0] != 'synthetic']
-    assert sorted(listed) == [str(path.relative_to(repository)) for path in published]
+    assert sorted(listed) == [str(path.relative_to(CONFIGS.parent)) for path in published]
     assert len(published) >= 100
+
+
+def test_metafile_results_have_a_command_or_are_a_papers():
+    kinds = []
+    for model in listed_models():
+        for result in model.get('Results', []):
+            assert result['Metrics'], model['Name']
+            for metric, value in result['Metrics'].items():
+                assert isinstance(value, (int, float)), f'{model["Name"]}: {metric} is {value!r}'
+            measured = [metric for metric in result['Metrics'] if not from_paper(metric)]
+            kinds.append(bool(measured))
+            if measured:
+                assert 'Command' in result, f'{model["Name"]}: no Command for {measured}'
+                for command in result['Command'].split('&&'):
+                    python, tool, config, *_ = shlex.split(command)
+                    assert python == 'python' and (CONFIGS.parent / tool).is_file(), f'{model["Name"]}: {command}'
+                    assert config == model['Config'], f'{model["Name"]}: {command}'
+    assert kinds.count(True) >= 7 and kinds.count(False) >= 100
+
+
+def readme_rows() -> list:
+    """(config, data, paper NME) of the README's tables with a column of that name."""
+    rows, columns = [], []
+    for line in (CONFIGS.parent / 'README.md').read_text().splitlines():
+        cells = [cell.strip() for cell in line.split('|')[1:-1]]
+        if not cells:
+            columns = []
+        elif 'paper NME' in cells:
+            columns = [cells.index(name) for name in ('config', 'data', 'paper NME')]
+        elif columns and cells[columns[0]].startswith('`configs/'):
+            config, data, numbers = (cells[column] for column in columns)
+            rows.append((config.strip('`'), data, [float(number) for number in re.findall(r'\d+\.\d+', numbers)]))
+    return rows
+
+
+def test_readme_and_metafiles_agree_on_the_papers_nme():
+    models = {model['Config']: model for model in listed_models()}
+    compared = 0
+    for config, data, expected in readme_rows():
+        results = models[config].get('Results', [])
+        published = []
+        for result in results:
+            words = result['Dataset'].split()
+            for metric, value in result['Metrics'].items():
+                # NME, NME_box, NME inter-pupil: one that the column "data" does not name is not in the README
+                kind = metric.replace('(paper)', '').strip()
+                named = kind == 'NME' or kind.removeprefix('NME ') in data
+                # nor are the subsets of WFLW
+                if from_paper(metric) and kind.startswith('NME') and named and all(word in data for word in words):
+                    # in the order of the cell: "300W full / common / challenge"
+                    published.append((data.rindex(words[-1]), value))
+        published.sort(key=lambda place: place[0])
+        assert [value for _, value in published] == expected, f'{config}: {data}'
+        compared += len(expected)
+    assert compared >= 50

@@ -25,10 +25,12 @@ NAMES = {
     'soft_argmax': 'smooth-l1 on soft-argmax (P4 baseline)',
     'star': 'STAR (P4)',
     'star_smoothing-image-aware': 'STAR, image-aware smoothing (P1)',
+    'star_attention': 'STAR with attention maps',
     'structured': 'structured (P1)',
     'structured_margin-none': 'structured, no margin',
     'structured_smoothing-none': 'structured, no smoothing',
     'structured_smoothing-image-unaware': 'structured, image-unaware smoothing',
+    'structured_attention': 'structured with attention maps',
     'subpixel_argmax': 'sub-pixel, argmax',
     'subpixel': 'sub-pixel, local soft-argmax (P2)',
     'subpixel_siamese': 'sub-pixel, local soft-argmax, Siamese (P2)',
@@ -75,9 +77,9 @@ def rows_table(results: List[dict]) -> str:
 def epochs_to_reach(curve: Dict[int, float], nme: float) -> Optional[float]:
     """The first epoch, interpolated, at which a curve is down at ``nme``; None if it never is."""
     epochs = sorted(curve)
+    if curve[epochs[0]] <= nme:
+        return float(epochs[0])
     for before, after in zip(epochs, epochs[1:]):
-        if curve[epochs[0]] <= nme:
-            return float(epochs[0])
         if curve[after] <= nme:
             return before + (after - before) * (curve[before] - nme) / (curve[before] - curve[after])
     return None
