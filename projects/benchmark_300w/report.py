@@ -30,6 +30,7 @@ NAMES = {
     'structured_margin-none': 'structured, no margin',
     'structured_smoothing-none': 'structured, no smoothing',
     'structured_smoothing-image-unaware': 'structured, image-unaware smoothing',
+    'structured_gamma-0.16': 'structured, label samples 0.4 cells wide',
     'structured_attention': 'structured with attention maps',
     'subpixel_argmax': 'sub-pixel, argmax',
     'subpixel': 'sub-pixel, local soft-argmax (P2)',
