@@ -70,7 +70,8 @@ def rows_table(results: List[dict]) -> str:
             mean_and_range([run['common']['NME'] for run in runs], 2),
             mean_and_range([run['common']['FR'] for run in runs], 1),
             mean_and_range([run['common']['AUC'] for run in runs], 3),
-            mean_and_range([min(run['selection_nme'].values()) for run in runs], 2)
+            # of the decoder that selected the epoch
+            mean_and_range([min(run['selection_nme'].values()) for run in runs], 2) if row == runs[0]['trained_as'] else ''
         ])
     return GithubFlavoredMarkdownTable(lines).table
 

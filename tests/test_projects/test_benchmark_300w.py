@@ -78,7 +78,7 @@ def test_an_interrupted_training_goes_on(study, tiny, capfd):
 
 
 def result(row: str, curve: list, seed: int = 0, lr: float = 2e-3) -> dict:
-    return dict(row=row, seed=seed, lr=lr, epochs=len(curve), common=dict(NME=curve[-1], FR=1., AUC=0.5),
+    return dict(row=row, trained_as=row, seed=seed, lr=lr, epochs=len(curve), common=dict(NME=curve[-1], FR=1., AUC=0.5),
                 selection_nme={epoch: nme for epoch, nme in enumerate(curve, 1)})
 
 
