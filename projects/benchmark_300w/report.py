@@ -93,10 +93,18 @@ def nme_at(curve: Dict[int, float], epoch: float) -> float:
     return float(np.interp(epoch, epochs, [curve[e] for e in epochs]))
 
 
+def tried_rates(results: List[dict]) -> List[float]:
+    """The learning rates that both methods were trained with, seed 0."""
+    tried = [{result['lr'] for result in results if (result['row'], result['seed']) == (method, 0)}
+             for method in METHODS]
+    return sorted(set.intersection(*tried))
+
+
 def best_learning_rate(results: List[dict], row: str) -> float:
-    """Of those tried with seed 0, the one that ends with the lowest error on the selection faces."""
+    """Of those that both methods were tried with, the one that ends with the lowest error on the selection faces."""
+    rates = tried_rates(results)
     return min((min(result['selection_nme'].values()), result['lr']) for result in results
-               if result['row'] == row and result['seed'] == 0)[1]
+               if result['row'] == row and result['seed'] == 0 and result['lr'] in rates)[1]
 
 
 def convergence(results: List[dict]) -> List[dict]:

@@ -92,7 +92,9 @@ def test_epochs_to_reach(study):
 
 def test_convergence_at_the_common_and_at_the_best_rates(study):
     results = [result('star', [10., 8., 6., 5., 4.]), result('structured', [8., 4., 3., 3., 3.]),
-               result('star', [12., 10., 8., 7., 6.], lr=1e-3), result('structured', [8., 5., 3., 3., 2.], lr=4e-3)]
+               result('star', [12., 10., 8., 7., 6.], lr=4e-3), result('structured', [8., 5., 3., 3., 2.], lr=4e-3),
+               # a rate that one alone was tried with does not count
+               result('structured', [1.] * 5, lr=1e-3)]
     common40, common100, best40, best100 = study.report.convergence(results)
     assert (common40['nme'], common40['star'], common40['structured']) == pytest.approx((8., 2., 1.))
     assert (common100['nme'], common100['star'], common100['structured']) == pytest.approx((4., 5., 2.))
