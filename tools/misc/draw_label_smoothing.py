@@ -45,7 +45,8 @@ def main(argv=None):
 
     encoded = codec.encode(points[None])
     cells = pixels_to_cells(points, codec.heatmap_size, codec.input_size, codec.map_grid)
-    stages = smoothing_stages(encoded['edge_heatmaps'], cells, codec.patch_radius)
+    edges = codec.edge_maps(points, encoded['keypoint_weights'][0] > 0)
+    stages = smoothing_stages(edges, cells, codec.patch_radius)
     rows = args.keypoints or [indices[len(indices) // 3] for indices in codec.layout.areas.values()][:4]
 
     figure = Figure(figsize=(4 + 1.6 * len(TITLES), 1.6 * max(len(rows), 2)), layout='constrained')
