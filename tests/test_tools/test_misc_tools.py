@@ -11,6 +11,7 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 
+from mmfld.apis import FaceLandmarkInferencer
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 from mmfld.structures import get_layout
 
@@ -76,3 +77,26 @@ def test_decoders_of_one_checkpoint(config, checkpoint, capsys, monkeypatch):
     rows = {line[:22].strip(): [float(value) for value in line[22:].split()] for line in table}
     assert len(rows) == 6 and all(len(values) == 2 and min(values) > 0 for values in rows.values())
     assert len({values[0] for values in rows.values()}) == 6  # every decoder was really used
+
+
+def publish(*arguments) -> int:
+    return runpy.run_path(str(TOOLS / 'misc/publish_model.py'))['main']([str(argument) for argument in arguments])
+
+
+def test_published_model_is_half_precision_and_stands_alone(config, checkpoint, tmp_path, capsys):
+    assert publish(config, checkpoint, tmp_path / 'small.pth') == 0
+    assert 'sha256' in capsys.readouterr().out
+    content = torch.load(tmp_path / 'small.pth', weights_only=True)
+    assert {value.dtype for value in content['state_dict'].values()} == {torch.float16, torch.int64}
+    assert FaceLandmarkInferencer(weights=tmp_path / 'small.pth', device='cpu').model.dataset_meta['num_keypoints'] == 68
+    with pytest.raises(SystemExit):
+        publish(config, checkpoint, tmp_path / 'small.pth')
+    assert '--overwrite' in capsys.readouterr().err
+
+
+def test_a_model_beyond_half_precision_is_not_published(config, checkpoint, tmp_path, capsys):
+    content = torch.load(checkpoint, weights_only=True)
+    content['state_dict']['backbone.stem.conv.weight'][0] = 1e6
+    torch.save(content, checkpoint)
+    assert publish(config, checkpoint, tmp_path / 'small.pth') == 1
+    assert 'backbone.stem.conv.weight' in capsys.readouterr().err and not (tmp_path / 'small.pth').exists()
