@@ -244,6 +244,14 @@ def test_shapes(options, size):
     assert [[tuple(maps.shape) for maps in stack] for stack in stacks] == [expected] * options.get('num_stacks', 2)
 
 
+def test_blocks_of_pixels_as_channels():
+    net = small(pixel_unshuffle=2)
+    assert net.stride == 32 and net.stem.conv.in_channels == 4 * 3 + 3
+    assert net(torch.zeros(1, 3, 64, 96))[-1].heatmaps.shape == (1, 29, 8, 12)
+    with pytest.raises(ValueError, match=r'must be divisible by 32, got \(48, 64\)'):
+        net(torch.zeros(1, 3, 48, 64))
+
+
 @pytest.mark.parametrize('size', [(64, 72), (56, 64)])
 def test_input_must_be_divisible_by_the_stride(size):
     with pytest.raises(ValueError, match=rf'must be divisible by 16, got \({size[0]}, {size[1]}\)'):
@@ -294,6 +302,7 @@ def test_results_do_not_depend_on_the_memory_format():
 @pytest.mark.parametrize('options, message', [
     (dict(heatmap_activation='relu'), "heatmap_activation must be 'none' or 'in_relu', got 'relu'"),
     (dict(width=20), 'width must be divisible by 8, got 20'),
+    (dict(pixel_unshuffle=0), 'pixel_unshuffle must be at least 1, got 0'),
 ])
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):

@@ -120,6 +120,22 @@ def test_default_weights_of_the_losses():
     assert [loss.loss_weight for loss in (head.loss_landmark, head.loss_point, head.loss_edge)] == [5000, 10, 10]
 
 
+def test_a_loss_on_the_coordinates_besides():
+    """Distance between the softmax's mean and the mean of the label samples, weighted over the stacks."""
+    coordinates = dict(type='SoftArgmaxLoss', distance='l2', tau=1., loss_weight=3.)
+    stacks, samples = [StackOutput(torch.randn(2, K, 16, 16)) for _ in range(2)], random_samples()
+    targets = torch.cat([sample.gt_instance_labels.keypoint_samples for sample in samples])
+    cells = torch.linspace(-1, 1, 16)
+    expected = 0
+    for weight, (scores, *_) in zip((0.5, 1), stacks):
+        probabilities = scores.exp() / scores.exp().sum((2, 3), keepdim=True)
+        mean = torch.stack([(probabilities.sum(2) * cells).sum(-1), (probabilities.sum(3) * cells).sum(-1)], -1)
+        expected += weight * 3 * ((mean[:, :, None] - targets)**2).mean()
+    losses = make_head(loss_regularization=coordinates).loss(stacks, samples)
+    assert losses.keys() == {'loss_landmark', 'loss_regularization'}
+    torch.testing.assert_close(losses['loss_regularization'], expected)
+
+
 def test_a_landmark_that_is_not_annotated_gets_no_gradient():
     head, (stack, ), samples = make_head(), random_stacks(1), random_samples()
     samples[0].gt_instance_labels.keypoint_weights[0, 3] = 0

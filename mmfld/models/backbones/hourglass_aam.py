@@ -55,12 +55,14 @@ class HourglassAAM(BaseModule):
         use_aam (bool): Whether to predict point and edge maps. Defaults to True.
         num_levels (int): Halvings inside an hourglass. Defaults to 4 (STAR's text says 3, its code 4).
         width (int): Channels C of the hourglasses; the stem grows over C/4 and C/2. Defaults to 256.
+        pixel_unshuffle (int): Side r of the blocks of pixels that enter the stem as channels, so that an input of r times
+            the side costs little more. Defaults to 1.
         in_channels (int): Defaults to 3.
         init_cfg (dict, optional): PyTorch's default initialisation, as the reference, if None.
 
     Shapes:
-        Input (B, in_channels, H, W) with H and W divisible by ``stride`` = 4 * 2**num_levels (64 by default); output a
-        tuple of ``num_stacks`` :class:`StackOutput` whose maps are H/4 x W/4.
+        Input (B, in_channels, H, W) with H and W divisible by ``stride`` = 4 r * 2**num_levels (64 by default); output a
+        tuple of ``num_stacks`` :class:`StackOutput` whose maps are H/4r x W/4r.
     """
 
     def __init__(self,
@@ -70,6 +72,7 @@ class HourglassAAM(BaseModule):
                  use_aam: bool = True,
                  num_levels: int = 4,
                  width: int = 256,
+                 pixel_unshuffle: int = 1,
                  in_channels: int = 3,
                  init_cfg: Optional[dict] = None):
         super().__init__(init_cfg)
@@ -77,15 +80,18 @@ class HourglassAAM(BaseModule):
             raise ValueError(f"heatmap_activation must be 'none' or 'in_relu', got {heatmap_activation!r}")
         if width % 8:
             raise ValueError(f'width must be divisible by 8, got {width}')
+        if pixel_unshuffle < 1:
+            raise ValueError(f'pixel_unshuffle must be at least 1, got {pixel_unshuffle}')
         layout = get_layout(layout)
         keypoints, boundaries = layout.num_keypoints, layout.num_boundaries
         self.layout = layout
         self.heatmap_activation = heatmap_activation
         self.use_aam = use_aam
         self.num_stacks = num_stacks
-        self.stride = 4 * 2**num_levels
+        self.pixel_unshuffle = pixel_unshuffle
+        self.stride = 4 * pixel_unshuffle * 2**num_levels
 
-        self.stem = ConvBlock(in_channels + 3, width // 4, 7, stride=2, bn_relu=True)
+        self.stem = ConvBlock(in_channels * pixel_unshuffle**2 + 3, width // 4, 7, stride=2, bn_relu=True)
         self.res1 = Residual(width // 4, width // 2)
         self.res2 = Residual(width // 2, width // 2)
         self.res3 = Residual(width // 2, width)
@@ -113,7 +119,7 @@ class HourglassAAM(BaseModule):
     def forward(self, x: Tensor) -> Tuple[StackOutput, ...]:
         if x.shape[-1] % self.stride or x.shape[-2] % self.stride:
             raise ValueError(f'input height and width must be divisible by {self.stride}, got {tuple(x.shape[-2:])}')
-        x = coordinate_channels(x).contiguous(memory_format=torch.channels_last)
+        x = coordinate_channels(F.pixel_unshuffle(x, self.pixel_unshuffle)).contiguous(memory_format=torch.channels_last)
         x = self.res1(self.stem(x))
         x = self.res3(self.res2(F.max_pool2d(x, 2)))
         outputs = []

@@ -24,7 +24,7 @@ class StructuredHeatmapHead(StackedHeatmapHead):
             averaged over landmarks that leaves the point and edge maps nearly untrained; if the authors averaged over
             the 64 x 64 cells too, the same lambda is 5000 / 4096 = 1.22 here.
         loss_point, loss_edge (dict): Default to ``WeightedAdaptiveWingLoss(loss_weight=10)``.
-        fuse, stack_weights, decoder: See :class:`StackedHeatmapHead`.
+        fuse, stack_weights, decoder, loss_regularization: See :class:`StackedHeatmapHead`.
     """
 
     def __init__(self,
@@ -35,8 +35,10 @@ class StructuredHeatmapHead(StackedHeatmapHead):
                  fuse: str = 'mul',
                  stack_weights: Optional[Sequence[float]] = None,
                  decoder: OptConfigType = None,
+                 loss_regularization: OptConfigType = None,
                  init_cfg: OptConfigType = None):
-        super().__init__(layout, loss_landmark, loss_point, loss_edge, fuse, stack_weights, decoder, init_cfg=init_cfg)
+        super().__init__(layout, loss_landmark, loss_point, loss_edge, fuse, stack_weights, decoder, loss_regularization,
+                         init_cfg)
 
     def landmark_targets(self, batch_data_samples: OptSampleList) -> Tensor:
         """(B, K, S, 2) label samples in [-1, 1]."""
