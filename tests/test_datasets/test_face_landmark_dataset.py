@@ -106,6 +106,24 @@ def test_landmark_box_replaces_the_tight_box(build):
     np.testing.assert_array_equal(dataset[1]['bbox'], [[10, 20, 28, 56]])
 
 
+def test_offset_moves_landmarks_and_boxes(build):
+    content = make_content()
+    content['annotations'][1]['landmark_box'] = [10, 20, 60, 70]
+    before, after = build(content), build(content, keypoint_offset=(-1, 0.5))
+    for index in range(2):
+        moved, face = after[index], before[index]
+        np.testing.assert_array_equal(moved['keypoints'], face['keypoints'] + np.float32([-1, 0.5]))
+        np.testing.assert_array_equal(moved['bbox'], face['bbox'] + np.float32([-1, 0.5, -1, 0.5]))
+        assert moved['bbox'].dtype == np.float32
+        assert moved['raw_ann_info'] == face['raw_ann_info']
+
+
+@pytest.mark.parametrize('offset', [(1, ), (1, 2, 3), (1, float('nan'))])
+def test_bad_offset_is_an_error(build, offset):
+    with pytest.raises(ValueError, match='keypoint_offset must be two finite numbers'):
+        build(make_content(), keypoint_offset=offset)
+
+
 def test_visibility_two_counts_as_one(build):
     content = make_content(1)
     content['annotations'][0]['keypoints'][2::3] = [2] * K

@@ -1,12 +1,14 @@
 """Each analysis command and browse_dataset on a tiny config, called in this process."""
 import importlib
 import json
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from mmfld.structures import get_layout
 from mmfld.visualization import read_training_log
 
 TOOLS = Path(__file__).parents[2] / 'tools'
@@ -150,3 +152,30 @@ def test_browse_dataset_places_points_on_pixel_centres():
     rows, columns = np.indices(weights.shape)
     centre = [(weights * axis).sum() / weights.sum() for axis in (columns, rows)]
     np.testing.assert_allclose(points[0], centre, atol=0.1)
+
+
+@pytest.mark.parametrize('shift', [0, 1, -1.5])
+def test_registration_of_points_and_images(tmp_path, capsys, shift):
+    """Faces that are their own mirror image, with points beside where they belong."""
+    rng = np.random.default_rng(0)
+    partners = np.array(get_layout('300w68').flip_indices)
+    left = np.flatnonzero(np.arange(KEYPOINTS) < partners)
+    images, annotations = [], []
+    for index in range(4):
+        half = cv2.GaussianBlur(rng.integers(0, 256, (120, 80), dtype=np.uint8), (0, 0), 5)
+        (tmp_path / f'{index % 2}').mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / f'{index % 2}/{index}.png'), np.hstack([half, half[:, ::-1]]))
+        points = np.full((KEYPOINTS, 2), 79.5)
+        points[left] = rng.uniform((30, 30), (60, 90), (len(left), 2))
+        points[partners[left]] = points[left] * (-1, 1) + (159, 0)
+        images.append(dict(id=index, file_name=f'{index % 2}/{index}.png', width=160, height=120))
+        annotations.append(dict(id=index, image_id=index, category_id=1, iscrowd=0,
+                                keypoints=np.insert(points + (shift, 0), 2, 2, axis=1).ravel().tolist()))
+    (tmp_path / 'faces.json').write_text(json.dumps(dict(
+        images=images, annotations=annotations, categories=[dict(id=1, name='face')])))
+    (tmp_path / 'config.py').write_text(
+        f"train_dataloader = dict(dataset=dict(type='FaceLandmarkDataset', data_root='{tmp_path}', "
+        "ann_file='faces.json', data_prefix=dict(img='')))")
+    offsets = run('measure_registration', tmp_path / 'config.py', '--radius', 15)
+    assert offsets == pytest.approx({'0': shift, '1': shift, 'all': shift}, abs=0.1)
+    assert re.search(r'all +4 +\d+ ', capsys.readouterr().out)

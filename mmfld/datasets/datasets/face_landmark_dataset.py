@@ -7,7 +7,7 @@ crop on every data set, and a face that cannot be used is an error instead of be
 import copy
 import json
 from collections import Counter
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -46,6 +46,8 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
             depends neither on the number of workers and processes nor on whether training was resumed. Needs
             :class:`~mmfld.engine.hooks.EpochSeedHook`, which tells the epoch, and training by epochs. A wrapper that
             repeats a sample within an epoch repeats its augmentation as well.
+        keypoint_offset (Sequence[float]): (x, y) in pixels, added to landmarks and ``landmark_box``: for files whose
+            points and images are out of register (``tools/analysis_tools/measure_registration.py``). Defaults to (0, 0).
         **kwargs: Of :class:`mmpose.datasets.datasets.base.BaseCocoStyleDataset`, but for ``metainfo``.
 
     Raises:
@@ -54,9 +56,17 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
             field, what was found and what was expected.
     """
 
-    def __init__(self, layout: Union[str, FaceLayout] = '300w68', *, seed: Optional[int] = None, **kwargs) -> None:
+    def __init__(self,
+                 layout: Union[str, FaceLayout] = '300w68',
+                 *,
+                 seed: Optional[int] = None,
+                 keypoint_offset: Sequence[float] = (0., 0.),
+                 **kwargs) -> None:
         self.layout = get_layout(layout)
         self.seed = seed
+        self.keypoint_offset = np.array(keypoint_offset, dtype=np.float32)
+        if self.keypoint_offset.shape != (2, ) or not np.isfinite(self.keypoint_offset).all():
+            raise ValueError(f'keypoint_offset must be two finite numbers, (x, y) in pixels, got {keypoint_offset!r}')
         self._epoch = _SharedInt(0)
         super().__init__(metainfo=self.layout.metainfo, **kwargs)
 
@@ -166,6 +176,7 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         if len(wrong):
             raise self._error(ann, 'keypoints', f'{landmarks[wrong[0]].tolist()} for landmark {wrong[0]}',
                               'finite x and y, and v >= 0')
+        landmarks[:, :2] += self.keypoint_offset
         return landmarks
 
     def _read_box(self, ann: dict) -> np.ndarray:
@@ -177,7 +188,7 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
             raise self._error(ann, 'landmark_box', repr(found), expected) from error
         if box.shape != (4, ) or not np.isfinite(box).all():
             raise self._error(ann, 'landmark_box', repr(found), expected)
-        return box
+        return box + np.tile(self.keypoint_offset, 2)
 
     def _check_attributes(self, ann: dict) -> None:
         attributes = ann.get('attributes', {})
