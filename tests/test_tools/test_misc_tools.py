@@ -100,3 +100,14 @@ def test_a_model_beyond_half_precision_is_not_published(config, checkpoint, tmp_
     torch.save(content, checkpoint)
     assert publish(config, checkpoint, tmp_path / 'small.pth') == 1
     assert 'backbone.stem.conv.weight' in capsys.readouterr().err and not (tmp_path / 'small.pth').exists()
+
+
+def test_running_variances_beyond_half_precision_stay_single(config, checkpoint, tmp_path):
+    content = torch.load(checkpoint, weights_only=True)
+    name = 'backbone.stem.bn.running_var'
+    content['state_dict'][name][0] = 1e5
+    torch.save(content, checkpoint)
+    assert publish(config, checkpoint, tmp_path / 'small.pth') == 0
+    published = torch.load(tmp_path / 'small.pth', weights_only=True)['state_dict']
+    assert [key for key, value in published.items() if value.dtype == torch.float32] == [name]
+    assert published[name][0] == 1e5

@@ -19,16 +19,18 @@ from mmpose.registry import MODELS
 
 
 def half(state_dict: dict, path: str) -> dict:
-    """Floating-point tensors as float16.
+    """Floating-point tensors as float16, but running variances beyond its range as they are: they are squares.
 
     Raises:
-        ValueError: If a value is not finite in float16, or a whole tensor vanishes.
+        ValueError: If another value is not finite in float16, or a whole tensor vanishes.
     """
     result = {}
     for name, value in state_dict.items():
         if value.is_floating_point():
             rounded = value.half()
-            if not rounded.isfinite().all() or (value.any() and not rounded.any()):
+            if name.endswith('.running_var') and value.isfinite().all() and not rounded.isfinite().all():
+                rounded = value
+            elif not rounded.isfinite().all() or (value.any() and not rounded.any()):
                 raise ValueError(f'{path}: {name} has values up to {value.abs().max():g}, expected the range of float16')
             value = rounded
         result[name] = value.contiguous().clone()
