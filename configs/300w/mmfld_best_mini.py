@@ -1,7 +1,7 @@
 # The most accurate CPU-sized model: structured_hg2_mini.py with four times the pixels in about the same multiply-adds, a loss
-# on the coordinates besides (the structured loss snaps them to cells, of 8 pixels here), less jitter of the crop, a larger
-# learning rate, three times the schedule, and heatmaps averaged with those of the mirrored face: 1.3 G multiply-adds a
-# face with both passes. Two hours on two CPU cores.
+# on the coordinates besides (the structured loss snaps them to cells, of 8 pixels here), less jitter of the crop but more
+# rotation, a larger learning rate, three times the schedule, and heatmaps averaged with those of the mirrored face: 1.3 G
+# multiply-adds a face with both passes. Two hours on two CPU cores.
 _base_ = ['./structured_hg2_mini.py']
 input_size = (256, 256)
 codec = dict(_base_.codec, input_size=input_size, decoder='expectation')

@@ -28,11 +28,10 @@ def half(state_dict: dict, path: str) -> dict:
     for name, value in state_dict.items():
         if value.is_floating_point():
             rounded = value.half()
-            if name.endswith('.running_var') and value.isfinite().all() and not rounded.isfinite().all():
-                rounded = value
-            elif not rounded.isfinite().all() or (value.any() and not rounded.any()):
+            if rounded.isfinite().all() and (rounded.any() or not value.any()):
+                value = rounded
+            elif not (name.endswith('.running_var') and value.isfinite().all()):
                 raise ValueError(f'{path}: {name} has values up to {value.abs().max():g}, expected the range of float16')
-            value = rounded
         result[name] = value.contiguous().clone()
     return result
 
