@@ -4,6 +4,7 @@ from mmengine.dist import master_only
 from mmengine.runner import Runner
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
+from mmfld.engine.combine import merge_options
 from mmfld.engine.launch import adapt_to_cpu, argument_parser, leave_process_group, load_config, require_file
 
 
@@ -24,7 +25,7 @@ def main():
     if args.dump:
         evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, (list, tuple)) else [cfg.test_evaluator]
         cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.dump)]
-    cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
 
     adapt_to_cpu(cfg)
     metrics = Runner.from_cfg(cfg).test()

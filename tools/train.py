@@ -2,6 +2,7 @@
 from mmengine.runner import Runner
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
+from mmfld.engine.combine import merge_options
 from mmfld.engine.launch import adapt_to_cpu, argument_parser, leave_process_group, load_config, require_file
 
 
@@ -31,7 +32,7 @@ def main():
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             parser.error(f'--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in {args.config}')
         cfg.auto_scale_lr.enable = True
-    cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     if cfg.get('load_from'):
         require_file(parser, 'checkpoint', cfg.load_from)
 

@@ -1,11 +1,6 @@
-# P3, Table 3, Ours+LAB: boundaries found as one-dimensional heatmaps guide the search for landmarks
-_base_ = ['./attentive1d_hg4.py']
-codec = dict(_base_.marginal_codec, type='BoundaryMarginalHeatmap', layout='300w68')
-model = dict(head=dict(type='BoundaryMarginalHead', decoder=codec))
-train_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            *_base_.attentive1d_augmentation,
-            dict(type='GenerateTarget', encoder=codec),
-            dict(type='PackPoseInputs')
-        ]))
+_base_ = ['../_base_/datasets/300w.py', '../_base_/methods/attentive1d.py']
+# Ours+LAB of Table 3: boundaries found as one-dimensional heatmaps guide the search for landmarks
+codec = dict(type='BoundaryMarginalHeatmap')
+model = dict(head=dict(type='BoundaryMarginalHead'))
+from mmfld.engine.combine import combine
+combine(globals())

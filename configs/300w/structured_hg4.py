@@ -1,15 +1,3 @@
-_base_ = [
-    '../_base_/datasets/300w_faces.py', '../_base_/models/hourglass_aam.py', '../_base_/schedules/adam_200e.py'
-]
-codec = dict(type='ImageAwareSmoothing', layout='300w68', input_size=(256, 256), heatmap_size=(64, 64))
-model = dict(
-    backbone=dict(layout='300w68', heatmap_activation='none'),
-    head=dict(
-        type='StructuredHeatmapHead',
-        layout='300w68',
-        loss_landmark=dict(
-            type='StructuredHeatmapLoss', margin='smooth_l1', alpha=1., epsilon=1., loss_weight=5000.),
-        decoder=codec))
-train_dataloader = dict(
-    dataset=dict(
-        pipeline=[*_base_.augmentation, dict(type='GenerateTarget', encoder=codec), dict(type='PackPoseInputs')]))
+_base_ = ['../_base_/datasets/300w.py', '../_base_/methods/structured.py']
+from mmfld.engine.combine import combine
+combine(globals())

@@ -1,4 +1,5 @@
-# Trained on 300W-LP, tested on the 600 private faces of 300W (Split I)
-_base_ = ['./subpixel_hg2_split1.py']
-train_dataloader = dict(
-    dataset=dict(data_root='data/300wlp/', ann_file='annotations/face_landmarks_300wlp_train.json'))
+_base_ = ['../_base_/datasets/300w_split1.py', '../_base_/methods/subpixel.py']
+# trained on 300W-LP
+train_dataset = dict(data_root='data/300wlp/', ann_file='annotations/face_landmarks_300wlp_train.json')
+from mmfld.engine.combine import combine
+combine(globals())

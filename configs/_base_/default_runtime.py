@@ -4,6 +4,16 @@ default_scope = 'mmpose'
 data_mode = 'topdown'
 dataset_type = 'FaceLandmarkDataset'
 
+# a method says how many faces a step takes
+train_dataloader = dict(num_workers=4, persistent_workers=True, sampler=dict(type='DefaultSampler', shuffle=True))
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False))
+test_dataloader = val_dataloader
+
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20),

@@ -1,12 +1,5 @@
-# P3: Adam 1e-4, 10 faces a step. Number of epochs and drops of the learning rate are not printed; they are P2's.
-_base_ = [
-    '../_base_/datasets/aflw_faces.py', '../_base_/datasets/attentive1d_pipelines.py',
-    '../_base_/models/attentive1d.py', '../_base_/schedules/adam_50e.py'
-]
-model = dict(
-    backbone=dict(layout='aflw19'),
-    # gamma: P3, chosen by cross validation
-    head=dict(layout='aflw19', gamma=0.5, decoder=_base_.marginal_codec))
-train_dataloader = dict(batch_size=10, dataset=dict(pipeline=_base_.attentive1d_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.subpixel_test_pipeline))
-test_dataloader = val_dataloader
+_base_ = ['../_base_/datasets/aflw.py', '../_base_/methods/attentive1d.py']
+# gamma: the paper's, by cross validation
+model = dict(head=dict(gamma=0.5))
+from mmfld.engine.combine import combine
+combine(globals())

@@ -1,3 +1,5 @@
-# AFLW-Frontal: any checkpoint of subpixel_hg2.py, tested on the 1,314 faces with all landmarks visible
-_base_ = ['./subpixel_hg2.py']
-test_dataloader = dict(dataset=dict(ann_file='annotations/face_landmarks_aflw_test_frontal.json'))
+_base_ = ['../_base_/datasets/aflw.py', '../_base_/methods/subpixel.py']
+# any checkpoint of subpixel_hg2.py, tested on the 1,314 faces with all landmarks visible
+test_dataset = dict(ann_file='annotations/face_landmarks_aflw_test_frontal.json')
+from mmfld.engine.combine import combine
+combine(globals())

@@ -1,3 +1,5 @@
-# the baseline without STAR (P4, Table 3)
-_base_ = ['./star_hg4.py']
+_base_ = ['../_base_/datasets/cofw.py', '../_base_/methods/star.py']
+# STAR's setup without its loss
 model = dict(head=dict(loss_landmark=dict(_delete_=True, type='SoftArgmaxLoss', distance='smooth_l1')))
+from mmfld.engine.combine import combine
+combine(globals())

@@ -1,3 +1,5 @@
-# Trained on 300W (Split I), tested on COFW with 68 points
-_base_ = ['../300w/subpixel_hg2_split1.py']
-test_dataloader = dict(dataset=dict(data_root='data/cofw/', ann_file='annotations/cofw68_test.json'))
+_base_ = ['../_base_/datasets/300w_split1.py', '../_base_/methods/subpixel.py']
+# trained on 300W (Split I), tested on COFW with 68 points
+test_dataset = dict(data_root='data/cofw/', ann_file='annotations/cofw68_test.json')
+from mmfld.engine.combine import combine
+combine(globals())

@@ -1,3 +1,5 @@
-# Trained on 300W (Split I), tested on the frontal faces of Menpo's training set
-_base_ = ['../300w/subpixel_hg2_split1.py']
-test_dataloader = dict(dataset=dict(data_root='data/menpo/', ann_file='annotations/face_landmarks_menpo_test.json'))
+_base_ = ['../_base_/datasets/300w_split1.py', '../_base_/methods/subpixel.py']
+# trained on 300W (Split I), tested on the 6,679 frontal faces of Menpo's training set
+test_dataset = dict(data_root='data/menpo/', ann_file='annotations/face_landmarks_menpo_test.json')
+from mmfld.engine.combine import combine
+combine(globals())

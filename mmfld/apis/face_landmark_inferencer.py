@@ -22,6 +22,7 @@ from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample, merge_data_samples, split_instances
 from rich.progress import track
 
+from ..engine.rows import read_config
 from ..structures import get_conversion, get_layout
 from .face_detector import FaceDetector, WholeImage, build_detector
 from .media import Frame, Input, ResultWriter, Source, open_source
@@ -44,7 +45,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
     ...         print(face['keypoints'], face['keypoint_scores'], face['bbox'], face['bbox_score'])
 
     Args:
-        model (str | Path | Config, optional): Config of the model. Without one it is read from the checkpoint.
+        model (str | Path | Config, optional): Config of the model, or ``FILE.yml:ROW``. Without one it is read from the
+            checkpoint.
         weights (str | Path, optional): Checkpoint. With a model alone the network is untrained, which is logged as a
             warning; without both it is the model that comes with the package (:data:`DEFAULT_WEIGHTS`; 68 landmarks;
             for non-commercial research, as the faces that it was trained on).
@@ -77,6 +79,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         weights = os.fspath(weights) if isinstance(weights, Path) else weights
         if isinstance(model, str) and model.endswith('.py') and not os.path.isfile(model):
             raise FileNotFoundError(f'config {model} does not exist')
+        if isinstance(model, str) and '.yml:' in model:
+            model = read_config(model)
         self._weights = weights
         detector = build_detector(detector, detector_weights, device)  # first, as it is quick to fail
         super().__init__(model, weights, device, det_model='whole_image', show_progress=show_progress)

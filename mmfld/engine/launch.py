@@ -9,14 +9,14 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from .rows import REPOSITORY, find_row, read_config
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
     """A parser with the arguments that training and testing have in common."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument('config', help='config file; a relative name is also looked for in the repository')
+    parser.add_argument('config', help='config file, or a row of a table, projects/reproduce/star.yml:wflw; a relative '
+                        'name is also looked for in the repository')
     parser.add_argument('--work-dir', help='folder for logs and results; default: work_dirs/FOLDER/NAME of the config')
     parser.add_argument('--show-dir', help='folder for pictures of predictions')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
@@ -27,29 +27,39 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
 
 
 def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
-    """The config of ``args.config`` with the common arguments, but not yet ``--cfg-options``, merged in.
+    """The config of ``args.config`` with the common arguments merged in.
 
-    Exits with a one-line message, as argparse does, if the config does not exist or has no visualization hook for
-    ``--show-dir``.
+    ``--cfg-options`` are in it, and are to be merged once more after the caller's own arguments, over which they go.
+
+    Exits with a one-line message, as argparse does, if the config or the row does not exist, an option of the row fits
+    nothing in it, or it has no visualization hook for ``--show-dir``.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    path = Path(args.config)
-    if not path.is_file():
-        path = REPOSITORY / args.config
-    if not path.is_file():
-        parser.error(f'config {args.config} found neither in {Path.cwd()} nor in {REPOSITORY}')
-    cfg = Config.fromfile(path)
+    try:
+        cfg = read_config(args.config, args.cfg_options)
+    except FileNotFoundError as error:
+        parser.error(f'config {error}')
+    except KeyError as error:
+        parser.error(error.args[0])
     cfg.launcher = args.launcher
-    # With the folders, because the same method has the same file name for each data set.
-    name = path.resolve().with_suffix('')
-    configs = REPOSITORY / 'configs'
-    name = name.relative_to(configs if name.is_relative_to(configs) else name.parents[1])
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{name.as_posix()}'
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{_run_name(args.config, cfg)}'
     if args.show_dir:
         if 'visualization' not in cfg.get('default_hooks', {}):
-            parser.error(f'--show-dir needs default_hooks.visualization=dict(type="PoseVisualizationHook") in {path}')
+            parser.error('--show-dir needs default_hooks.visualization=dict(type="PoseVisualizationHook") in '
+                         f'{args.config}')
         cfg.default_hooks.visualization.update(enable=True, out_dir=args.show_dir)
     return cfg
+
+
+def _run_name(name: str, cfg: Config) -> str:
+    """``wflw/star_hg4`` of a config and ``reproduce/star/wflw`` of a row."""
+    row = find_row(name)
+    if row:
+        return f'{row.file.parent.name}/{row.file.stem}/{row.name}'
+    # With the folders, because the same method has the same file name for each data set.
+    path = Path(cfg.filename).with_suffix('')
+    configs = REPOSITORY / 'configs'
+    return path.relative_to(configs if path.is_relative_to(configs) else path.parents[1]).as_posix()
 
 
 def require_file(parser: argparse.ArgumentParser, what: str, path: str) -> None:

@@ -14,6 +14,8 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 
+from mmfld.engine.rows import read_config
+
 
 def config_parser(description: str) -> argparse.ArgumentParser:
     """A parser with the arguments of every command here: CONFIG and ``--cfg-options``."""
@@ -26,8 +28,7 @@ def config_parser(description: str) -> argparse.ArgumentParser:
 
 def load_config(args: argparse.Namespace) -> Config:
     """The config of the command line, with its scope made the default one."""
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     return cfg
 

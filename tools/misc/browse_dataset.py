@@ -15,7 +15,7 @@ import mmfld  # noqa: F401  registers the components and prepares the environmen
 import cv2
 import mmcv
 import mmengine
-from mmengine import Config, DictAction
+from mmengine import DictAction
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS
@@ -25,6 +25,7 @@ from mmpose.visualization import PoseLocalVisualizer
 import numpy as np
 
 from mmfld.datasets import LoadVideoFrame
+from mmfld.engine.rows import read_config
 
 TILE = 320  # pixels
 TARGETS = ('edge_heatmaps', 'point_heatmaps', 'heatmaps')  # fields of ``gt_fields`` that are worth a tile
@@ -101,8 +102,7 @@ def main(argv=None):
     parser.add_argument('--per-sheet', type=int, default=16)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='override settings')
     args = parser.parse_args(argv)
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
 
     dataset_cfg = cfg[f'{args.split}_dataloader'].dataset

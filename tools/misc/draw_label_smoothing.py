@@ -14,11 +14,12 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
-from mmengine import Config, DictAction
+from mmengine import DictAction
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, KEYPOINT_CODECS
 
 from mmfld.codecs.label_smoothing import smoothing_stages
+from mmfld.engine.rows import read_config
 from mmfld.structures import cells_to_pixels, denormalize, pixels_to_cells
 
 TITLES = ('(b) image', '(c) edge map', '(d) refined', '(e) Gaussian', '(f) joint', '(g) label')
@@ -32,8 +33,7 @@ def main(argv=None):
     parser.add_argument('--out', type=Path, default='smoothing.png')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
     args = parser.parse_args(argv)
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     codec = KEYPOINT_CODECS.build(next(
         step.encoder for step in cfg.train_dataloader.dataset.pipeline if step.type == 'GenerateTarget'))

@@ -13,9 +13,10 @@ from pathlib import Path
 import mmfld  # noqa: F401  prepares the environment and registers the components
 
 import torch
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
+
+from mmfld.engine.rows import read_config
 
 
 def half(state_dict: dict, path: str) -> dict:
@@ -42,7 +43,7 @@ def publish(config: str, checkpoint: str, dst: Path) -> None:
     Raises:
         ValueError: If the checkpoint does not fit the config, or has values that float16 cannot hold.
     """
-    cfg = Config.fromfile(config)
+    cfg = read_config(config)
     init_default_scope(cfg.default_scope)
     content = torch.load(checkpoint, map_location='cpu', weights_only=True)
     state_dict = half(content['state_dict'], checkpoint)

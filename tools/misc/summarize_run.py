@@ -11,13 +11,14 @@ from pathlib import Path
 import mmfld  # noqa: F401  prepares the environment and registers the components
 
 import torch
-from mmengine import Config, DictAction
+from mmengine import DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpose.apis import init_model
 from mmpose.registry import METRICS
 from tqdm import tqdm
 
+from mmfld.engine.rows import read_config
 from mmfld.visualization import draw_run_summary, select_faces
 
 
@@ -34,8 +35,7 @@ def main(argv=None):
     if not args.checkpoint.is_file():
         parser.error(f'checkpoint {args.checkpoint} does not exist')
 
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     model = init_model(cfg, str(args.checkpoint), device=args.device)
     loader = Runner.build_dataloader(cfg.test_dataloader)

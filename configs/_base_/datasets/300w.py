@@ -1,0 +1,12 @@
+# 300W (Sagonas et al., 2013; Split II): 3,148 faces to train on, the full set of 689 to test, common and challenge in it
+layout = '300w68'
+train_dataset = dict(
+    type='FaceLandmarkDataset',
+    data_root='data/300w/',
+    data_prefix=dict(img='images/'),
+    ann_file='annotations/face_landmarks_300w_train.json')
+val_dataset = dict(train_dataset, ann_file='annotations/face_landmarks_300w_valid.json')
+test_dataset = val_dataset
+
+val_evaluator = dict(type='FaceAlignmentMetric', norm='inter_ocular', threshold=0.05)
+test_evaluator = val_evaluator

@@ -1,0 +1,31 @@
+# What STAR and the structured loss share, as in the STAR reference code: network, crop, augmentation and optimiser. A
+# method adds its codec, head, number of epochs and batch.
+model = dict(
+    type='TopdownPoseEstimator',
+    # BGR in [-1, 1]
+    data_preprocessor=dict(type='PoseDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=False),
+    backbone=dict(type='HourglassAAM', num_stacks=4),
+    test_cfg=dict(flip_test=False))
+
+load = [dict(type='LoadImage'), dict(type='GetFaceCrop', rule='landmark_height')]
+train_pipeline = [
+    *load,
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='RandomFaceSimilarity', rotation=18., scale=0.1, shift=0.05),
+    dict(type='FaceAffine'),
+    dict(type='RandomOcclusion', prob=0.4),
+    dict(type='RandomBoxBlur', prob=0.3),
+    dict(type='RandomGamma', prob=0.2),
+    dict(type='RandomByteNoise', prob=0.2),
+    # grey weights of RGB on a BGR image, as the reference code
+    dict(type='RandomGrayscale', prob=0.2, keep_channels=True, channel_weights=(0.299, 0.587, 0.114)),
+    dict(type='GenerateTarget'),
+    dict(type='PackPoseInputs')
+]
+test_pipeline = [*load, dict(type='FaceAffine'), dict(type='PackPoseInputs')]
+
+optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))
+sync_bn = 'torch'
+auto_scale_lr = dict(base_batch_size=128)
+# decay 0.5^(128 / 10000) an iteration (STAR reference code)
+ema = dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.00883, update_buffers=True)

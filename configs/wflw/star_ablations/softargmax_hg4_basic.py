@@ -1,3 +1,0 @@
-# P4, Table 3: without attention maps
-_base_ = ['../softargmax_hg4.py']
-model = dict(backbone=dict(use_aam=False))

@@ -1,3 +1,0 @@
-# P4, Figure 4: input of 128 x 128 pixels
-_base_ = ['./star_hg4_basic_128px.py']
-model = dict(head=dict(loss_landmark=dict(_delete_=True, type='SoftArgmaxLoss', distance='smooth_l1')))

@@ -1,0 +1,200 @@
+"""How a config becomes whole: what its data set and its method say apart is put together, each fact from one place.
+
+A config names a data set and a method, and ends with this module's :func:`combine`::
+
+    _base_ = ['../_base_/datasets/wflw.py', '../_base_/methods/structured.py']
+    from mmfld.engine.combine import combine
+    combine(globals())
+
+=====================================================  ============================================================
+said once                                              reaches
+=====================================================  ============================================================
+``layout``                                             data sets, codec, backbone, head, losses, metrics: every
+                                                       component that takes a ``layout``
+``codec``                                              ``model.head.decoder``, and the ``encoder`` of GenerateTarget
+``codec.input_size``, ``codec.length``                 every component that takes one, e.g. FaceAffine
+``{train,val,test}_dataset``                           ``{train,val,test}_dataloader.dataset``
+``train_pipeline``, ``test_pipeline``                  the data sets; videos are read by LoadVideoFrame
+``randomness.seed``                                    the training data's ``seed``
+=====================================================  ============================================================
+
+The result is a plain MMEngine config: ``Config.fromfile`` and everything built on it read it as any other. Options that
+arrive from outside, of a row of a table or ``--cfg-options``, are set before the parts are put together
+(:func:`pending_options`), so that ``codec.mode=none`` reaches encoder and decoder.
+"""
+import copy
+import inspect
+import json
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any, Dict, Iterator, MutableMapping, Optional
+from zlib import crc32
+
+from mmengine.config import Config, ConfigDict
+from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS, MODELS, TRANSFORMS
+
+REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS)
+PARTS = ('train', 'val', 'test')
+INGREDIENTS = ('layout', 'codec', 'model', 'train_pipeline', 'test_pipeline',
+               *(f'{part}_{kind}' for part in PARTS for kind in ('dataset', 'dataloader')),
+               'val_evaluator', 'test_evaluator')
+
+_options: ContextVar[Dict[str, Any]] = ContextVar('options', default={})
+
+
+@contextmanager
+def pending_options(options: Dict[str, Any]) -> Iterator[None]:
+    """Configs that are read inside take these options, keys with dots, before their parts are put together.
+
+    A value ``'$name'`` stands for the config's own variable of that name, e.g. ``train_pipeline='$single_pipeline'``.
+    """
+    token = _options.set(options)
+    try:
+        yield
+    finally:
+        _options.reset(token)
+
+
+def combine(namespace: MutableMapping[str, Any]) -> None:
+    """Put the parts of a config together; the last line of a config file.
+
+    Args:
+        namespace (dict): ``globals()`` of the config file. The combined parts are added to it.
+
+    Raises:
+        KeyError: If neither the file nor its bases define one of :data:`INGREDIENTS`.
+    """
+    base = namespace['_base_']
+    own = {key: value for key, value in namespace.items()
+           if key != '_base_' and not key.startswith('__') and not inspect.isroutine(value)
+           and not inspect.ismodule(value)}
+    # copied one by one: a dict under two names would lose its _delete_ under the first
+    own = {key: copy.deepcopy(value) for key, value in own.items()}
+    cfg = Config(Config._merge_a_into_b(own, copy.deepcopy(base)))
+    merge_options(cfg, _options.get())
+    missing = [name for name in INGREDIENTS if name not in cfg]
+    if missing:
+        raise KeyError(f'a config needs {", ".join(missing)}: from its own file, its data set or its method')
+    combined = _combined(cfg)
+    for key, value in combined.items():
+        # instead of what the bases say, not merged into it
+        namespace[key] = dict(value, _delete_=True) if isinstance(value, dict) and key in base else value
+
+
+def merge_options(cfg: Config, options: Dict[str, Any]) -> None:
+    """Set options, keys with dots, in a config, with references such as ``'$single_pipeline'`` resolved."""
+    resolved = {}
+    for key, value in options.items():
+        if isinstance(value, str) and value.startswith('$'):
+            if value[1:] not in cfg:
+                raise KeyError(f'option {key}: the config has no variable {value[1:]!r}')
+            value = cfg[value[1:]]
+        resolved[key] = copy.deepcopy(value)
+    cfg.merge_from_dict(resolved)
+
+
+def fill(cfg: Any, shared: Dict[str, Any], replace: bool) -> None:
+    """Give values to every component in ``cfg`` that takes an argument of their name.
+
+    Args:
+        cfg: Config of a component, or dicts and lists of them; changed in place.
+        shared (dict): Values by argument.
+        replace (bool): Whether a value that is there already is replaced.
+    """
+    if isinstance(cfg, dict):
+        for name in arguments(cfg.get('type')) & shared.keys():
+            if replace or name not in cfg:
+                cfg[name] = shared[name]
+        cfg = list(cfg.values())
+    if isinstance(cfg, (list, tuple)):
+        for value in cfg:
+            fill(value, shared, replace)
+
+
+def complete(cfg: Config) -> None:
+    """Give components that came into a combined config afterwards, by options, what they lack."""
+    fill(cfg.model, _shared_values(cfg), replace=False)
+    cfg.model.head.setdefault('decoder', copy.deepcopy(cfg.codec))
+
+
+def check_combined(cfg: Config) -> None:
+    """Raise a ValueError if a part of a config was changed after its parts were put together, which has no effect."""
+    if cfg.get('combined', {}) and cfg.combined != _fingerprints(cfg):
+        changed = [name for name, value in _fingerprints(cfg).items() if cfg.combined[name] != value]
+        raise ValueError(f'{cfg.filename}: {", ".join(changed)} changed after the parts of the config were combined, '
+                         'which reaches nothing: end the file with "from mmfld.engine.combine import combine" and '
+                         '"combine(globals())"')
+
+
+def _shared_values(cfg: Config) -> Dict[str, Any]:
+    """What every component gets that takes it."""
+    shared = dict(layout=cfg.layout)
+    shared.update({name: cfg.codec[name] for name in ('input_size', 'length') if name in cfg.codec})
+    return shared
+
+
+def _fingerprints(cfg: Config) -> Dict[str, int]:
+    """A short number for each part that is said once."""
+    parts = ('layout', 'codec', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
+    return {name: crc32(json.dumps(_plain(cfg[name]), sort_keys=True).encode()) for name in parts}
+
+
+def _combined(cfg: Config) -> dict:
+    shared = _shared_values(cfg)
+    codec = copy.deepcopy(cfg.codec)
+    fill(codec, shared, replace=True)
+    combined = dict(codec=codec, layout=cfg.layout, model=copy.deepcopy(cfg.model))
+    fill(combined['model'], shared, replace=True)
+    combined['model'].head.decoder = copy.deepcopy(codec)
+    for part in PARTS:
+        pipeline = copy.deepcopy(cfg.train_pipeline if part == 'train' else cfg.test_pipeline)
+        fill(pipeline, shared, replace=True)
+        _set_encoder(pipeline, codec)
+        more = dict(seed=cfg.get('randomness', {}).get('seed')) if part == 'train' else dict(test_mode=True)
+        loader = copy.deepcopy(cfg[f'{part}_dataloader'])
+        loader.dataset = _dataset(cfg[f'{part}_dataset'], pipeline, more, shared)
+        combined[f'{part}_dataloader'] = loader
+    for name in ('val_evaluator', 'test_evaluator'):
+        combined[name] = copy.deepcopy(cfg[name])
+        fill(combined[name], shared, replace=True)
+    cfg.codec = codec
+    return {**{key: _plain(value) for key, value in combined.items()}, 'combined': _fingerprints(cfg)}
+
+
+def _dataset(dataset: ConfigDict, pipeline: list, more: dict, shared: dict) -> ConfigDict:
+    """A data set, or a wrapper of several, with layout and pipeline; what the data set says itself goes first."""
+    dataset = copy.deepcopy(dataset)
+    if 'datasets' in dataset:
+        dataset.datasets = [_dataset(one, pipeline, more, shared) for one in dataset.datasets]
+        return dataset
+    fill(dataset, shared, replace=True)
+    if dataset.type == 'FaceVideoDataset':
+        pipeline = [dict(step, type='LoadVideoFrame') if step['type'] == 'LoadImage' else step for step in pipeline]
+    return ConfigDict({**more, **dataset, 'pipeline': copy.deepcopy(pipeline)})
+
+
+def _set_encoder(pipeline: list, codec: dict) -> None:
+    for step in pipeline:
+        if step['type'] == 'GenerateTarget':
+            step['encoder'] = copy.deepcopy(codec)
+
+
+@lru_cache(maxsize=None)
+def arguments(name: Optional[str]) -> frozenset:
+    """Names of the arguments of a registered component, those that its base classes take by ``**kwargs`` included."""
+    component = next(filter(None, (registry.get(name) for registry in REGISTRIES)), None) if name else None
+    names = set()
+    for cls in inspect.getmro(component) if inspect.isclass(component) else ():
+        if '__init__' in vars(cls):
+            parameters = inspect.signature(cls.__init__).parameters.values()
+            names |= {parameter.name for parameter in parameters}
+            if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+                break
+    return frozenset(names)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return type(value)(_plain(one) for one in value) if isinstance(value, (list, tuple)) else value
