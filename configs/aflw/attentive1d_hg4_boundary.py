@@ -1,3 +1,6 @@
+# python tools/train.py configs/aflw/attentive1d_hg4_boundary.py
+# 10 faces a step: 1 GPU x 10.
+# AFLW, NME by the side of the box: 1.20 in the paper, not measured here
 _base_ = ['../_base_/datasets/aflw.py', '../_base_/methods/attentive1d.py']
 # Ours+LAB of Table 3: boundaries found as one-dimensional heatmaps guide the search for landmarks
 codec = dict(type='BoundaryMarginalHeatmap')

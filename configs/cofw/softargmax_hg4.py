@@ -1,3 +1,6 @@
+# tools/dist_train.sh configs/cofw/softargmax_hg4.py 4
+# 128 faces a step: 4 GPUs x 32.
+# COFW, NME inter-pupil: 4.88 in the paper, not measured here
 _base_ = ['../_base_/datasets/cofw.py', '../_base_/methods/star.py']
 # STAR's setup without its loss
 model = dict(head=dict(loss_landmark=dict(_delete_=True, type='SoftArgmaxLoss', distance='smooth_l1')))

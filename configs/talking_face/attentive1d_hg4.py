@@ -1,3 +1,6 @@
+# python tools/test.py configs/talking_face/attentive1d_hg4.py CHECKPOINT
+# Tests weights of configs/300vw/attentive1d_hg4.py.
+# Talking Face, NME inter-ocular: not in the paper, not measured here
 _base_ = ['../300vw/attentive1d_hg4.py']
 # a checkpoint of that config on the Talking Face video; errors on the seven points that both schemes have
 val_dataset = dict(data_root='data/talking_face/', ann_file='annotations/face_landmarks_talking_face_test.json')

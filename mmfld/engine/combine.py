@@ -36,9 +36,8 @@ from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS, MODELS, TRANSFOR
 
 REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS)
 PARTS = ('train', 'val', 'test')
-INGREDIENTS = ('layout', 'codec', 'model', 'train_pipeline', 'test_pipeline',
-               *(f'{part}_{kind}' for part in PARTS for kind in ('dataset', 'dataloader')),
-               'val_evaluator', 'test_evaluator')
+SAID_ONCE = ('layout', 'codec', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
+INGREDIENTS = (*SAID_ONCE, 'model', *(f'{part}_dataloader' for part in PARTS), 'val_evaluator', 'test_evaluator')
 
 _options: ContextVar[Dict[str, Any]] = ContextVar('options', default={})
 
@@ -136,15 +135,14 @@ def _shared_values(cfg: Config) -> Dict[str, Any]:
 
 def _fingerprints(cfg: Config) -> Dict[str, int]:
     """A short number for each part that is said once."""
-    parts = ('layout', 'codec', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
-    return {name: crc32(json.dumps(_plain(cfg[name]), sort_keys=True).encode()) for name in parts}
+    return {name: crc32(json.dumps(_plain(cfg[name]), sort_keys=True).encode()) for name in SAID_ONCE}
 
 
 def _combined(cfg: Config) -> dict:
     shared = _shared_values(cfg)
     codec = copy.deepcopy(cfg.codec)
     fill(codec, shared, replace=True)
-    combined = dict(codec=codec, layout=cfg.layout, model=copy.deepcopy(cfg.model))
+    combined = dict(model=copy.deepcopy(cfg.model))
     fill(combined['model'], shared, replace=True)
     combined['model'].head.decoder = copy.deepcopy(codec)
     for part in PARTS:
@@ -159,6 +157,8 @@ def _combined(cfg: Config) -> dict:
         combined[name] = copy.deepcopy(cfg[name])
         fill(combined[name], shared, replace=True)
     cfg.codec = codec
+    # as they are with the options
+    combined.update({name: cfg[name] for name in SAID_ONCE})
     return {**{key: _plain(value) for key, value in combined.items()}, 'combined': _fingerprints(cfg)}
 
 

@@ -19,6 +19,7 @@ and what the cell of the table changes in it:
 import difflib
 import re
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Union
 
@@ -31,7 +32,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ROW_FILES = ('projects/reproduce', 'projects/benchmark_300w')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """A row of a table; the module says what its fields are."""
     file: Path
@@ -51,7 +52,7 @@ class Row:
         return f'{shown(self.file)}:{self.name}'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Paper:
     """A file of rows."""
     file: Path
@@ -88,6 +89,11 @@ def read_rows(path: Union[str, Path]) -> Paper:
         ValueError: If a field is missing, unknown or twice, with the file, the row, what was found and expected.
     """
     path = _find(path)
+    return _read_rows(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=None)
+def _read_rows(path: Path, _modified: int) -> Paper:
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
     except yaml.YAMLError as error:

@@ -1,0 +1,171 @@
+"""Carries out one run: trains it or goes on with it, tests it, and writes its result down."""
+import fcntl
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+
+from mmengine import Config
+from plan import Run, gpus_of, leaves
+
+from mmfld.engine.rows import REPOSITORY, read_config
+
+TOOLS = REPOSITORY / 'tools'
+ERROR = re.compile(r'^(\w+\.)*\w*(Error|Exception|Interrupt|Killed)\b.*')
+EPOCH = re.compile(r'Epoch\(val\) \[(\d+)\].*?\bNME: (\S+)')
+
+
+class RunFailed(Exception):
+    """Training or testing failed; the message says at what, and names the log."""
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """How processes are started: ``gpus`` on this machine, or by Slurm on a partition."""
+    gpus: int = 1
+    slurm: Optional[str] = None
+
+    def command(self, what: str, config: Path, name: str, *args: str, checkpoint: Optional[Path] = None) -> List[str]:
+        """Of ``tools/dist_{train,test}.sh`` or ``tools/slurm_{train,test}.sh``."""
+        files = [str(config), *([str(checkpoint)] if checkpoint else [])]
+        if self.slurm:
+            # slurm_train.sh takes the work folder by its place
+            place = [str(config.with_suffix(''))] if what == 'train' else []
+            return ['bash', str(TOOLS / f'slurm_{what}.sh'), self.slurm, name, *files, *place, *args]
+        return ['bash', str(TOOLS / f'dist_{what}.sh'), *files, str(self.gpus), *args]
+
+    def environment(self) -> Dict[str, str]:
+        more = dict(PYTHON=sys.executable, PYTHONWARNINGS='ignore', PORT=os.environ.get('PORT') or _free_port())
+        if self.slurm:
+            more.update(GPUS=str(self.gpus), GPUS_PER_NODE=os.environ.get('GPUS_PER_NODE') or str(min(self.gpus, 8)))
+        return {**os.environ, **more}
+
+
+def carry_out(run: Run, weights: Optional[Run], options: Dict[str, Any], launcher: Launcher) -> Dict[str, float]:
+    """Train and test a run, or what is left to do of it.
+
+    Args:
+        run (Run): The run.
+        weights (Run, optional): The run whose weights are tested (``trained_as``) or from which the training starts
+            (``starts_from``).
+        options (dict): On top of the row's, for the data for example.
+        launcher (Launcher): How processes are started.
+
+    Returns:
+        dict: The metrics of the test, which ``run.result`` holds as well.
+
+    Raises:
+        RunFailed: If a process fails, or the run was begun with another config.
+    """
+    cfg = _write_config(run, options)
+    if run.result.is_file():
+        return json.loads(run.result.read_text(encoding='utf-8'))
+    if run.row.trained_as:
+        checkpoint = best_checkpoint(weights.folder)
+    else:
+        checkpoint = _train(run, weights, cfg, launcher)
+    part = run.result.with_suffix('.part.json')
+    _start(run, 'test', launcher, '--work-dir', str(run.folder), '--out', str(part), checkpoint=checkpoint)
+    part.replace(run.result)  # so that what is there is whole
+    return json.loads(run.result.read_text(encoding='utf-8'))
+
+
+def best_checkpoint(folder: Path) -> Path:
+    """The best of a training that is complete, or the last where none was selected."""
+    best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    return best[-1] if best else Path((folder / 'last_checkpoint').read_text().strip())
+
+
+def _train(run: Run, weights: Optional[Run], cfg: Config, launcher: Launcher) -> Path:
+    if not (run.folder / f'epoch_{cfg.train_cfg.max_epochs}.pth').is_file():
+        args = ['--work-dir', str(run.folder)] if not launcher.slurm else []
+        if gpus_of(cfg) != launcher.gpus and 'auto_scale_lr' in cfg:
+            args.append('--auto-scale-lr')
+        if (run.folder / 'last_checkpoint').is_file():
+            args.append('--resume')
+        elif weights:
+            args += ['--cfg-options', f'load_from={best_checkpoint(weights.folder)}']
+        _start(run, 'train', launcher, *args)
+    return best_checkpoint(run.folder)
+
+
+def _write_config(run: Run, options: Dict[str, Any]) -> Config:
+    """The whole config of a run, beside its folder; a run that was begun with another one is not gone on with."""
+    cfg = read_config(str(run.row), {**options, 'randomness.seed': run.seed})
+    run.folder.mkdir(parents=True, exist_ok=True)
+    if run.config.is_file() and (run.result.is_file() or (run.folder / 'last_checkpoint').is_file()):
+        changed = _differences(_comparable(Config.fromfile(run.config)), _comparable(cfg))
+        if changed:
+            raise RunFailed(f'{run.folder} was begun with another config, which differs in {", ".join(changed[:5])}: '
+                            'choose another --work-dir or remove that folder')
+    cfg.dump(run.config)
+    return cfg
+
+
+def _comparable(cfg: Config) -> dict:
+    """A config but for where its data lie."""
+    content = json.loads(json.dumps(cfg.to_dict()))
+    for part in ('train', 'val', 'test'):
+        for dataset in (*leaves(content[f'{part}_dataset']), *leaves(content[f'{part}_dataloader']['dataset'])):
+            dataset.pop('data_root')
+    content.pop('combined')
+    return content
+
+
+def _differences(one: Any, other: Any, where: str = '') -> List[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [found for key in one.keys() | other.keys()
+                for found in _differences(one.get(key), other.get(key), f'{where}.{key}' if where else key)]
+    return [] if one == other else [where]
+
+
+def _start(run: Run, what: str, launcher: Launcher, *args: str, checkpoint: Optional[Path] = None) -> None:
+    """Start one of the tools, with its output in a log and each epoch's error on the screen."""
+    command = launcher.command(what, run.config, run.row.name, *args, checkpoint=checkpoint)
+    log = run.folder / f'{what}.log'
+    lines = []
+    with open(log, 'a', encoding='utf-8') as file, _held(run.folder) as lock:
+        file.write(f'$ {" ".join(command)}\n')
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   errors='replace', env=launcher.environment(), cwd=REPOSITORY, pass_fds=[lock])
+        for line in process.stdout:
+            file.write(line)
+            file.flush()
+            lines = [*lines[-300:], line.rstrip()]
+            epoch = EPOCH.search(line)
+            if epoch:
+                print(f'    epoch {epoch[1]}: NME {float(epoch[2]):.3f}', flush=True)
+        status = process.wait()
+    if status:
+        raise RunFailed(f'{what}ing ended with status {status}: {last_error(lines)} ({log})')
+
+
+def last_error(lines: List[str]) -> str:
+    """The last line of a log that names an error; of a launcher's report about its processes, the first cause."""
+    errors = [line.strip() for line in lines if ERROR.match(line.strip().removeprefix('[rank0]: '))]
+    own = [line for line in errors if 'ChildFailedError' not in line]
+    return (own or errors or [line for line in lines if line.strip()] or ['no output'])[-1]
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[int]:
+    """Hold a run's folder; processes that get the file descriptor go on holding it if this one is killed."""
+    with open(folder / 'lock', 'w') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunFailed(f'{folder} is in use by another process, perhaps left over from a run that was killed: '
+                            'let it end, or end it') from error
+        yield file.fileno()
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return str(probe.getsockname()[1])
