@@ -28,7 +28,7 @@ import json
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, Dict, Iterator, MutableMapping, Optional
+from typing import Any, Dict, Iterator, List, MutableMapping, NamedTuple, Optional
 from zlib import crc32
 
 from mmengine.config import Config, ConfigDict
@@ -39,20 +39,28 @@ PARTS = ('train', 'val', 'test')
 SAID_ONCE = ('layout', 'codec', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
 INGREDIENTS = (*SAID_ONCE, 'model', *(f'{part}_dataloader' for part in PARTS), 'val_evaluator', 'test_evaluator')
 
-_options: ContextVar[Dict[str, Any]] = ContextVar('options', default={})
+
+class _Pending(NamedTuple):
+    options: Dict[str, Any]
+    taken_by: List[str]  # layouts of the configs that took them
+
+
+_pending: ContextVar[Optional[_Pending]] = ContextVar('pending', default=None)
 
 
 @contextmanager
-def pending_options(options: Dict[str, Any]) -> Iterator[None]:
+def pending_options(options: Dict[str, Any]) -> Iterator[List[str]]:
     """Configs that are read inside take these options, keys with dots, before their parts are put together.
 
     A value ``'$name'`` stands for the config's own variable of that name, e.g. ``train_pipeline='$single_pipeline'``.
+    Gives the list of the layouts of configs that took them: empty if nothing was combined.
     """
-    token = _options.set(options)
+    pending = _Pending(options, [])
+    token = _pending.set(pending)
     try:
-        yield
+        yield pending.taken_by
     finally:
-        _options.reset(token)
+        _pending.reset(token)
 
 
 def combine(namespace: MutableMapping[str, Any]) -> None:
@@ -71,10 +79,14 @@ def combine(namespace: MutableMapping[str, Any]) -> None:
     # copied one by one: a dict under two names would lose its _delete_ under the first
     own = {key: copy.deepcopy(value) for key, value in own.items()}
     cfg = Config(Config._merge_a_into_b(own, copy.deepcopy(base)))
-    merge_options(cfg, _options.get())
+    pending = _pending.get()
+    if pending:
+        merge_options(cfg, pending.options)
     missing = [name for name in INGREDIENTS if name not in cfg]
     if missing:
         raise KeyError(f'a config needs {", ".join(missing)}: from its own file, its data set or its method')
+    if pending:
+        pending.taken_by.append(cfg.layout)
     combined = _combined(cfg)
     for key, value in combined.items():
         # instead of what the bases say, not merged into it

@@ -39,8 +39,8 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
         cfg = read_config(args.config, args.cfg_options)
     except FileNotFoundError as error:
         parser.error(f'config {error}')
-    except KeyError as error:
-        parser.error(error.args[0])
+    except (KeyError, ValueError) as error:
+        parser.error(str(error.args[0]))
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{_run_name(args.config, cfg)}'
     if args.show_dir:

@@ -26,7 +26,7 @@ from typing import Any, Dict, Iterable, List, Optional, Union
 import yaml
 from mmengine.config import Config
 
-from .combine import arguments, check_combined, complete, merge_options, pending_options
+from .combine import SAID_ONCE, arguments, check_combined, complete, merge_options, pending_options
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROW_FILES = ('projects/reproduce', 'projects/benchmark_300w')
@@ -139,9 +139,13 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
     if row:
         check_options(str(row), Config.fromfile(path), row.options)
         options = {**row.options, **options}
-    with pending_options(options):
+    with pending_options(options) as taken_by:
         cfg = Config.fromfile(path)
     check_combined(cfg)
+    late = [key for key in options if key.split('.')[0] in (*SAID_ONCE, 'randomness')]
+    if late and 'combined' in cfg and not taken_by:
+        raise ValueError(f'{name}: option {late[0]!r} would reach nothing, as this file holds a config that was combined '
+                         'before: give the option to the config from which it was made')
     # what is said of the combined parts themselves, and of configs that combine nothing
     merge_options(cfg, options)
     if 'combined' in cfg:

@@ -1,4 +1,4 @@
-"""Draws ``heatmaps.png``: predicted heatmaps at early epochs of STAR and of the structured loss, as Fig. 4 of P1.
+"""Draws ``heatmaps.png``: predicted heatmaps at early epochs of STAR and the structured loss, as the latter's Fig. 4.
 
     python projects/benchmark_300w/early_heatmaps.py
 
@@ -14,15 +14,15 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 import matplotlib
 import numpy as np
 import torch
-from mmengine import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpose.apis import init_model
 from torch import Tensor
 
 from mmfld.codecs.decoders import spatial_softmax
+from mmfld.engine.rows import read_config
 from mmfld.structures import normalized_to_cells
-from run import CONFIGS, WORK_DIR, run_name
+from run import ROWS, WORK_DIR, run_name
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402
@@ -45,7 +45,7 @@ def predict(method: str, epoch: int, batch: dict) -> Tensor:
     checkpoint = WORK_DIR / run_name(method, 0) / f'epoch_{epoch}.pth'
     if not checkpoint.is_file():
         raise FileNotFoundError(f'{checkpoint} does not exist: run.py {method} makes it')
-    model = init_model(str(CONFIGS / f'{method}.py'), str(checkpoint), device='cpu')
+    model = init_model(read_config(str(ROWS[method])), str(checkpoint), device='cpu')
     data = model.data_preprocessor(batch, False)
     return distributions(method, model.head(model.extract_feat(data['inputs']))[-1])
 
@@ -67,9 +67,10 @@ def draw(columns: List[tuple], truth: np.ndarray, path: Path) -> None:
 
 
 def main() -> None:
-    cfg = Config.fromfile(CONFIGS / 'structured.py')
+    cfg = read_config(str(ROWS['structured']))
     init_default_scope(cfg.default_scope)
-    pipeline = [*cfg.load, *cfg.warp, dict(type='GenerateTarget', encoder=cfg.codec), dict(type='PackPoseInputs')]
+    pipeline = cfg.val_dataloader.dataset.pipeline
+    pipeline = [*pipeline[:-1], dict(type='GenerateTarget', encoder=cfg.codec), pipeline[-1]]
     loader = dict(cfg.val_dataloader, batch_size=len(LANDMARKS), num_workers=0, persistent_workers=False,
                   dataset=dict(cfg.val_dataloader.dataset, pipeline=pipeline))
     batch = next(iter(Runner.build_dataloader(loader)))

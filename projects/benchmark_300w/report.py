@@ -13,34 +13,18 @@ import matplotlib
 import numpy as np
 from terminaltables import GithubFlavoredMarkdownTable
 
+from mmfld.engine.rows import read_rows
+
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parent
 RESULTS = PROJECT / 'results'
 README = PROJECT / 'README.md'
-NAMES = {
-    'heatmap': "MMPose's heatmap head (MSRA, quarter shift)",
-    'simcc': "MMPose's SimCC head",
-    'soft_argmax': 'smooth-l1 on soft-argmax (P4 baseline)',
-    'star': 'STAR (P4)',
-    'star_smoothing-image-aware': 'STAR, image-aware smoothing (P1)',
-    'star_attention': 'STAR with attention maps',
-    'structured': 'structured (P1)',
-    'structured_margin-none': 'structured, no margin',
-    'structured_smoothing-none': 'structured, no smoothing',
-    'structured_smoothing-image-unaware': 'structured, image-unaware smoothing',
-    'structured_gamma-0.16': 'structured, label samples 0.4 cells wide',
-    'structured_attention': 'structured with attention maps',
-    'subpixel_argmax': 'sub-pixel, argmax',
-    'subpixel': 'sub-pixel, local soft-argmax (P2)',
-    'subpixel_siamese': 'sub-pixel, local soft-argmax, Siamese (P2)',
-    'attentive1d': 'attentive 1-D (P3)',
-    'attentive1d_local_soft_argmax': 'attentive 1-D, local soft-argmax',
-}
+NAMES = {row.name: row.tables['Rows'] for row in read_rows(PROJECT / 'rows.yml').rows.values()}
 HEADLINES = ('heatmap', 'simcc', 'soft_argmax', 'star', 'structured', 'subpixel', 'attentive1d')
-COMMON_LR = 2e-3  # of configs/_base_/schedules/mini.py
-PARTS = (0.4, 1.)  # of STAR's schedule, at which P1 compares
+COMMON_LR = 2e-3  # of configs/_base_/methods/mini.py
+PARTS = (0.4, 1.)  # of STAR's schedule, at which the structured paper compares
 METHODS = ('star', 'structured')
 
 
@@ -60,7 +44,7 @@ def mean_and_range(values: List[float], digits: int) -> str:
 
 def rows_table(results: List[dict]) -> str:
     """All rows at the common learning rate."""
-    lines = [['row', 'file', 'seeds', 'common NME', 'FR 8 %', 'AUC 8 %', 'selection NME']]
+    lines = [['method', 'row', 'seeds', 'common NME', 'FR 8 %', 'AUC 8 %', 'selection NME']]
     for row, name in NAMES.items():
         runs = [result for result in results if result['row'] == row and result['lr'] == COMMON_LR]
         if not runs:
@@ -185,7 +169,7 @@ def draw_curves(results: List[dict], path: Path) -> None:
 
 
 def draw_convergence(results: List[dict], path: Path) -> None:
-    """As Fig. 3 of P1: the two curves, and where one reaches what the other has."""
+    """As Fig. 3 of the structured paper: the two curves, and where one reaches what the other has."""
     runs = {(result['row'], result['seed'], result['lr']): result['selection_nme'] for result in results}
     seen = {tuple(one['rates']): one for one in convergence(results) if one['seed'] == 0}
     figure, axes = plt.subplots(1, len(seen), figsize=(5.5 * len(seen), 4), squeeze=False, sharey=True,

@@ -2,9 +2,9 @@
 
     python projects/benchmark_300w/run.py ROW [--seed 0] [--lr 4e-3]
 
-ROW is a file of ``configs/``. Run it in the root of the repository. An interrupted training goes on when the command is
-repeated, and what is finished is not done again. The seed is that of the weights, of the order of the faces and of their
-augmentation. The epoch is selected on the 200 held-out training faces.
+ROW is one of ``rows.yml``. Run it in the root of the repository. An interrupted training goes on when the command is
+repeated, and what is finished is not done again. The seed is that of the weights, of the order of the faces and of
+their augmentation. The epoch is selected on the 200 held-out training faces.
 """
 import argparse
 import json
@@ -15,20 +15,18 @@ from typing import Dict, List, Optional
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 
-from mmengine import Config
 from mmengine.runner import Runner
 
 from mmfld.engine.launch import adapt_to_cpu
+from mmfld.engine.rows import read_config, read_rows
 from mmfld.visualization import read_training_log
 
 PROJECT = Path(__file__).resolve().parent
-CONFIGS = PROJECT / 'configs'
 RESULTS = PROJECT / 'results'
 TRAIN = PROJECT.parents[1] / 'tools/train.py'
 WORK_DIR = Path('work_dirs/benchmark_300w')
-ROWS = sorted(path.stem for path in CONFIGS.glob('[!_]*.py'))
-# rows that read another row's network in another way
-TRAINED_AS = {'subpixel_argmax': 'subpixel', 'attentive1d_local_soft_argmax': 'attentive1d'}
+ROWS = read_rows(PROJECT / 'rows.yml').rows
+
 
 
 def run_name(row: str, seed: int, lr: Optional[float] = None) -> str:
@@ -37,14 +35,14 @@ def run_name(row: str, seed: int, lr: Optional[float] = None) -> str:
 
 def train(row: str, seed: int, lr: Optional[float], folder: Path) -> None:
     """Train to the end, from where an earlier call was interrupted."""
-    config = CONFIGS / f'{row}.py'
-    if (folder / f'epoch_{Config.fromfile(config).train_cfg.max_epochs}.pth').is_file():
+    config = str(ROWS[row])
+    if (folder / f'epoch_{read_config(config).train_cfg.max_epochs}.pth').is_file():
         print(f'{folder}: trained already', flush=True)
         return
     rate = [f'optim_wrapper.optimizer.lr={lr}'] if lr else []
     subprocess.run([
-        sys.executable, str(TRAIN), str(config), '--work-dir', str(folder), '--resume', '--cfg-options',
-        f'randomness.seed={seed}', f'train_dataloader.dataset.seed={seed}', *rate
+        sys.executable, str(TRAIN), config, '--work-dir', str(folder), '--resume', '--cfg-options',
+        f'randomness.seed={seed}', *rate
     ], check=True)
 
 
@@ -56,7 +54,7 @@ def selection_curve(folder: Path) -> Dict[int, float]:
 
 def test(row: str, checkpoint: Path) -> Dict[str, float]:
     """NME, FR and AUC on the common set, in percent but for the AUC."""
-    cfg = Config.fromfile(CONFIGS / f'{row}.py')
+    cfg = read_config(str(ROWS[row]))
     cfg.update(work_dir=str(checkpoint.parent / 'test' / row), load_from=str(checkpoint), log_level='WARNING',
                launcher='none')
     adapt_to_cpu(cfg)
@@ -70,12 +68,12 @@ def run(row: str, seed: int = 0, lr: Optional[float] = None) -> dict:
     if path.is_file():
         print(f'{path} is there already', flush=True)
         return json.loads(path.read_text())
-    trained_as = TRAINED_AS.get(row, row)
+    trained_as = ROWS[row].trained_as or row
     folder = WORK_DIR / run_name(trained_as, seed, lr)
     train(trained_as, seed, lr, folder)
     curve = selection_curve(folder)
     epoch = min(curve, key=curve.get)
-    cfg = Config.fromfile(CONFIGS / f'{trained_as}.py')
+    cfg = read_config(str(ROWS[trained_as]))
     result = dict(
         row=row,
         trained_as=trained_as,

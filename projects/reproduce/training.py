@@ -18,6 +18,7 @@ from mmfld.engine.rows import REPOSITORY, read_config
 
 TOOLS = REPOSITORY / 'tools'
 ERROR = re.compile(r'^(\w+\.)*\w*(Error|Exception|Interrupt|Killed)\b.*')
+RANK = re.compile(r'^\[rank\d+\]: ')
 EPOCH = re.compile(r'Epoch\(val\) \[(\d+)\].*?\bNME: (\S+)')
 
 
@@ -148,9 +149,10 @@ def _start(run: Run, what: str, launcher: Launcher, *args: str, checkpoint: Opti
 
 def last_error(lines: List[str]) -> str:
     """The last line of a log that names an error; of a launcher's report about its processes, the first cause."""
-    errors = [line.strip() for line in lines if ERROR.match(line.strip().removeprefix('[rank0]: '))]
+    lines = [RANK.sub('', line.strip()) for line in lines]
+    errors = [line for line in lines if ERROR.match(line)]
     own = [line for line in errors if 'ChildFailedError' not in line]
-    return (own or errors or [line for line in lines if line.strip()] or ['no output'])[-1]
+    return (own or errors or [line for line in lines if line] or ['no output'])[-1]
 
 
 @contextmanager

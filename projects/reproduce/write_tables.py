@@ -16,6 +16,7 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 import yaml
 from mmengine import Config
 from plan import PAPERS, gpus_of, read_papers, rehearsal, row_config
+from rehearse import names_to_rehearse
 from tables import kind, markdown, shown_rows
 from terminaltables import GithubFlavoredMarkdownTable
 
@@ -28,6 +29,15 @@ NORMS = dict(inter_ocular='inter-ocular', inter_pupil='inter-pupil', box='by the
 METAFILE = '''# Written by projects/reproduce/write_tables.py from the rows beside it. Metrics with plain names are measured here, by the
 # Command beside them; "(paper)" marks what the paper reports, with all training faces and full-size networks. A model
 # without plain metrics has not been trained here on the complete data set. NME and FR are in percent, AUC in [0, 1].
+'''
+
+
+TABLES = '''# The papers' tables, and ours
+
+Written by `write_tables.py` from the rows beside it. Percent but for AUC. An empty cell of ours is a number that nobody has
+measured here yet: the full-size models need GPUs and the complete data sets. The minis are trained on 1,812 faces of 300W;
+the README of the repository says how. The last column names the row, for `run.py --only` and `tools/train.py`.
+
 '''
 
 
@@ -53,7 +63,8 @@ def contents() -> Dict[Path, str]:
         found[path] = with_header(path.read_text(encoding='utf-8'), row, papers)
     found[REPOSITORY / 'README.md'] = filled(REPOSITORY / 'README.md', dict(results=results_table(papers)))
     readme = Path(__file__).with_name('README.md')
-    found[readme] = filled(readme, {f'tables of {paper.file.stem}': paper_tables(paper) for paper in papers})
+    found[readme] = filled(readme, dict(rehearsal=rehearsal_summary(papers)))
+    found[readme.with_name('tables.md')] = TABLES + '\n'.join(map(paper_tables, papers))
     return found
 
 
@@ -204,10 +215,18 @@ def results_table(papers: Sequence[Paper]) -> str:
     return GithubFlavoredMarkdownTable(lines).table
 
 
+def rehearsal_summary(papers: Sequence[Paper]) -> str:
+    """How many of the rows and configs passed the rehearsal."""
+    lines = rehearsal()
+    names = names_to_rehearse(papers, with_configs=True)
+    passed = [name for name in names if lines.get(name, {}).get('ok') == 'ok']
+    return f'{len(passed)} of {len(names)} rows and configs passed.'
+
+
 def paper_tables(paper: Paper) -> str:
     """All tables of a paper, the paper's numbers beside ours."""
     ours = {row.name: row.ours for row in paper.rows.values()}
-    return '\n'.join(markdown(paper, table, ours, rows) for table in paper.tables
+    return f'## {paper.paper}\n\n{paper.venue}\n\n' + '\n'.join(markdown(paper, table, ours, rows) for table in paper.tables
                      if (rows := shown_rows(paper, table, ours)))
 
 

@@ -16,6 +16,7 @@ from typing import List, Sequence
 from predictions import METHODS, WORK_DIR, final_checkpoint, run_folder
 
 PROJECT = Path(__file__).resolve().parent
+ROWS = PROJECT / 'rows.yml'
 TOOLS = PROJECT.parents[1] / 'tools'
 FACES = ('data/synthetic_noise', '--boundary-noise', '0.03', '--train', '1600', '--test', '400')
 
@@ -23,9 +24,9 @@ FACES = ('data/synthetic_noise', '--boundary-noise', '0.03', '--train', '1600', 
 def train_command(dataset: str, method: str, seed: int, work_dir: Path, options: Sequence[str] = ()) -> List[str]:
     """The call of ``tools/train.py`` for one model; ``options`` are further KEY=VALUE of the config."""
     return [
-        sys.executable, str(TOOLS / 'train.py'), str(PROJECT / 'configs' / f'{dataset}_{method}.py'),
+        sys.executable, str(TOOLS / 'train.py'), f'{ROWS}:{dataset}_{method}',
         '--work-dir', str(run_folder(work_dir, dataset, method, seed)), '--resume',
-        '--cfg-options', f'randomness.seed={seed}', f'train_dataloader.dataset.seed={seed}', *options
+        '--cfg-options', f'randomness.seed={seed}', *options
     ]
 
 

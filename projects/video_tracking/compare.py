@@ -1,4 +1,4 @@
-"""Compares a frame-by-frame detector, One-Euro filters and P3's trackers on rendered clips with exact landmarks.
+"""Compares a detector, One-Euro filters and the attentive paper's trackers on rendered clips with exact landmarks.
 
     python projects/video_tracking/compare.py [--split valid]
 
@@ -15,7 +15,6 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 import matplotlib
 import numpy as np
 import torch
-from mmengine import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpose.apis import init_model
@@ -23,6 +22,7 @@ from terminaltables import GithubFlavoredMarkdownTable
 from tqdm import tqdm
 
 from mmfld.apis import OneEuroFilter
+from mmfld.engine.rows import read_config
 from mmfld.evaluation import FaceVideoMetric
 from mmfld.evaluation.flicker import jitter
 from mmfld.structures import get_layout
@@ -31,29 +31,33 @@ matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parent
-CONFIGS = Path('configs/synthetic')
-DETECTOR = 'attentive1d_mini'
-TRACKERS = {'tracker, lambda 0': 'attentive1d_tracker_mini_decay-0', 'tracker, lambda 0.3': 'attentive1d_tracker_mini',
-            'tracker, lambda 0.8': 'attentive1d_tracker_mini_decay-0.8'}
+ROWS = 'projects/reproduce/attentive1d.yml'
+DETECTOR = 'configs/synthetic/attentive1d_mini.py'
+TRACKERS = {'tracker, lambda 0': f'{ROWS}:clips-decay-0', 'tracker, lambda 0.3': f'{ROWS}:clips',
+            'tracker, lambda 0.8': f'{ROWS}:clips-decay-0.8'}
 BETAS = (200., 80., 40., 20., 10., 5.)
-WITHIN_BINS = {'model.head.decoder.decoder': 'local_soft_argmax'}
+WITHIN_BINS = {'codec.decoder': 'local_soft_argmax'}
 LAYOUT = get_layout('300w68')
 Samples = List[dict]
 
 
+def run_folder(name: str, work_dir: Path) -> Path:
+    """Where ``tools/train.py`` puts the training of a config or a row if it is not told otherwise."""
+    return work_dir / name.partition('/')[2].replace('.yml:', '/').removesuffix('.py')
+
+
 def checkpoint_of(name: str, work_dir: Path) -> str:
-    marker = work_dir / name / 'last_checkpoint'
+    marker = run_folder(name, work_dir) / 'last_checkpoint'
     if not marker.is_file():
-        raise FileNotFoundError(f'{marker} does not exist: tools/train.py {CONFIGS / name}.py makes it')
+        raise FileNotFoundError(f'{marker} does not exist: tools/train.py {name} makes it')
     return marker.read_text().strip()
 
 
 @torch.no_grad()
 def predict(name: str, dataset: dict, work_dir: Path, options: dict) -> Samples:
     """Data samples, as dicts, of all frames in the order of their videos, by a model with some options changed."""
-    path = CONFIGS / f'{name}.py'
-    model = init_model(str(path), checkpoint_of(name, work_dir), device='cpu', cfg_options=options)
-    loader = dict(Config.fromfile(CONFIGS / f'{TRACKERS["tracker, lambda 0.3"]}.py').test_dataloader)
+    model = init_model(read_config(name, options), checkpoint_of(name, work_dir), device='cpu')
+    loader = dict(read_config(TRACKERS['tracker, lambda 0.3']).test_dataloader)
     loader['dataset'] = dict(loader['dataset'], **dataset)
     samples = []
     for batch in tqdm(Runner.build_dataloader(loader), desc=name, leave=False):
@@ -119,7 +123,7 @@ def draw(rows: List[dict], path: Path) -> None:
 def main(argv: Optional[List[str]] = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--split', default='valid', help='of the moving clips; default: %(default)s')
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/synthetic'), help='default: %(default)s')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs'), help='default: %(default)s')
     parser.add_argument('--out', type=Path, default=PROJECT, help='default: the folder of this file')
     args = parser.parse_args(argv)
     init_default_scope('mmpose')

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from mmengine import Config
+
+from mmfld.engine.rows import read_config, read_rows
 
 PROJECT = Path(__file__).resolve().parents[2] / 'projects/benchmark_300w'
 
@@ -30,16 +33,22 @@ def tiny(study, synthetic_faces, tmp_path, monkeypatch):
     train = dict(data, ann_file='annotations/synthetic_300w68_train.json')
     test = dict(data, ann_file='annotations/synthetic_300w68_test.json')
     loader = dict(num_workers=0, persistent_workers=False)
-    for row in ('subpixel', 'subpixel_argmax'):
-        (tmp_path / f'{row}.py').write_text(f"""
-_base_ = [{str(PROJECT / 'configs' / row) + '.py'!r}]
+    (tmp_path / 'subpixel.py').write_text(f"""
+_base_ = [{str(PROJECT / 'configs/subpixel.py')!r}]
 model = dict(backbone=dict(width=16, num_levels=2))
 train_cfg = dict(max_epochs=2)
-train_dataloader = dict(batch_size=4, dataset={train}, **{loader})
-val_dataloader = dict(dataset={test}, **{loader})
-test_dataloader = dict(dataset={test}, **{loader})
+train_dataset = {train}
+val_dataset = test_dataset = {test}
+train_dataloader = dict(batch_size=4, **{loader})
+val_dataloader = test_dataloader = {loader}
+from mmfld.engine.combine import combine
+combine(globals())
 """)
-    monkeypatch.setattr(study.run, 'CONFIGS', tmp_path)
+    content = yaml.safe_load((PROJECT / 'rows.yml').read_text())
+    content['rows'] = [dict(row, config=str(tmp_path / 'subpixel.py')) for row in content['rows']
+                       if row['name'] in ('subpixel', 'subpixel_argmax')]
+    (tmp_path / 'rows.yml').write_text(yaml.safe_dump(content))
+    monkeypatch.setattr(study.run, 'ROWS', read_rows(tmp_path / 'rows.yml').rows)
     monkeypatch.setattr(study.run, 'RESULTS', tmp_path / 'results')
     monkeypatch.setattr(study.run, 'WORK_DIR', tmp_path / 'work_dirs')
     return tmp_path
@@ -51,6 +60,8 @@ def test_a_row_from_training_to_its_file(study, tiny, capfd):
     curve = {int(epoch): nme for epoch, nme in json.loads(path.read_text())['selection_nme'].items()}
     assert sorted(curve) == [1, 2] and result['selected_epoch'] == min(curve, key=curve.get)
     assert (result['seed'], result['lr'], result['epochs']) == (3, 1e-3, 2)
+    trained = Config.fromfile(tiny / 'work_dirs/subpixel_lr-0.001_seed-3/subpixel.py')
+    assert (trained.randomness.seed, trained.train_dataloader.dataset.seed) == (3, 3)
     # the same faces select and test here, so that the test shows that the selected epoch was tested
     assert result['common']['NME'] == pytest.approx(min(curve.values()), abs=1e-3)
 
@@ -113,8 +124,9 @@ def test_readme_shows_what_is_in_the_results(study):
     rows = {one['row'] for one in results}
     assert rows <= set(study.run.ROWS) and set(study.report.NAMES) == set(study.run.ROWS)
     for one in results:
-        config = Config.fromfile(PROJECT / 'configs' / f'{one["row"]}.py')
-        assert one['epochs'] == config.train_cfg.max_epochs == len(one['selection_nme']), one['row']
+        row = study.run.ROWS[one['row']]
+        assert one['trained_as'] == (row.trained_as or row.name)
+        assert one['epochs'] == read_config(str(row)).train_cfg.max_epochs == len(one['selection_nme']), one['row']
 
 
 def test_pictures(study, tmp_path, monkeypatch):

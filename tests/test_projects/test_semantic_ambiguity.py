@@ -15,6 +15,7 @@ from mmpose.registry import MODELS
 
 from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
+from mmfld.engine.rows import read_config, read_rows
 from mmfld.structures import cells_to_pixels, get_layout
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -51,7 +52,7 @@ def work_dir(study, noisy_faces, tmp_path_factory) -> Path:
     meta = to_plain(parse_pose_metainfo(LAYOUT.metainfo), 'dataset_meta')
     for method in study.predictions.METHODS:
         for seed in (0, 1):
-            cfg = Config.fromfile(PROJECT / 'configs' / f'synthetic_{method}.py')
+            cfg = read_config(f'{study.train.ROWS}:synthetic_{method}')
             init_default_scope(cfg.default_scope)
             cfg.model.backbone.update(width=16, num_stacks=1, num_levels=2)
             cfg.test_dataloader.dataset.data_root = str(noisy_faces)
@@ -165,17 +166,17 @@ def test_training_alternates_the_methods_and_skips_what_is_finished(study, work_
     assert [Path(folder).name for folder in folders] == [
         'soft_argmax_seed2', 'star_seed2', 'soft_argmax_seed3', 'star_seed3']
     assert capsys.readouterr().out.count('finished already') == 2
-    assert commands[-1][2].endswith('synthetic_star.py')
-    assert {'--resume', 'randomness.seed=3', 'train_dataloader.dataset.seed=3'} < set(commands[-1])
+    assert commands[-1][2].endswith('rows.yml:synthetic_star')
+    assert {'--resume', 'randomness.seed=3'} < set(commands[-1])
 
 
 def test_training(study, synthetic_faces, tmp_path):
-    data = 'train_dataloader.dataset'
     study.train.main([
         '300w', '--methods', 'star', '--seeds', '3', '--work-dir', str(tmp_path), '--cfg-options',
         'train_cfg.max_epochs=1', 'model.backbone.width=16', 'train_dataloader.batch_size=6',
         'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
-        f'{data}.data_root={synthetic_faces}', f'{data}.ann_file=annotations/synthetic_300w68_train.json'])
+        f'train_dataset.data_root={synthetic_faces}',
+        'train_dataset.ann_file=annotations/synthetic_300w68_train.json'])
     checkpoint = study.predictions.final_checkpoint(tmp_path / '300w' / 'star_seed3')
     assert checkpoint.name == 'epoch_1.pth'
     cfg = Config.fromfile(study.predictions.run_config(checkpoint.parent))
@@ -185,13 +186,18 @@ def test_training(study, synthetic_faces, tmp_path):
     assert optimizer['param_groups'][0]['lr'] < cfg.optim_wrapper.optimizer.lr
 
 
-def test_configs_differ_in_the_loss_alone(study):
+def test_rows_differ_in_the_loss_alone(study):
+    rows = read_rows(study.train.ROWS).rows
+    assert set(rows) == {f'{dataset}_{method}' for dataset in ('300w', 'synthetic')
+                         for method in study.predictions.METHODS}
     for dataset in ('300w', 'synthetic'):
-        without, with_star = (Config.fromfile(PROJECT / 'configs' / f'{dataset}_{method}.py').to_dict()
+        without, with_star = (read_config(f'{study.train.ROWS}:{dataset}_{method}').to_dict()
                               for method in study.predictions.METHODS)
         assert without['model']['head'].pop('loss_landmark') == dict(type='SoftArgmaxLoss')
         assert with_star['model']['head'].pop('loss_landmark') == dict(type='STARLoss')
         assert without == with_star
+        faces = 'data/300w/' if dataset == '300w' else 'data/synthetic_noise/'
+        assert {with_star[f'{part}_dataloader']['dataset']['data_root'] for part in ('train', 'test')} == {faces}
 
 
 def test_principal_components_command(study, work_dir, tmp_path, capsys):

@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmfld.engine.launch import argument_parser, load_config
+from mmfld.engine.rows import read_config
+
 COMPARE = Path(__file__).parents[2] / 'projects' / 'video_tracking' / 'compare.py'
 
 
@@ -45,4 +48,25 @@ def test_row_has_error_flicker_and_jitter_in_percent(study):
 
 def test_missing_training_is_named(study, tmp_path):
     with pytest.raises(FileNotFoundError, match='tools/train.py configs/synthetic/attentive1d_mini.py makes it'):
-        study.checkpoint_of('attentive1d_mini', tmp_path)
+        study.checkpoint_of(study.DETECTOR, tmp_path)
+
+
+def test_models_are_looked_for_where_training_puts_them(study):
+    parser = argument_parser('')
+    for name in (study.DETECTOR, *study.TRACKERS.values()):
+        cfg = load_config(parser, parser.parse_args([name]))
+        assert study.run_folder(name, Path('work_dirs')) == Path(cfg.work_dir)
+
+
+def test_trackers_differ_in_what_they_remember_and_start_from_the_detector(study):
+    trackers = [read_config(name) for name in study.TRACKERS.values()]
+    assert [cfg.model.refinement.decay for cfg in trackers] == [0., 0.3, 0.8]
+    folder = study.run_folder(study.DETECTOR, Path('work_dirs'))
+    epochs = read_config(study.DETECTOR).train_cfg.max_epochs
+    assert {cfg.load_from for cfg in trackers} == {f'{folder}/epoch_{epochs}.pth'}
+
+
+def test_within_bins_reaches_the_decoder(study):
+    for name in (study.DETECTOR, *study.TRACKERS.values()):
+        assert read_config(name).model.head.decoder.get('decoder', 'argmax') == 'argmax'
+        assert read_config(name, study.WITHIN_BINS).model.head.decoder.decoder == 'local_soft_argmax'

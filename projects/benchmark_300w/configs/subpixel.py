@@ -1,6 +1,6 @@
-# P2: continuous heatmaps, local soft-argmax
-_base_ = ['./_base_.py']
-codec = dict(type='ContinuousHeatmap', input_size=_base_.input_size, heatmap_size=_base_.heatmap_size)
+_base_ = ['../../../configs/_base_/datasets/300w_mini.py', './_base_.py']
+# continuous heatmaps, local soft-argmax
+codec = dict(type='ContinuousHeatmap')
 model = dict(
     # The heatmaps start near zero, as those of MMPose's head: against a squared error, the noise of PyTorch's default
     # would have to be unlearned first (9 % instead of 69 % NME after the first epoch).
@@ -8,7 +8,16 @@ model = dict(
         init_cfg=dict(
             type='Normal', layer='none', std=0.001,
             override=dict(name='out_heatmaps', type='Normal', layer='Conv2d', std=0.001))),
-    head=dict(type='SubpixelHeatmapHead', layout='300w68', stack_weights=(1., ), decoder=codec))
-train_dataloader = dict(
-    dataset=dict(
-        pipeline=[*_base_.augmentation, dict(type='GenerateTarget', encoder=codec), dict(type='PackPoseInputs')]))
+    head=dict(type='SubpixelHeatmapHead', stack_weights=(1., )))
+# for the row with Siamese training
+siamese_pipeline = [
+    *_base_.load,
+    dict(type='SiameseViews', augmentation=_base_.augmentation),
+    dict(type='GenerateTarget'),
+    dict(
+        type='PackPoseInputs',
+        meta_keys=('id', 'img_id', 'img_path', 'input_size', 'input_center', 'input_scale', 'flip_indices',
+                   'view_matrices', 'view_flips')),
+]
+from mmfld.engine.combine import combine
+combine(globals())

@@ -1,0 +1,269 @@
+"""Reproducing the papers: plans, runs that fail, are killed and go on, tables, rehearsals, and what is written from rows."""
+import csv
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mmfld.engine.rows import read_config, read_rows
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROJECT = REPOSITORY / 'projects/reproduce'
+MODULES = ('run', 'plan', 'tables', 'training', 'rendered', 'rehearse', 'check_data', 'write_tables')
+
+
+@pytest.fixture(scope='module')
+def study():
+    """The modules by name; they import each other as scripts in one folder do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PROJECT))
+        modules = {name: importlib.import_module(name) for name in MODULES}
+        for name in MODULES:
+            del sys.modules[name]
+        yield type('Study', (), modules)
+
+
+ROWS = dict(
+    paper='A paper', venue='Nobody, 2000', tables={'Table 1': dict(title='Faces', metrics=['NME', 'FR'])},
+    rows=[
+        dict(name='plain', tables={'Table 1': 'plain'}, config='configs/wflw/structured_hg4.py', data='WFLW',
+             normalizer='inter_ocular', paper={'NME': 3.99}),
+        dict(name='broken', tables={'Table 1': 'broken'}, config='configs/wflw/structured_hg4.py', data='WFLW',
+             normalizer='inter_ocular', options={'model.head.loss_landmark.margin': 'l7'}),
+        dict(name='argmax', tables={'Table 1': 'argmax'}, config='configs/wflw/structured_hg4.py', data='WFLW',
+             normalizer='inter_ocular', options={'codec.decoder': 'argmax'}, trained_as='plain'),
+        dict(name='of-broken', tables={'Table 1': 'argmax of broken'}, config='configs/wflw/structured_hg4.py',
+             data='WFLW', normalizer='inter_ocular', options={'codec.decoder': 'argmax'}, trained_as='broken'),
+    ])
+
+
+@pytest.fixture
+def paper(tmp_path):
+    """A file with four rows: one that trains, one that fails, and one that reads the weights of each."""
+    path = tmp_path / 'paper.yml'
+    path.write_text(yaml.safe_dump(ROWS, sort_keys=False))
+    return path
+
+
+@pytest.fixture
+def tiny(study, monkeypatch):
+    """Simulations of 16 faces, 2 epochs and a narrow network."""
+    monkeypatch.setattr(study.run, 'SIMULATED_FACES', dict(train=16, test=4, image_size=96))
+    monkeypatch.setattr(study.run, 'SIMULATED_EPOCHS', 2)
+    monkeypatch.setattr(study.rendered, 'WIDTH', 16)
+
+
+def test_a_dry_run_lists_the_rows_of_all_papers_without_any_data(study, tmp_path, capsys):
+    assert study.run.main(['all', '--dry-run', '--data-root', str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    rows = [line for line in printed.splitlines() if line.startswith(study.plan.PAPERS) and '(' in line]
+    assert sum(': - ' not in line for line in rows) >= 100
+    assert any('structured' in line and 'table5-margin-none' in line and 'NME 4.01' in line for line in rows)
+    assert '0 of 0' not in printed and 'GPU hours of an A6000' in printed
+
+
+def test_missing_data_start_nothing(study, tmp_path, capsys):
+    assert study.run.main(['star', '--only', 'wflw', '--data-root', str(tmp_path / 'data'), '--work-dir',
+                           str(tmp_path / 'work')]) == 2
+    printed = capsys.readouterr().out
+    assert f'{tmp_path}/data/wflw/annotations/face_landmarks_wflw_train.json: found no such file' in printed
+    assert 'convert_wflw.py' in printed and 'Nothing was started' in printed
+    assert not (tmp_path / 'work').exists()
+
+
+@pytest.mark.parametrize('args, near', [
+    (['strcutured'], 'structured'),
+    (['star', '--only', 'Tabel 3'], 'Table 3'),
+    (['star', '--only', 'table3-basic-l1-wlfw'], 'table3-basic-l1-wflw'),
+])
+def test_an_unknown_paper_table_or_row_names_the_near_ones(study, args, near, capsys):
+    assert study.run.main([*args, '--dry-run']) == 2
+    assert f'near: {near}' in capsys.readouterr().err
+
+
+def test_a_row_comes_after_the_one_whose_weights_it_needs_with_as_many_seeds(study, tmp_path):
+    paper, = study.plan.read_papers('attentive1d')
+    runs = study.plan.make_runs(paper, [paper.row('talking-face')], 2, tmp_path)
+    assert [(run.row.name, run.seed) for run in runs] == [
+        (name, seed) for name in ('300vw-detector', '300vw', 'talking-face') for seed in (0, 1)]
+
+
+def test_gpu_hours_follow_the_time_that_the_structured_paper_reports(study):
+    paper, = study.plan.read_papers('structured')
+    assert study.plan.cost(paper.row('wflw')).gpu_hours == pytest.approx(40, rel=0.01)
+    star, = study.plan.read_papers('star')
+    assert study.plan.cost(star.row('wflw')).gpu_hours == pytest.approx(100, rel=0.01)
+    subpixel, = study.plan.read_papers('subpixel')
+    assert study.plan.cost(subpixel.row('menpo')).gpu_hours == 0  # weights of another row
+
+
+def test_a_run_that_fails_is_listed_and_the_others_go_on(study, paper, tiny, tmp_path, capsys):
+    arguments = [str(paper), '--simulate', '--work-dir', str(tmp_path / 'work')]
+    assert study.run.main(arguments) == 1
+    printed = capsys.readouterr().out
+    assert 'failed: paper broken, seed 0: training ended with status 1: ValueError: unknown margin' in printed
+    assert 'failed: paper of-broken, seed 0: needs paper broken, seed 0, which failed' in printed
+    assert (tmp_path / 'work/paper/broken/seed-0/train.log').is_file()
+    results = {name: json.loads((tmp_path / f'work/paper/{name}/seed-0.json').read_text())['NME']
+               for name in ('plain', 'argmax')}
+    assert results['plain'] != results['argmax']
+
+    with open(tmp_path / 'work/tables/tables.csv', newline='') as file:
+        lines = {(line['name'], line['metric']): line for line in csv.DictReader(file)}
+    assert float(lines['plain', 'NME']['mean']) == results['plain']
+    assert lines['plain', 'NME']['paper_value'] == '3.99' and lines['argmax', 'NME']['paper_value'] == ''
+    table = (tmp_path / 'work/tables/tables.md').read_text()
+    assert f'| plain  | 3.99       | {results["plain"]:.2f}' in table and 'Simulated' in table
+    assert (tmp_path / 'work/tables/tables.png').stat().st_size > 5000
+    assert 'ours' not in yaml.safe_load(paper.read_text())['rows'][0]  # simulations stay out of the rows
+
+    # what is finished is not done again
+    logs = {path: path.stat().st_mtime_ns for path in (tmp_path / 'work/paper/plain').rglob('*.log')}
+    assert study.run.main([*arguments, '--only', 'plain']) == 0
+    assert logs == {path: path.stat().st_mtime_ns for path in (tmp_path / 'work/paper/plain').rglob('*.log')}
+
+    # nor gone on with as something else
+    study.run.SIMULATED_EPOCHS = 3
+    assert study.run.main([*arguments, '--only', 'plain']) == 1
+    printed = capsys.readouterr().out
+    assert 'was begun with another config, which differs in train_cfg.max_epochs' in printed
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(paper, tmp_path):
+    script = tmp_path / 'reproduce.py'
+    script.write_text(f'import sys; sys.path.insert(0, {str(PROJECT)!r})\n'
+                      'import run, rendered\n'
+                      'run.SIMULATED_FACES = dict(train=32, test=4, image_size=96)\n'
+                      'run.SIMULATED_EPOCHS = 6\n'
+                      'rendered.WIDTH = 16\n'
+                      'if __name__ == "__main__":\n    sys.exit(run.main())\n')
+    command = [sys.executable, '-W', 'ignore', str(script), str(paper), '--simulate', '--only', 'plain', '--work-dir',
+               str(tmp_path / 'work')]
+    folder = tmp_path / 'work/paper/plain/seed-0'
+    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 240
+    while not (folder / 'last_checkpoint').is_file() and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert (folder / 'last_checkpoint').is_file() and not (folder / 'epoch_6.pth').is_file()
+
+    # processes that outlive the killed one, in a group of their own, hold the folder
+    for _ in range(60):
+        again = subprocess.run(command, capture_output=True, text=True)
+        if 'is in use by another process' not in again.stdout:
+            break
+        time.sleep(1)
+    assert again.returncode == 0, again.stdout + again.stderr
+    log = (folder / 'train.log').read_text()
+    assert log.count('$ bash') == 2 and '--resume' in log
+    assert 'resumed epoch: ' in log and 'Epoch(train) [6]' in log
+    assert json.loads(folder.with_suffix('.json').read_text())['NME'] > 0
+
+
+def test_the_last_error_of_a_log_is_the_cause_and_not_the_launchers_report(study):
+    lines = ['[rank1]: Traceback (most recent call last):', '  File "x.py", line 1', "[rank1]: ValueError: margin is 'l7'",
+             'torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ', '====']
+    assert study.training.last_error(lines) == "ValueError: margin is 'l7'"
+    assert study.training.last_error(['Killed', '']) == 'Killed'
+    assert study.training.last_error([]) == 'no output'
+
+
+def test_slurm_gets_partition_name_config_and_folder_in_their_places(study, tmp_path):
+    launcher = study.training.Launcher(gpus=4, slurm='gpu')
+    command = launcher.command('train', tmp_path / 'seed-0.py', 'row', '--resume')
+    assert command[1:] == [str(REPOSITORY / 'tools/slurm_train.sh'), 'gpu', 'row', str(tmp_path / 'seed-0.py'),
+                           str(tmp_path / 'seed-0'), '--resume']
+    assert launcher.environment()['GPUS'] == '4'
+
+
+def test_the_data_root_reaches_every_data_set(study, tmp_path):
+    paper, = study.plan.read_papers('attentive1d')
+    args = study.run.parse(['attentive1d', '--data-root', str(tmp_path)])
+    cfg = read_config(str(paper.row('300vw-detector')), study.run.run_options(paper.row('300vw-detector'), args))
+    assert [one.data_root for one in cfg.train_dataloader.dataset.datasets] == [f'{tmp_path}/300w/', f'{tmp_path}/300vw/']
+    assert cfg.test_dataloader.dataset.data_root == f'{tmp_path}/300vw/'
+
+
+def test_a_cell_has_the_mean_and_the_deviation_of_a_sample(study):
+    row = read_rows(PROJECT / 'structured.yml').row('wflw')
+    one = study.tables.cell(row, 'NME', {0: dict(NME=4.0), 1: dict(NME=4.2)})
+    assert one == pytest.approx((3.99, 4.1, 0.1414214, 2))
+    assert study.tables.ours(one, 'NME') == '4.10 ± 0.14'
+    assert study.tables.cell(row, 'NME', {}) == (3.99, None, None, 0)
+
+
+def test_our_numbers_go_into_the_rows_and_leave_the_rest_of_the_file_alone(study, tmp_path):
+    path = tmp_path / 'structured.yml'
+    text = (PROJECT / 'structured.yml').read_text()
+    path.write_text(text)
+    paper = read_rows(path)
+    study.tables.write_ours(paper, {})
+    assert path.read_text() == text
+    study.tables.write_ours(paper, {'wflw': {0: {'NME': 4.05123, 'FR': 2.1, 'NME/area_nose': 9.}}})
+    written = path.read_text()
+    assert [line for line in written.splitlines() if line not in text.splitlines()] == [
+        '  ours: {0: {FR: 2.1, NME: 4.0512}}']
+    assert read_rows(path).row('wflw').ours == {0: {'NME': 4.0512, 'FR': 2.1}}
+
+
+def test_readme_tables_metafiles_and_first_lines_of_configs_are_current(study, capsys):
+    assert study.write_tables.main(['--check']) == 0, capsys.readouterr().out
+
+
+def test_metafiles_hold_what_rows_hold(study):
+    models = {model['Name']: model for metafile in yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())['Import']
+              for model in yaml.safe_load((REPOSITORY / metafile).read_text())['Models']}
+    best = models['300w_mmfld_best_mini']
+    assert best['Weights'] == 'mmfld/assets/mmfld_best_mini.pth'
+    assert best['Results'][0]['Metrics'] == {'NME': 2.759, 'FR at 8 %': 0.18, 'AUC at 8 %': 0.655}
+    assert best['Results'][0]['Command'].endswith('configs/300w/mmfld_best_mini.py mmfld/assets/mmfld_best_mini.pth')
+    assert models['aflw_subpixel_hg2']['Results'][0]['Metrics'] == {
+        'NME (paper)': 1.31, 'box NME (paper)': 2.14, 'box AUC at 7 % (paper)': 0.7}
+    challenge = models['300w_structured_hg4']['Results'][2]
+    assert challenge['Dataset'] == '300W challenge' and challenge['Metrics']['NME (paper)'] == 4.27
+
+
+def rehearsed_in_ci(study) -> list:
+    """Rows that bring a head, an estimator or a data set that no earlier one has."""
+    names, seen = [], set()
+    for paper in study.plan.read_papers('all'):
+        for row in paper.rows.values():
+            cfg = study.plan.row_config(str(row))
+            new = {cfg.model.type, cfg.model.head.type, Path(cfg.test_dataset.data_root).name} - seen
+            if new:
+                seen |= new
+                names.append(str(row))
+    return names
+
+
+def test_a_row_of_every_head_and_data_set_passes_the_rehearsal_with_the_committed_numbers(study, tmp_path, capfd):
+    names = rehearsed_in_ci(study)
+    assert 8 <= len(names) <= 16
+    table = tmp_path / 'rehearsal.csv'
+    passed = study.rehearse.rehearse_all(names, tmp_path / 'work', 2, table)
+    assert passed, capfd.readouterr().out[-2000:]
+    committed = study.plan.rehearsal()
+    with open(table, newline='') as file:
+        for line in csv.DictReader(file):
+            for column in ('parameters', 'gmacs', 'ok'):
+                assert line[column] == committed[line['name']][column], f'{line["name"]}: {column}'
+
+
+def test_every_row_and_config_has_passed_the_rehearsal(study):
+    names = study.rehearse.names_to_rehearse(study.plan.read_papers('all'), with_configs=True)
+    committed = study.plan.rehearsal()
+    assert sorted(committed) == sorted(names)
+    assert {line['ok'] for line in committed.values()} == {'ok'}
+
+
+def test_a_rehearsal_that_fails_says_why(study, paper, tmp_path, capfd):
+    assert not study.rehearse.rehearse_all([f'{paper}:broken'], tmp_path / 'work', 1, tmp_path / 'rehearsal.csv')
+    assert f'failed: {paper}:broken: ValueError: unknown margin' in capfd.readouterr().out
