@@ -14,14 +14,14 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpose.registry import KEYPOINT_CODECS, METRICS, MODELS, TRANSFORMS
 
-from mmfld.engine.rows import find_row, read_config, read_rows
+from mmfld.engine.rows import find_row, read_config, read_rows, row_files
 from mmfld.evaluation.face_alignment_metric import NORMS
 from mmfld.structures import get_layout
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / 'configs'
 METHODS = sorted(CONFIGS.glob('[!_]*/**/*.py'))
-ROW_FILES = sorted(path for path in REPOSITORY.glob('projects/*/*.yml') if path.name != 'data.yml')
+ROW_FILES = row_files()
 # the tables of the four papers
 PAPERS = ('attentive1d', 'star', 'structured', 'subpixel')
 ROWS = [row for path in ROW_FILES for row in read_rows(path).rows.values()]

@@ -29,7 +29,6 @@ from mmengine.config import Config
 from .combine import SAID_ONCE, arguments, check_combined, complete, merge_options, pending_options
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ROW_FILES = ('projects/reproduce', 'projects/benchmark_300w')
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,13 +182,16 @@ def check_options(where: str, cfg: Config, options: Dict[str, Any]) -> None:
                                    'part of the config with settings')
 
 
+def row_files() -> List[Path]:
+    """All files of rows in the repository, those of the papers and of the studies."""
+    return sorted(path for path in REPOSITORY.glob('projects/*/*.yml') if path.name != 'data.yml')
+
+
 def known_names() -> Dict[str, str]:
     """Configs and rows of the repository as they are named on a command line, with the words that describe them."""
     names = {shown(path): shown(path) for path in sorted((REPOSITORY / 'configs').glob('[!_]*/*.py'))}
-    for folder in ROW_FILES:
-        for path in sorted((REPOSITORY / folder).glob('*.yml')):
-            if path.name != 'data.yml':
-                names.update({str(row): f'{row} {row.config}' for row in read_rows(path).rows.values()})
+    for path in row_files():
+        names.update({str(row): f'{row} {row.config}' for row in read_rows(path).rows.values()})
     return names
 
 

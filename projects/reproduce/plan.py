@@ -54,7 +54,8 @@ def read_papers(name: str) -> List[Paper]:
 def select(papers: Sequence[Paper], only: Sequence[str] = ()) -> Dict[str, List[Row]]:
     """Rows by the name of their paper's file: all of them, or those of tables and rows that ``only`` names, with the
     paper before a colon where several have one of that name (``star:wflw``)."""
-    known = {name for paper in papers for own in (*paper.tables, *paper.rows) for name in (own, f'{paper.file.stem}:{own}')}
+    known = {name for paper in papers for own in (*paper.tables, *paper.rows)
+             for name in (own, f'{paper.file.stem}:{own}')}
     for name in only:
         if name not in known:
             raise UnknownName(f'no table or row {name!r} in {", ".join(paper.file.name for paper in papers)}'

@@ -21,7 +21,7 @@ from rendered import render, rendered_data
 from mmfld.apis import FaceLandmarkInferencer
 from mmfld.engine.complexity import complexity
 from mmfld.engine.launch import adapt_to_cpu
-from mmfld.engine.rows import REPOSITORY, Paper, read_config, shown
+from mmfld.engine.rows import REPOSITORY, read_config, read_rows, row_files, shown
 
 COLUMNS = ('name', 'parameters', 'gmacs', 'step_seconds', 'peak_mib', 'checkpoint_mib', 'ok')
 BATCH = 2
@@ -50,11 +50,11 @@ class StepTimer(Hook):
             raise FloatingPointError(f'training step {runner.iter}: found the losses {outputs}, expected finite ones')
 
 
-def names_to_rehearse(papers: Sequence[Paper], with_configs: bool) -> List[str]:
-    """All rows, and on request the configs that are no row's."""
-    rows = [row for paper in papers for row in paper.rows.values()]
+def all_names() -> List[str]:
+    """Every row, those of the studies as well, and the configs that are no row's."""
+    rows = [row for path in row_files() for row in read_rows(path).rows.values()]
     listed = {row.config for row in rows if not row.options}
-    files = [shown(path) for path in sorted((REPOSITORY / 'configs').glob('[!_]*/*.py'))] if with_configs else []
+    files = [shown(path) for path in sorted((REPOSITORY / 'configs').glob('[!_]*/*.py'))]
     return [str(row) for row in rows] + [path for path in files if path not in listed]
 
 
@@ -108,9 +108,11 @@ def rehearse(name: str, faces: Path, folder: Path) -> dict:
     cfg.resume = True
     runner = _runner(cfg, 2, timer)
     runner.train()
-    if runner.epoch != 2 or len(timer.seconds) != 2 * ITERATIONS:
+    # more than ITERATIONS where several data sets are put together
+    steps = 2 * len(runner.train_dataloader)
+    if runner.epoch != 2 or len(timer.seconds) != steps or steps < 2 * ITERATIONS:
         raise RuntimeError(f'resumed training ended at epoch {runner.epoch} after {len(timer.seconds)} steps in all, '
-                           f'expected 2 and {2 * ITERATIONS}')
+                           f'expected 2 and {max(steps, 2 * ITERATIONS)}')
     checkpoint = Path((folder / 'last_checkpoint').read_text().strip())
     size = checkpoint.stat().st_size
     metrics = _runner(_with(cfg, resume=False, load_from=str(checkpoint)), 2).test()

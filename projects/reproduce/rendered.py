@@ -64,12 +64,12 @@ def mini_size(cfg: Config, epochs: int) -> dict:
     if 'in_channels' in cfg.model.head:
         options['model.head.in_channels'] = WIDTH
     options.update({
-        'train_dataloader.batch_size': 16,
+        'train_dataloader.batch_size': 8,
         'train_dataloader.num_workers': 1,
         'val_dataloader.num_workers': 0, 'val_dataloader.persistent_workers': False,
         'test_dataloader.num_workers': 0, 'test_dataloader.persistent_workers': False,
-        'train_cfg.max_epochs': epochs, 'train_cfg.val_interval': 1,
-        'auto_scale_lr.base_batch_size': 16,
+        'train_cfg.max_epochs': epochs, 'train_cfg.val_interval': 2,
+        'auto_scale_lr.base_batch_size': 8,
         'optim_wrapper.type': 'AmpOptimWrapper', 'optim_wrapper.dtype': 'bfloat16', 'optim_wrapper.optimizer.lr': 2e-3,
         'param_scheduler': [
             dict(type='LinearLR', start_factor=0.1, end=50, by_epoch=False),

@@ -20,7 +20,7 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 from check_data import check
 from plan import (PROJECT, Run, UnknownName, annotation_files, cost, gpus_of, leaves, make_run, make_runs, read_papers,
                   row_config, select)
-from rehearse import names_to_rehearse, rehearse_all
+from rehearse import all_names, rehearse_all
 from rendered import mini_size, render, rendered_data
 from tables import Results, write_ours, write_tables
 from training import Launcher, RunFailed, carry_out
@@ -28,7 +28,7 @@ from training import Launcher, RunFailed, carry_out
 from mmfld.engine.rows import Paper, Row
 
 SIMULATED_FACES = dict(train=480, test=100, image_size=192)
-SIMULATED_EPOCHS = 8
+SIMULATED_EPOCHS = 12
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -40,9 +40,9 @@ def main(argv: Optional[List[str]] = None) -> int:
         print(f'run.py: {error}', file=sys.stderr)
         return 2
     if args.rehearse:
-        names = [str(row) for chosen in rows.values() for row in chosen] if args.only else names_to_rehearse(
-            papers, with_configs=args.paper == 'all')
-        table = PROJECT / 'rehearsal.csv' if args.paper == 'all' and not args.only else args.work_dir / 'rehearsal.csv'
+        everything = args.paper == 'all' and not args.only
+        names = all_names() if everything else [str(row) for chosen in rows.values() for row in chosen]
+        table = (PROJECT if everything else args.work_dir) / 'rehearsal.csv'
         return 0 if rehearse_all(names, args.work_dir / 'rehearsal', args.workers, table) else 1
     return reproduce(papers, rows, args)
 
@@ -50,7 +50,8 @@ def main(argv: Optional[List[str]] = None) -> int:
 def parse(argv: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('paper', metavar='PAPER')
-    parser.add_argument('--only', nargs='+', default=[], metavar='TABLE_OR_ROW', help="'Table 5' or names of rows, also as star:wflw")
+    parser.add_argument('--only', nargs='+', default=[], metavar='TABLE_OR_ROW',
+                        help="'Table 5' or names of rows, also as star:wflw")
     parser.add_argument('--data-root', type=Path, default=Path('data'), help='the folder with wflw/, 300w/ and so on')
     parser.add_argument('--seeds', type=int, help="how many seeds, from 0; default: the row's, mostly 1")
     parser.add_argument('--gpus', type=int, default=1, help='processes of a training; without CUDA on the CPU')
@@ -61,7 +62,8 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument('--dry-run', action='store_true', help='list the runs, and start nothing')
     mode.add_argument('--rehearse', action='store_true',
-                      help='each row for a few iterations on a few rendered faces; with "all" it writes rehearsal.csv')
+                      help='each row for a few iterations on a few rendered faces; with "all" every config as well, and the '
+                      'table is rehearsal.csv')
     mode.add_argument('--simulate', action='store_true',
                       help=f'at mini size: {SIMULATED_FACES["train"]} rendered faces, {SIMULATED_EPOCHS} epochs')
     parser.add_argument('--workers', type=int, default=1, help='rehearsals at a time')
@@ -158,15 +160,19 @@ def list_runs(runs: Sequence[Run], args: argparse.Namespace) -> None:
         hours += seeds * (one.gpu_hours or 0)
         disk += seeds * (one.disk or 0)
         paper = ', '.join(f'{metric} {value:g}' for metric, value in row.paper.items() if metric.count('/') < 1)
-        work = (f'weights of {row.trained_as}' if row.trained_as else
-                f'{"?" if one.gpu_hours is None else f"{one.gpu_hours:.1f}"} GPU hours x {seeds}')
+        each = 'simulated' if args.simulate else f'{"?" if one.gpu_hours is None else f"{one.gpu_hours:.1f}"} GPU hours'
+        work = f'weights of {row.trained_as}' if row.trained_as else f'{each} x {seeds}'
         print(f'{row.file.stem:12} {name:38} {work:28} {row.data}: {paper or "-"}   ({"; ".join(row.tables)})')
         gpus = gpus_of(row_config(row.config))
         if not row.trained_as and args.gpus != gpus and not args.simulate and not args.dry_run:
             print(f'{"":12} {name:38} is for {gpus} GPUs: with {args.gpus}, the learning rate follows the batch')
-    print(f'{len(rows)} rows, {len(runs)} runs, {sum(bool(row.paper) for row in rows.values())} rows with numbers of the '
-          f'paper; {hours:.0f} GPU hours of an A6000 and {disk:.0f} GiB of checkpoints'
-          + (f', without {unknown} rows of which the size or the faces are not known' if unknown else ''))
+    published = sum(bool(row.paper) for row in rows.values())
+    summary = f'{len(rows)} rows, {len(runs)} runs, {published} rows with numbers of the paper'
+    if not args.simulate:
+        summary += f'; {hours:.0f} GPU hours of an A6000 and {disk:.0f} GiB of checkpoints'
+        if unknown:
+            summary += f', without {unknown} rows of which the size or the faces are not known'
+    print(summary)
 
 
 def collect(paper: Paper, work_dir: Path) -> Dict[str, Results]:

@@ -1,5 +1,6 @@
 """A paper's tables beside ours: as markdown, as csv, and as a picture; and our numbers into the rows."""
 import csv
+import textwrap
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
@@ -49,7 +50,8 @@ def markdown(paper: Paper, table: str, results: Dict[str, Results], rows: Sequen
     lines = [['row', *(f'{metric}, {who}' for metric in metrics for who in ('paper', 'ours')), 'seeds', 'name']]
     for row in rows:
         cells = [cell(row, metric, results.get(row.name, {})) for metric in metrics]
-        numbers = [text for metric, one in zip(metrics, cells) for text in (number(one.paper, metric), ours(one, metric))]
+        numbers = [text for metric, one in zip(metrics, cells)
+                   for text in (number(one.paper, metric), ours(one, metric))]
         lines.append([row.tables[table], *numbers, str(max((one.seeds for one in cells), default=0) or ''),
                       f'`{row.name}`'])
     return f'**{table}: {paper.tables[table]["title"]}**\n\n{GithubFlavoredMarkdownTable(lines).table}\n'
@@ -69,8 +71,9 @@ def ours(one: Cell, metric: str) -> str:
     return number(one.mean, metric) + ('' if one.deviation is None else f' ± {number(one.deviation, metric)}')
 
 
-def write_tables(papers: Sequence[Paper], results: Dict[str, Dict[str, Results]], folder: Path, note: str) -> List[Path]:
-    """Write ``tables.md``, ``tables.csv`` and ``tables.png`` with all tables that have one of our numbers.
+def write_tables(papers: Sequence[Paper], results: Dict[str, Dict[str, Results]], folder: Path,
+                 note: str) -> List[Path]:
+    """Write ``tables.md``, ``tables.csv`` and ``tables.png`` with all tables that have one of our numbers, if any has.
 
     Args:
         papers (Sequence[Paper]): The papers.
@@ -78,22 +81,25 @@ def write_tables(papers: Sequence[Paper], results: Dict[str, Dict[str, Results]]
         folder (Path): Where they are written.
         note (str): What the numbers are of, above the tables.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    text, lines, panels = [note], [], []
+    text, lines, panels = [f'{note}\n'], [], []
     for paper in papers:
         known = results.get(paper.file.stem, {})
         for table in paper.tables:
             rows = [row for row in shown_rows(paper, table, known) if known.get(row.name)]
             if not rows:
                 continue
-            text += [f'### {paper.venue}', markdown(paper, table, known, rows)] if not any(
-                entry == f'### {paper.venue}' for entry in text) else [markdown(paper, table, known, rows)]
+            if f'### {paper.venue}\n' not in text:
+                text.append(f'### {paper.venue}\n')
+            text.append(markdown(paper, table, known, rows))
             panels.append((paper, table, rows, known))
             for row in rows:
                 for metric in paper.tables[table]['metrics']:
                     one = cell(row, metric, known[row.name])
                     lines.append([paper.file.stem, table, row.name, row.tables[table], metric, *one])
+    if not panels:
+        return []
     files = [folder / f'tables.{suffix}' for suffix in ('md', 'csv', 'png')]
+    folder.mkdir(parents=True, exist_ok=True)
     files[0].write_text('\n'.join(text), encoding='utf-8')
     with open(files[1], 'w', newline='', encoding='utf-8') as file:
         writer = csv.writer(file)
@@ -124,7 +130,7 @@ def draw(panels: list, path: Path, note: str) -> None:
     handles = [plt.Line2D([], [], marker='o', ls='', mfc='white', mec='C0', label='paper'),
                plt.Line2D([], [], marker='o', ls='', color='C1', label='ours')]
     figure.legend(handles=handles, loc='outside lower center', ncols=2, fontsize=8)
-    figure.suptitle(note, fontsize=9)
+    figure.suptitle(textwrap.fill(note, 100), fontsize=9)
     figure.savefig(path, dpi=100)
     plt.close(figure)
 

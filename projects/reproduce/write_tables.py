@@ -16,7 +16,7 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 import yaml
 from mmengine import Config
 from plan import PAPERS, gpus_of, read_papers, rehearsal, row_config
-from rehearse import names_to_rehearse
+from rehearse import all_names
 from tables import kind, markdown, shown_rows
 from terminaltables import GithubFlavoredMarkdownTable
 
@@ -25,18 +25,20 @@ from mmfld.engine.rows import REPOSITORY, Paper, Row
 BEGIN, END = '<!-- {} -->', '<!-- end -->'
 METHODS = dict(structured='Structured heatmap regression', star='STAR loss', subpixel='Subpixel heatmap regression',
                attentive1d='Attentive one-dimensional heatmap regression')
-NORMS = dict(inter_ocular='inter-ocular', inter_pupil='inter-pupil', box='by the box', box_side='by the side of the box')
-METAFILE = '''# Written by projects/reproduce/write_tables.py from the rows beside it. Metrics with plain names are measured here, by the
-# Command beside them; "(paper)" marks what the paper reports, with all training faces and full-size networks. A model
-# without plain metrics has not been trained here on the complete data set. NME and FR are in percent, AUC in [0, 1].
+NORMS = dict(inter_ocular='inter-ocular', inter_pupil='inter-pupil', box='by the box',
+             box_side='by the side of the box')
+METAFILE = '''# Written by projects/reproduce/write_tables.py from the rows beside it. Metrics with plain names are measured here, by
+# the Command beside them; "(paper)" marks what the paper reports, with all training faces and full-size networks. A
+# model without plain metrics has not been trained here on the complete data set. NME and FR are in percent, AUC in
+# [0, 1].
 '''
 
 
 TABLES = '''# The papers' tables, and ours
 
-Written by `write_tables.py` from the rows beside it. Percent but for AUC. An empty cell of ours is a number that nobody has
-measured here yet: the full-size models need GPUs and the complete data sets. The minis are trained on 1,812 faces of 300W;
-the README of the repository says how. The last column names the row, for `run.py --only` and `tools/train.py`.
+Written by `write_tables.py` from the rows beside it. Percent but for AUC. An empty cell of ours is a number that nobody
+has measured here yet: the full-size models need GPUs and the complete data sets. The minis are trained on 1,812 faces of
+300W; the README of the repository says how. The last column names the row, for `run.py --only` and `tools/train.py`.
 
 '''
 
@@ -63,7 +65,7 @@ def contents() -> Dict[Path, str]:
         found[path] = with_header(path.read_text(encoding='utf-8'), row, papers)
     found[REPOSITORY / 'README.md'] = filled(REPOSITORY / 'README.md', dict(results=results_table(papers)))
     readme = Path(__file__).with_name('README.md')
-    found[readme] = filled(readme, dict(rehearsal=rehearsal_summary(papers)))
+    found[readme] = filled(readme, dict(rehearsal=rehearsal_summary()))
     found[readme.with_name('tables.md')] = TABLES + '\n'.join(map(paper_tables, papers))
     return found
 
@@ -98,8 +100,9 @@ def header(row: Row, papers: Sequence[Paper]) -> List[str]:
         unit = 'clips' if 'collate_fn' in cfg.train_dataloader else 'faces'
         batch = f'{size * gpus} {unit} a step: {gpus} GPU{"s" if gpus > 1 else ""} x {size}.'
     names = nme_names(row)
-    return [command, batch, f'{row.data}, NME {NORMS[row.normalizer]}{subsets(names)}: '
-            f'{values(row.paper, names) or "not"} in the paper, {values(mean_ours(row), names, 3) or "not measured"} here']
+    paper, ours = values(row.paper, names) or 'not', values(mean_ours(row), names, 3) or 'not measured'
+    return [command, batch,
+            f'{row.data}, NME {NORMS[row.normalizer]}{subsets(names)}: {paper} in the paper, {ours} here']
 
 
 def nme_names(row: Row) -> List[str]:
@@ -134,8 +137,6 @@ def metafiles(papers: Sequence[Paper]) -> Dict[Path, str]:
         folders[(REPOSITORY / row.config).parent].append(row)
     found = {}
     for folder, rows in folders.items():
-        if folder.name == 'synthetic':  # examples, without a claim
-            continue
         by_paper = {paper.file: paper for paper in papers}
         used = [paper for paper in papers if any(row.file == paper.file for row in rows)]
         content = dict(
@@ -171,7 +172,8 @@ def model(row: Row, paper: Paper, folder: Path) -> dict:
                    if subset_of(name) == subset}
         metrics.update({shown_metric(name, cfg): round(value, 4) for name, value in mean_ours(row).items()
                         if subset_of(name) == subset})
-        result = dict(Task='Face alignment', Dataset=f'{row.data.removesuffix(" full")} {subset}'.replace('_', ' ') if subset else row.data, Metrics=metrics)
+        data = f'{row.data.removesuffix(" full")} {subset}'.replace('_', ' ') if subset else row.data
+        result = dict(Task='Face alignment', Dataset=data, Metrics=metrics)
         if any('(paper)' not in name for name in metrics):
             result['Command'] = (f'python tools/train.py {row.config} && python tools/test.py {row.config} '
                                  f'{content.get("Weights", "CHECKPOINT")}')
@@ -202,8 +204,6 @@ def results_table(papers: Sequence[Paper]) -> str:
     headline = headline_rows(papers)
     rows = headline + [row for paper in papers for row in paper.rows.values() if row.ours and row not in headline]
     for row in rows:
-        if '/synthetic/' in row.config:
-            continue
         names = nme_names(row)
         measured = rehearsal().get(str(row), {})
         passes = 2 if row_config(str(row)).model.test_cfg.get('flip_test') else 1
@@ -215,10 +215,10 @@ def results_table(papers: Sequence[Paper]) -> str:
     return GithubFlavoredMarkdownTable(lines).table
 
 
-def rehearsal_summary(papers: Sequence[Paper]) -> str:
+def rehearsal_summary() -> str:
     """How many of the rows and configs passed the rehearsal."""
     lines = rehearsal()
-    names = names_to_rehearse(papers, with_configs=True)
+    names = all_names()
     passed = [name for name in names if lines.get(name, {}).get('ok') == 'ok']
     return f'{len(passed)} of {len(names)} rows and configs passed.'
 
@@ -226,8 +226,8 @@ def rehearsal_summary(papers: Sequence[Paper]) -> str:
 def paper_tables(paper: Paper) -> str:
     """All tables of a paper, the paper's numbers beside ours."""
     ours = {row.name: row.ours for row in paper.rows.values()}
-    return f'## {paper.paper}\n\n{paper.venue}\n\n' + '\n'.join(markdown(paper, table, ours, rows) for table in paper.tables
-                     if (rows := shown_rows(paper, table, ours)))
+    tables = [markdown(paper, table, ours, rows) for table in paper.tables if (rows := shown_rows(paper, table, ours))]
+    return '\n'.join([f'## {paper.paper}\n\n{paper.venue}\n', *tables])
 
 
 def filled(path: Path, sections: Dict[str, str]) -> str:

@@ -31,10 +31,10 @@ matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parent
-ROWS = 'projects/reproduce/attentive1d.yml'
+ROWS = 'projects/video_tracking/rows.yml'
 DETECTOR = 'configs/synthetic/attentive1d_mini.py'
-TRACKERS = {'tracker, lambda 0': f'{ROWS}:clips-decay-0', 'tracker, lambda 0.3': f'{ROWS}:clips',
-            'tracker, lambda 0.8': f'{ROWS}:clips-decay-0.8'}
+TRACKERS = {'tracker, lambda 0': f'{ROWS}:decay-0', 'tracker, lambda 0.3': f'{ROWS}:decay-0.3',
+            'tracker, lambda 0.8': f'{ROWS}:decay-0.8'}
 BETAS = (200., 80., 40., 20., 10., 5.)
 WITHIN_BINS = {'codec.decoder': 'local_soft_argmax'}
 LAYOUT = get_layout('300w68')

@@ -1,4 +1,4 @@
-"""Reproducing the papers: plans, runs that fail, are killed and go on, tables, rehearsals, and what is written from rows."""
+"""Reproducing papers: plans, runs that fail, are killed and go on, tables, rehearsals, what is written from rows."""
 import csv
 import importlib
 import json
@@ -24,10 +24,10 @@ def study():
     """The modules by name; they import each other as scripts in one folder do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PROJECT))
-        modules = {name: importlib.import_module(name) for name in MODULES}
+        yield type('Study', (), {name: importlib.import_module(name) for name in MODULES})
+        # another study may have a module of the same name
         for name in MODULES:
             del sys.modules[name]
-        yield type('Study', (), modules)
 
 
 ROWS = dict(
@@ -169,8 +169,8 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(paper, tmp_path):
 
 
 def test_the_last_error_of_a_log_is_the_cause_and_not_the_launchers_report(study):
-    lines = ['[rank1]: Traceback (most recent call last):', '  File "x.py", line 1', "[rank1]: ValueError: margin is 'l7'",
-             'torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ', '====']
+    lines = ['[rank1]: Traceback (most recent call last):', '  File "x.py", line 1',
+             "[rank1]: ValueError: margin is 'l7'", 'torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ', '====']
     assert study.training.last_error(lines) == "ValueError: margin is 'l7'"
     assert study.training.last_error(['Killed', '']) == 'Killed'
     assert study.training.last_error([]) == 'no output'
@@ -188,7 +188,8 @@ def test_the_data_root_reaches_every_data_set(study, tmp_path):
     paper, = study.plan.read_papers('attentive1d')
     args = study.run.parse(['attentive1d', '--data-root', str(tmp_path)])
     cfg = read_config(str(paper.row('300vw-detector')), study.run.run_options(paper.row('300vw-detector'), args))
-    assert [one.data_root for one in cfg.train_dataloader.dataset.datasets] == [f'{tmp_path}/300w/', f'{tmp_path}/300vw/']
+    assert [one.data_root for one in cfg.train_dataloader.dataset.datasets] == [
+        f'{tmp_path}/300w/', f'{tmp_path}/300vw/']
     assert cfg.test_dataloader.dataset.data_root == f'{tmp_path}/300vw/'
 
 
@@ -219,7 +220,8 @@ def test_readme_tables_metafiles_and_first_lines_of_configs_are_current(study, c
 
 
 def test_metafiles_hold_what_rows_hold(study):
-    models = {model['Name']: model for metafile in yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())['Import']
+    index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
+    models = {model['Name']: model for metafile in index['Import']
               for model in yaml.safe_load((REPOSITORY / metafile).read_text())['Models']}
     best = models['300w_mmfld_best_mini']
     assert best['Weights'] == 'mmfld/assets/mmfld_best_mini.pth'
@@ -258,7 +260,7 @@ def test_a_row_of_every_head_and_data_set_passes_the_rehearsal_with_the_committe
 
 
 def test_every_row_and_config_has_passed_the_rehearsal(study):
-    names = study.rehearse.names_to_rehearse(study.plan.read_papers('all'), with_configs=True)
+    names = study.rehearse.all_names()
     committed = study.plan.rehearsal()
     assert sorted(committed) == sorted(names)
     assert {line['ok'] for line in committed.values()} == {'ok'}
