@@ -136,7 +136,7 @@ def cost(row: Row) -> Cost:
         return Cost(None, None)
     faces = [official_faces().get(f'{Path(one.data_root).name}/{one.ann_file}') for one in leaves(cfg.train_dataset)]
     views = 2 if any(step['type'] == 'SiameseViews' for step in cfg.train_pipeline) else 1
-    # the last checkpoint, the best one, and the one that is being written
+    # the last two checkpoints, and the best one
     disk = 3 * float(measured['checkpoint_mib']) / 1024
     if None in faces:
         return Cost(None, disk)

@@ -9,6 +9,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, List, Sequence
+from zlib import crc32
 
 import torch
 from mmengine import Config
@@ -62,6 +63,12 @@ def rehearse_all(names: Sequence[str], folder: Path, workers: int, table: Path) 
     """Rehearse each name in a process of its own, and write the table; returns whether all passed.
 
     What passed before, with the same config, is taken from ``folder``.
+
+    Args:
+        names (Sequence[str]): Configs, and rows as ``FILE.yml:ROW``.
+        folder (Path): For the rendered faces, and for what each rehearsal leaves.
+        workers (int): Rehearsals at a time, among which the CPU threads are shared out.
+        table (Path): The csv.
     """
     faces = folder / 'faces'
     render(faces, train=24, test=4, image_size=256)
@@ -71,12 +78,13 @@ def rehearse_all(names: Sequence[str], folder: Path, workers: int, table: Path) 
 
     def one(name: str) -> None:
         result = folder / f'{name.replace("/", "_").replace(":", "_")}.json'
-        process = context.Process(target=_child, args=(name, faces, result.with_suffix(''), result, workers))
-        process.start()
-        process.join()
-        found = json.loads(result.read_text()) if result.is_file() and not process.exitcode else dict(
-            name=name, ok=f'process ended with status {process.exitcode}')
-        lines[name] = found
+        if not _passed(result, name):
+            process = context.Process(target=_child, args=(name, faces, result.with_suffix(''), result, workers))
+            process.start()
+            process.join()
+            if process.exitcode:
+                result.write_text(json.dumps(dict(name=name, ok=f'process ended with status {process.exitcode}')))
+        lines[name] = found = json.loads(result.read_text())
         print(f'[{len(lines)}/{len(names)}] {name}: {found["ok"]}', flush=True)
 
     with ThreadPoolExecutor(workers) as pool:
@@ -90,6 +98,21 @@ def rehearse_all(names: Sequence[str], folder: Path, workers: int, table: Path) 
     for name in failed:
         print(f'failed: {name}: {lines[name]["ok"]}')
     return not failed
+
+
+def _passed(result: Path, name: str) -> bool:
+    """Whether a config or row has passed as it is."""
+    if not result.is_file():
+        return False
+    found = json.loads(result.read_text())
+    try:
+        return found['ok'] == 'ok' and found['config'] == _fingerprint(name)
+    except Exception:  # a config that cannot be read says so in its rehearsal
+        return False
+
+
+def _fingerprint(name: str) -> int:
+    return crc32(read_config(name).pretty_text.encode())
 
 
 def rehearse(name: str, faces: Path, folder: Path) -> dict:
@@ -122,7 +145,7 @@ def rehearse(name: str, faces: Path, folder: Path) -> dict:
     for path in folder.glob('*.pth'):  # a hundred of them fill a disk
         path.unlink()
     return dict(
-        name=name, parameters=count.parameters, gmacs=round(count.multiply_adds / 1e9, 3),
+        name=name, config=_fingerprint(name), parameters=count.parameters, gmacs=round(count.multiply_adds / 1e9, 3),
         step_seconds=round(sorted(timer.seconds)[len(timer.seconds) // 2], 2),
         peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, checkpoint_mib=round(size / 2**20, 1),
         ok='ok')
