@@ -23,6 +23,7 @@ arrive from outside, of a row of a table or ``--cfg-options``, are set before th
 (:func:`pending_options`), so that ``codec.mode=none`` reaches encoder and decoder.
 """
 import copy
+import difflib
 import inspect
 import json
 from contextlib import contextmanager
@@ -37,6 +38,9 @@ from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS, MODELS, TRANSFOR
 REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS)
 PARTS = ('train', 'val', 'test')
 SAID_ONCE = ('layout', 'codec', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
+# what is put together, and from what
+COMBINED = {'model.head.decoder': 'codec', **{f'{part}_dataloader.dataset': f'{part}_dataset' for part in PARTS}}
+ENDING = 'end the file with "from mmfld.engine.combine import combine" and "combine(globals())"'
 INGREDIENTS = (*SAID_ONCE, 'model', *(f'{part}_dataloader' for part in PARTS), 'val_evaluator', 'test_evaluator')
 
 
@@ -71,6 +75,7 @@ def combine(namespace: MutableMapping[str, Any]) -> None:
 
     Raises:
         KeyError: If neither the file nor its bases define one of :data:`INGREDIENTS`.
+        ValueError: If the file itself says what is put together here, which would be lost.
     """
     base = namespace['_base_']
     own = {key: value for key, value in namespace.items()
@@ -78,6 +83,7 @@ def combine(namespace: MutableMapping[str, Any]) -> None:
            and not inspect.ismodule(value)}
     # copied one by one: a dict under two names would lose its _delete_ under the first
     own = {key: copy.deepcopy(value) for key, value in own.items()}
+    _check_own(own, base, namespace.get('__file__', 'a config'))
     cfg = Config(Config._merge_a_into_b(own, copy.deepcopy(base)))
     pending = _pending.get()
     if pending:
@@ -94,15 +100,17 @@ def combine(namespace: MutableMapping[str, Any]) -> None:
 
 
 def merge_options(cfg: Config, options: Dict[str, Any]) -> None:
-    """Set options, keys with dots, in a config, with references such as ``'$single_pipeline'`` resolved."""
-    resolved = {}
+    """Set options, keys with dots, in a config, with references such as ``'$single_pipeline'`` resolved.
+
+    One after the other, so that an option can go into what one before it has set.
+    """
     for key, value in options.items():
         if isinstance(value, str) and value.startswith('$'):
             if value[1:] not in cfg:
-                raise KeyError(f'option {key}: the config has no variable {value[1:]!r}')
+                near = difflib.get_close_matches(value[1:], [name for name in cfg if name != 'combined'], cutoff=0.5)
+                raise KeyError(f'option {key}: the config has no variable {value[1:]!r}; near: {", ".join(near)}')
             value = cfg[value[1:]]
-        resolved[key] = copy.deepcopy(value)
-    cfg.merge_from_dict(resolved)
+        cfg.merge_from_dict({key: copy.deepcopy(value)})
 
 
 def fill(cfg: Any, shared: Dict[str, Any], replace: bool) -> None:
@@ -130,12 +138,25 @@ def complete(cfg: Config) -> None:
 
 
 def check_combined(cfg: Config) -> None:
-    """Raise a ValueError if a part of a config was changed after its parts were put together, which has no effect."""
-    if cfg.get('combined', {}) and cfg.combined != _fingerprints(cfg):
-        changed = [name for name, value in _fingerprints(cfg).items() if cfg.combined[name] != value]
+    """Raise a ValueError if a config with a data set and a method does not combine them, or if a part of it was changed
+    after they were put together, which has no effect. A whole loader may be set to None, as ``--no-validate`` does."""
+    if 'combined' not in cfg:
+        if all(name in cfg for name in INGREDIENTS):
+            raise ValueError(f'{cfg.filename}: found the parts of a config, not combined: {ENDING}')
+        return
+    changed = [name for name, value in fingerprints(cfg).items() if cfg.combined.get(name) != value
+               and not (name.endswith('_dataloader.dataset') and _at(cfg, name.split('.')[0]) is None)]
+    if changed:
         raise ValueError(f'{cfg.filename}: {", ".join(changed)} changed after the parts of the config were combined, '
-                         'which reaches nothing: end the file with "from mmfld.engine.combine import combine" and '
-                         '"combine(globals())"')
+                         f'which reaches nothing: {ENDING}')
+
+
+def _check_own(own: Dict[str, Any], base: ConfigDict, file: str) -> None:
+    """Raise a ValueError for what a config file says itself of parts that are put together from others."""
+    for place, source in COMBINED.items():
+        value = _at(own, place)
+        if value is not None and value != _at(base, place):
+            raise ValueError(f'{file}: found {place}, which is put together from {source}: say it there')
 
 
 def _shared_values(cfg: Config) -> Dict[str, Any]:
@@ -145,9 +166,18 @@ def _shared_values(cfg: Config) -> Dict[str, Any]:
     return shared
 
 
-def _fingerprints(cfg: Config) -> Dict[str, int]:
-    """A short number for each part that is said once."""
-    return {name: crc32(json.dumps(_plain(cfg[name]), sort_keys=True).encode()) for name in SAID_ONCE}
+def fingerprints(cfg: Config) -> Dict[str, int]:
+    """A short number for each part that is said once, and for what is put together from them."""
+    parts = {name: cfg[name] for name in SAID_ONCE}
+    parts.update({place: _at(cfg, place) for place in COMBINED})
+    parts['randomness.seed'] = cfg.get('randomness', {}).get('seed')
+    return {name: crc32(json.dumps(_plain(value), sort_keys=True).encode()) for name, value in parts.items()}
+
+
+def _at(cfg: Any, place: str) -> Any:
+    for name in place.split('.'):
+        cfg = (cfg or {}).get(name)
+    return cfg
 
 
 def _combined(cfg: Config) -> dict:
@@ -171,7 +201,9 @@ def _combined(cfg: Config) -> dict:
     cfg.codec = codec
     # as they are with the options
     combined.update({name: cfg[name] for name in SAID_ONCE})
-    return {**{key: _plain(value) for key, value in combined.items()}, 'combined': _fingerprints(cfg)}
+    combined = {key: _plain(value) for key, value in combined.items()}
+    whole = Config({**combined, 'randomness': cfg.get('randomness', {})})
+    return {**combined, 'combined': fingerprints(whole)}
 
 
 def _dataset(dataset: ConfigDict, pipeline: list, more: dict, shared: dict) -> ConfigDict:

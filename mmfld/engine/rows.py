@@ -21,14 +21,16 @@ import re
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
-import yaml
 from mmengine.config import Config
+from ruamel.yaml import YAML, YAMLError
 
-from .combine import SAID_ONCE, arguments, check_combined, complete, merge_options, pending_options
+from ..evaluation.face_alignment_metric import NORMS
+from .combine import SAID_ONCE, arguments, check_combined, complete, fingerprints, merge_options, pending_options
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+METRIC = re.compile(r'([a-z_]+/)?(NME|FR|AUC)(/\w+)?')
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,29 +96,47 @@ def read_rows(path: Union[str, Path]) -> Paper:
 @lru_cache(maxsize=None)
 def _read_rows(path: Path, _modified: int) -> Paper:
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except yaml.YAMLError as error:
+        content = YAML(typ='safe').load(path.read_text(encoding='utf-8'))
+    except YAMLError as error:
         raise ValueError(f'{shown(path)}: found no valid yml, {error}') from error
-    _check_keys(f'{shown(path)}', content, {'paper', 'venue', 'tables', 'rows'}, {'paper', 'venue', 'tables', 'rows'})
-    known = {entry.name for entry in fields(Row)} - {'file'}
-    rows = {}
+    _check_fields(shown(path), content, PAPER_FIELDS)
+    tables = content['tables']
+    for table, entry in tables.items():
+        _check_fields(f'{shown(path)}: table {table}', entry, TABLE_FIELDS)
+    rows: Dict[str, Row] = {}
     for number, entry in enumerate(content['rows']):
         where = f'{shown(path)}: row {entry.get("name", number) if isinstance(entry, dict) else number}'
-        _check_keys(where, entry, known, {'name', 'tables', 'config', 'data', 'normalizer'})
+        _check_fields(where, entry, ROW_FIELDS)
         row = Row(file=path, **entry)
         if row.name in rows:
             raise ValueError(f'{where}: found this name twice, expected unique names')
         for table in row.tables:
-            if table not in content['tables']:
-                raise ValueError(f'{where}: found the unknown table {table!r}{nearest(table, content["tables"])}')
+            if table not in tables:
+                raise ValueError(f'{where}: found the unknown table {table!r}{nearest(table, tables)}')
+        metrics = {metric for table in row.tables for metric in tables[table]['metrics']}
+        for metric in row.paper:
+            if metric not in metrics:
+                raise ValueError(f'{where}: paper: found {metric!r}, which is no metric of its tables'
+                                 f'{nearest(metric, metrics)}')
         rows[row.name] = row
     for row in rows.values():
-        for key in ('trained_as', 'starts_from'):
-            other = getattr(row, key)
-            if other is not None and (other not in rows or rows[other].trained_as is not None):
-                raise ValueError(f'{row}: {key} is {other!r}, expected a row that is trained'
-                                 f'{nearest(other, [name for name in rows if rows[name].trained_as is None])}')
-    return Paper(path, content['paper'], content['venue'], content['tables'], rows)
+        _check_needed(row, rows)
+    return Paper(path, content['paper'], content['venue'], tables, rows)
+
+
+def _check_needed(row: Row, rows: Dict[str, Row]) -> None:
+    """Raise a ValueError if the rows of ``trained_as`` and ``starts_from`` are not trained, or not before this one."""
+    for key in ('trained_as', 'starts_from'):
+        other = getattr(row, key)
+        if other is not None and (other not in rows or rows[other].trained_as is not None):
+            trained = [name for name in rows if rows[name].trained_as is None]
+            raise ValueError(f'{row}: {key} is {other!r}, expected a row that is trained{nearest(other, trained)}')
+    before, other = [row.name], row.starts_from
+    while other is not None:
+        if other in before:
+            raise ValueError(f'{row}: starts_from goes round in a circle: {" -> ".join([*before, other])}')
+        before.append(other)
+        other = rows[other].starts_from if other in rows else None
 
 
 def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None) -> Config:
@@ -134,10 +154,14 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
     """
     name, options = str(name), dict(options or {})
     row = find_row(name)
-    path = _find(row.config if row else name)
+    path = _find(row.config, beside=row.file) if row else _find(name)
     if row:
         check_options(str(row), Config.fromfile(path), row.options)
         options = {**row.options, **options}
+    if path.suffix != '.py':
+        raise ValueError(f'{name}: found a file of rows, expected one of them: {name}:ROW'
+                         f'{nearest("", read_rows(path).rows)}' if path.suffix in ('.yml', '.yaml') else
+                         f'{name}: found a {path.suffix or "nameless"} file, expected a config, .py')
     with pending_options(options) as taken_by:
         cfg = Config.fromfile(path)
     check_combined(cfg)
@@ -149,7 +173,13 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
     merge_options(cfg, options)
     if 'combined' in cfg:
         complete(cfg)
+        cfg.combined = fingerprints(cfg)
     if row:
+        evaluator = cfg.test_evaluator[0] if isinstance(cfg.test_evaluator, (list, tuple)) else cfg.test_evaluator
+        norm = evaluator.get('norm', 'inter_ocular')
+        if norm != row.normalizer:
+            raise ValueError(f'{row}: found the normalizer {row.normalizer!r}, expected {norm!r}, the norm of the first '
+                             'metric of its config')
         cfg = Config(cfg._cfg_dict, cfg_text=cfg.text, filename=f'{row.name}.py')
     return cfg
 
@@ -161,25 +191,39 @@ def find_row(name: str) -> Optional[Row]:
 
 
 def check_options(where: str, cfg: Config, options: Dict[str, Any]) -> None:
-    """Raise a KeyError for an option that fits nothing in a config: a parent that is not there, or a component that has
-    no such argument; the near names are named."""
-    for key in options:
-        parts, place = key.split('.'), cfg._cfg_dict
-        for number, part in enumerate(parts):
-            if isinstance(place, (list, tuple)):
-                known = [str(index) for index in range(len(place))]
-            else:
-                known = sorted({*place, *arguments(place.get('type'))} - {'self'})
-            last = number == len(parts) - 1
-            open_ended = isinstance(place, dict) and not arguments(place.get('type')) and number > 0
-            if part not in known and not (last and open_ended):
-                # None of the config's own: a data set, or a wrapper's settings, are found when they are built
-                raise KeyError(f'{where}: option {key!r}: found nothing named {part!r} there{nearest(part, known)}')
-            if not last:
-                place = place[int(part)] if isinstance(place, (list, tuple)) else place.get(part)
-                if not isinstance(place, (dict, list, tuple)):
-                    raise KeyError(f'{where}: option {key!r}: {".".join(parts[:number + 1])} is {place!r}, expected a '
-                                   'part of the config with settings')
+    """Check that the options of a row fit a config.
+
+    Raises:
+        KeyError: If a parent is not there, or a component has no such argument; the near names are named.
+        ValueError: If a text stands for a number.
+    """
+    for key, value in options.items():
+        _check_option(f'{where}: option {key!r}', cfg._cfg_dict, key.split('.'), value)
+
+
+def _check_option(where: str, cfg: Any, parts: List[str], value: Any) -> None:
+    place = cfg
+    for number, part in enumerate(parts):
+        if isinstance(place, (list, tuple)):
+            known = [str(index) for index in range(len(place))]
+        else:
+            known = sorted({*place, *arguments(place.get('type'))} - {'self'})
+        last = number == len(parts) - 1
+        # settings without a registered type, such as train_cfg and optimizers, may have others than those that are there
+        free = last and number > 0 and isinstance(place, dict) and not arguments(place.get('type'))
+        if part not in known and not (free and not difflib.get_close_matches(part, known, cutoff=0.8)):
+            raise KeyError(f'{where}: found nothing named {part!r} there{nearest(part, known)}')
+        found = place[int(part)] if isinstance(place, (list, tuple)) else place.get(part)
+        if not last:
+            place = found
+            if not isinstance(place, (dict, list, tuple)):
+                raise KeyError(f'{where}: {".".join(parts[:number + 1])} is {place!r}, expected a part of the config '
+                               'with settings')
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and isinstance(value, str) and value[:1] != '$':
+        raise ValueError(f'{where}: found the text {value!r}, expected a number in the place of {found!r}')
+    if isinstance(value, dict) and isinstance(found, dict) and not value.get('_delete_') and 'type' not in value:
+        for name, one in value.items():
+            _check_option(where, found, [str(name)], one)
 
 
 def row_files() -> List[Path]:
@@ -195,9 +239,9 @@ def known_names() -> Dict[str, str]:
     return names
 
 
-def _find(name: Union[str, Path]) -> Path:
+def _find(name: Union[str, Path], beside: Optional[Path] = None) -> Path:
     path = Path(name)
-    for candidate in (path, REPOSITORY / path):
+    for candidate in (*([beside.parent / path] if beside else []), path, REPOSITORY / path):
         if candidate.is_file():
             return candidate.resolve()
     # cells of tables were once configs with long names, so by words and not by letters
@@ -210,11 +254,60 @@ def _words(text: str) -> set:
     return set(re.split(r'[^a-z0-9.]+', text.lower().replace('.py', ' ').replace('.yml', ' ')))
 
 
-def _check_keys(where: str, found: Any, known: set, needed: set) -> None:
+Field = Tuple[Callable[[Any], bool], str]  # whether it takes a value, and what it takes
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_mapping(is_key: Callable[[Any], bool], is_value: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(is_key(key) and is_value(one) for key, one in value.items())
+
+
+def _is_metric(value: Any) -> bool:
+    return isinstance(value, str) and METRIC.fullmatch(value) is not None
+
+
+def _is_seed(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_is_numbers = _is_mapping(_is_metric, _is_number)
+TEXT: Field = (_is_text, 'a text')
+ROW_NAME: Field = (lambda value: isinstance(value, str) and re.fullmatch(r'[\w.+-]+', value) and value.strip('.'),
+                   'a name of letters, digits, ., +, - and _')
+PAPER_FIELDS: Dict[str, Field] = dict(
+    paper=TEXT, venue=TEXT, tables=(_is_mapping(_is_text, lambda value: True), 'a mapping of tables'),
+    rows=(lambda value: isinstance(value, list) and value, 'a list of rows'))
+TABLE_FIELDS: Dict[str, Field] = dict(
+    title=TEXT, metrics=(lambda value: isinstance(value, list) and value and all(map(_is_metric, value)),
+                         'a list of metrics, such as NME, FR/large_pose and box/AUC'))
+ROW_FIELDS: Dict[str, Field] = dict(
+    name=ROW_NAME,
+    tables=(lambda value: value and _is_mapping(_is_text, _is_text)(value), 'labels by table, such as {Table 5: l1}'),
+    config=TEXT, data=TEXT, normalizer=(lambda value: value in NORMS, f'one of {", ".join(NORMS)}'),
+    options=(_is_mapping(_is_text, lambda value: True), 'values by keys with dots'),
+    paper=(_is_numbers, 'numbers by metric, such as {NME: 3.99, FR/blur: 2.33}'),
+    ours=(_is_mapping(_is_seed, _is_numbers), 'numbers by seed and metric, such as {0: {NME: 3.99}}'),
+    trained_as=ROW_NAME, starts_from=ROW_NAME,
+    seeds=(lambda value: _is_seed(value) and value > 0, 'a whole number from 1'))
+OPTIONAL = ('options', 'paper', 'ours', 'trained_as', 'starts_from', 'seeds')
+
+
+def _check_fields(where: str, found: Any, known: Dict[str, Field]) -> None:
     if not isinstance(found, dict):
         raise ValueError(f'{where}: found {found!r}, expected fields {", ".join(sorted(known))}')
-    for key in found:
+    for key, value in found.items():
         if key not in known:
             raise ValueError(f'{where}: found the unknown field {key!r}{nearest(str(key), known)}')
-    for key in sorted(needed - found.keys()):
-        raise ValueError(f'{where}: found no field {key!r}, expected one')
+        takes, expected = known[key]
+        if not takes(value):
+            raise ValueError(f'{where}: {key}: found {value!r}, expected {expected}')
+    for key in known:
+        if key not in found and key not in (OPTIONAL if known is ROW_FIELDS else ()):
+            raise ValueError(f'{where}: found no field {key!r}, expected {known[key][1]}')
