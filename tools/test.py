@@ -8,6 +8,16 @@ from mmfld.engine.combine import merge_options
 from mmfld.engine.launch import adapt_to_cpu, argument_parser, leave_process_group, load_config, require_file
 
 
+class StrictRunner(Runner):
+    """A runner that refuses weights of another model, of which it would test those that fit and random ones."""
+
+    def load_checkpoint(self, filename, *args, **kwargs):
+        try:
+            return super().load_checkpoint(filename, *args, **{**kwargs, 'strict': True})
+        except RuntimeError as error:
+            raise ValueError(f'{filename} does not fit the model of {self.cfg.filename}: {error}') from error
+
+
 def main():
     parser = argument_parser('Test a model')
     parser.add_argument('checkpoint', help='checkpoint file')
@@ -28,7 +38,7 @@ def main():
     merge_options(cfg, args.cfg_options)
 
     adapt_to_cpu(cfg)
-    metrics = Runner.from_cfg(cfg).test()
+    metrics = StrictRunner.from_cfg(cfg).test()
     if args.out:
         master_only(mmengine.dump)(metrics, args.out)
     leave_process_group()

@@ -14,6 +14,7 @@ train_pipeline = [
                    'view_matrices', 'view_flips')),
 ]
 train_dataloader = dict(batch_size=8)
+auto_scale_lr = dict(base_batch_size=8)
 train_cfg = dict(max_epochs=22, val_interval=1)
 default_hooks = dict(checkpoint=dict(interval=1))
 from mmfld.engine.combine import combine

@@ -20,6 +20,7 @@ train_pipeline = [
     dict(type='PackPoseInputs')
 ]
 train_dataloader = dict(batch_size=4, collate_fn=dict(type='clip_collate'))
+auto_scale_lr = dict(base_batch_size=4)
 val_dataloader = dict(batch_size=32, sampler=dict(_delete_=True, type='VideoSampler'))
 test_dataloader = val_dataloader
 

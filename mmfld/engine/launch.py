@@ -20,7 +20,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument('--work-dir', help='folder for logs and results; default: work_dirs/FOLDER/NAME of the config')
     parser.add_argument('--show-dir', help='folder for pictures of predictions')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
-                        help='override config values, e.g. train_cfg.max_epochs=1 model.head.layout=wflw98')
+                        help='override config values, e.g. train_cfg.max_epochs=1 codec.decoder=argmax')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
     return parser

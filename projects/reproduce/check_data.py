@@ -61,8 +61,8 @@ def check(ann_files: Iterable[Union[str, Path]], data_root: Path) -> List[Findin
 
     Args:
         ann_files (Iterable[str | Path]): Relative to ``data_root``, e.g.
-            ``'wflw/annotations/face_landmarks_wflw_train.json'``. Of those that ``data.yml`` does not tell about, it is
-            checked that they and their images are there.
+            ``'wflw/annotations/face_landmarks_wflw_train.json'``, or whole paths. Of those that ``data.yml`` does not
+            tell about, nothing but the file itself is looked at.
         data_root (Path): Folder of the data sets.
 
     Returns:
@@ -73,7 +73,8 @@ def check(ann_files: Iterable[Union[str, Path]], data_root: Path) -> List[Findin
     """
     known = load_data()
     names = dict.fromkeys(Path(ann_file).as_posix() for ann_file in ann_files)
-    return [finding for name in names for finding in check_file(Path(data_root) / name, known.get(name))]
+    paths = [Path(data_root) / name for name in names]
+    return [finding for path in paths for finding in check_file(path, known.get('/'.join(path.parts[-3:])))]
 
 
 def check_file(path: Path, official: Optional[AnnFile]) -> Iterator[Finding]:
@@ -101,11 +102,12 @@ def differences(path: Path, images: Path, official: Optional[AnnFile]) -> Iterat
     except ValueError as error:
         yield str(error), COCO
         return
+    yield from faces_without_image(content)
     if official is not None:
         yield from compare_counts(content['annotations'], official)
         yield from compare_keypoints(content['annotations'], official)
         yield from compare_version(content['annotations'], official)
-    yield from missing_images(content['images'], images)
+        yield from missing_images(content['images'], images)
 
 
 def read_coco(path: Path) -> dict:
@@ -127,6 +129,16 @@ def read_coco(path: Path) -> dict:
             if not (isinstance(item, dict) and is_valid(item.get(field))):
                 raise ValueError(f'{shortened(item)} as {name}[{index}]')
     return content
+
+
+def faces_without_image(content: dict) -> Iterator[Difference]:
+    """Faces of images that the file does not name; a data set would leave them out."""
+    known = {image.get('id') for image in content['images']}
+    lost = [index for index, annotation in enumerate(content['annotations']) if annotation.get('image_id') not in known]
+    if lost:
+        image_id = content['annotations'][lost[0]].get('image_id')
+        yield (f'image_id {image_id!r} in annotations[{lost[0]}], which no image has, and the same in {len(lost)} of '
+               f'{len(content["annotations"])} faces', 'an entry in images for each face')
 
 
 def compare_counts(annotations: List[dict], official: AnnFile) -> Iterator[Difference]:
@@ -180,9 +192,11 @@ def missing_images(images: List[dict], folder: Path) -> Iterator[Difference]:
     indices = sorted({0, len(images) // 2, len(images) - 1}) if images else []
     names = list(dict.fromkeys(images[index]['file_name'] for index in indices))
     missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        yield (f'no image {", ".join(missing)}, {len(missing)} of {len(names)} that were looked for',
-               f'all images that the file names, in {folder}')
+    empty = [name for name in names if name not in missing and not (folder / name).stat().st_size]
+    for what, bad in (('no image', missing), ('the empty image', empty)):
+        if bad:
+            yield (f'{what} {", ".join(bad)}, {len(bad)} of {len(names)} that were looked for',
+                   f'all images that the file names, in {folder}')
 
 
 def shown(point: Point) -> str:

@@ -92,10 +92,12 @@ def make_run(row: Row, seed: int, work_dir: Path) -> Run:
 
 
 def annotation_files(cfg: Config) -> Iterator[str]:
-    """Annotation files of a config's three parts, from the data root (``wflw/annotations/...json``)."""
+    """Annotation files of a config's three parts, from the data root (``wflw/annotations/...json``), or with the whole
+    path where a config says that."""
     for part in ('train', 'val', 'test'):
         for dataset in leaves(cfg[f'{part}_dataset']):
-            yield f'{Path(dataset.data_root).name}/{dataset.ann_file}'
+            root = Path(dataset.data_root)
+            yield str((root if root.is_absolute() else Path(root.name)) / dataset.ann_file)
 
 
 def leaves(dataset: dict) -> Iterator[dict]:

@@ -23,9 +23,9 @@ from plan import (PROJECT, Run, UnknownName, annotation_files, cost, gpus_of, le
 from rehearse import all_names, rehearse_all
 from rendered import mini_size, render, rendered_data
 from tables import Results, write_ours, write_tables
-from training import Launcher, RunFailed, carry_out
+from training import Launcher, RunFailed, carry_out, differences
 
-from mmfld.engine.rows import Paper, Row
+from mmfld.engine.rows import Paper, Row, read_config
 
 SIMULATED_FACES = dict(train=480, test=100, image_size=192)
 SIMULATED_EPOCHS = 12
@@ -36,15 +36,18 @@ def main(argv: Optional[List[str]] = None) -> int:
     try:
         papers = read_papers(args.paper)
         rows = select(papers, args.only)
-    except (UnknownName, ValueError, FileNotFoundError) as error:
-        print(f'run.py: {error}', file=sys.stderr)
+        runs = [run for paper in papers for run in make_runs(paper, rows[paper.file.stem], args.seeds, args.work_dir)]
+        for row in {run.row.name: run.row for run in runs}.values():
+            row_config(str(row))
+    except (UnknownName, ValueError, KeyError, FileNotFoundError) as error:
+        print(f'run.py: {error.args[0] if isinstance(error, KeyError) else error}', file=sys.stderr)
         return 2
     if args.rehearse:
         everything = args.paper == 'all' and not args.only
         names = all_names() if everything else [str(row) for chosen in rows.values() for row in chosen]
         table = (PROJECT if everything else args.work_dir) / 'rehearsal.csv'
         return 0 if rehearse_all(names, args.work_dir / 'rehearsal', args.workers, table) else 1
-    return reproduce(papers, rows, args)
+    return reproduce(papers, runs, args)
 
 
 def parse(argv: Optional[List[str]]) -> argparse.Namespace:
@@ -77,9 +80,8 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
     return args
 
 
-def reproduce(papers: Sequence[Paper], rows: Dict[str, List[Row]], args: argparse.Namespace) -> int:
+def reproduce(papers: Sequence[Paper], runs: Sequence[Run], args: argparse.Namespace) -> int:
     """List the runs and carry them out; the status of the command."""
-    runs = [run for paper in papers for run in make_runs(paper, rows[paper.file.stem], args.seeds, args.work_dir)]
     findings = [] if args.simulate else check(needed_files(runs), args.data_root)
     if args.dry_run or not findings or args.anyway:
         list_runs(runs, args)
@@ -93,14 +95,12 @@ def reproduce(papers: Sequence[Paper], rows: Dict[str, List[Row]], args: argpars
         return 2
 
     failed = carry_out_all(papers, runs, args)
-    results = {paper.file.stem: collect(paper, args.work_dir) for paper in papers}
+    results = {paper.file.stem: collect(paper, args) for paper in papers}
     note = ('Simulated: rendered faces, networks of mini size. It shows that the machinery works; only the papers\' '
             'numbers are of their data.' if args.simulate else 'The papers\' numbers and ours.')
     for path in write_tables(papers, results, args.work_dir / 'tables', note):
         print(path)
-    if not args.simulate and not findings:
-        for paper in papers:
-            write_ours(paper, results[paper.file.stem])
+    if not args.simulate and not args.anyway and any([write_ours(paper, results[paper.file.stem]) for paper in papers]):
         print('Ours are in the rows; python projects/reproduce/write_tables.py brings README and metafiles up to date.')
     for run, reason in failed.items():
         print(f'failed: {run}: {reason}')
@@ -138,20 +138,24 @@ def run_options(row: Row, args: argparse.Namespace) -> dict:
     for part in ('train', 'val', 'test'):
         dataset = cfg[f'{part}_dataset'].to_dict()
         for one in leaves(dataset):
-            one['data_root'] = f'{args.data_root / Path(one["data_root"]).name}/'
+            if not Path(one['data_root']).is_absolute():
+                one['data_root'] = f'{args.data_root / Path(one["data_root"]).name}/'
         options[f'{part}_dataset'] = dict(dataset, _delete_=True)
+    if args.anyway:
+        findings = [str(finding) for finding in check(annotation_files(cfg), args.data_root)]
+        # in the config, so that nobody takes the weights for those of the complete data
+        options.update(dict(data_findings=findings) if findings else {})
     return options
 
 
 def needed_files(runs: Sequence[Run]) -> List[str]:
     """Annotation files of all runs, each once."""
-    return sorted({name for row in {run.row.name: run.row for run in runs}.values()
-                   for name in annotation_files(row_config(str(row)))})
+    return sorted({name for row in {str(run.row) for run in runs} for name in annotation_files(row_config(row))})
 
 
 def list_runs(runs: Sequence[Run], args: argparse.Namespace) -> None:
     """A line for each row: what it is, the paper's number, GPU hours and disk."""
-    hours, disk, unknown = 0., 0., 0
+    hours, disk, unknown, other_gpus = 0., 0., 0, 0
     rows = {(run.row.file, run.row.name): run.row for run in runs}
     for (file, name), row in rows.items():
         seeds = sum((run.row.file, run.row.name) == (file, name) for run in runs)
@@ -163,9 +167,7 @@ def list_runs(runs: Sequence[Run], args: argparse.Namespace) -> None:
         each = 'simulated' if args.simulate else f'{"?" if one.gpu_hours is None else f"{one.gpu_hours:.1f}"} GPU hours'
         work = f'weights of {row.trained_as}' if row.trained_as else f'{each} x {seeds}'
         print(f'{row.file.stem:12} {name:38} {work:28} {row.data}: {paper or "-"}   ({"; ".join(row.tables)})')
-        gpus = gpus_of(row_config(row.config))
-        if not row.trained_as and args.gpus != gpus and not args.simulate and not args.dry_run:
-            print(f'{"":12} {name:38} is for {gpus} GPUs: with {args.gpus}, the learning rate follows the batch')
+        other_gpus += not row.trained_as and gpus_of(row_config(str(row))) != args.gpus
     published = sum(bool(row.paper) for row in rows.values())
     summary = f'{len(rows)} rows, {len(runs)} runs, {published} rows with numbers of the paper'
     if not args.simulate:
@@ -173,18 +175,35 @@ def list_runs(runs: Sequence[Run], args: argparse.Namespace) -> None:
         if unknown:
             summary += f', without {unknown} rows of which the size or the faces are not known'
     print(summary)
+    if other_gpus and not args.simulate:
+        print(f'{other_gpus} rows are for another number of GPUs than {args.gpus}: their learning rate follows the batch '
+              '(the first lines of a config say what it is for)')
 
 
-def collect(paper: Paper, work_dir: Path) -> Dict[str, Results]:
-    """The results that there are of a paper's rows, by row and seed."""
+def collect(paper: Paper, args: argparse.Namespace) -> Dict[str, Results]:
+    """The results that there are of a paper's rows as they are now, by row and seed.
+
+    Left out, with a line that says so, is what was trained by another config, and, without ``--anyway``, on data in
+    which something was found.
+    """
     results: Dict[str, Results] = {}
     for row in paper.rows.values():
-        for path in sorted((work_dir / paper.file.stem / row.name).glob('seed-*.json')):
+        for path in sorted((args.work_dir / paper.file.stem / row.name).glob('seed-*.json')):
             seed = path.stem.removeprefix('seed-')
-            if seed.isdigit():
-                results.setdefault(row.name, {})[int(seed)] = json.loads(path.read_text(encoding='utf-8'))
+            if not seed.isdigit():
+                continue
+            run = make_run(row, int(seed), args.work_dir)
+            changed = differences(run, read_config(str(row), {**run_options(row, args), 'randomness.seed': run.seed}))
+            if changed:
+                print(f'left out: {run}: trained by another config, which differs in {", ".join(changed[:5])}')
+            else:
+                results.setdefault(row.name, {})[run.seed] = json.loads(path.read_text(encoding='utf-8'))
     return results
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print('Interrupted; the same command goes on.', file=sys.stderr)
+        sys.exit(130)

@@ -135,8 +135,10 @@ def draw(panels: list, path: Path, note: str) -> None:
     plt.close(figure)
 
 
-def write_ours(paper: Paper, results: Dict[str, Results]) -> None:
-    """Write our numbers into the rows of a paper's file, and leave the rest of it as it is."""
+def write_ours(paper: Paper, results: Dict[str, Results]) -> bool:
+    """Write our numbers into the rows of a paper's file, and leave the rest of it as it is; whether there were any."""
+    if not any(results.values()):
+        return False
     yaml = YAML()
     yaml.width = 10**6
     yaml.preserve_quotes = True
@@ -154,3 +156,4 @@ def write_ours(paper: Paper, results: Dict[str, Results]) -> None:
     with open(part, 'w', encoding='utf-8') as file:
         yaml.dump(content, file)
     part.replace(paper.file)
+    return True

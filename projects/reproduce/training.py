@@ -17,7 +17,7 @@ from plan import Run, gpus_of, leaves
 from mmfld.engine.rows import REPOSITORY, read_config
 
 TOOLS = REPOSITORY / 'tools'
-ERROR = re.compile(r'^(\w+\.)*\w*(Error|Exception|Interrupt|Killed)\b.*')
+ERROR = re.compile(r'^(\w+\.)*\w*(Error|Exception|Interrupt|Killed)\b.*|^\S+\.py: error: .*')
 RANK = re.compile(r'^\[rank\d+\]: ')
 EPOCH = re.compile(r'Epoch\(val\) \[(\d+)\].*?\bNME: (\S+)')
 
@@ -64,9 +64,16 @@ def carry_out(run: Run, weights: Optional[Run], options: Dict[str, Any], launche
     Raises:
         RunFailed: If a process fails, or the run was begun with another config.
     """
-    cfg = _write_config(run, options)
+    cfg = read_config(str(run.row), {**options, 'randomness.seed': run.seed})
+    if run.result.is_file() or (run.folder / 'last_checkpoint').is_file():
+        changed = differences(run, cfg)
+        if changed:
+            raise RunFailed(f'{run.folder} was begun with another config, which differs in {", ".join(changed[:5])}: '
+                            'choose another --work-dir or remove that folder')
     if run.result.is_file():
-        return json.loads(run.result.read_text(encoding='utf-8'))
+        return _result(run)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    cfg.dump(run.config)
     if run.row.trained_as:
         checkpoint = best_checkpoint(weights.folder)
     else:
@@ -74,13 +81,29 @@ def carry_out(run: Run, weights: Optional[Run], options: Dict[str, Any], launche
     part = run.result.with_suffix('.part.json')
     _start(run, 'test', launcher, '--work-dir', str(run.folder), '--out', str(part), checkpoint=checkpoint)
     part.replace(run.result)  # so that what is there is whole
-    return json.loads(run.result.read_text(encoding='utf-8'))
+    return _result(run)
+
+
+def _result(run: Run) -> Dict[str, float]:
+    metrics = json.loads(run.result.read_text(encoding='utf-8'))
+    if 'NME' not in metrics:
+        raise RunFailed(f'{run.result} has no NME: remove it to test once more')
+    return metrics
 
 
 def best_checkpoint(folder: Path) -> Path:
-    """The best of a training that is complete, or the last where none was selected."""
+    """The best of a training that is complete, or the last where none was selected.
+
+    Raises:
+        RunFailed: If there is none.
+    """
     best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
-    return best[-1] if best else Path((folder / 'last_checkpoint').read_text().strip())
+    last = folder / 'last_checkpoint'
+    checkpoint = best[-1] if best else Path(last.read_text().strip()) if last.is_file() else None
+    if checkpoint is None or not checkpoint.is_file():
+        raise RunFailed(f'{folder} has no checkpoint{f" {checkpoint.name}" if checkpoint else ""}: remove the folder to '
+                        'train once more')
+    return checkpoint
 
 
 def _train(run: Run, weights: Optional[Run], cfg: Config, launcher: Launcher) -> Path:
@@ -96,21 +119,20 @@ def _train(run: Run, weights: Optional[Run], cfg: Config, launcher: Launcher) ->
     return best_checkpoint(run.folder)
 
 
-def _write_config(run: Run, options: Dict[str, Any]) -> Config:
-    """The whole config of a run, beside its folder; a run that was begun with another one is not gone on with."""
-    cfg = read_config(str(run.row), {**options, 'randomness.seed': run.seed})
-    run.folder.mkdir(parents=True, exist_ok=True)
-    if run.config.is_file() and (run.result.is_file() or (run.folder / 'last_checkpoint').is_file()):
-        changed = _differences(_comparable(Config.fromfile(run.config)), _comparable(cfg))
-        if changed:
-            raise RunFailed(f'{run.folder} was begun with another config, which differs in {", ".join(changed[:5])}: '
-                            'choose another --work-dir or remove that folder')
-    cfg.dump(run.config)
-    return cfg
+def differences(run: Run, cfg: Config) -> List[str]:
+    """Keys in which the config that a run was begun with differs from another one, but for where the data lie.
+
+    What the check of the data finds counts where it was found at the beginning: weights of data that were complete then
+    are good.
+    """
+    begun = Config.fromfile(run.config)
+    if not begun.get('data_findings'):
+        cfg = Config({key: value for key, value in cfg.to_dict().items() if key != 'data_findings'})
+    return _differences(_comparable(begun), _comparable(cfg))
 
 
 def _comparable(cfg: Config) -> dict:
-    """A config but for where its data lie."""
+    """A config as json has it, but for where its data lie."""
     content = json.loads(json.dumps(cfg.to_dict()))
     for part in ('train', 'val', 'test'):
         for dataset in (*leaves(content[f'{part}_dataset']), *leaves(content[f'{part}_dataloader']['dataset'])):

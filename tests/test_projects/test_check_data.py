@@ -45,7 +45,7 @@ def write_set(root: Path, points, num_keypoints: int = 19, file: str = FILE, ima
     if images:
         (path.parents[1] / 'images').mkdir(exist_ok=True)
         for name in names:
-            (path.parents[1] / 'images' / name).touch()
+            (path.parents[1] / 'images' / name).write_bytes(b'.')
     content = dict(
         images=[dict(id=index, file_name=name) for index, name in enumerate(names)],
         annotations=[dict(id=index, image_id=index, keypoints=[*map(float, point), 1] + [5., 5., 1] * (num_keypoints - 1),
@@ -79,7 +79,7 @@ def test_frames_of_a_video_share_its_file(check_data, tiny):
     (tiny / FILE).write_text(json.dumps(content))
     assert 'no image vid.avi, 1 of 1' in only(check_data.check([FILE], tiny)).found
     (tiny / 'tiny/images').mkdir()
-    (tiny / 'tiny/images/vid.avi').touch()
+    (tiny / 'tiny/images/vid.avi').write_bytes(b'.')
     assert check_data.check([FILE], tiny) == []
 
 
@@ -180,14 +180,35 @@ def test_missing_images(check_data, tiny):
     assert str(tiny / 'tiny/images') in finding.expected
 
 
-def test_an_unknown_file_must_be_there_with_its_images(check_data, tiny):
+def test_an_empty_image(check_data, tiny):
+    write_set(tiny, first_points())
+    (tiny / 'tiny/images/3.jpg').write_bytes(b'')
+    assert only(check_data.check([FILE], tiny)).found == 'the empty image 3.jpg, 1 of 3 that were looked for'
+
+
+def test_faces_of_images_that_are_not_named(check_data, tiny):
+    content = write_set(tiny, first_points())
+    for annotation in content['annotations'][1:]:
+        annotation['image_id'] += 10
+    (tiny / FILE).write_text(json.dumps(content))
+    assert only(check_data.check([FILE], tiny)).found == (
+        'image_id 11 in annotations[1], which no image has, and the same in 3 of 4 faces')
+    (tiny / FILE).write_text(json.dumps(dict(content, images=[])))
+    assert 'the same in 4 of 4 faces' in only(check_data.check([FILE], tiny)).found
+
+
+def test_an_unknown_file_must_be_there(check_data, tiny):
     other = 'own/annotations/own.json'
     finding = only(check_data.check([other], tiny))
     assert finding.found == 'no such file' and 'data.yml does not tell' in finding.how
     write_set(tiny, first_points(number=1), num_keypoints=7, file=other, images=False)
-    assert only(check_data.check([other], tiny)).found == 'no image 0.jpg, 1 of 1 that were looked for'
-    write_set(tiny, first_points(number=1), num_keypoints=7, file=other)
     assert check_data.check([other], tiny) == []
+
+
+def test_a_file_is_known_by_its_whole_path_as_well(check_data, tiny, tmp_path_factory):
+    write_set(tiny, first_points(number=2))
+    finding = only(check_data.check([tiny / FILE], tmp_path_factory.mktemp('other')))
+    assert finding.file == tiny / FILE and finding.found.startswith('2 faces')
 
 
 # ---- data.yml ------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ test_dataloader = val_dataloader
 train_cfg = dict(by_epoch=True, max_epochs=45, val_interval=2)
 # bfloat16; tools/train.py runs it on the CPU as well
 optim_wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16', optimizer=dict(type='Adam', lr=2e-3))
+auto_scale_lr = dict(base_batch_size=16)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, end=100, by_epoch=False),
     # without T_max it ends with the training
