@@ -136,6 +136,20 @@ def test_a_run_that_fails_is_listed_and_the_others_go_on(study, paper, tiny, tmp
     assert 'was begun with another config, which differs in train_cfg.max_epochs' in printed
 
 
+def kill_all(text: str) -> None:
+    """Kill every process that has the text in its command line."""
+    for line in subprocess.run(['ps', '-A', '-ww', '-o', 'pid=,args='], capture_output=True, text=True).stdout.splitlines():
+        pid, arguments = line.split(maxsplit=1)
+        if text in arguments:
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def test_a_folder_in_use_is_left_alone(study, tmp_path):
+    with study.training._held(tmp_path), pytest.raises(study.training.RunFailed, match='in use by another process'):
+        with study.training._held(tmp_path):
+            pass
+
+
 def test_a_killed_run_goes_on_from_its_last_checkpoint(paper, tmp_path):
     script = tmp_path / 'reproduce.py'
     script.write_text(f'import sys; sys.path.insert(0, {str(PROJECT)!r})\n'
@@ -151,16 +165,11 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(paper, tmp_path):
     deadline = time.monotonic() + 240
     while not (folder / 'last_checkpoint').is_file() and killed.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(killed.pid, signal.SIGKILL)
+    kill_all(str(tmp_path))
     killed.wait()
     assert (folder / 'last_checkpoint').is_file() and not (folder / 'epoch_6.pth').is_file()
 
-    # processes that outlive the killed one, in a group of their own, hold the folder
-    for _ in range(60):
-        again = subprocess.run(command, capture_output=True, text=True)
-        if 'is in use by another process' not in again.stdout:
-            break
-        time.sleep(1)
+    again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 0, again.stdout + again.stderr
     log = (folder / 'train.log').read_text()
     assert log.count('$ bash') == 2 and '--resume' in log
@@ -168,11 +177,50 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(paper, tmp_path):
     assert json.loads(folder.with_suffix('.json').read_text())['NME'] > 0
 
 
+def test_a_finished_run_without_checkpoint_or_nme_is_a_failed_one(study, tmp_path):
+    run = study.plan.make_run(read_rows(PROJECT / 'star.yml').row('wflw'), 0, tmp_path)
+    run.folder.mkdir(parents=True)
+    with pytest.raises(study.training.RunFailed, match='seed-0 has no checkpoint: remove the folder'):
+        study.training.best_checkpoint(run.folder)
+    (run.folder / 'last_checkpoint').write_text(str(run.folder / 'epoch_3.pth'))
+    with pytest.raises(study.training.RunFailed, match='has no checkpoint epoch_3.pth'):
+        study.training.best_checkpoint(run.folder)
+    run.result.write_text('{}')
+    with pytest.raises(study.training.RunFailed, match='seed-0.json has no NME'):
+        study.training._result(run)
+
+
+def test_only_results_of_the_rows_as_they_are_on_complete_data_are_collected(study, tmp_path, capsys):
+    arguments = ['star', '--data-root', str(tmp_path / 'data'), '--work-dir', str(tmp_path / 'work')]
+    args, anyway = study.run.parse(arguments), study.run.parse([*arguments, '--anyway'])
+    paper, = study.plan.read_papers('star')
+    for name, options in (('wflw', {}), ('softargmax-wflw', {'train_cfg.max_epochs': 3}), ('300w', None)):
+        run = study.plan.make_run(paper.row(name), 0, args.work_dir)
+        run.folder.mkdir(parents=True)
+        # None: without the data, and with --anyway
+        own = study.run.run_options(run.row, args if options is not None else anyway)
+        read_config(str(run.row), {**own, **(options or {}), 'randomness.seed': 0}).dump(run.config)
+        run.result.write_text('{"NME": 4.5}')
+    assert study.run.collect(paper, args) == {'wflw': {0: {'NME': 4.5}}}
+    printed = capsys.readouterr().out
+    assert 'left out: star softargmax-wflw, seed 0: trained by another config, which differs in train_cfg.max_epochs' in printed
+    assert 'left out: star 300w, seed 0: trained by another config, which differs in data_findings' in printed
+    assert study.run.collect(paper, anyway) == {name: {0: {'NME': 4.5}} for name in ('wflw', '300w')}
+
+
+def test_a_row_that_cannot_be_read_is_named_before_anything_starts(study, tmp_path, capsys):
+    path = tmp_path / 'paper.yml'
+    path.write_text(yaml.safe_dump(dict(ROWS, rows=[dict(ROWS['rows'][0], options={'model.head.gama': 1.})])))
+    assert study.run.main([str(path), '--dry-run']) == 2
+    assert f"{path}:plain: option 'model.head.gama': found nothing named 'gama'" in capsys.readouterr().err
+
+
 def test_the_last_error_of_a_log_is_the_cause_and_not_the_launchers_report(study):
     lines = ['[rank1]: Traceback (most recent call last):', '  File "x.py", line 1',
              "[rank1]: ValueError: margin is 'l7'", 'torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ', '====']
     assert study.training.last_error(lines) == "ValueError: margin is 'l7'"
     assert study.training.last_error(['Killed', '']) == 'Killed'
+    assert study.training.last_error(['test.py: error: no such file', 'done']) == 'test.py: error: no such file'
     assert study.training.last_error([]) == 'no output'
 
 
@@ -191,6 +239,18 @@ def test_the_data_root_reaches_every_data_set(study, tmp_path):
     assert [one.data_root for one in cfg.train_dataloader.dataset.datasets] == [
         f'{tmp_path}/300w/', f'{tmp_path}/300vw/']
     assert cfg.test_dataloader.dataset.data_root == f'{tmp_path}/300vw/'
+
+
+def test_a_whole_path_in_a_config_is_kept(study, tmp_path):
+    path = tmp_path / 'paper.yml'
+    row = dict(ROWS['rows'][0], options={'train_dataset.data_root': '/ssd/own/', 'train_dataset.ann_file': 'own.json'})
+    path.write_text(yaml.safe_dump(dict(ROWS, rows=[row])))
+    row = read_rows(path).row('plain')
+    args = study.run.parse([str(path), '--data-root', str(tmp_path)])
+    cfg = read_config(str(row), study.run.run_options(row, args))
+    assert cfg.train_dataloader.dataset.data_root == '/ssd/own/'
+    assert cfg.val_dataloader.dataset.data_root == f'{tmp_path}/wflw/'
+    assert next(study.plan.annotation_files(study.plan.row_config(str(row)))) == '/ssd/own/own.json'
 
 
 def test_a_cell_has_the_mean_and_the_deviation_of_a_sample(study):
