@@ -139,13 +139,12 @@ def complete(cfg: Config) -> None:
 
 def check_combined(cfg: Config) -> None:
     """Raise a ValueError if a config with a data set and a method does not combine them, or if a part of it was changed
-    after they were put together, which has no effect. A whole loader may be set to None, as ``--no-validate`` does."""
+    after they were put together, which has no effect."""
     if 'combined' not in cfg:
         if all(name in cfg for name in INGREDIENTS):
             raise ValueError(f'{cfg.filename}: found the parts of a config, not combined: {ENDING}')
         return
-    changed = [name for name, value in fingerprints(cfg).items() if cfg.combined.get(name) != value
-               and not (name.endswith('_dataloader.dataset') and _at(cfg, name.split('.')[0]) is None)]
+    changed = [name for name, value in fingerprints(cfg).items() if cfg.combined.get(name) != value]
     if changed:
         raise ValueError(f'{cfg.filename}: {", ".join(changed)} changed after the parts of the config were combined, '
                          f'which reaches nothing: {ENDING}')
@@ -167,10 +166,8 @@ def _shared_values(cfg: Config) -> Dict[str, Any]:
 
 
 def fingerprints(cfg: Config) -> Dict[str, int]:
-    """A short number for each part that is said once, and for what is put together from them."""
-    parts = {name: cfg[name] for name in SAID_ONCE}
-    parts.update({place: _at(cfg, place) for place in COMBINED})
-    parts['randomness.seed'] = cfg.get('randomness', {}).get('seed')
+    """A short number for each part that is said once."""
+    parts = {**{name: cfg[name] for name in SAID_ONCE}, 'randomness.seed': cfg.get('randomness', {}).get('seed')}
     return {name: crc32(json.dumps(_plain(value), sort_keys=True).encode()) for name, value in parts.items()}
 
 

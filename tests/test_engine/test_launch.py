@@ -25,8 +25,8 @@ def config(tmp_path):
 def test_default_work_dir_tells_data_sets_apart(config):
     assert load(config).work_dir == 'work_dirs/wflw/method'
     assert load(config, '--work-dir', 'here').work_dir == 'here'
-    ablation = load('configs/300w/star_ablations/star_hg4_basic.py')
-    assert ablation.work_dir == 'work_dirs/300w/star_ablations/star_hg4_basic'
+    assert load('configs/300w/star_hg4.py').work_dir == 'work_dirs/300w/star_hg4'
+    assert load('projects/reproduce/star.yml:table4-weight-2').work_dir == 'work_dirs/reproduce/star/table4-weight-2'
 
 
 def test_a_config_of_the_repository_is_found_from_anywhere(tmp_path, monkeypatch):

@@ -63,15 +63,16 @@ def main(argv=None) -> int:
     parser.add_argument('dst', type=Path)
     parser.add_argument('--overwrite', action='store_true', help='replace DST')
     args = parser.parse_args(argv)
-    for path in (args.config, args.checkpoint):
-        if not Path(path).is_file():
-            parser.error(f'{path} does not exist')
+    if not Path(args.checkpoint).is_file():
+        parser.error(f'{args.checkpoint} does not exist')
     if args.dst.exists() and not args.overwrite:
         parser.error(f'{args.dst} exists already; --overwrite replaces it')
     try:
         publish(args.config, args.checkpoint, args.dst)
-    except ValueError as error:
-        print(error, file=sys.stderr)
+    except FileNotFoundError as error:
+        parser.error(f'config {error}')
+    except (KeyError, ValueError) as error:
+        print(error.args[0], file=sys.stderr)
         return 1
     content = args.dst.read_bytes()
     print(f'{args.dst}: {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}')
