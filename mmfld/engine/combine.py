@@ -197,10 +197,8 @@ def _combined(cfg: Config) -> dict:
         fill(combined[name], shared, replace=True)
     cfg.codec = codec
     # as they are with the options
-    combined.update({name: cfg[name] for name in SAID_ONCE})
-    combined = {key: _plain(value) for key, value in combined.items()}
-    whole = Config({**combined, 'randomness': cfg.get('randomness', {})})
-    return {**combined, 'combined': fingerprints(whole)}
+    combined.update({name: cfg[name] for name in (*SAID_ONCE, 'randomness') if name in cfg})
+    return {**{key: _plain(value) for key, value in combined.items()}, 'combined': fingerprints(cfg)}
 
 
 def _dataset(dataset: ConfigDict, pipeline: list, more: dict, shared: dict) -> ConfigDict:

@@ -1,0 +1,90 @@
+"""Parts of a config that are said once reach all that need them, or are refused."""
+import pytest
+from mmengine import Config
+
+from mmfld.engine.rows import REPOSITORY, read_config
+
+STAR = REPOSITORY / 'configs/wflw/star_hg4.py'
+ATTENTIVE = REPOSITORY / 'configs/300w/attentive1d_hg4.py'
+COMBINE = 'from mmfld.engine.combine import combine\ncombine(globals())\n'
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Writes a config on another one; its path."""
+
+    def write(base, text: str):
+        bases = ', '.join(repr(str(path)) for path in ([base] if not isinstance(base, list) else base))
+        (tmp_path / 'own.py').write_text(f'_base_ = [{bases}]\n{text}')
+        return tmp_path / 'own.py'
+
+    return write
+
+
+def encoder(cfg):
+    return next(step.encoder for step in cfg.train_dataloader.dataset.pipeline if step.type == 'GenerateTarget')
+
+
+@pytest.mark.parametrize('options, text', [({'codec.length': 384}, ''), ({}, 'codec = dict(length=384)\n')])
+def test_the_codec_reaches_encoder_decoder_and_head(config, options, text):
+    cfg = read_config(config(ATTENTIVE, text + COMBINE), options)
+    assert cfg.codec.length == cfg.model.head.decoder.length == encoder(cfg).length == cfg.model.head.length == 384
+
+
+def test_the_layout_reaches_all_that_has_one(config):
+    cfg = read_config(STAR, {'layout': 'cofw29'})
+    places = (cfg, cfg.codec, cfg.model.backbone, cfg.model.head.decoder, encoder(cfg), cfg.test_evaluator,
+              *(cfg[f'{part}_dataloader'].dataset for part in ('train', 'val', 'test')))
+    assert {place.layout for place in places} == {'cofw29'}
+
+
+def test_the_seed_reaches_the_training_data():
+    cfg = read_config(STAR, {'randomness.seed': 3})
+    assert cfg.train_dataloader.dataset.seed == cfg.randomness.seed == 3
+    assert 'seed' not in cfg.test_dataloader.dataset
+
+
+def test_an_option_of_a_combined_part_goes_over_what_is_said_once():
+    cfg = read_config(STAR, {'model.head.decoder.decoder': 'argmax', 'test_dataloader.dataset.data_root': 'here/'})
+    assert cfg.model.head.decoder.decoder == 'argmax' and cfg.codec.get('decoder') != 'argmax'
+    assert cfg.test_dataloader.dataset.data_root == 'here/' and cfg.train_dataloader.dataset.data_root != 'here/'
+
+
+@pytest.mark.parametrize('text', ["codec = dict(heatmap_size=(32, 32))\n", "layout = 'cofw29'\n", "randomness = dict(seed=5)\n",
+                                  "test_dataset = dict(ann_file='own.json')\n"])
+def test_a_part_changed_behind_the_combination_is_refused(config, text):
+    with pytest.raises(ValueError, match='changed after the parts of the config were combined'):
+        read_config(config(STAR, text))
+    read_config(config(STAR, text + COMBINE))
+
+
+@pytest.mark.parametrize('text, source', [
+    ("model = dict(head=dict(decoder=dict(sigma=3.)))\n", 'codec'),
+    ("test_dataloader = dict(dataset=dict(ann_file='own.json'))\n", 'test_dataset'),
+])
+def test_what_a_file_says_of_combined_parts_is_not_lost(config, text, source):
+    with pytest.raises(ValueError, match=f'put together from {source}: say it there'):
+        read_config(config(STAR, text + COMBINE))
+    read_config(config(STAR, text))  # over the combined part
+
+
+def test_parts_that_nobody_combines_are_refused(config):
+    bases = [REPOSITORY / f'configs/_base_/{name}.py' for name in ('datasets/wflw', 'methods/star')]
+    with pytest.raises(ValueError, match='not combined: end the file with'):
+        read_config(config(bases, ''))
+    assert read_config(config(bases, COMBINE)).model.head.decoder.layout == 'wflw98'
+
+
+def test_a_data_set_alone_lacks_a_method(config):
+    with pytest.raises(KeyError, match='codec'):
+        read_config(config(REPOSITORY / 'configs/_base_/datasets/wflw.py', COMBINE))
+
+
+def test_a_dumped_config_is_the_same_and_takes_no_late_options(tmp_path):
+    cfg = read_config(STAR, {'train_cfg.max_epochs': 3})
+    cfg.dump(tmp_path / 'dumped.py')
+    again = read_config(tmp_path / 'dumped.py')
+    assert again.to_dict() == cfg.to_dict() == Config.fromfile(tmp_path / 'dumped.py').to_dict()
+    assert read_config(tmp_path / 'dumped.py', {'train_cfg.max_epochs': 5}).train_cfg.max_epochs == 5
+    with pytest.raises(ValueError, match="option 'codec.heatmap_size' would reach nothing"):
+        read_config(tmp_path / 'dumped.py', {'codec.heatmap_size': (32, 32)})
