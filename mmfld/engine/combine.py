@@ -23,7 +23,6 @@ arrive from outside, of a row of a table or ``--cfg-options``, are set before th
 (:func:`pending_options`), so that ``codec.mode=none`` reaches encoder and decoder.
 """
 import copy
-import difflib
 import inspect
 import json
 from contextlib import contextmanager
@@ -34,6 +33,8 @@ from zlib import crc32
 
 from mmengine.config import Config, ConfigDict
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS, MODELS, TRANSFORMS
+
+from .fields import nearest
 
 REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS)
 PARTS = ('train', 'val', 'test')
@@ -107,8 +108,7 @@ def merge_options(cfg: Config, options: Dict[str, Any]) -> None:
     for key, value in options.items():
         if isinstance(value, str) and value.startswith('$'):
             if value[1:] not in cfg:
-                near = difflib.get_close_matches(value[1:], [name for name in cfg if name != 'combined'], cutoff=0.5)
-                raise KeyError(f'option {key}: the config has no variable {value[1:]!r}; near: {", ".join(near)}')
+                raise KeyError(f'option {key}: the config has no variable {value[1:]!r}{nearest(value[1:], cfg)}')
             value = cfg[value[1:]]
         cfg.merge_from_dict({key: copy.deepcopy(value)})
 

@@ -1,7 +1,7 @@
 """A paper's tables as rows of a yml file, and any config by its name: ``configs/wflw/star_hg4.py`` or ``star.yml:ROW``.
 
-The file names the ``paper``, its ``venue``, its ``tables`` (title and metrics of each) and the ``rows``. A row is a config
-and what the cell of the table changes in it:
+The file names the ``paper``, its ``venue``, its ``tables`` (title and metrics of each) and the ``rows``. A row is a
+config and what the cell of the table changes in it:
 
 ==================  ===================================================================================================
 ``name``            after the colon in ``projects/reproduce/star.yml:NAME``
@@ -18,16 +18,17 @@ and what the cell of the table changes in it:
 """
 import difflib
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Union
 
 from mmengine.config import Config
 from ruamel.yaml import YAML, YAMLError
 
 from ..evaluation.face_alignment_metric import NORMS
 from .combine import SAID_ONCE, arguments, check_combined, complete, fingerprints, merge_options, pending_options
+from .fields import COUNT, TEXT, Field, check_fields, is_mapping, is_number, is_text, nearest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 METRIC = re.compile(r'([a-z_]+/)?(NME|FR|AUC)(/\w+)?')
@@ -69,14 +70,6 @@ class Paper:
         return self.rows[name]
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """``'; near: a, b'`` of the words that look like one that is unknown, or nothing."""
-    words = list(words)
-    near = difflib.get_close_matches(word, words, n=5, cutoff=0.5)
-    near += [other for other in words if word.lower() in other.lower() and other not in near][:5]
-    return f'; near: {", ".join(near)}' if near else f'; there are: {", ".join(words[:12])}' if words else ''
-
-
 def shown(path: Path) -> str:
     """A path from the root of the repository, where it lies in it."""
     return path.relative_to(REPOSITORY).as_posix() if path.is_relative_to(REPOSITORY) else str(path)
@@ -99,14 +92,14 @@ def _read_rows(path: Path, _modified: int) -> Paper:
         content = YAML(typ='safe').load(path.read_text(encoding='utf-8'))
     except YAMLError as error:
         raise ValueError(f'{shown(path)}: found no valid yml, {error}') from error
-    _check_fields(shown(path), content, PAPER_FIELDS)
+    check_fields(shown(path), content, PAPER_FIELDS)
     tables = content['tables']
     for table, entry in tables.items():
-        _check_fields(f'{shown(path)}: table {table}', entry, TABLE_FIELDS)
+        check_fields(f'{shown(path)}: table {table}', entry, TABLE_FIELDS)
     rows: Dict[str, Row] = {}
     for number, entry in enumerate(content['rows']):
         where = f'{shown(path)}: row {entry.get("name", number) if isinstance(entry, dict) else number}'
-        _check_fields(where, entry, ROW_FIELDS)
+        check_fields(where, entry, ROW_FIELDS, OPTIONAL)
         row = Row(file=path, **entry)
         if row.name in rows:
             raise ValueError(f'{where}: found this name twice, expected unique names')
@@ -167,8 +160,8 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
     check_combined(cfg)
     late = [key for key in options if key.split('.')[0] in (*SAID_ONCE, 'randomness')]
     if late and 'combined' in cfg and not taken_by:
-        raise ValueError(f'{name}: option {late[0]!r} would reach nothing, as this file holds a config that was combined '
-                         'before: give the option to the config from which it was made')
+        raise ValueError(f'{name}: option {late[0]!r} would reach nothing, as this file holds a config that was '
+                         'combined before: give the option to the config from which it was made')
     # what is said of the combined parts themselves, and of configs that combine nothing
     merge_options(cfg, options)
     if 'combined' in cfg:
@@ -178,8 +171,8 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
         evaluator = cfg.test_evaluator[0] if isinstance(cfg.test_evaluator, (list, tuple)) else cfg.test_evaluator
         norm = evaluator.get('norm', 'inter_ocular')
         if norm != row.normalizer:
-            raise ValueError(f'{row}: found the normalizer {row.normalizer!r}, expected {norm!r}, the norm of the first '
-                             'metric of its config')
+            raise ValueError(f'{row}: found the normalizer {row.normalizer!r}, expected {norm!r}, the norm of the '
+                             'first metric of its config')
         cfg = Config(cfg._cfg_dict, cfg_text=cfg.text, filename=f'{row.name}.py')
     return cfg
 
@@ -209,7 +202,7 @@ def _check_option(where: str, cfg: Any, parts: List[str], value: Any) -> None:
         else:
             known = sorted({*place, *arguments(place.get('type'))} - {'self'})
         last = number == len(parts) - 1
-        # settings without a registered type, such as train_cfg and optimizers, may have others than those that are there
+        # settings without a registered type, such as train_cfg and optimizers, may have others than are there
         free = last and number > 0 and isinstance(place, dict) and not arguments(place.get('type'))
         if part not in known and not (free and not difflib.get_close_matches(part, known, cutoff=0.8)):
             raise KeyError(f'{where}: found nothing named {part!r} there{nearest(part, known)}')
@@ -254,21 +247,6 @@ def _words(text: str) -> set:
     return set(re.split(r'[^a-z0-9.]+', text.lower().replace('.py', ' ').replace('.yml', ' ')))
 
 
-Field = Tuple[Callable[[Any], bool], str]  # whether it takes a value, and what it takes
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_mapping(is_key: Callable[[Any], bool], is_value: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, dict) and all(is_key(key) and is_value(one) for key, one in value.items())
-
-
 def _is_metric(value: Any) -> bool:
     return isinstance(value, str) and METRIC.fullmatch(value) is not None
 
@@ -277,37 +255,21 @@ def _is_seed(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-_is_numbers = _is_mapping(_is_metric, _is_number)
-TEXT: Field = (_is_text, 'a text')
+_is_numbers = is_mapping(_is_metric, is_number)
 ROW_NAME: Field = (lambda value: isinstance(value, str) and re.fullmatch(r'[\w.+-]+', value) and value.strip('.'),
                    'a name of letters, digits, ., +, - and _')
 PAPER_FIELDS: Dict[str, Field] = dict(
-    paper=TEXT, venue=TEXT, tables=(_is_mapping(_is_text, lambda value: True), 'a mapping of tables'),
+    paper=TEXT, venue=TEXT, tables=(is_mapping(is_text, lambda value: True), 'a mapping of tables'),
     rows=(lambda value: isinstance(value, list) and value, 'a list of rows'))
 TABLE_FIELDS: Dict[str, Field] = dict(
     title=TEXT, metrics=(lambda value: isinstance(value, list) and value and all(map(_is_metric, value)),
                          'a list of metrics, such as NME, FR/large_pose and box/AUC'))
 ROW_FIELDS: Dict[str, Field] = dict(
     name=ROW_NAME,
-    tables=(lambda value: value and _is_mapping(_is_text, _is_text)(value), 'labels by table, such as {Table 5: l1}'),
+    tables=(lambda value: value and is_mapping(is_text, is_text)(value), 'labels by table, such as {Table 5: l1}'),
     config=TEXT, data=TEXT, normalizer=(lambda value: value in NORMS, f'one of {", ".join(NORMS)}'),
-    options=(_is_mapping(_is_text, lambda value: True), 'values by keys with dots'),
+    options=(is_mapping(is_text, lambda value: True), 'values by keys with dots'),
     paper=(_is_numbers, 'numbers by metric, such as {NME: 3.99, FR/blur: 2.33}'),
-    ours=(_is_mapping(_is_seed, _is_numbers), 'numbers by seed and metric, such as {0: {NME: 3.99}}'),
-    trained_as=ROW_NAME, starts_from=ROW_NAME,
-    seeds=(lambda value: _is_seed(value) and value > 0, 'a whole number from 1'))
+    ours=(is_mapping(_is_seed, _is_numbers), 'numbers by seed and metric, such as {0: {NME: 3.99}}'),
+    trained_as=ROW_NAME, starts_from=ROW_NAME, seeds=COUNT)
 OPTIONAL = ('options', 'paper', 'ours', 'trained_as', 'starts_from', 'seeds')
-
-
-def _check_fields(where: str, found: Any, known: Dict[str, Field]) -> None:
-    if not isinstance(found, dict):
-        raise ValueError(f'{where}: found {found!r}, expected fields {", ".join(sorted(known))}')
-    for key, value in found.items():
-        if key not in known:
-            raise ValueError(f'{where}: found the unknown field {key!r}{nearest(str(key), known)}')
-        takes, expected = known[key]
-        if not takes(value):
-            raise ValueError(f'{where}: {key}: found {value!r}, expected {expected}')
-    for key in known:
-        if key not in found and key not in (OPTIONAL if known is ROW_FIELDS else ()):
-            raise ValueError(f'{where}: found no field {key!r}, expected {known[key][1]}')

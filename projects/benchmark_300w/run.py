@@ -28,7 +28,6 @@ WORK_DIR = Path('work_dirs/benchmark_300w')
 ROWS = read_rows(PROJECT / 'rows.yml').rows
 
 
-
 def run_name(row: str, seed: int, lr: Optional[float] = None) -> str:
     return row + (f'_lr-{lr:g}' if lr else '') + f'_seed-{seed}'
 

@@ -7,11 +7,12 @@ three of its images are looked at.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import yaml
 
+from mmfld.engine.fields import COUNT, TEXT, Field, check_fields, is_mapping, is_number, is_text, shortened
 from mmfld.structures import get_layout, layout_names
 
 DATA_FILE = Path(__file__).with_name('data.yml')
@@ -131,6 +132,11 @@ def read_coco(path: Path) -> dict:
     return content
 
 
+def is_keypoints(value: Any) -> bool:
+    """Whether it is a list with numbers for the first landmark; the others are not looked at."""
+    return isinstance(value, list) and len(value) >= 3 and all(map(is_number, value[:2]))
+
+
 def faces_without_image(content: dict) -> Iterator[Difference]:
     """Faces of images that the file does not name; a data set would leave them out."""
     known = {image.get('id') for image in content['images']}
@@ -176,8 +182,8 @@ def compare_version(annotations: List[dict], official: AnnFile) -> Iterator[Diff
     if all(has_point(found, (x + 1, y + 1)) for x, y in missing.values()):
         reason = 'its landmarks are 1 pixel further right and down, as in files that count pixels from 1'
     else:
-        reason = (f'no first landmark of a face is there, the one of its first face is at {shown(found[0])}; the images '
-                  'may be crops, or of another size')
+        reason = (f'no first landmark of a face is there, the one of its first face is at {shown(found[0])}; the '
+                  'images may be crops, or of another size')
     places = ' and '.join(f'{shown(point)} in the {which} face' for which, point in missing.items())
     yield f'another version of the data: {reason}', f'the first landmark at {places} of the official list, in pixels'
 
@@ -204,43 +210,19 @@ def shown(point: Point) -> str:
     return f'({x:.2f}, {y:.2f})'
 
 
-def shortened(item: Any) -> str:
-    text = repr(item)
-    return text if len(text) <= 80 else f'{text[:77]}...'
-
-
 # ---- data.yml ------------------------------------------------------------------------------------------------------
-
-Field = Tuple[Callable[[Any], bool], str]  # whether it takes a value, and what it takes
-
-
-def is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def is_count(value: Any) -> bool:
-    return is_number(value) and isinstance(value, int) and value > 0
 
 
 def is_point(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
 
 
-def is_keypoints(value: Any) -> bool:
-    """Whether it is a list with numbers for the first landmark; the others are not looked at."""
-    return isinstance(value, list) and len(value) >= 3 and all(map(is_number, value[:2]))
-
-
 SET_FIELDS: Dict[str, Field] = dict(
-    page=(is_text, 'a text'), converter=(is_text, 'a text'),
+    page=TEXT, converter=TEXT,
     layout=(lambda value: value in layout_names(), f'one of {", ".join(layout_names())}'),
-    files=(lambda value: isinstance(value, dict), 'a mapping of annotation files'))
+    files=(is_mapping(is_text, lambda value: True), 'a mapping of annotation files'))
 FILE_FIELDS: Dict[str, Field] = dict(
-    faces=(is_count, 'a number from 1'), counted=(is_count, 'a number from 1'),
+    faces=COUNT, counted=COUNT,
     first=(is_point, '[x, y] in pixels'), last=(is_point, '[x, y] in pixels'))
 
 
@@ -263,27 +245,12 @@ def load_data(path: Optional[Path] = None) -> Dict[str, AnnFile]:
     known: Dict[str, AnnFile] = {}
     for name, data_set in content.items():
         place = f'{path}: {name}'
-        check_fields(data_set, SET_FIELDS, list(SET_FIELDS), place)
+        check_fields(place, data_set, SET_FIELDS)
         common = {key: value for key, value in data_set.items() if key != 'files'}
         for file, facts in data_set['files'].items():
             if not is_text(file) or not file.endswith('.json') or file in known:
                 raise ValueError(f'{place}.files: found {file!r}, expected names of .json files, each once')
             facts = {} if facts is None else facts
-            check_fields(facts, FILE_FIELDS, [], f'{place}.files.{file}')
+            check_fields(f'{place}.files.{file}', facts, FILE_FIELDS, FILE_FIELDS)
             known[file] = AnnFile(**common, **facts)
     return known
-
-
-def check_fields(content: Any, fields: Dict[str, Field], required: List[str], place: str) -> None:
-    """Raise a ValueError, which begins with ``place``, for what is no mapping with these fields."""
-    if not isinstance(content, dict):
-        raise ValueError(f'{place}: found {shortened(content)}, expected a mapping with {", ".join(fields)}')
-    for key, value in content.items():
-        if key not in fields:
-            raise ValueError(f'{place}: found key {key!r}, expected {", ".join(fields)}')
-        takes, expected = fields[key]
-        if not takes(value):
-            raise ValueError(f'{place}.{key}: found {shortened(value)}, expected {expected}')
-    for key in required:
-        if key not in content:
-            raise ValueError(f'{place}: found no key {key}, expected {", ".join(required)}')

@@ -8,7 +8,8 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence
 import yaml
 from mmengine import Config
 
-from mmfld.engine.rows import Paper, Row, nearest, read_config, read_rows
+from mmfld.engine.fields import nearest
+from mmfld.engine.rows import Paper, Row, read_config, read_rows
 
 PROJECT = Path(__file__).resolve().parent
 PAPERS = ('structured', 'star', 'subpixel', 'attentive1d')

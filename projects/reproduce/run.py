@@ -65,8 +65,8 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument('--dry-run', action='store_true', help='list the runs, and start nothing')
     mode.add_argument('--rehearse', action='store_true',
-                      help='each row for a few iterations on a few rendered faces; with "all" every config as well, and the '
-                      'table is rehearsal.csv')
+                      help='each row for a few iterations on a few rendered faces; with "all" every config as well, and '
+                      'the table is rehearsal.csv')
     mode.add_argument('--simulate', action='store_true',
                       help=f'at mini size: {SIMULATED_FACES["train"]} rendered faces, {SIMULATED_EPOCHS} epochs')
     parser.add_argument('--workers', type=int, default=1, help='rehearsals at a time')
@@ -176,8 +176,8 @@ def list_runs(runs: Sequence[Run], args: argparse.Namespace) -> None:
             summary += f', without {unknown} rows of which the size or the faces are not known'
     print(summary)
     if other_gpus and not args.simulate:
-        print(f'{other_gpus} rows are for another number of GPUs than {args.gpus}: their learning rate follows the batch '
-              '(the first lines of a config say what it is for)')
+        print(f'{other_gpus} rows are for another number of GPUs than {args.gpus}: their learning rate follows the '
+              'batch (the first lines of a config say what it is for)')
 
 
 def collect(paper: Paper, args: argparse.Namespace) -> Dict[str, Results]:

@@ -101,8 +101,8 @@ def best_checkpoint(folder: Path) -> Path:
     last = folder / 'last_checkpoint'
     checkpoint = best[-1] if best else Path(last.read_text().strip()) if last.is_file() else None
     if checkpoint is None or not checkpoint.is_file():
-        raise RunFailed(f'{folder} has no checkpoint{f" {checkpoint.name}" if checkpoint else ""}: remove the folder to '
-                        'train once more')
+        raise RunFailed(f'{folder} has no checkpoint{f" {checkpoint.name}" if checkpoint else ""}: remove the folder '
+                        'to train once more')
     return checkpoint
 
 

@@ -15,7 +15,7 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 
 import yaml
 from mmengine import Config
-from plan import PAPERS, gpus_of, read_papers, rehearsal, row_config
+from plan import gpus_of, read_papers, rehearsal, row_config
 from rehearse import all_names
 from tables import kind, markdown, shown_rows
 from terminaltables import GithubFlavoredMarkdownTable

@@ -50,8 +50,9 @@ def test_an_option_of_a_combined_part_goes_over_what_is_said_once():
     assert cfg.test_dataloader.dataset.data_root == 'here/' and cfg.train_dataloader.dataset.data_root != 'here/'
 
 
-@pytest.mark.parametrize('text', ["codec = dict(heatmap_size=(32, 32))\n", "layout = 'cofw29'\n", "randomness = dict(seed=5)\n",
-                                  "test_dataset = dict(ann_file='own.json')\n"])
+@pytest.mark.parametrize('text', [
+    "codec = dict(heatmap_size=(32, 32))\n", "layout = 'cofw29'\n", "randomness = dict(seed=5)\n",
+    "test_dataset = dict(ann_file='own.json')\n"])
 def test_a_part_changed_behind_the_combination_is_refused(config, text):
     with pytest.raises(ValueError, match='changed after the parts of the config were combined'):
         read_config(config(STAR, text))

@@ -84,7 +84,8 @@ def test_an_option_that_fits_nothing_is_named(rows, option, kind, message):
 
 
 def test_an_option_that_may_be_new_is_taken(rows):
-    cfg = read_config(rows('  options: {optim_wrapper.accumulative_counts: 2, optim_wrapper.optimizer.lr: 1e-3}\n') + ':one')
+    options = '{optim_wrapper.accumulative_counts: 2, optim_wrapper.optimizer.lr: 1e-3}'
+    cfg = read_config(rows(f'  options: {options}\n') + ':one')
     assert cfg.optim_wrapper.accumulative_counts == 2 and cfg.optim_wrapper.optimizer.lr == 0.001
 
 

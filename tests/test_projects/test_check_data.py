@@ -48,8 +48,8 @@ def write_set(root: Path, points, num_keypoints: int = 19, file: str = FILE, ima
             (path.parents[1] / 'images' / name).write_bytes(b'.')
     content = dict(
         images=[dict(id=index, file_name=name) for index, name in enumerate(names)],
-        annotations=[dict(id=index, image_id=index, keypoints=[*map(float, point), 1] + [5., 5., 1] * (num_keypoints - 1),
-                          **fields) for index, point in enumerate(points)])
+        annotations=[dict(id=index, image_id=index, **fields,
+                          keypoints=[*map(float, point), 1] + [5., 5., 1] * (num_keypoints - 1)) for index, point in enumerate(points)])
     path.write_text(json.dumps(content))
     return content
 
@@ -215,14 +215,14 @@ def test_a_file_is_known_by_its_whole_path_as_well(check_data, tiny, tmp_path_fa
 
 
 @pytest.mark.parametrize('old, new, message', [
-    ('  page:', '  pages:', "tiny: found key 'pages', expected page, converter, layout, files"),
-    ('  page: https://tiny.org\n', '', 'tiny: found no key page'),
-    ('layout: aflw19', 'layout: aflw21', "tiny.layout: found 'aflw21', expected one of"),
-    ('faces: 4', 'face: 4', f"tiny.files.{FILE}: found key 'face', expected faces, counted, first, last"),
-    ('faces: 4', 'faces: four', f"tiny.files.{FILE}.faces: found 'four'"),
-    ('[10.00, 20.00]', '[10.00]', f'tiny.files.{FILE}.first: found .10.0., expected .x, y.'),
+    ('  page:', '  pages:', "tiny: found the unknown field 'pages'; near: page"),
+    ('  page: https://tiny.org\n', '', "tiny: found no field 'page'"),
+    ('layout: aflw19', 'layout: aflw21', "tiny: layout: found 'aflw21', expected one of"),
+    ('faces: 4', 'face: 4', f"tiny.files.{FILE}: found the unknown field 'face'; near: faces"),
+    ('faces: 4', 'faces: four', f"tiny.files.{FILE}: faces: found 'four'"),
+    ('[10.00, 20.00]', '[10.00]', f'tiny.files.{FILE}: first: found .10.0., expected .x, y.'),
     ('tiny.json:', 'tiny.jsn:', 'tiny.files: found .*tiny.jsn'),
-    (YML, 'tiny: 3', 'tiny: found 3, expected a mapping'),
+    (YML, 'tiny: 3', 'tiny: found 3, expected the fields page'),
     (YML, '[', 'found no YAML'),
     (YML, '', 'found None, expected a mapping'),
 ])

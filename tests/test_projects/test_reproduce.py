@@ -138,7 +138,8 @@ def test_a_run_that_fails_is_listed_and_the_others_go_on(study, paper, tiny, tmp
 
 def kill_all(text: str) -> None:
     """Kill every process that has the text in its command line."""
-    for line in subprocess.run(['ps', '-A', '-ww', '-o', 'pid=,args='], capture_output=True, text=True).stdout.splitlines():
+    listed = subprocess.run(['ps', '-A', '-ww', '-o', 'pid=,args='], capture_output=True, text=True).stdout
+    for line in listed.splitlines():
         pid, arguments = line.split(maxsplit=1)
         if text in arguments:
             os.kill(int(pid), signal.SIGKILL)
@@ -203,8 +204,8 @@ def test_only_results_of_the_rows_as_they_are_on_complete_data_are_collected(stu
         run.result.write_text('{"NME": 4.5}')
     assert study.run.collect(paper, args) == {'wflw': {0: {'NME': 4.5}}}
     printed = capsys.readouterr().out
-    assert 'left out: star softargmax-wflw, seed 0: trained by another config, which differs in train_cfg.max_epochs' in printed
-    assert 'left out: star 300w, seed 0: trained by another config, which differs in data_findings' in printed
+    for name, key in (('softargmax-wflw', 'train_cfg.max_epochs'), ('300w', 'data_findings')):
+        assert f'left out: star {name}, seed 0: trained by another config, which differs in {key}' in printed
     assert study.run.collect(paper, anyway) == {name: {0: {'NME': 4.5}} for name in ('wflw', '300w')}
 
 
@@ -217,7 +218,8 @@ def test_a_row_that_cannot_be_read_is_named_before_anything_starts(study, tmp_pa
 
 def test_the_last_error_of_a_log_is_the_cause_and_not_the_launchers_report(study):
     lines = ['[rank1]: Traceback (most recent call last):', '  File "x.py", line 1',
-             "[rank1]: ValueError: margin is 'l7'", 'torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ', '====']
+             "[rank1]: ValueError: margin is 'l7'",
+             'torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ', '====']
     assert study.training.last_error(lines) == "ValueError: margin is 'l7'"
     assert study.training.last_error(['Killed', '']) == 'Killed'
     assert study.training.last_error(['test.py: error: no such file', 'done']) == 'test.py: error: no such file'
