@@ -36,6 +36,7 @@ test_dataloader = dict(num_workers=0, persistent_workers=False, dataset={data})
 def checkpoint(config, tmp_path):
     cfg = Config.fromfile(config)
     init_default_scope(cfg.default_scope)
+    torch.manual_seed(0)
     meta = to_plain(parse_pose_metainfo(get_layout('300w68').metainfo), 'dataset_meta')
     torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict(), meta=dict(dataset_meta=meta)),
                tmp_path / 'model.pth')
@@ -77,6 +78,20 @@ def test_decoders_of_one_checkpoint(config, checkpoint, capsys, monkeypatch):
     rows = {line[:22].strip(): [float(value) for value in line[22:].split()] for line in table}
     assert len(rows) == 6 and all(len(values) == 2 and min(values) > 0 for values in rows.values())
     assert len({values[0] for values in rows.values()}) == 6  # every decoder was really used
+
+
+@pytest.mark.parametrize('width', [16, 32])
+def test_weights_of_another_model_are_not_tested(config, checkpoint, tmp_path, monkeypatch, width):
+    monkeypatch.setattr('sys.argv', [
+        'test.py', str(config), str(checkpoint), '--work-dir', str(tmp_path / 'work'), '--out', str(tmp_path / 'out.json'),
+        '--cfg-options', f'model.backbone.width={width}'])
+    test = runpy.run_path(str(TOOLS / 'test.py'))['main']
+    if width == 16:
+        test()
+        assert json.loads((tmp_path / 'out.json').read_text())['NME'] > 0
+    else:
+        with pytest.raises(ValueError, match=r'(?s)model.pth does not fit the model of .*small.py: .*size mismatch'):
+            test()
 
 
 def publish(*arguments) -> int:
