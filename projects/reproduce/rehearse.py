@@ -119,7 +119,9 @@ def rehearse(name: str, faces: Path, folder: Path) -> dict:
     """Rehearse one config or row; the numbers of the table."""
     folder.mkdir(parents=True, exist_ok=True)
     cfg = read_config(name)
-    cfg = read_config(name, {**LIMITS, **rendered_data(cfg, faces, clip_length=2, indices=BATCH * ITERATIONS)})
+    # a config may have no validation
+    limits = {key: value for key, value in LIMITS.items() if cfg.get(key.split('.')[0], 0) is not None}
+    cfg = read_config(name, {**limits, **rendered_data(cfg, faces, clip_length=2, indices=BATCH * ITERATIONS)})
     cfg.work_dir = str(folder)
     cfg.launcher = 'none'
     adapt_to_cpu(cfg)
