@@ -14,7 +14,7 @@ from mmfld.datasets.transforms import (FaceAffine, GetFaceCrop, RandomBoxBlur, R
                                        RandomFaceSimilarity, RandomGamma, RandomOcclusion, crop_matrix)
 from mmfld.structures import get_layout
 
-STAR_PIPELINES = Path(__file__).parents[2] / 'configs/_base_/datasets/star_pipelines.py'
+STAR = Path(__file__).parents[2] / 'configs/wflw/star_hg4.py'
 BOX = np.array([[10., 20., 50., 100.]], np.float32)
 
 
@@ -365,7 +365,7 @@ def test_channel_gains_are_independent_and_within_their_bounds():
 # ------------------------------------------------------------------------------------------------ all together
 def test_star_pipeline_gives_an_input_with_all_its_augmentation(image):
     init_default_scope('mmpose')
-    steps = Config.fromfile(STAR_PIPELINES).augmentation
+    steps = Config.fromfile(STAR).train_pipeline[1:-2]  # between LoadImage and GenerateTarget
     for step in steps:
         if 'prob' in step:
             step['prob'] = 1.
@@ -379,7 +379,7 @@ def test_star_pipeline_gives_an_input_with_all_its_augmentation(image):
 
 def test_grey_is_the_references(image):
     init_default_scope('mmpose')
-    step, = [step for step in Config.fromfile(STAR_PIPELINES).augmentation if step.type == 'RandomGrayscale']
+    step, = [step for step in Config.fromfile(STAR).train_pipeline if step.type == 'RandomGrayscale']
     found = TRANSFORMS.build(dict(step, prob=1.)).transform(dict(img=image))['img']
     expected = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)  # on a BGR image, as the reference does
     np.testing.assert_allclose(found.astype(int), np.stack([expected] * 3, axis=-1), atol=1)
