@@ -365,7 +365,7 @@ def test_channel_gains_are_independent_and_within_their_bounds():
 # ------------------------------------------------------------------------------------------------ all together
 def test_star_pipeline_gives_an_input_with_all_its_augmentation(image):
     init_default_scope('mmpose')
-    steps = Config.fromfile(STAR).train_pipeline[1:-2]  # between LoadImage and GenerateTarget
+    steps = Config.fromfile(STAR).train_dataloader.dataset.pipeline[1:-2]  # between LoadImage and GenerateTarget
     for step in steps:
         if 'prob' in step:
             step['prob'] = 1.
