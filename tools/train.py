@@ -3,7 +3,8 @@ from mmengine.runner import Runner
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.combine import merge_options
-from mmfld.engine.launch import adapt_to_cpu, argument_parser, leave_process_group, load_config, require_file
+from mmfld.engine.launch import (adapt_to_cpu, argument_parser, leave_process_group, load_config, require_file,
+                                 require_start)
 
 
 def main():
@@ -16,6 +17,7 @@ def main():
                         help='scale the learning rate by the actual batch size over auto_scale_lr.base_batch_size')
     args = parser.parse_args()
     cfg = load_config(parser, args)
+    require_start(parser, args, cfg)
 
     if args.resume:
         cfg.resume = True

@@ -18,6 +18,8 @@ said once                                              reaches
 ``randomness.seed``                                    the training data's ``seed``
 =====================================================  ============================================================
 
+A component that says another value itself is an error: it would be lost.
+
 The result is a plain MMEngine config: ``Config.fromfile`` and everything built on it read it as any other. Options that
 arrive from outside, of a row of a table or ``--cfg-options``, are set before the parts are put together
 (:func:`pending_options`), so that ``codec.mode=none`` reaches encoder and decoder.
@@ -28,13 +30,13 @@ import json
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, Dict, Iterator, List, MutableMapping, NamedTuple, Optional
+from typing import Any, Dict, Iterator, KeysView, List, MutableMapping, NamedTuple, Optional
 from zlib import crc32
 
 from mmengine.config import Config, ConfigDict
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS, MODELS, TRANSFORMS
 
-from .fields import nearest
+from .fields import nearest, shortened
 
 REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS)
 PARTS = ('train', 'val', 'test')
@@ -76,25 +78,30 @@ def combine(namespace: MutableMapping[str, Any]) -> None:
 
     Raises:
         KeyError: If neither the file nor its bases define one of :data:`INGREDIENTS`.
-        ValueError: If the file itself says what is put together here, which would be lost.
+        ValueError: If something says itself what is put together here, which would be lost.
     """
-    base = namespace['_base_']
+    base = copy.deepcopy(namespace['_base_'])
+    file = inspect.currentframe().f_back.f_code.co_filename  # the config's: MMEngine gives it no __file__
+    _separate(base)
     own = {key: value for key, value in namespace.items()
            if key != '_base_' and not key.startswith('__') and not inspect.isroutine(value)
            and not inspect.ismodule(value)}
     # copied one by one: a dict under two names would lose its _delete_ under the first
     own = {key: copy.deepcopy(value) for key, value in own.items()}
-    _check_own(own, base, namespace.get('__file__', 'a config'))
+    _check_own(own, namespace['_base_'], file)
     cfg = Config(Config._merge_a_into_b(own, copy.deepcopy(base)))
     pending = _pending.get()
     if pending:
         merge_options(cfg, pending.options)
-    missing = [name for name in INGREDIENTS if name not in cfg]
+    missing = [name for name in INGREDIENTS if cfg.get(name) is None]
     if missing:
-        raise KeyError(f'a config needs {", ".join(missing)}: from its own file, its data set or its method')
+        raise KeyError(f'{file}: a config needs {", ".join(missing)}: from its own file, its data set or its method')
     if pending:
         pending.taken_by.append(cfg.layout)
-    combined = _combined(cfg)
+    try:
+        combined = _combined(cfg)
+    except ValueError as error:
+        raise ValueError(f'{file}: {error}') from error
     for key, value in combined.items():
         # instead of what the bases say, not merged into it
         namespace[key] = dict(value, _delete_=True) if isinstance(value, dict) and key in base else value
@@ -113,27 +120,51 @@ def merge_options(cfg: Config, options: Dict[str, Any]) -> None:
         cfg.merge_from_dict({key: copy.deepcopy(value)})
 
 
-def fill(cfg: Any, shared: Dict[str, Any], replace: bool) -> None:
+def fill(cfg: Any, shared: Dict[str, Any], strict: bool = True) -> None:
     """Give values to every component in ``cfg`` that takes an argument of their name.
 
     Args:
         cfg: Config of a component, or dicts and lists of them; changed in place.
         shared (dict): Values by argument.
-        replace (bool): Whether a value that is there already is replaced.
+        strict (bool): Whether a component that has another value is an error; if not, it keeps it.
+
+    Raises:
+        ValueError: If ``strict`` and a component has another value.
     """
-    if isinstance(cfg, dict):
-        for name in arguments(cfg.get('type')) & shared.keys():
-            if replace or name not in cfg:
-                cfg[name] = shared[name]
-        cfg = list(cfg.values())
-    if isinstance(cfg, (list, tuple)):
-        for value in cfg:
-            fill(value, shared, replace)
+    for component in _components(cfg):
+        for name in arguments(component['type']) & shared.keys():
+            if strict and name in component and _as_json(component[name]) != _as_json(shared[name]):
+                raise ValueError(f'found {name}={shortened(_plain(component[name]))} in {component["type"]}, expected '
+                                 f'{shortened(_plain(shared[name]))}, which the config says once for all, or nothing')
+            component.setdefault(name, copy.deepcopy(shared[name]))
+
+
+def _components(cfg: Any) -> Iterator[dict]:
+    """All dicts with a ``type`` in dicts and lists."""
+    if isinstance(cfg, dict) and isinstance(cfg.get('type'), str):
+        yield cfg
+    if isinstance(cfg, (dict, list, tuple)):
+        for value in list(cfg.values()) if isinstance(cfg, dict) else cfg:
+            yield from _components(value)
+
+
+def _separate(base: ConfigDict) -> None:
+    """Take out of a base that was combined itself what components got there, as it may be said differently now."""
+    if 'combined' not in base:
+        return
+    shared = _shared_values(base)
+    for name in ('model', 'codec', 'val_evaluator', 'test_evaluator'):
+        for component in _components(base[name]):
+            for argument in arguments(component['type']) & shared.keys():
+                # the codec's own are where they are said
+                if component is not base.codec or argument == 'layout':
+                    component.pop(argument, None)
 
 
 def complete(cfg: Config) -> None:
     """Give components that came into a combined config afterwards, by options, what they lack."""
-    fill(cfg.model, _shared_values(cfg), replace=False)
+    for name in ('model', 'val_evaluator', 'test_evaluator'):
+        fill(cfg.get(name), _shared_values(cfg), strict=False)
     cfg.model.head.setdefault('decoder', copy.deepcopy(cfg.codec))
 
 
@@ -168,7 +199,7 @@ def _shared_values(cfg: Config) -> Dict[str, Any]:
 def fingerprints(cfg: Config) -> Dict[str, int]:
     """A short number for each part that is said once."""
     parts = {**{name: cfg[name] for name in SAID_ONCE}, 'randomness.seed': cfg.get('randomness', {}).get('seed')}
-    return {name: crc32(json.dumps(_plain(value), sort_keys=True).encode()) for name, value in parts.items()}
+    return {name: crc32(_as_json(value).encode()) for name, value in parts.items()}
 
 
 def _at(cfg: Any, place: str) -> Any:
@@ -180,21 +211,26 @@ def _at(cfg: Any, place: str) -> Any:
 def _combined(cfg: Config) -> dict:
     shared = _shared_values(cfg)
     codec = copy.deepcopy(cfg.codec)
-    fill(codec, shared, replace=True)
+    fill(codec, shared)
     combined = dict(model=copy.deepcopy(cfg.model))
-    fill(combined['model'], shared, replace=True)
     combined['model'].head.decoder = copy.deepcopy(codec)
+    fill(combined['model'], shared)
     for part in PARTS:
         pipeline = copy.deepcopy(cfg.train_pipeline if part == 'train' else cfg.test_pipeline)
-        fill(pipeline, shared, replace=True)
-        _set_encoder(pipeline, codec)
+        for step in pipeline:
+            if step['type'] == 'GenerateTarget':
+                if _as_json(step.get('encoder', codec)) != _as_json(codec):
+                    raise ValueError(f'found encoder={shortened(_plain(step["encoder"]))} in GenerateTarget, expected '
+                                     'nothing there: codec says it once for all')
+                step['encoder'] = copy.deepcopy(codec)
+        fill(pipeline, shared)
         more = dict(seed=cfg.get('randomness', {}).get('seed')) if part == 'train' else dict(test_mode=True)
         loader = copy.deepcopy(cfg[f'{part}_dataloader'])
         loader.dataset = _dataset(cfg[f'{part}_dataset'], pipeline, more, shared)
         combined[f'{part}_dataloader'] = loader
     for name in ('val_evaluator', 'test_evaluator'):
         combined[name] = copy.deepcopy(cfg[name])
-        fill(combined[name], shared, replace=True)
+        fill(combined[name], shared)
     cfg.codec = codec
     # as they are with the options
     combined.update({name: cfg[name] for name in (*SAID_ONCE, 'randomness') if name in cfg})
@@ -202,35 +238,49 @@ def _combined(cfg: Config) -> dict:
 
 
 def _dataset(dataset: ConfigDict, pipeline: list, more: dict, shared: dict) -> ConfigDict:
-    """A data set, or a wrapper of several, with layout and pipeline; what the data set says itself goes first."""
+    """A data set, or a wrapper of some, with layout and pipeline; what the data set says itself goes first."""
     dataset = copy.deepcopy(dataset)
     if 'datasets' in dataset:
         dataset.datasets = [_dataset(one, pipeline, more, shared) for one in dataset.datasets]
         return dataset
-    fill(dataset, shared, replace=True)
+    if 'dataset' in dataset:
+        dataset.dataset = _dataset(dataset.dataset, pipeline, more, shared)
+        return dataset
+    if dataset.get('pipeline'):
+        raise ValueError(f'found pipeline in {dataset.type}, expected nothing there: train_pipeline and test_pipeline '
+                         'say it')
+    fill(dataset, shared)
     if dataset.type == 'FaceVideoDataset':
         pipeline = [dict(step, type='LoadVideoFrame') if step['type'] == 'LoadImage' else step for step in pipeline]
     return ConfigDict({**more, **dataset, 'pipeline': copy.deepcopy(pipeline)})
 
 
-def _set_encoder(pipeline: list, codec: dict) -> None:
-    for step in pipeline:
-        if step['type'] == 'GenerateTarget':
-            step['encoder'] = copy.deepcopy(codec)
+def arguments(name: Optional[str]) -> KeysView:
+    """Names of the arguments of a registered component, those that its base classes take by ``**kwargs`` included."""
+    return _parameters(name).keys()
+
+
+def default(name: Optional[str], argument: str) -> Any:
+    """The value that a registered component gives to an argument that is left out; None if there is none."""
+    parameter = _parameters(name).get(argument)
+    return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
 
 @lru_cache(maxsize=None)
-def arguments(name: Optional[str]) -> frozenset:
-    """Names of the arguments of a registered component, those that its base classes take by ``**kwargs`` included."""
+def _parameters(name: Optional[str]) -> Dict[str, inspect.Parameter]:
     component = next(filter(None, (registry.get(name) for registry in REGISTRIES)), None) if name else None
-    names = set()
+    found: Dict[str, inspect.Parameter] = {}
     for cls in inspect.getmro(component) if inspect.isclass(component) else ():
         if '__init__' in vars(cls):
-            parameters = inspect.signature(cls.__init__).parameters.values()
-            names |= {parameter.name for parameter in parameters}
-            if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+            parameters = inspect.signature(cls.__init__).parameters
+            found = {**parameters, **found}
+            if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters.values()):
                 break
-    return frozenset(names)
+    return found
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(_plain(value), sort_keys=True)
 
 
 def _plain(value: Any) -> Any:

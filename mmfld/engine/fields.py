@@ -1,5 +1,6 @@
 """Checks of fields that people write by hand, in yml files, with messages that name what was found and expected."""
 import difflib
+import math
 from typing import Any, Callable, Dict, Iterable, Tuple
 
 Field = Tuple[Callable[[Any], bool], str]  # whether it takes a value, and what it takes
@@ -10,7 +11,8 @@ def is_text(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether it is a finite number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_count(value: Any) -> bool:

@@ -9,7 +9,7 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
-from .rows import REPOSITORY, find_row, read_config
+from .rows import REPOSITORY, find_row, read_config, read_rows
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
@@ -49,6 +49,21 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
                          f'{args.config}')
         cfg.default_hooks.visualization.update(enable=True, out_dir=args.show_dir)
     return cfg
+
+
+def require_start(parser: argparse.ArgumentParser, args: argparse.Namespace, cfg: Config) -> None:
+    """Exit with a one-line message if the row that should be trained is not one that is trained, or starts from weights
+    of another one, and neither command nor config names such weights."""
+    row = find_row(args.config)
+    if row and row.trained_as:
+        parser.error(f'{row} is not trained: it tests weights of {row.trained_as}, python tools/test.py {row} CHECKPOINT')
+    if row and row.starts_from and not args.resume and 'load_from' not in args.cfg_options:
+        needed = read_rows(row.file).row(row.starts_from)
+        name = str(needed) if needed.options else needed.config
+        folder = f'work_dirs/{_run_name(name, read_config(name))}'
+        if Path(cfg.get('load_from') or '').parent != Path(folder):
+            parser.error(f'{row} starts from weights of {row.starts_from}: train {name}, and say which weights, '
+                         f'--cfg-options load_from={folder}/CHECKPOINT')
 
 
 def _run_name(name: str, cfg: Config) -> str:

@@ -27,7 +27,8 @@ from mmengine.config import Config
 from ruamel.yaml import YAML, YAMLError
 
 from ..evaluation.face_alignment_metric import NORMS
-from .combine import SAID_ONCE, arguments, check_combined, complete, fingerprints, merge_options, pending_options
+from .combine import (SAID_ONCE, arguments, check_combined, complete, default, fingerprints, merge_options,
+                      pending_options)
 from .fields import COUNT, TEXT, Field, check_fields, is_mapping, is_number, is_text, nearest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -119,6 +120,9 @@ def _read_rows(path: Path, _modified: int) -> Paper:
 
 def _check_needed(row: Row, rows: Dict[str, Row]) -> None:
     """Raise a ValueError if the rows of ``trained_as`` and ``starts_from`` are not trained, or not before this one."""
+    if row.trained_as and row.starts_from:
+        raise ValueError(f'{row}: found trained_as and starts_from, expected one of them: what is trained_as another '
+                         'row is not trained itself')
     for key in ('trained_as', 'starts_from'):
         other = getattr(row, key)
         if other is not None and (other not in rows or rows[other].trained_as is not None):
@@ -188,7 +192,7 @@ def check_options(where: str, cfg: Config, options: Dict[str, Any]) -> None:
 
     Raises:
         KeyError: If a parent is not there, or a component has no such argument; the near names are named.
-        ValueError: If a text stands for a number.
+        ValueError: If a text stands for a number, or something else for yes and no.
     """
     for key, value in options.items():
         _check_option(f'{where}: option {key!r}', cfg._cfg_dict, key.split('.'), value)
@@ -207,13 +211,18 @@ def _check_option(where: str, cfg: Any, parts: List[str], value: Any) -> None:
         if part not in known and not (free and not difflib.get_close_matches(part, known, cutoff=0.8)):
             raise KeyError(f'{where}: found nothing named {part!r} there{nearest(part, known)}')
         found = place[int(part)] if isinstance(place, (list, tuple)) else place.get(part)
+        if found is None and isinstance(place, dict):
+            found = default(place.get('type'), part)
         if not last:
             place = found
             if not isinstance(place, (dict, list, tuple)):
                 raise KeyError(f'{where}: {".".join(parts[:number + 1])} is {place!r}, expected a part of the config '
                                'with settings')
-    if isinstance(found, (int, float)) and not isinstance(found, bool) and isinstance(value, str) and value[:1] != '$':
-        raise ValueError(f'{where}: found the text {value!r}, expected a number in the place of {found!r}')
+    reference = isinstance(value, str) and value[:1] == '$'
+    if isinstance(found, bool) and not isinstance(value, bool) and not reference:
+        raise ValueError(f'{where}: found {value!r}, expected true or false in the place of {found!r}')
+    if is_number(found) and isinstance(value, (str, bool)) and not reference:
+        raise ValueError(f'{where}: found {value!r}, expected a number in the place of {found!r}')
     if isinstance(value, dict) and isinstance(found, dict) and not value.get('_delete_') and 'type' not in value:
         for name, one in value.items():
             _check_option(where, found, [str(name)], one)
@@ -238,7 +247,8 @@ def _find(name: Union[str, Path], beside: Optional[Path] = None) -> Path:
         if candidate.is_file():
             return candidate.resolve()
     # cells of tables were once configs with long names, so by words and not by letters
-    wanted, names = _words(str(name)), known_names()
+    wanted = _words(str(name))
+    names = {shown(file): shown(file) for file in row_files()} if path.suffix == '.yml' else known_names()
     near = sorted(names, key=lambda other: -len(wanted & _words(names[other])) / len(wanted | _words(names[other])))
     raise FileNotFoundError(f'{name} found neither in {Path.cwd()} nor in {REPOSITORY}; near: {", ".join(near[:5])}')
 
@@ -255,6 +265,10 @@ def _is_seed(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_option(value: Any) -> bool:
+    return value.split('.')[0] != 'combined' if is_text(value) else False
+
+
 _is_numbers = is_mapping(_is_metric, is_number)
 ROW_NAME: Field = (lambda value: isinstance(value, str) and re.fullmatch(r'[\w.+-]+', value) and value.strip('.'),
                    'a name of letters, digits, ., +, - and _')
@@ -268,7 +282,7 @@ ROW_FIELDS: Dict[str, Field] = dict(
     name=ROW_NAME,
     tables=(lambda value: value and is_mapping(is_text, is_text)(value), 'labels by table, such as {Table 5: l1}'),
     config=TEXT, data=TEXT, normalizer=(lambda value: value in NORMS, f'one of {", ".join(NORMS)}'),
-    options=(is_mapping(is_text, lambda value: True), 'values by keys with dots'),
+    options=(is_mapping(_is_option, lambda value: True), 'values by keys with dots, of what people write in a config'),
     paper=(_is_numbers, 'numbers by metric, such as {NME: 3.99, FR/blur: 2.33}'),
     ours=(is_mapping(_is_seed, _is_numbers), 'numbers by seed and metric, such as {0: {NME: 3.99}}'),
     trained_as=ROW_NAME, starts_from=ROW_NAME, seeds=COUNT)

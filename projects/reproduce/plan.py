@@ -24,10 +24,14 @@ class UnknownName(ValueError):
 
 @dataclass(frozen=True)
 class Run:
-    """A row with one seed. ``folder`` holds its checkpoints and logs; the config and the result lie beside it."""
+    """A row with one seed. ``folder`` holds its checkpoints and logs; the config and the result lie beside it.
+
+    ``weights`` is the run whose weights are tested (``trained_as``) or from which the training starts
+    (``starts_from``)."""
     row: Row
     seed: int
     folder: Path
+    weights: Optional['Run'] = None
 
     @property
     def config(self) -> Path:
@@ -85,28 +89,36 @@ def make_runs(paper: Paper, rows: Iterable[Row], seeds: Optional[int], work_dir:
     for row in reversed(list(wanted.values())):
         for needed in filter(None, (row.trained_as, row.starts_from)):
             count[needed] = max(count[needed], count[row.name])
-    return [make_run(row, seed, work_dir) for row in wanted.values() for seed in range(count[row.name])]
+    return [make_run(paper, row, seed, work_dir) for row in wanted.values() for seed in range(count[row.name])]
 
 
-def make_run(row: Row, seed: int, work_dir: Path) -> Run:
-    return Run(row, seed, work_dir / row.file.stem / row.name / f'seed-{seed}')
+def make_run(paper: Paper, row: Row, seed: int, work_dir: Path) -> Run:
+    needed = row.trained_as or row.starts_from
+    weights = make_run(paper, paper.row(needed), seed, work_dir) if needed else None
+    return Run(row, seed, work_dir / row.file.stem / row.name / f'seed-{seed}', weights)
 
 
 def annotation_files(cfg: Config) -> Iterator[str]:
     """Annotation files of a config's three parts, from the data root (``wflw/annotations/...json``), or with the whole
-    path where a config says that."""
+    path where the config's data lie elsewhere."""
     for part in ('train', 'val', 'test'):
         for dataset in leaves(cfg[f'{part}_dataset']):
-            root = Path(dataset.data_root)
-            yield str((root if root.is_absolute() else Path(root.name)) / dataset.ann_file)
+            folder = below_data(dataset.data_root)
+            yield str((Path(dataset.data_root).absolute() if folder is None else folder) / dataset.ann_file)
+
+
+def below_data(folder: str) -> Optional[Path]:
+    """``wflw`` of ``data/wflw/``, which --data-root stands for; None of any other place."""
+    path = Path(folder)
+    return path.relative_to('data') if path.is_relative_to('data') else None
 
 
 def leaves(dataset: dict) -> Iterator[dict]:
     """The data sets of a wrapper, or the data set itself."""
-    if 'datasets' in dataset:
-        for one in dataset['datasets']:
-            yield from leaves(one)
-    else:
+    wrapped = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
+    for one in wrapped:
+        yield from leaves(one)
+    if not wrapped:
         yield dataset
 
 

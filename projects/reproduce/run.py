@@ -13,19 +13,19 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 
 from check_data import check
-from plan import (PROJECT, Run, UnknownName, annotation_files, cost, gpus_of, leaves, make_run, make_runs, read_papers,
-                  row_config, select)
+from plan import (PROJECT, Run, UnknownName, annotation_files, below_data, cost, gpus_of, leaves, make_run, make_runs,
+                  read_papers, row_config, select)
 from rehearse import all_names, rehearse_all
 from rendered import mini_size, render, rendered_data
 from tables import Results, write_ours, write_tables
-from training import Launcher, RunFailed, carry_out, differences
+from training import Launcher, RunFailed, carry_out, differences, run_config
 
-from mmfld.engine.rows import Paper, Row, read_config
+from mmfld.engine.rows import Paper, Row
 
 SIMULATED_FACES = dict(train=480, test=100, image_size=192)
 SIMULATED_EPOCHS = 12
@@ -95,12 +95,15 @@ def reproduce(papers: Sequence[Paper], runs: Sequence[Run], args: argparse.Names
         return 2
 
     failed = carry_out_all(papers, runs, args)
-    results = {paper.file.stem: collect(paper, args) for paper in papers}
+    results, outdated = {}, {}
+    for paper in papers:
+        results[paper.file.stem], outdated[paper.file.stem] = collect(paper, args)
     note = ('Simulated: rendered faces, networks of mini size. It shows that the machinery works; only the papers\' '
             'numbers are of their data.' if args.simulate else 'The papers\' numbers and ours.')
     for path in write_tables(papers, results, args.work_dir / 'tables', note):
         print(path)
-    if not args.simulate and not args.anyway and any([write_ours(paper, results[paper.file.stem]) for paper in papers]):
+    if not args.simulate and not args.anyway and any(
+            [write_ours(paper, results[paper.file.stem], outdated[paper.file.stem]) for paper in papers]):
         print('Ours are in the rows; python projects/reproduce/write_tables.py brings README and metafiles up to date.')
     for run, reason in failed.items():
         print(f'failed: {run}: {reason}')
@@ -112,16 +115,12 @@ def carry_out_all(papers: Sequence[Paper], runs: Sequence[Run], args: argparse.N
     if args.simulate:
         render(args.work_dir / 'faces', **SIMULATED_FACES)
     launcher, failed = Launcher(args.gpus, args.slurm), {}
-    by_file = {paper.file: paper for paper in papers}
     for number, run in enumerate(runs, 1):
         print(f'[{number}/{len(runs)}] {run}', flush=True)
-        needed = run.row.trained_as or run.row.starts_from
-        weights = make_run(by_file[run.row.file].row(needed), run.seed, args.work_dir) if needed else None
-        if weights in failed:
-            failed[run] = f'needs {weights}, which failed'
-            continue
         try:
-            metrics = carry_out(run, weights, run_options(run.row, args), launcher)
+            if run.weights in failed:
+                raise RunFailed(f'needs {run.weights}, which failed')
+            metrics = carry_out(run, run_options(run.row, args), launcher)
             print(f'    NME {metrics["NME"]:.3f}', flush=True)
         except RunFailed as error:
             failed[run] = str(error)
@@ -133,13 +132,14 @@ def run_options(row: Row, args: argparse.Namespace) -> dict:
     """What the command line changes in a row's config: where its data lie, or all that makes it a simulation."""
     cfg = row_config(str(row))
     if args.simulate:
-        return {**mini_size(cfg, SIMULATED_EPOCHS), **rendered_data(cfg, args.work_dir / 'faces')}
-    options = {}
+        faces = args.work_dir / 'faces'
+        return {**mini_size(cfg, SIMULATED_EPOCHS), **rendered_data(cfg, faces), 'data_root': str(faces)}
+    options = dict(data_root=str(args.data_root))  # which may change, where the data are the same
     for part in ('train', 'val', 'test'):
         dataset = cfg[f'{part}_dataset'].to_dict()
         for one in leaves(dataset):
-            if not Path(one['data_root']).is_absolute():
-                one['data_root'] = f'{args.data_root / Path(one["data_root"]).name}/'
+            folder = below_data(one['data_root'])
+            one['data_root'] = f'{Path(one["data_root"]).absolute() if folder is None else args.data_root / folder}/'
         options[f'{part}_dataset'] = dict(dataset, _delete_=True)
     if args.anyway:
         findings = [str(finding) for finding in check(annotation_files(cfg), args.data_root)]
@@ -180,25 +180,43 @@ def list_runs(runs: Sequence[Run], args: argparse.Namespace) -> None:
               'batch (the first lines of a config say what it is for)')
 
 
-def collect(paper: Paper, args: argparse.Namespace) -> Dict[str, Results]:
-    """The results that there are of a paper's rows as they are now, by row and seed.
+def collect(paper: Paper, args: argparse.Namespace) -> Tuple[Dict[str, Results], Dict[str, Results]]:
+    """The results that there are of a paper's rows as they are now, by row and seed; and those that are outdated.
 
-    Left out, with a line that says so, is what was trained by another config, and, without ``--anyway``, on data in
-    which something was found.
+    Outdated, with a line that says so, is what was trained by another config or from other weights, and, without
+    ``--anyway``, on data in which something was found.
     """
     results: Dict[str, Results] = {}
+    outdated: Dict[str, Results] = {}
+    reasons: Dict[Path, Optional[str]] = {}
     for row in paper.rows.values():
         for path in sorted((args.work_dir / paper.file.stem / row.name).glob('seed-*.json')):
             seed = path.stem.removeprefix('seed-')
             if not seed.isdigit():
                 continue
-            run = make_run(row, int(seed), args.work_dir)
-            changed = differences(run, read_config(str(row), {**run_options(row, args), 'randomness.seed': run.seed}))
+            run = make_run(paper, row, int(seed), args.work_dir)
+            reason = outdated_by(run, args, reasons)
+            if reason:
+                print(f'left out: {run}: {reason}')
+            metrics = json.loads(path.read_text(encoding='utf-8'))
+            (outdated if reason else results).setdefault(row.name, {})[run.seed] = metrics
+    return results, outdated
+
+
+def outdated_by(run: Run, args: argparse.Namespace, known: Dict[Path, Optional[str]]) -> Optional[str]:
+    """Why a run's result is not that of its row as it is now, or None; ``known`` holds the reasons by result file."""
+    if run.result not in known:
+        reason = None
+        if not run.result.is_file():
+            reason = 'there is no result'
+        elif run.weights and outdated_by(run.weights, args, known):
+            reason = f'needs {run.weights}: {known[run.weights.result]}'
+        else:
+            changed = differences(run, run_config(run, run_options(run.row, args)))
             if changed:
-                print(f'left out: {run}: trained by another config, which differs in {", ".join(changed[:5])}')
-            else:
-                results.setdefault(row.name, {})[run.seed] = json.loads(path.read_text(encoding='utf-8'))
-    return results
+                reason = f'trained by another config, which differs in {", ".join(changed[:5])}'
+        known[run.result] = reason
+    return known[run.result]
 
 
 if __name__ == '__main__':

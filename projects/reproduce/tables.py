@@ -2,7 +2,7 @@
 import csv
 import textwrap
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Container, Dict, List, NamedTuple, Optional, Sequence
 
 import matplotlib
 import numpy as np
@@ -135,9 +135,12 @@ def draw(panels: list, path: Path, note: str) -> None:
     plt.close(figure)
 
 
-def write_ours(paper: Paper, results: Dict[str, Results]) -> bool:
-    """Write our numbers into the rows of a paper's file, and leave the rest of it as it is; whether there were any."""
-    if not any(results.values()):
+def write_ours(paper: Paper, results: Dict[str, Results], outdated: Dict[str, Results]) -> bool:
+    """Write our numbers into the rows of a paper's file, and leave the rest of it as it is; whether there were any.
+
+    Numbers that stand in a row and are those of outdated results are taken out.
+    """
+    if not any(results.values()) and not any(outdated.values()):
         return False
     yaml = YAML()
     yaml.width = 10**6
@@ -147,13 +150,24 @@ def write_ours(paper: Paper, results: Dict[str, Results]) -> bool:
     for entry in content['rows']:
         row = paper.rows[entry['name']]
         wanted = {metric for table in row.tables for metric in paper.tables[table]['metrics']} | row.paper.keys()
+        for seed, metrics in outdated.get(row.name, {}).items():
+            if seed in row.ours and row.ours[seed] == rounded(metrics, wanted):
+                print(f'taken out of the rows: ours of {row}, seed {seed}, which is outdated')
+                del entry['ours'][seed]
         for seed, metrics in results.get(row.name, {}).items():
-            numbers = CommentedMap({key: round(metrics[key], 4) for key in sorted(metrics) if key in wanted})
+            numbers = CommentedMap(rounded(metrics, wanted))
             numbers.fa.set_flow_style()
             entry.setdefault('ours', CommentedMap()).fa.set_flow_style()
             entry['ours'][seed] = numbers
+        if not entry.get('ours', True):
+            del entry['ours']
     part = paper.file.with_suffix('.part')
     with open(part, 'w', encoding='utf-8') as file:
         yaml.dump(content, file)
     part.replace(paper.file)
     return True
+
+
+def rounded(metrics: Dict[str, float], wanted: Container[str]) -> Dict[str, float]:
+    """A result as it stands in a row."""
+    return {key: round(metrics[key], 4) for key in sorted(metrics) if key in wanted}

@@ -10,8 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
+from zlib import crc32
 
+import torch
 from mmengine import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
 from plan import Run, gpus_of, leaves
 
 from mmfld.engine.rows import REPOSITORY, read_config
@@ -48,13 +52,27 @@ class Launcher:
         return {**os.environ, **more}
 
 
-def carry_out(run: Run, weights: Optional[Run], options: Dict[str, Any], launcher: Launcher) -> Dict[str, float]:
+def run_config(run: Run, options: Dict[str, Any]) -> Config:
+    """The config of a run. Where another run's weights are needed, it says which training they are of.
+
+    Args:
+        run (Run): The run; what it needs has been carried out.
+        options (dict): On top of the row's, for the data for example.
+    """
+    cfg = read_config(str(run.row), {**options, 'randomness.seed': run.seed})
+    if run.weights:
+        # the same config trained once more gives other weights, with another result
+        begun = json.dumps(_comparable(Config.fromfile(run.weights.config)), sort_keys=True)
+        cfg.weights_of = dict(row=run.weights.row.name, config=crc32(begun.encode()),
+                              result=crc32(run.weights.result.read_bytes()))
+    return cfg
+
+
+def carry_out(run: Run, options: Dict[str, Any], launcher: Launcher) -> Dict[str, float]:
     """Train and test a run, or what is left to do of it.
 
     Args:
-        run (Run): The run.
-        weights (Run, optional): The run whose weights are tested (``trained_as``) or from which the training starts
-            (``starts_from``).
+        run (Run): The run; what it needs has been carried out.
         options (dict): On top of the row's, for the data for example.
         launcher (Launcher): How processes are started.
 
@@ -62,9 +80,9 @@ def carry_out(run: Run, weights: Optional[Run], options: Dict[str, Any], launche
         dict: The metrics of the test, which ``run.result`` holds as well.
 
     Raises:
-        RunFailed: If a process fails, or the run was begun with another config.
+        RunFailed: If a process fails, the run was begun with another config, or weights do not fit.
     """
-    cfg = read_config(str(run.row), {**options, 'randomness.seed': run.seed})
+    cfg = run_config(run, options)
     if run.result.is_file() or (run.folder / 'last_checkpoint').is_file():
         changed = differences(run, cfg)
         if changed:
@@ -75,9 +93,9 @@ def carry_out(run: Run, weights: Optional[Run], options: Dict[str, Any], launche
     run.folder.mkdir(parents=True, exist_ok=True)
     cfg.dump(run.config)
     if run.row.trained_as:
-        checkpoint = best_checkpoint(weights.folder)
+        checkpoint = best_checkpoint(run.weights.folder)
     else:
-        checkpoint = _train(run, weights, cfg, launcher)
+        checkpoint = _train(run, cfg, launcher)
     part = run.result.with_suffix('.part.json')
     _start(run, 'test', launcher, '--work-dir', str(run.folder), '--out', str(part), checkpoint=checkpoint)
     part.replace(run.result)  # so that what is there is whole
@@ -106,17 +124,34 @@ def best_checkpoint(folder: Path) -> Path:
     return checkpoint
 
 
-def _train(run: Run, weights: Optional[Run], cfg: Config, launcher: Launcher) -> Path:
+def _train(run: Run, cfg: Config, launcher: Launcher) -> Path:
     if not (run.folder / f'epoch_{cfg.train_cfg.max_epochs}.pth').is_file():
         args = ['--work-dir', str(run.folder)] if not launcher.slurm else []
         if gpus_of(cfg) != launcher.gpus and 'auto_scale_lr' in cfg:
             args.append('--auto-scale-lr')
         if (run.folder / 'last_checkpoint').is_file():
             args.append('--resume')
-        elif weights:
-            args += ['--cfg-options', f'load_from={best_checkpoint(weights.folder)}']
+        elif run.weights:
+            start = best_checkpoint(run.weights.folder)
+            check_fit(cfg, start)
+            args += ['--cfg-options', f'load_from={start}']
         _start(run, 'train', launcher, *args)
     return best_checkpoint(run.folder)
+
+
+def check_fit(cfg: Config, checkpoint: Path) -> None:
+    """Raise a RunFailed if a model has no place for one of the weights from which its training should start; it may
+    have more, which begin untrained."""
+    init_default_scope(cfg.default_scope)
+    own = MODELS.build(cfg.model).state_dict()
+    given = torch.load(checkpoint, map_location='cpu', weights_only=False)['state_dict']
+    wrong = [name for name, value in given.items() if name not in own or own[name].shape != value.shape]
+    if wrong:
+        name = wrong[0]
+        found = f'{name} {tuple(given[name].shape)}'
+        expected = f'{name} {tuple(own[name].shape)}' if name in own else 'no such weight'
+        raise RunFailed(f'{checkpoint} does not fit: found {found}, expected {expected}, and so on for {len(wrong)} of '
+                        f'{len(given)} weights')
 
 
 def differences(run: Run, cfg: Config) -> List[str]:
@@ -125,6 +160,8 @@ def differences(run: Run, cfg: Config) -> List[str]:
     What the check of the data finds counts where it was found at the beginning: weights of data that were complete then
     are good.
     """
+    if not run.config.is_file():
+        return [f'{run.config.name}, which is gone']
     begun = Config.fromfile(run.config)
     if not begun.get('data_findings'):
         cfg = Config({key: value for key, value in cfg.to_dict().items() if key != 'data_findings'})
@@ -132,11 +169,13 @@ def differences(run: Run, cfg: Config) -> List[str]:
 
 
 def _comparable(cfg: Config) -> dict:
-    """A config as json has it, but for where its data lie."""
+    """A config as json has it, but for the data root of the command line."""
     content = json.loads(json.dumps(cfg.to_dict()))
+    root = content.pop('data_root', None)
     for part in ('train', 'val', 'test'):
         for dataset in (*leaves(content[f'{part}_dataset']), *leaves(content[f'{part}_dataloader']['dataset'])):
-            dataset.pop('data_root')
+            folder = Path(dataset['data_root'])
+            dataset['data_root'] = str(folder.relative_to(root) if root and folder.is_relative_to(root) else folder)
     content.pop('combined')
     return content
 

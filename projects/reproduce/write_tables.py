@@ -235,9 +235,10 @@ def filled(path: Path, sections: Dict[str, str]) -> str:
     text = path.read_text(encoding='utf-8')
     for name, content in sections.items():
         begin = BEGIN.format(name)
-        if begin not in text:
-            raise ValueError(f'{path}: found no line {begin}, expected one before its table')
-        head, _, rest = text.partition(begin)
+        head, found, rest = text.partition(begin)
+        if not found or END not in rest:
+            raise ValueError(f'{path}: found no line {END if found else begin}, expected one '
+                             f'{"after" if found else "before"} its table')
         text = f'{head}{begin}\n{content.rstrip()}\n{END}{rest.partition(END)[2]}'
     return text
 

@@ -69,6 +69,38 @@ def test_what_a_file_says_of_combined_parts_is_not_lost(config, text, source):
     read_config(config(STAR, text))  # over the combined part
 
 
+@pytest.mark.parametrize('text, message', [
+    ("model = dict(backbone=dict(layout='cofw29'))\n", "layout='cofw29' in HourglassAAM, expected 'wflw98'"),
+    ("test_evaluator = dict(layout='cofw29')\n", "layout='cofw29' in FaceAlignmentMetric"),
+    ("train_dataset = dict(layout='cofw29')\n", "layout='cofw29' in FaceLandmarkDataset"),
+    ("codec = dict(layout='cofw29')\n", "layout='cofw29' in BoundaryAwareHeatmap"),
+    ("train_dataset = dict(pipeline=[dict(type='LoadImage')])\n", 'found pipeline in FaceLandmarkDataset'),
+    ("train_pipeline = [dict(type='GenerateTarget', encoder=dict(type='MSRAHeatmap'))]\n", 'found encoder='),
+    ("test_pipeline = [dict(type='FaceAffine', input_size=(96, 96))]\n", r'input_size=\(96, 96\) in FaceAffine'),
+])
+def test_a_component_that_says_another_value_is_refused(config, text, message):
+    with pytest.raises(ValueError, match=f'own.py: found .*{message}|own.py: {message}'):
+        read_config(config(STAR, text + COMBINE))
+
+
+def test_the_same_value_said_twice_is_no_fault(config):
+    text = "model = dict(backbone=dict(layout='wflw98'), head=dict(loss_landmark=dict(input_size=[256, 256])))\n"
+    assert read_config(config(STAR, text + COMBINE)).model.backbone.layout == 'wflw98'
+
+
+def test_a_data_set_that_is_wrapped_gets_layout_and_pipeline(config):
+    text = ("train_dataset = dict(_delete_=True, type='RepeatDataset', times=3, dataset=_base_.train_dataset)\n")
+    dataset = read_config(config(STAR, text + COMBINE)).train_dataloader.dataset
+    assert dataset.times == 3 and dataset.dataset.layout == 'wflw98' and len(dataset.dataset.pipeline) > 3
+    assert 'pipeline' not in dataset
+
+
+def test_a_metric_that_comes_by_option_gets_the_layout():
+    metrics = [dict(type='FaceAlignmentMetric'), dict(type='FaceAlignmentMetric', prefix='box', norm='box')]
+    cfg = read_config(STAR, {'test_evaluator': metrics})
+    assert [metric.layout for metric in cfg.test_evaluator] == ['wflw98'] * 2
+
+
 def test_parts_that_nobody_combines_are_refused(config):
     bases = [REPOSITORY / f'configs/_base_/{name}.py' for name in ('datasets/wflw', 'methods/star')]
     with pytest.raises(ValueError, match='not combined: end the file with'):
@@ -77,7 +109,7 @@ def test_parts_that_nobody_combines_are_refused(config):
 
 
 def test_a_data_set_alone_lacks_a_method(config):
-    with pytest.raises(KeyError, match='codec'):
+    with pytest.raises(KeyError, match='own.py: a config needs codec'):
         read_config(config(REPOSITORY / 'configs/_base_/datasets/wflw.py', COMBINE))
 
 

@@ -6,7 +6,8 @@ from mmengine.device import get_device
 from torch import nn
 
 from mmfld.engine.cpu_amp_optim_wrapper import CPUAmpOptimWrapper
-from mmfld.engine.launch import REPOSITORY, adapt_to_cpu, argument_parser, load_config, require_file
+from mmfld.engine.launch import (REPOSITORY, adapt_to_cpu, argument_parser, load_config, require_file,
+                                 require_start)
 
 
 def load(*arguments):
@@ -47,6 +48,32 @@ def test_a_missing_checkpoint_is_named(capsys):
     with pytest.raises(SystemExit):
         require_file(argument_parser(''), 'checkpoint', 'no_such.pth')
     assert 'checkpoint no_such.pth does not exist' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name, message', [
+    ('talking-face', 'is not trained: it tests weights of 300vw'),
+    # its config names the weights of the detector of another length
+    ('table1-300vw-length-64', 'starts from weights of 300vw-detector-length-64'),
+    ('300vw', None),
+])
+def test_a_row_that_needs_weights_says_so(name, message, capsys):
+    arguments = [f'projects/reproduce/attentive1d.yml:{name}']
+
+    def require(*more):
+        parser = argument_parser('')
+        parser.add_argument('--resume', action='store_true')
+        args = parser.parse_args([*arguments, *more])
+        require_start(parser, args, load_config(parser, args))
+
+    if message is None:
+        require()
+        return
+    with pytest.raises(SystemExit):
+        require()
+    assert message in capsys.readouterr().err
+    if 'starts' in message:
+        require('--cfg-options', 'load_from=weights.pth')
+        require('--resume')
 
 
 def test_show_dir_switches_the_visualization_on(config, tmp_path, capsys):

@@ -42,6 +42,9 @@ def rows(tmp_path):
     ('  options: [3]\n', 'options: found [3], expected values by keys with dots'),
     ('  trained_as: tow\n', "trained_as is 'tow', expected a row that is trained"),
     ('  starts_from: one\n', 'starts_from goes round in a circle: one -> one'),
+    ('  starts_from: one\n  trained_as: one\n', 'found trained_as and starts_from, expected one of them'),
+    ('  paper: {NME: .nan}\n', 'expected numbers by metric'),
+    ('  options: {combined: {}}\n', 'expected values by keys with dots'),
     (ROW.format(name='one'), 'found this name twice'),
     (ROW.format(name='a/b'), "name: found 'a/b', expected a name of letters"),
     (ROW.format(name='two').replace('Table 1', 'Table 2'), "found the unknown table 'Table 2'; near: Table 1"),
@@ -73,7 +76,10 @@ def test_what_is_wrong_in_a_file_is_named(rows, old, new, message):
     ('train_cfg.max_epoch: 3', KeyError, "found nothing named 'max_epoch' there; near: max_epochs"),
     ('param_scheduler.9.gamma: 0.5', KeyError, "found nothing named '9' there"),
     ('layout.name: wflw98', KeyError, "layout is 'wflw98', expected a part of the config with settings"),
-    ('train_cfg.max_epochs: "3"', ValueError, "found the text '3', expected a number in the place of 500"),
+    ('train_cfg.max_epochs: "3"', ValueError, "found '3', expected a number in the place of 500"),
+    # yml takes it for a text
+    ('model.backbone.use_aam: no', ValueError, "found 'no', expected true or false in the place of True"),
+    ('model.test_cfg.flip_test: 1', ValueError, 'found 1, expected true or false in the place of False'),
     ('train_pipeline: $sngle_pipeline', KeyError, "the config has no variable 'sngle_pipeline'"),
     ('test_evaluator.norm: box', ValueError, "found the normalizer 'inter_ocular', expected 'box'"),
 ])
@@ -100,6 +106,7 @@ def test_a_config_beside_the_file_of_rows_is_found(rows, tmp_path, monkeypatch):
     ('projects/reproduce/star.yml:table4-weight-11', KeyError, 'near: table4-weight-1'),
     ('projects/reproduce/star.yml', ValueError, 'found a file of rows, expected one of them'),
     ('configs/wflw/star_hg.py', FileNotFoundError, 'near: configs/wflw/'),
+    ('starr.yml:wflw', FileNotFoundError, 'projects/reproduce/star.yml'),
     # once a config of its own
     ('configs/wflw/structured_hg4_margin-none.py', FileNotFoundError, 'structured.yml:table5-margin-none'),
     ('README.md', ValueError, 'found a .md file, expected a config, .py'),

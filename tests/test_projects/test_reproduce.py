@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from mmfld.engine.rows import read_config, read_rows
@@ -179,7 +180,8 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(paper, tmp_path):
 
 
 def test_a_finished_run_without_checkpoint_or_nme_is_a_failed_one(study, tmp_path):
-    run = study.plan.make_run(read_rows(PROJECT / 'star.yml').row('wflw'), 0, tmp_path)
+    paper = read_rows(PROJECT / 'star.yml')
+    run = study.plan.make_run(paper, paper.row('wflw'), 0, tmp_path)
     run.folder.mkdir(parents=True)
     with pytest.raises(study.training.RunFailed, match='seed-0 has no checkpoint: remove the folder'):
         study.training.best_checkpoint(run.folder)
@@ -196,17 +198,108 @@ def test_only_results_of_the_rows_as_they_are_on_complete_data_are_collected(stu
     args, anyway = study.run.parse(arguments), study.run.parse([*arguments, '--anyway'])
     paper, = study.plan.read_papers('star')
     for name, options in (('wflw', {}), ('softargmax-wflw', {'train_cfg.max_epochs': 3}), ('300w', None)):
-        run = study.plan.make_run(paper.row(name), 0, args.work_dir)
-        run.folder.mkdir(parents=True)
         # None: without the data, and with --anyway
-        own = study.run.run_options(run.row, args if options is not None else anyway)
-        read_config(str(run.row), {**own, **(options or {}), 'randomness.seed': 0}).dump(run.config)
-        run.result.write_text('{"NME": 4.5}')
-    assert study.run.collect(paper, args) == {'wflw': {0: {'NME': 4.5}}}
+        own = study.run.run_options(paper.row(name), args if options is not None else anyway)
+        finish(study, paper, name, args.work_dir, {**own, **(options or {})})
+    results, outdated = study.run.collect(paper, args)
+    assert results == {'wflw': {0: {'NME': 4.5}}} and sorted(outdated) == ['300w', 'softargmax-wflw']
     printed = capsys.readouterr().out
     for name, key in (('softargmax-wflw', 'train_cfg.max_epochs'), ('300w', 'data_findings')):
         assert f'left out: star {name}, seed 0: trained by another config, which differs in {key}' in printed
-    assert study.run.collect(paper, anyway) == {name: {0: {'NME': 4.5}} for name in ('wflw', '300w')}
+    assert study.run.collect(paper, anyway)[0] == {name: {0: {'NME': 4.5}} for name in ('wflw', '300w')}
+
+
+def finish(study, paper, name, work_dir, options, nme=4.5):
+    """Leave what a run with seed 0 leaves."""
+    run = study.plan.make_run(paper, paper.row(name), 0, work_dir)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    study.training.run_config(run, options).dump(run.config)
+    run.result.write_text(json.dumps(dict(NME=nme)))
+    return run
+
+
+@pytest.fixture
+def finished(study, paper, tmp_path):
+    """Two runs that are finished, the second with weights of the first; a function that collects."""
+    args = study.run.parse([str(paper), '--data-root', str(tmp_path / 'data'), '--work-dir', str(tmp_path / 'work')])
+    paper = read_rows(paper)
+    runs = {name: finish(study, paper, name, args.work_dir, study.run.run_options(paper.row(name), args))
+            for name in ('plain', 'argmax')}
+
+    def collect(*more):
+        return study.run.collect(paper, study.run.parse([
+            str(paper.file), '--work-dir', str(args.work_dir), '--data-root', str(args.data_root), *more]))
+
+    assert collect() == ({name: {0: {'NME': 4.5}} for name in ('plain', 'argmax')}, {})
+    return runs, collect
+
+
+def test_a_result_of_weights_that_were_trained_anew_is_outdated(study, paper, finished, tmp_path, capsys):
+    runs, collect = finished
+    runs['plain'].result.write_text('{"NME": 4.6}')
+    assert collect() == ({'plain': {0: {'NME': 4.6}}}, {'argmax': {0: {'NME': 4.5}}})
+    assert 'left out: paper argmax, seed 0: trained by another config, which differs in weights_of.result' in (
+        capsys.readouterr().out)
+    options = study.run.run_options(runs['argmax'].row, study.run.parse([str(paper), '--data-root', str(
+        tmp_path / 'data')]))
+    with pytest.raises(study.training.RunFailed, match='begun with another config, .*weights_of.result'):
+        study.training.carry_out(runs['argmax'], options, study.training.Launcher())
+
+
+@pytest.mark.parametrize('change, reason', [
+    (lambda run: run.result.unlink(), 'there is no result'),
+    (lambda run: run.config.unlink(), 'trained by another config, which differs in seed-0.py, which is gone'),
+    (lambda run: run.config.write_text(run.config.read_text().replace('max_epochs=200', 'max_epochs=2')),
+     'trained by another config, which differs in train_cfg.max_epochs'),
+])
+def test_a_result_of_weights_that_do_not_count_does_not_count(study, finished, change, reason, capsys):
+    runs, collect = finished
+    change(runs['plain'])
+    assert collect()[0] == {}
+    assert f'left out: paper argmax, seed 0: needs paper plain, seed 0: {reason}' in capsys.readouterr().out
+
+
+def test_another_row_whose_weights_are_tested_is_another_config(study, paper, finished):
+    finished[0]['plain'].row.file.write_text(yaml.safe_dump(dict(ROWS, rows=[
+        *ROWS['rows'][:2], dict(ROWS['rows'][2], trained_as='broken')])))
+    changed = read_rows(paper)
+    run = study.plan.make_run(changed, changed.row('argmax'), 0, finished[0]['plain'].folder.parents[2])
+    assert run.weights.row.name == 'broken' and run.folder == finished[0]['argmax'].folder
+    run.weights.config.parent.mkdir()
+    run.weights.config.write_text(finished[0]['plain'].config.read_text())
+    run.weights.result.write_text('{"NME": 4.5}')
+    begun = study.training.Config.fromfile(run.config)
+    found = study.training.run_config(run, {})
+    assert (begun.weights_of.row, found.weights_of.row) == ('plain', 'broken')
+
+
+def test_data_that_were_moved_are_the_same_and_others_are_not(study, finished, tmp_path):
+    _, collect = finished
+    assert sorted(collect('--data-root', str(tmp_path / 'moved'))[0]) == ['argmax', 'plain']
+    content = dict(ROWS, rows=[dict(ROWS['rows'][0], options={'train_dataset.data_root': '/ssd/wflw/'})])
+    path = finished[0]['plain'].row.file
+    path.write_text(yaml.safe_dump(content))
+    args = study.run.parse([str(path), '--data-root', '/ssd', '--work-dir', str(tmp_path / 'work')])
+    assert study.run.collect(read_rows(path), args)[0] == {'plain': {0: {'NME': 4.5}}}  # the same folder after all
+    path.write_text(yaml.safe_dump(content).replace('/ssd/wflw/', '/ssd/relabelled/'))
+    assert study.run.collect(read_rows(path), args)[0] == {}
+
+
+def test_weights_without_a_place_in_the_model_are_no_start(study, tmp_path):
+    cfg = read_config(REPOSITORY / 'configs/synthetic/attentive1d_tracker_mini.py')
+    detector = read_config(REPOSITORY / 'configs/synthetic/attentive1d_mini.py')
+    study.training.init_default_scope('mmpose')
+    weights = study.training.MODELS.build(detector.model).state_dict()
+    path = tmp_path / 'weights.pth'
+    torch.save(dict(state_dict=weights), path)
+    study.training.check_fit(cfg, path)  # the refinement begins untrained
+    name = next(iter(weights))
+    torch.save(dict(state_dict={**weights, name: weights[name][:1]}), path)
+    with pytest.raises(study.training.RunFailed, match=rf'weights.pth does not fit: found {name} \(1, .*for 1 of'):
+        study.training.check_fit(cfg, path)
+    torch.save(dict(state_dict={**weights, 'neck.weight': weights[name]}), path)
+    with pytest.raises(study.training.RunFailed, match='found neck.weight .*expected no such weight'):
+        study.training.check_fit(cfg, path)
 
 
 def test_a_row_that_cannot_be_read_is_named_before_anything_starts(study, tmp_path, capsys):
@@ -255,6 +348,18 @@ def test_a_whole_path_in_a_config_is_kept(study, tmp_path):
     assert next(study.plan.annotation_files(study.plan.row_config(str(row)))) == '/ssd/own/own.json'
 
 
+def test_a_folder_that_is_not_below_data_is_kept(study, tmp_path):
+    path = tmp_path / 'paper.yml'
+    path.write_text(yaml.safe_dump(dict(ROWS, rows=[dict(
+        ROWS['rows'][0], options={'train_dataset.data_root': 'own/wflw/', 'val_dataset.data_root': 'data/a/b/'})])))
+    row = read_rows(path).row('plain')
+    cfg = read_config(str(row), study.run.run_options(row, study.run.parse([str(path), '--data-root', '/all'])))
+    assert cfg.train_dataloader.dataset.data_root == f'{Path.cwd()}/own/wflw/'
+    assert cfg.val_dataloader.dataset.data_root == '/all/a/b/'
+    files = list(study.plan.annotation_files(study.plan.row_config(str(row))))
+    assert files[0].startswith(f'{Path.cwd()}/own/wflw/annotations') and files[1].startswith('a/b/annotations')
+
+
 def test_a_cell_has_the_mean_and_the_deviation_of_a_sample(study):
     row = read_rows(PROJECT / 'structured.yml').row('wflw')
     one = study.tables.cell(row, 'NME', {0: dict(NME=4.0), 1: dict(NME=4.2)})
@@ -268,13 +373,30 @@ def test_our_numbers_go_into_the_rows_and_leave_the_rest_of_the_file_alone(study
     text = (PROJECT / 'structured.yml').read_text()
     path.write_text(text)
     paper = read_rows(path)
-    study.tables.write_ours(paper, {})
+    study.tables.write_ours(paper, {}, {})
     assert path.read_text() == text
-    study.tables.write_ours(paper, {'wflw': {0: {'NME': 4.05123, 'FR': 2.1, 'NME/area_nose': 9.}}})
+    study.tables.write_ours(paper, {'wflw': {0: {'NME': 4.05123, 'FR': 2.1, 'NME/area_nose': 9.}}}, {})
     written = path.read_text()
     assert [line for line in written.splitlines() if line not in text.splitlines()] == [
         '  ours: {0: {FR: 2.1, NME: 4.0512}}']
     assert read_rows(path).row('wflw').ours == {0: {'NME': 4.0512, 'FR': 2.1}}
+    # they stay if they are not those of the outdated result
+    study.tables.write_ours(read_rows(path), {}, {'wflw': {0: {'NME': 4.07, 'FR': 2.1}}})
+    assert path.read_text() == written
+    study.tables.write_ours(read_rows(path), {}, {'wflw': {0: {'NME': 4.05123, 'FR': 2.1, 'NME/area_nose': 9.}}})
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize('text, message', [
+    ('<!-- results -->\nold\n', 'found no line <!-- end -->, expected one after its table'),
+    ('old\n<!-- end -->\n', 'found no line <!-- results -->, expected one before its table'),
+    ('<!-- end -->\n<!-- results -->\nold', 'found no line <!-- end -->, expected one after its table'),
+])
+def test_a_table_without_its_marks_leaves_the_file_alone(study, tmp_path, text, message):
+    path = tmp_path / 'README.md'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        study.write_tables.filled(path, dict(results='new'))
 
 
 def test_readme_tables_metafiles_and_first_lines_of_configs_are_current(study, capsys):
