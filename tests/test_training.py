@@ -89,15 +89,17 @@ def test_resumed_run_has_the_losses_of_an_uninterrupted_one(config, tmp_path):
     process = subprocess.Popen(train_command(config, parts), cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
-    while not list(parts.glob('epoch_*.pth')) and time.monotonic() < deadline:
+    while not (parts / 'last_checkpoint').is_file() and time.monotonic() < deadline:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     time.sleep(1)  # two runs in one second would share a folder
     before = losses(parts)
-    run(train_command(config, parts, '--resume'), tmp_path)
+    # what load_from names is where the whole run started, and not where this one goes on
+    run(train_command(config, parts, '--resume', '--cfg-options', f'load_from={whole}/epoch_4.pth'), tmp_path)
 
     assert 0 < len(before) < 24  # it was really cut short
+    assert sorted(map(str, parts.glob('epoch_*.pth')))[-1].endswith('epoch_4.pth')
     assert losses(parts) == losses(whole)
     assert len(losses(whole)) == 4 * 12 // 2
 

@@ -1,10 +1,11 @@
 """Trains a model; see ``--help``. Start it on several GPUs, or CPU processes, with ``tools/dist_train.sh``."""
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.combine import merge_options
-from mmfld.engine.launch import (adapt_to_cpu, argument_parser, leave_process_group, load_config, require_file,
-                                 require_start)
+from mmfld.engine.launch import (adapt_to_cpu, argument_parser, latest_checkpoint, leave_process_group, load_config,
+                                 require_file, require_start)
 
 
 def main():
@@ -17,11 +18,9 @@ def main():
                         help='scale the learning rate by the actual batch size over auto_scale_lr.base_batch_size')
     args = parser.parse_args()
     cfg = load_config(parser, args)
-    require_start(parser, args, cfg)
-
-    if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+    resumed = latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
+    if not resumed:
+        require_start(parser, args, cfg)
     if args.amp:
         kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
         if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
@@ -35,6 +34,10 @@ def main():
             parser.error(f'--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in {args.config}')
         cfg.auto_scale_lr.enable = True
     merge_options(cfg, args.cfg_options)
+    if resumed:  # over load_from, with which the same command began
+        cfg.resume, cfg.load_from = True, str(resumed)
+    elif args.resume:
+        print_log(f'{cfg.work_dir} has no checkpoint to go on from: training begins.', logger='current')
     if cfg.get('load_from'):
         require_file(parser, 'checkpoint', cfg.load_from)
 

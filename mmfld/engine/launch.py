@@ -2,6 +2,7 @@
 import argparse
 import os
 from pathlib import Path
+from typing import Optional, Union
 
 import torch
 from mmengine.config import Config, DictAction
@@ -57,7 +58,7 @@ def require_start(parser: argparse.ArgumentParser, args: argparse.Namespace, cfg
     row = find_row(args.config)
     if row and row.trained_as:
         parser.error(f'{row} is not trained: it tests weights of {row.trained_as}, python tools/test.py {row} CHECKPOINT')
-    if row and row.starts_from and not args.resume and 'load_from' not in args.cfg_options:
+    if row and row.starts_from and 'load_from' not in args.cfg_options:
         needed = read_rows(row.file).row(row.starts_from)
         name = str(needed) if needed.options else needed.config
         folder = f'work_dirs/{_run_name(name, read_config(name))}'
@@ -75,6 +76,23 @@ def _run_name(name: str, cfg: Config) -> str:
     path = Path(cfg.filename).with_suffix('')
     configs = REPOSITORY / 'configs'
     return path.relative_to(configs if path.is_relative_to(configs) else path.parents[1]).as_posix()
+
+
+def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[Path]:
+    """The checkpoint that was saved last in a work folder, which is whole; None if there is none.
+
+    MMEngine's ``last_checkpoint`` names it. That file is empty if the process was killed while writing it, after the
+    checkpoint itself; and the folder may have been moved since.
+    """
+    work_dir = Path(work_dir)
+    marker = work_dir / 'last_checkpoint'
+    if not marker.is_file():
+        return None
+    name = marker.read_text().strip()
+    if not name:
+        saved = [*work_dir.glob('epoch_*.pth'), *work_dir.glob('iter_*.pth')]
+        return max(saved, key=lambda path: path.stat().st_mtime_ns, default=None)
+    return Path(name) if Path(name).is_file() else work_dir / Path(name).name
 
 
 def require_file(parser: argparse.ArgumentParser, what: str, path: str) -> None:

@@ -21,7 +21,7 @@ from rendered import render, rendered_data
 
 from mmfld.apis import FaceLandmarkInferencer
 from mmfld.engine.complexity import complexity
-from mmfld.engine.launch import adapt_to_cpu
+from mmfld.engine.launch import adapt_to_cpu, latest_checkpoint
 from mmfld.engine.rows import REPOSITORY, read_config, read_rows, row_files, shown
 
 COLUMNS = ('name', 'parameters', 'gmacs', 'step_seconds', 'peak_mib', 'checkpoint_mib', 'ok')
@@ -138,7 +138,7 @@ def rehearse(name: str, faces: Path, folder: Path) -> dict:
     if runner.epoch != 2 or len(timer.seconds) != steps or steps < 2 * ITERATIONS:
         raise RuntimeError(f'resumed training ended at epoch {runner.epoch} after {len(timer.seconds)} steps in all, '
                            f'expected 2 and {max(steps, 2 * ITERATIONS)}')
-    checkpoint = Path((folder / 'last_checkpoint').read_text().strip())
+    checkpoint = latest_checkpoint(folder)
     size = checkpoint.stat().st_size
     metrics = _runner(_with(cfg, resume=False, load_from=str(checkpoint)), 2).test()
     if not math.isfinite(metrics.get('NME', math.nan)):

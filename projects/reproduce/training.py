@@ -18,6 +18,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from plan import Run, gpus_of, leaves
 
+from mmfld.engine.launch import latest_checkpoint
 from mmfld.engine.rows import REPOSITORY, read_config
 
 TOOLS = REPOSITORY / 'tools'
@@ -116,8 +117,7 @@ def best_checkpoint(folder: Path) -> Path:
         RunFailed: If there is none.
     """
     best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
-    last = folder / 'last_checkpoint'
-    checkpoint = best[-1] if best else Path(last.read_text().strip()) if last.is_file() else None
+    checkpoint = best[-1] if best else latest_checkpoint(folder)
     if checkpoint is None or not checkpoint.is_file():
         raise RunFailed(f'{folder} has no checkpoint{f" {checkpoint.name}" if checkpoint else ""}: remove the folder '
                         'to train once more')
@@ -125,11 +125,12 @@ def best_checkpoint(folder: Path) -> Path:
 
 
 def _train(run: Run, cfg: Config, launcher: Launcher) -> Path:
-    if not (run.folder / f'epoch_{cfg.train_cfg.max_epochs}.pth').is_file():
+    last = latest_checkpoint(run.folder)
+    if not last or last.name != f'epoch_{cfg.train_cfg.max_epochs}.pth':
         args = ['--work-dir', str(run.folder)] if not launcher.slurm else []
         if gpus_of(cfg) != launcher.gpus and 'auto_scale_lr' in cfg:
             args.append('--auto-scale-lr')
-        if (run.folder / 'last_checkpoint').is_file():
+        if last:
             args.append('--resume')
         elif run.weights:
             start = best_checkpoint(run.weights.folder)

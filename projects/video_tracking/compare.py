@@ -22,6 +22,7 @@ from terminaltables import GithubFlavoredMarkdownTable
 from tqdm import tqdm
 
 from mmfld.apis import OneEuroFilter
+from mmfld.engine.launch import latest_checkpoint
 from mmfld.engine.rows import read_config
 from mmfld.evaluation import FaceVideoMetric
 from mmfld.evaluation.flicker import jitter
@@ -47,10 +48,11 @@ def run_folder(name: str, work_dir: Path) -> Path:
 
 
 def checkpoint_of(name: str, work_dir: Path) -> str:
-    marker = run_folder(name, work_dir) / 'last_checkpoint'
-    if not marker.is_file():
-        raise FileNotFoundError(f'{marker} does not exist: tools/train.py {name} makes it')
-    return marker.read_text().strip()
+    folder = run_folder(name, work_dir)
+    checkpoint = latest_checkpoint(folder)
+    if checkpoint is None:
+        raise FileNotFoundError(f'{folder} has no checkpoint: tools/train.py {name} makes one')
+    return str(checkpoint)
 
 
 @torch.no_grad()

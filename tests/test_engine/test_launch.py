@@ -1,4 +1,6 @@
 """What tools/train.py and tools/test.py share."""
+import os
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -6,8 +8,8 @@ from mmengine.device import get_device
 from torch import nn
 
 from mmfld.engine.cpu_amp_optim_wrapper import CPUAmpOptimWrapper
-from mmfld.engine.launch import (REPOSITORY, adapt_to_cpu, argument_parser, load_config, require_file,
-                                 require_start)
+from mmfld.engine.launch import (REPOSITORY, adapt_to_cpu, argument_parser, latest_checkpoint, load_config,
+                                 require_file, require_start)
 
 
 def load(*arguments):
@@ -61,7 +63,6 @@ def test_a_row_that_needs_weights_says_so(name, message, capsys):
 
     def require(*more):
         parser = argument_parser('')
-        parser.add_argument('--resume', action='store_true')
         args = parser.parse_args([*arguments, *more])
         require_start(parser, args, load_config(parser, args))
 
@@ -73,7 +74,24 @@ def test_a_row_that_needs_weights_says_so(name, message, capsys):
     assert message in capsys.readouterr().err
     if 'starts' in message:
         require('--cfg-options', 'load_from=weights.pth')
-        require('--resume')
+
+
+def test_the_latest_checkpoint_is_a_whole_one_whenever_the_run_was_killed(tmp_path):
+    marker = tmp_path / 'last_checkpoint'
+    (tmp_path / 'epoch_1.pth').touch()  # killed while saving it
+    assert latest_checkpoint(tmp_path) is None
+    marker.write_text(f'{tmp_path}/epoch_1.pth')
+    (tmp_path / 'epoch_10.pth').touch()
+    assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
+    os.utime(tmp_path / 'epoch_1.pth', (0, 0))
+    marker.write_text('')  # killed after saving the tenth
+    assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_10.pth'
+    marker.write_text('/where/the/folder/was/epoch_1.pth')
+    assert latest_checkpoint(str(tmp_path)) == tmp_path / 'epoch_1.pth'
+    for path in tmp_path.glob('*.pth'):
+        path.unlink()
+    marker.write_text('')
+    assert latest_checkpoint(tmp_path) is None
 
 
 def test_show_dir_switches_the_visualization_on(config, tmp_path, capsys):

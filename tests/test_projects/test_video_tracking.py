@@ -47,7 +47,7 @@ def test_row_has_error_flicker_and_jitter_in_percent(study):
 
 
 def test_missing_training_is_named(study, tmp_path):
-    with pytest.raises(FileNotFoundError, match='tools/train.py configs/synthetic/attentive1d_mini.py makes it'):
+    with pytest.raises(FileNotFoundError, match='tools/train.py configs/synthetic/attentive1d_mini.py makes one'):
         study.checkpoint_of(study.DETECTOR, tmp_path)
 
 
