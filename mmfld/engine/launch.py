@@ -57,7 +57,8 @@ def require_start(parser: argparse.ArgumentParser, args: argparse.Namespace, cfg
     of another one, and neither command nor config names such weights."""
     row = find_row(args.config)
     if row and row.trained_as:
-        parser.error(f'{row} is not trained: it tests weights of {row.trained_as}, python tools/test.py {row} CHECKPOINT')
+        parser.error(f'{row} is not trained: it tests weights of {row.trained_as}, '
+                     f'python tools/test.py {row} CHECKPOINT')
     if row and row.starts_from and 'load_from' not in args.cfg_options:
         needed = read_rows(row.file).row(row.starts_from)
         name = str(needed) if needed.options else needed.config
@@ -104,8 +105,8 @@ def require_file(parser: argparse.ArgumentParser, what: str, path: str) -> None:
 def adapt_to_cpu(cfg: Config) -> None:
     """Without CUDA, make ``cfg`` run several processes with gloo and mixed precision in bfloat16; else do nothing.
 
-    MMEngine selects a CUDA device before it starts a process group, hands device ids to ``DistributedDataParallel``, and
-    asserts a GPU for mixed precision; PyTorch synchronises batch statistics between GPUs only.
+    MMEngine selects a CUDA device before it starts a process group, hands device ids to ``DistributedDataParallel``,
+    and asserts a GPU for mixed precision; PyTorch synchronises batch statistics between GPUs only.
     """
     if get_device() != 'cpu':
         return
