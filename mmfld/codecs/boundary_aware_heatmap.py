@@ -8,6 +8,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from ..structures import FaceLayout, get_layout, normalize
 from .boundary_maps import edge_maps, point_maps
 from .heatmap_codec import HeatmapCodec
+from .outside import check_outside, counted_landmarks
 
 
 @KEYPOINT_CODECS.register_module()
@@ -20,7 +21,7 @@ class BoundaryAwareHeatmap(HeatmapCodec):
     Encoded:
 
     - ``keypoint_labels`` (1, K, 2) float32: in [-1, 1], clamped to the image
-    - ``keypoint_weights`` (1, K) float32: 0 for a landmark that is not annotated
+    - ``keypoint_weights`` (1, K) float32: 0 for a landmark that is not annotated, or lies outside and is ignored
     - ``point_heatmaps`` (K, h, w) float32 and ``edge_heatmaps`` (E, h, w) float32, unless ``with_maps`` is False
 
     Args:
@@ -33,6 +34,8 @@ class BoundaryAwareHeatmap(HeatmapCodec):
         tau (float): Of the local soft-argmax. Defaults to 10.
         with_maps (bool): Encode point and edge maps. A network without attention maps has no use for them, and they
             are most of the work. Defaults to True.
+        outside (str): What a landmark outside the image counts for: ``'clamp'`` or ``'ignore'``, see
+            :mod:`mmfld.codecs.outside`. Defaults to ``'clamp'``.
     """
 
     label_mapping_table = dict(keypoint_labels='keypoint_labels', keypoint_weights='keypoint_weights')
@@ -47,10 +50,12 @@ class BoundaryAwareHeatmap(HeatmapCodec):
                  decoder: str = 'expectation',
                  window: int = 5,
                  tau: float = 10.,
-                 with_maps: bool = True):
+                 with_maps: bool = True,
+                 outside: str = 'clamp'):
         super().__init__(input_size, heatmap_size, decoder, window, tau)
         self.layout = get_layout(layout)
         self.with_maps = with_maps
+        self.outside = check_outside(outside)
         # what MMPose packs
         maps = ('point_heatmaps', 'edge_heatmaps') if with_maps else ()
         self.field_mapping_table = {name: name for name in maps}
@@ -69,16 +74,16 @@ class BoundaryAwareHeatmap(HeatmapCodec):
         if points.shape != (self.layout.num_keypoints, 2):
             raise ValueError(f'layout {self.layout.name} has {self.layout.num_keypoints} landmarks, '
                              f'got keypoints of shape {keypoints.shape}')
-        weights = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible > 0
+        _, weights = counted_landmarks(keypoints, keypoints_visible, self.input_size, self.outside)
         labels = normalize(keypoints, self.input_size).clip(-1, 1)
         encoded = dict(keypoint_labels=labels.astype(np.float32), keypoint_weights=weights.astype(np.float32))
         if self.with_maps:
-            annotated = weights[0] > 0
             encoded['point_heatmaps'] = point_maps(points, self.input_size, self.heatmap_size)
-            encoded['point_heatmaps'][~annotated] = 0
-            encoded['edge_heatmaps'] = self.edge_maps(points, annotated)
+            encoded['point_heatmaps'][~weights[0]] = 0
+            encoded['edge_heatmaps'] = self.edge_maps(keypoints, keypoints_visible)
         return encoded
 
-    def edge_maps(self, points: np.ndarray, annotated: np.ndarray) -> np.ndarray:
-        """(E, h, w) float32 from landmarks (K, 2) in pixels, of which those with ``annotated`` (K, ) bool count."""
-        return edge_maps(points, self.layout, self.input_size, self.heatmap_size, annotated)
+    def edge_maps(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> np.ndarray:
+        """(E, h, w) float32 of one face; arguments as of :meth:`encode`."""
+        annotated = None if keypoints_visible is None else keypoints_visible[0] > 0
+        return edge_maps(keypoints[0], self.layout, self.input_size, self.heatmap_size, annotated)

@@ -9,11 +9,11 @@ from typing import Optional, Union
 import numpy as np
 import torch
 from mmpose.registry import KEYPOINT_CODECS
-from torch import Tensor
 
 from ..structures import FaceLayout, get_layout
 from .boundary_maps import boundary_curve
 from .marginal_heatmap import MarginalHeatmap
+from .outside import clamp, lies_inside
 
 POINTS_PER_SIGMA = 1  # on the curve: the maps then differ by less than 0.015 from those of endlessly many points
 
@@ -25,9 +25,10 @@ class BoundaryMarginalHeatmap(MarginalHeatmap):
     Encoded beside the landmarks, for E boundaries:
 
     - ``boundary_x_labels``, ``boundary_y_labels`` (1, E, L) float32: the density of points spread evenly along the
-      boundary's curve, smoothed by the Gaussian of the landmarks and scaled to a peak of 1, whatever ``normalize`` says
+      boundary's curve, smoothed by the Gaussian of the landmarks and scaled to a peak of 1, whatever ``normalize``
+      says. Points outside the image are treated as landmarks are, see :mod:`mmfld.codecs.outside`
     - ``boundary_weights`` (1, E) float32: 0, and the maps all zero, for a boundary with a landmark that is not
-      annotated, or that lies outside the maps as a whole
+      annotated, or that is ignored as a whole
 
     Args:
         layout (str | FaceLayout): Says which landmarks lie on which boundary. Defaults to ``'300w68'``.
@@ -67,8 +68,12 @@ class BoundaryMarginalHeatmap(MarginalHeatmap):
             indices = list(boundary.indices)
             if annotated[indices].all():
                 curve = self._spread_evenly(boundary_curve(keypoints[0, indices], boundary.closed), boundary.closed)
-                if self._lies_inside(curve).any():
-                    curves[e] = curve
+                if self.outside == 'ignore':
+                    curve = curve[lies_inside(curve, self.input_size)]
+                else:
+                    curve = clamp(curve, self.input_size)
+                if len(curve):
+                    curves[e] = torch.as_tensor(curve, dtype=torch.float32)
         if curves:
             present = list(curves)
             points_of = [len(curve) for curve in curves.values()]
@@ -80,17 +85,12 @@ class BoundaryMarginalHeatmap(MarginalHeatmap):
             weights[0, present] = 1
         return dict(encoded, boundary_x_labels=x_labels, boundary_y_labels=y_labels, boundary_weights=weights)
 
-    def _spread_evenly(self, curve: np.ndarray, closed: bool) -> Tensor:
-        """Vertices of a curve (m, 2) -> points at equal distances along it, (n, 2) float32 pixels."""
+    def _spread_evenly(self, curve: np.ndarray, closed: bool) -> np.ndarray:
+        """Vertices of a curve (m, 2) -> points at equal distances along it, (n, 2) pixels."""
         if closed:
             curve = np.concatenate([curve, curve[:1]])
         along = np.append(0, np.linalg.norm(np.diff(curve, axis=0), axis=1).cumsum())
         bins_per_pixel = self.length / min(self.input_size)
         number = int(np.ceil(POINTS_PER_SIGMA * along[-1] * bins_per_pixel / self.sigma)) or 1
         places = (np.arange(number) + 0.5) / number * along[-1]
-        return torch.as_tensor(np.stack([np.interp(places, along, axis) for axis in curve.T], axis=1),
-                               dtype=torch.float32)
-
-    def _lies_inside(self, points: Tensor) -> Tensor:
-        centres = self.centres(points)
-        return ((centres >= 0) & (centres <= self.length - 1)).all(-1)
+        return np.stack([np.interp(places, along, axis) for axis in curve.T], axis=1)

@@ -10,6 +10,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from ..structures import normalize, pixels_to_cells
 from . import decoders
 from .heatmap_codec import HeatmapCodec
+from .outside import check_outside, counted_landmarks
 
 ENCODINGS = ('continuous', 'rounded', 'floored')
 
@@ -25,9 +26,9 @@ class ContinuousHeatmap(HeatmapCodec):
     Encoded:
 
     - ``heatmaps`` (K, h, w) float32
-    - ``keypoint_weights`` (1, K) float32: 0, and the heatmap all zero, for a landmark that is not annotated or lies so
-      far outside that nothing of the Gaussian within 3 sigma reaches the map (the rule of MMPose's heatmaps)
-    - ``keypoint_labels`` (1, K, 2) float32: the unrounded landmarks in [-1, 1], not clamped, for losses on coordinates
+    - ``keypoint_weights`` (1, K) float32: 0, and the heatmap all zero, for a landmark that is not annotated, or lies
+      outside and is ignored
+    - ``keypoint_labels`` (1, K, 2) float32: the unrounded landmarks in [-1, 1], for losses on coordinates
 
     Args:
         input_size (tuple): (W, H) of the network input in pixels.
@@ -39,6 +40,8 @@ class ContinuousHeatmap(HeatmapCodec):
             cell (Eq. 2) or ``'floored'`` at the cell below.
         decoder (str): ``'local_soft_argmax'`` (Eq. 4), ``'argmax'``, ``'quarter_shift'`` (the standard method's), or
             ``'expectation'``, the global soft-argmax of Table 1: Eq. 4 with the whole map as the window.
+        outside (str): What a landmark outside the image counts for: ``'clamp'`` or ``'ignore'``, see
+            :mod:`mmfld.codecs.outside`. Defaults to ``'clamp'``.
     """
 
     label_mapping_table = dict(keypoint_labels='keypoint_labels', keypoint_weights='keypoint_weights')
@@ -53,13 +56,15 @@ class ContinuousHeatmap(HeatmapCodec):
                  window: int = 5,
                  tau: float = 10.,
                  encoding: str = 'continuous',
-                 decoder: str = 'local_soft_argmax'):
+                 decoder: str = 'local_soft_argmax',
+                 outside: str = 'clamp'):
         super().__init__(input_size, heatmap_size, decoder, window, tau)
         if encoding not in ENCODINGS:
             raise ValueError(f'unknown encoding {encoding!r}, expected one of {ENCODINGS}')
         self.sigma = sigma
         self.tau = tau
         self.encoding = encoding
+        self.outside = check_outside(outside)
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
         """Targets of one face.
@@ -71,14 +76,13 @@ class ContinuousHeatmap(HeatmapCodec):
         Returns:
             dict: See the class.
         """
-        annotated = np.ones(keypoints.shape[:2], bool) if keypoints_visible is None else keypoints_visible > 0
+        keypoints, weights = counted_landmarks(keypoints, keypoints_visible, self.input_size, self.outside)
         points = torch.as_tensor(keypoints, dtype=torch.float32)
-        weights = torch.as_tensor(annotated) & self.reaches_map(points)
         heatmaps = self.batch_encode(points)
-        heatmaps[~weights] = 0
+        heatmaps[torch.as_tensor(~weights)] = 0
         return dict(
             heatmaps=heatmaps[0].numpy(),
-            keypoint_weights=weights.float().numpy(),
+            keypoint_weights=weights.astype(np.float32),
             keypoint_labels=normalize(points, self.input_size).numpy())
 
     def batch_encode(self, keypoints: Tensor) -> Tensor:
@@ -93,11 +97,6 @@ class ContinuousHeatmap(HeatmapCodec):
         if self.encoding == 'floored':
             return cells.floor()
         return cells
-
-    def reaches_map(self, keypoints: Tensor) -> Tensor:
-        """(..., ) bool: whether any of the Gaussian within 3 sigma lies in the map, as MMPose asks."""
-        centres, radius = self.centres(keypoints), 3 * self.sigma
-        return ((centres - radius < centres.new_tensor(self.heatmap_size)) & (centres + radius >= -1)).all(-1)
 
     def cells(self, heatmaps: Tensor) -> Tensor:
         if self.decoder == 'expectation':

@@ -36,7 +36,7 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
             ``'argmax'`` (Eq. 1) or ``'quarter_shift'``. Defaults to ``'local_soft_argmax'``.
         window (int): Of the local soft-argmax, in cells. Defaults to 5.
         epsilon (float): Temperature, that of the loss. Defaults to 1.
-        with_maps (bool): See :class:`BoundaryAwareHeatmap`. Defaults to True.
+        with_maps (bool), outside (str): See :class:`BoundaryAwareHeatmap`.
     """
 
     label_mapping_table = dict(
@@ -53,9 +53,11 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
                  decoder: str = 'local_soft_argmax',
                  window: int = 5,
                  epsilon: float = 1.,
-                 with_maps: bool = True):
+                 with_maps: bool = True,
+                 outside: str = 'clamp'):
         # softmax(F / epsilon) inside the window is the local soft-argmax of F with tau = 1 / epsilon
-        super().__init__(layout, input_size, heatmap_size, decoder, window, tau=1 / epsilon, with_maps=with_maps)
+        super().__init__(layout, input_size, heatmap_size, decoder, window, tau=1 / epsilon, with_maps=with_maps,
+                         outside=outside)
         if mode not in MODES:
             raise ValueError(f'unknown mode {mode!r}, expected one of {MODES}')
         self.mode = mode
@@ -73,7 +75,7 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
                 cells = pixels_to_cells(points, self.heatmap_size, self.input_size, self.map_grid)
                 edges = encoded.get('edge_heatmaps')
                 if edges is None:
-                    edges = self.edge_maps(points, encoded['keypoint_weights'][0] > 0)
+                    edges = self.edge_maps(keypoints, keypoints_visible)
                 sigma = smoothing_stages(edges, cells, self.patch_radius).covariances
             else:
                 sigma = covariances(point_patch(self.patch_radius)[None])

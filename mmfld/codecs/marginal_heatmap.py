@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..structures import cells_to_pixels, pixels_to_cells
 from . import decoders
+from .outside import check_outside, counted_landmarks
 
 DECODERS = ('argmax', 'local_soft_argmax')
 GRIDS = ('proportional', 'half_pixel')
@@ -23,8 +24,8 @@ class MarginalHeatmap(BaseKeypointCodec):
     Encoded:
 
     - ``keypoint_x_labels``, ``keypoint_y_labels`` (1, K, L) float32, names and shapes of MMPose's SimCC labels
-    - ``keypoint_weights`` (1, K) float32: 0, and the maps all zero, for a landmark that is not annotated or lies so far
-      outside that nothing of the Gaussian within 3 sigma reaches the maps (the rule of MMPose's heatmaps)
+    - ``keypoint_weights`` (1, K) float32: 0, and the maps all zero, for a landmark that is not annotated, or lies
+      outside and is ignored
 
     Args:
         input_size (tuple): (W, H) of the network input in pixels.
@@ -37,6 +38,8 @@ class MarginalHeatmap(BaseKeypointCodec):
         window (int, optional): Of the local soft-argmax, odd, in bins. Defaults to 10/3 sigma, P2's ratio.
         tau (float): Of the local soft-argmax. Defaults to 10, for maps of peak 1.
         grid (str): ``'proportional'``, x = c W / L (Eq. 7), or ``'half_pixel'``, x = (c + 0.5) W / L - 0.5.
+        outside (str): What a landmark outside the image counts for: ``'clamp'`` or ``'ignore'``, see
+            :mod:`mmfld.codecs.outside`. Defaults to ``'clamp'``.
     """
 
     auxiliary_encode_keys = set()
@@ -54,7 +57,8 @@ class MarginalHeatmap(BaseKeypointCodec):
                  decoder: str = 'argmax',
                  window: Optional[int] = None,
                  tau: float = 10.,
-                 grid: str = 'proportional'):
+                 grid: str = 'proportional',
+                 outside: str = 'clamp'):
         super().__init__()
         if decoder not in DECODERS:
             raise ValueError(f'unknown decoder {decoder!r}, expected one of {DECODERS}')
@@ -68,6 +72,7 @@ class MarginalHeatmap(BaseKeypointCodec):
         self.window = 2 * round(self.sigma * 5 / 3) + 1 if window is None else window
         self.tau = tau
         self.grid = grid
+        self.outside = check_outside(outside)
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
         """Targets of one face.
@@ -79,16 +84,15 @@ class MarginalHeatmap(BaseKeypointCodec):
         Returns:
             dict: See the class.
         """
-        annotated = np.ones(keypoints.shape[:2], bool) if keypoints_visible is None else keypoints_visible > 0
+        keypoints, weights = counted_landmarks(keypoints, keypoints_visible, self.input_size, self.outside)
         points = torch.as_tensor(keypoints, dtype=torch.float32)
-        centres, reach = self.centres(points), 3 * self.sigma
-        weights = torch.as_tensor(annotated) & ((centres - reach < self.length) & (centres + reach >= -1)).all(-1)
+        left_out = torch.as_tensor(~weights)[..., None]
         # masked, not multiplied: what is not annotated may be NaN
-        x_labels, y_labels = (labels.masked_fill(~weights[..., None], 0) for labels in self.batch_encode(points))
+        x_labels, y_labels = (labels.masked_fill(left_out, 0) for labels in self.batch_encode(points))
         return dict(
             keypoint_x_labels=x_labels.numpy(),
             keypoint_y_labels=y_labels.numpy(),
-            keypoint_weights=weights.float().numpy())
+            keypoint_weights=weights.astype(np.float32))
 
     def batch_encode(self, keypoints: Tensor) -> Tuple[Tensor, Tensor]:
         """Maps of many faces: (..., K, 2) float pixels -> two of (..., K, L), same dtype and device."""
