@@ -13,6 +13,7 @@ said once                                              reaches
                                                        component that takes a ``layout``
 ``codec``                                              ``model.head.decoder``, and the ``encoder`` of GenerateTarget
 ``codec.input_size``, ``codec.length``                 every component that takes one, e.g. FaceAffine
+``crop``, a dict of arguments (optional)               GetFaceCrop in both pipelines
 ``{train,val,test}_dataset``                           ``{train,val,test}_dataloader.dataset``
 ``train_pipeline``, ``test_pipeline``                  the data sets; videos are read by LoadVideoFrame
 ``randomness.seed``                                    the training data's ``seed``
@@ -40,11 +41,11 @@ from .fields import nearest, shortened
 
 REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS)
 PARTS = ('train', 'val', 'test')
-SAID_ONCE = ('layout', 'codec', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
+SAID_ONCE = ('layout', 'codec', 'crop', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
 # what is put together, and from what
 COMBINED = {'model.head.decoder': 'codec', **{f'{part}_dataloader.dataset': f'{part}_dataset' for part in PARTS}}
 ENDING = 'end the file with "from mmfld.engine.combine import combine" and "combine(globals())"'
-INGREDIENTS = (*SAID_ONCE, 'model', *(f'{part}_dataloader' for part in PARTS), 'val_evaluator', 'test_evaluator')
+INGREDIENTS = (*(name for name in SAID_ONCE if name != 'crop'), 'model', *(f'{part}_dataloader' for part in PARTS), 'val_evaluator', 'test_evaluator')
 
 
 class _Pending(NamedTuple):
@@ -198,7 +199,8 @@ def _shared_values(cfg: Config) -> Dict[str, Any]:
 
 def fingerprints(cfg: Config) -> Dict[str, int]:
     """A short number for each part that is said once."""
-    parts = {**{name: cfg[name] for name in SAID_ONCE}, 'randomness.seed': cfg.get('randomness', {}).get('seed')}
+    parts = {name: cfg[name] for name in SAID_ONCE if name in cfg}
+    parts['randomness.seed'] = cfg.get('randomness', {}).get('seed')
     return {name: crc32(_as_json(value).encode()) for name, value in parts.items()}
 
 
@@ -210,7 +212,11 @@ def _at(cfg: Any, place: str) -> Any:
 
 def _combined(cfg: Config) -> dict:
     shared = _shared_values(cfg)
-    codec = copy.deepcopy(cfg.codec)
+    codec, crop = copy.deepcopy(cfg.codec), cfg.get('crop', {})
+    unknown = crop.keys() - arguments('GetFaceCrop')
+    if unknown:
+        known = ', '.join(sorted(arguments('GetFaceCrop') - {'self'}))
+        raise ValueError(f'found {unknown.pop()!r} in crop, expected arguments of GetFaceCrop: {known}')
     fill(codec, shared)
     combined = dict(model=copy.deepcopy(cfg.model))
     combined['model'].head.decoder = copy.deepcopy(codec)
@@ -223,6 +229,8 @@ def _combined(cfg: Config) -> dict:
                     raise ValueError(f'found encoder={shortened(_plain(step["encoder"]))} in GenerateTarget, expected '
                                      'nothing there: codec says it once for all')
                 step['encoder'] = copy.deepcopy(codec)
+            elif step['type'] == 'GetFaceCrop':
+                fill(step, crop)
         fill(pipeline, shared)
         more = dict(seed=cfg.get('randomness', {}).get('seed')) if part == 'train' else dict(test_mode=True)
         loader = copy.deepcopy(cfg[f'{part}_dataloader'])

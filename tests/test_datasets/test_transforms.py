@@ -41,6 +41,7 @@ def crop_of(box, **options) -> dict:
 
 # ------------------------------------------------------------------------------------------------ crop rules
 @pytest.mark.parametrize('rule, center, side', [
+    ('longer_side', (30, 60), 80),
     ('landmark_height', (30, 60), 80),
     ('face_220', (30, 60), 80 * 256 / 220),
     ('hrnet_1.25', (30, 60), 100),
@@ -52,7 +53,8 @@ def test_crop_rules(rule, center, side, padding):
     np.testing.assert_allclose(found['bbox_scale'], [[side * padding] * 2], rtol=1e-6)
 
 
-@pytest.mark.parametrize('rule, side', [('landmark_height', 40), ('face_220', 80 * 256 / 220), ('hrnet_1.25', 100)])
+@pytest.mark.parametrize('rule, side', [
+    ('longer_side', 80), ('landmark_height', 40), ('face_220', 80 * 256 / 220), ('hrnet_1.25', 100)])
 def test_crop_rules_of_a_wide_box(rule, side):
     np.testing.assert_allclose(crop_of([[20, 10, 100, 50]], rule=rule)['bbox_scale'], [[side] * 2], rtol=1e-6)
 
@@ -82,10 +84,12 @@ def test_unknown_rule():
         GetFaceCrop(rule='tight')
 
 
-@pytest.mark.parametrize('box', [[10, 20, 50, 20], [10, 20, 50, np.nan]])
-def test_empty_box_names_the_image(box):
+@pytest.mark.parametrize('rule, box', [
+    ('landmark_height', [10, 20, 50, 20]), ('longer_side', [10, 20, 10, 20]), ('longer_side', [10, 20, 50, np.nan]),
+    ('longer_side', [np.nan, 20, 50, 40]), ('face_220', [10, 20, 50, np.nan])])
+def test_empty_box_names_the_image(rule, box):
     with pytest.raises(ValueError, match='face7.jpg: the landmark box .* is empty'):
-        GetFaceCrop().transform(dict(bbox=np.array([box], np.float32), img_path='face7.jpg'))
+        GetFaceCrop(rule).transform(dict(bbox=np.array([box], np.float32), img_path='face7.jpg'))
 
 
 # ------------------------------------------------------------------------------------------------ the warp

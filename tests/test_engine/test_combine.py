@@ -38,6 +38,20 @@ def test_the_layout_reaches_all_that_has_one(config):
     assert {place.layout for place in places} == {'cofw29'}
 
 
+@pytest.mark.parametrize('options, text', [
+    ({'crop.rule': 'face_220', 'crop.padding': 1.2}, ''), ({}, "crop = dict(rule='face_220', padding=1.2)\n")])
+def test_the_crop_reaches_both_pipelines(config, options, text):
+    cfg = read_config(config(STAR, text + COMBINE), options)
+    for part in ('train', 'val', 'test'):
+        step, = (step for step in cfg[f'{part}_dataloader'].dataset.pipeline if step.type == 'GetFaceCrop')
+        assert (step.rule, step.padding) == ('face_220', 1.2)
+
+
+def test_a_crop_that_says_what_no_crop_has_is_refused():
+    with pytest.raises(ValueError, match="found 'margin' in crop, expected arguments of GetFaceCrop: padding, rule$"):
+        read_config(STAR, {'crop.margin': 1.2})
+
+
 def test_the_seed_reaches_the_training_data():
     cfg = read_config(STAR, {'randomness.seed': 3})
     assert cfg.train_dataloader.dataset.seed == cfg.randomness.seed == 3

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager
 from copy import deepcopy
+from typing import Optional
 
 import mmfld  # noqa: F401  registers the components and prepares the environment
 
@@ -17,18 +18,18 @@ from mmpose.registry import DATASETS
 from mmfld.engine.rows import read_config
 
 
-def config_parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the arguments of every command here: CONFIG and ``--cfg-options``."""
+def config_parser(description: str, several: bool = False) -> argparse.ArgumentParser:
+    """A parser with the arguments of every command here: CONFIG, or several of them, and ``--cfg-options``."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('config', help='MMPose-style config file')
+    parser.add_argument('config', nargs='+' if several else None, help='MMPose-style config file')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
                         help='override settings of the config, e.g. train_dataloader.dataset.data_root=/data/wflw')
     return parser
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """The config of the command line, with its scope made the default one."""
-    cfg = read_config(args.config, args.cfg_options)
+def load_config(args: argparse.Namespace, name: Optional[str] = None) -> Config:
+    """The config of the command line, or one of several, with its scope made the default one."""
+    cfg = read_config(name or args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     return cfg
 

@@ -8,7 +8,8 @@ model = dict(
     backbone=dict(type='FAN', num_stacks=2, pooling='max'),
     test_cfg=dict(flip_test=False))
 
-load = [dict(type='LoadImage'), dict(type='GetFaceCrop', rule='face_220')]
+crop = dict(rule='face_220')
+load = [dict(type='LoadImage'), dict(type='GetFaceCrop')]
 augmentation = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='RandomFaceSimilarity', rotation=30., scale=0.15, shift=0., distribution='uniform'),

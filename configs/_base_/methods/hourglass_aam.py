@@ -7,7 +7,9 @@ model = dict(
     backbone=dict(type='HourglassAAM', num_stacks=4),
     test_cfg=dict(flip_test=False))
 
-load = [dict(type='LoadImage'), dict(type='GetFaceCrop', rule='landmark_height')]
+# Cuts no landmark off. The reference's meta files have the height of the landmarks, which does: *_crop-height.py
+crop = dict(rule='longer_side', padding=1.05)
+load = [dict(type='LoadImage'), dict(type='GetFaceCrop')]
 train_pipeline = [
     *load,
     dict(type='RandomFlip', prob=0.5),

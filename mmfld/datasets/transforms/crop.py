@@ -13,16 +13,21 @@ def _landmark_height(x1, y1, x2, y2):
     return (x1 + x2) / 2, (y1 + y2) / 2, y2 - y1
 
 
+def _longer_side(x1, y1, x2, y2):
+    return (x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, y2 - y1)
+
+
 def _face_220(x1, y1, x2, y2):
-    return (x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1) * 256 / 220
+    return (x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, y2 - y1) * 256 / 220
 
 
 def _hrnet(x1, y1, x2, y2):
     x1, y1, x2, y2 = np.floor(x1), np.floor(y1), np.ceil(x2), np.ceil(y2)
-    return (x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1) * 1.25
+    return (x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, y2 - y1) * 1.25
 
 
-CROP_RULES = {'landmark_height': _landmark_height, 'face_220': _face_220, 'hrnet_1.25': _hrnet}
+CROP_RULES = {'longer_side': _longer_side, 'landmark_height': _landmark_height, 'face_220': _face_220,
+              'hrnet_1.25': _hrnet}
 
 
 @TRANSFORMS.register_module()
@@ -32,13 +37,14 @@ class GetFaceCrop(BaseTransform):
     =====================  ========================================================  ==========================
     rule                   side of the crop, around the middle of the landmark box   used by
     =====================  ========================================================  ==========================
-    ``landmark_height``    height of the box: a tight crop, chin on its border       P1, P4 (ADNet's meta files)
-    ``face_220``           longer side * 256 / 220                                   P2, P3
+    ``longer_side``        longer side: the smallest that cuts no landmark off       STAR, structured loss
+    ``landmark_height``    height: the contour of faces wider than high is cut off   ADNet's and STAR's meta files
+    ``face_220``           longer side * 256 / 220                                   subpixel, attentive
     ``hrnet_1.25``         longer side of the box rounded outwards * 1.25            MMPose, HRNet
     =====================  ========================================================  ==========================
 
-    The rule belongs to the model: put the same transform, through one variable of the config, into the training and the
-    test pipeline; inference reads it from there.
+    ``tools/analysis_tools/measure_crops.py`` tells what a config's crop cuts off. The rule belongs to the model: say it
+    once, as ``crop`` of the config, for the training and the test pipeline; inference reads it from there.
 
     Required Keys:
 
@@ -49,11 +55,11 @@ class GetFaceCrop(BaseTransform):
         - bbox_center (1, 2), bbox_scale (1, 2): in image pixels
 
     Args:
-        rule (str): See the table. Defaults to ``'landmark_height'``.
+        rule (str): See the table. Defaults to ``'longer_side'``.
         padding (float): Factor on the side. Defaults to 1.
     """
 
-    def __init__(self, rule: str = 'landmark_height', padding: float = 1.):
+    def __init__(self, rule: str = 'longer_side', padding: float = 1.):
         if rule not in CROP_RULES:
             raise ValueError(f'unknown crop rule {rule!r}, expected one of {sorted(CROP_RULES)}')
         self.rule = rule
