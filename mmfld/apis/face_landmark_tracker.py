@@ -1,7 +1,7 @@
 """Landmarks of the faces in a video, followed from frame to frame."""
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -38,7 +38,9 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
     * The detector runs every ``redetect_interval`` frames, and in every frame while a face is new, in doubt or lost, or
       none is there. What it finds is a tracked face if half of the smaller of the two boxes lies in the other; else it
       is a new one, whose crop is taken once more from its own landmarks.
-    * A new face has to be seen by the detector a second time; if it is not in the next three frames, it was none.
+    * A new face has to be seen by the detector a second time; if it is not in the next three frames, it was none. Until
+      then it is unconfirmed and not returned, so the first frame of a video has no face. ``return_unconfirmed`` returns
+      it from its first frame, with a flag.
     * A face is in doubt while the mean score of its landmarks is below half of its own running mean, as by blur or
       when something covers it; an absolute bound would not do, as the scores of one method are the heights of peaks
       near 1 and those of another are small probabilities. Its crop then stays where it last was good, and if the
@@ -60,6 +62,9 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             were before, so that the filter's lag cannot lose a face. Defaults to no smoothing.
         max_faces (int, optional): Track no more than so many faces, those with the highest scores of the detector.
         redetect_interval (int): Frames between two regular runs of the detector. Defaults to 25.
+        return_unconfirmed (bool): Also return faces that the detector has seen but once. Every face then has
+            ``is_confirmed`` (bool), in data samples ``pred_instances.is_confirmed``, and in pictures a question mark is
+            behind the number of one that is not. Defaults to False.
 
     Raises:
         ValueError: If ``max_faces`` or ``redetect_interval`` are below 1; and as :class:`FaceLandmarkInferencer` does.
@@ -83,7 +88,8 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
                  max_faces: Optional[int] = None,
                  redetect_interval: int = 25,
                  show_progress: bool = False,
-                 layout: Optional[str] = None) -> None:
+                 layout: Optional[str] = None,
+                 return_unconfirmed: bool = False) -> None:
         if redetect_interval < 1 or (max_faces is not None and max_faces < 1):
             raise ValueError(f'found redetect_interval={redetect_interval} and max_faces={max_faces}, expected at '
                              'least 1')
@@ -91,6 +97,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         self.smoothing = smoothing
         self.max_faces = max_faces
         self.redetect_interval = redetect_interval
+        self.return_unconfirmed = return_unconfirmed
         self.reset()
 
     def reset(self, rate: Optional[float] = None) -> None:
@@ -113,19 +120,45 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
 
         Returns:
             list[dict]: Per face ``track_id`` (int), ``keypoints`` (K, 2) float in pixels, ``keypoint_scores`` (K, )
-            float, and ``bbox`` (4, ), the landmark box x1, y1, x2, y2 that the crop was made from.
+            float, and ``bbox`` (4, ), the landmark box x1, y1, x2, y2 that the crop was made from; with
+            ``return_unconfirmed`` also ``is_confirmed`` (bool).
 
         Raises:
             ValueError: If the frame is not such an array.
         """
-        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
-            raise ValueError(f'frame {self._index}: found an array of shape {frame.shape} and type {frame.dtype}, '
+        sample = self._track(self._frame(frame))
+        return [dict(numbers, **face) for numbers, face in zip(self._numbers(sample), _faces(sample))]
+
+    def predict_boxes(self,
+                      frame: np.ndarray,
+                      boxes: np.ndarray,
+                      states: Optional[Sequence] = None) -> Tuple[List[dict], List]:
+        """Predict from given boxes instead of tracks, which stay as they are: the protocol of the true boxes.
+
+        Args:
+            frame (ndarray): (H, W, 3) uint8 in BGR.
+            boxes (ndarray): (N, 4) landmark boxes x1, y1, x2, y2.
+            states (Sequence, optional): What the call for the frame before returned for the same N faces, for models
+                that remember. Defaults to None: the first frame.
+
+        Returns:
+            tuple: N faces as of :meth:`track`, but for their numbers, and N states.
+
+        Raises:
+            ValueError: If the frame is not such an array.
+        """
+        frame = self._frame(frame)
+        boxes = np.column_stack([boxes, np.ones(len(boxes))])
+        self.model.test_cfg['output_heatmaps'] = False
+        predictions = self._predict_next(frame, boxes, [None] * len(boxes) if states is None else states)
+        sample = self._merge(frame, [prediction.sample for prediction in predictions], False)
+        return _faces(sample), [prediction.state for prediction in predictions]
+
+    def _frame(self, image: np.ndarray) -> Frame:
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ValueError(f'frame {self._index}: found an array of shape {image.shape} and type {image.dtype}, '
                              'expected (H, W, 3) uint8 in BGR')
-        faces = self._track(Frame(frame, f'{self._index:010d}.jpg', self._index)).pred_instances
-        return [
-            dict(track_id=int(track_id), keypoints=keypoints, keypoint_scores=scores, bbox=bbox) for track_id,
-            keypoints, scores, bbox in zip(faces.track_ids, faces.keypoints, faces.keypoint_scores, faces.bboxes)
-        ]
+        return Frame(image, f'{self._index:010d}.jpg', self._index)
 
     def __call__(self, inputs: Union[Input, Sequence[Input]], **outputs) -> Iterator[Dict]:
         """Track through one video, from its start.
@@ -137,9 +170,9 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
                 and the arguments for drawing, as for :class:`FaceLandmarkInferencer`.
 
         Yields:
-            dict: Per frame, as :class:`FaceLandmarkInferencer` does, with a ``track_id`` in each face, here and in the
-            saved files. ``bbox_score`` is that of the detection with which the track started, or last started
-            again.
+            dict: Per frame, as :class:`FaceLandmarkInferencer` does, with a ``track_id`` in each face (and
+            ``is_confirmed`` with ``return_unconfirmed``), here and in the saved files. ``bbox_score`` is that of the
+            detection with which the track started, or last started again.
 
         Raises:
             FileNotFoundError: If an input does not exist.
@@ -156,7 +189,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         return self._run(source, predict, read_ahead=1, is_video=True, **outputs)
 
     def _track(self, frame: Frame, output_heatmaps: bool = False) -> PoseDataSample:
-        """All faces of the next frame in one sample, with their ``track_ids`` (N, )."""
+        """The faces of the next frame to return, in one sample, with their ``track_ids`` and ``is_confirmed`` (N, )."""
         self.model.test_cfg['output_heatmaps'] = output_heatmaps
         tracks = self._followed()
         predictions = self._predict_next(frame, [track.box for track in tracks], [track.state for track in tracks])
@@ -173,8 +206,11 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
                 self._lose(track)
 
         tracks = self._followed()
-        merged = self._merge(frame, [self._smooth(track) for track in tracks], output_heatmaps)
-        merged.pred_instances.track_ids = np.array([track.track_id for track in tracks], int)
+        samples = {track: self._smooth(track) for track in tracks}  # also of those that are not returned yet
+        shown = [track for track in tracks if track.is_confirmed or self.return_unconfirmed]
+        merged = self._merge(frame, [samples[track] for track in shown], output_heatmaps)
+        merged.pred_instances.track_ids = np.array([track.track_id for track in shown], int)
+        merged.pred_instances.is_confirmed = np.array([track.is_confirmed for track in shown], bool)
         for track in self._tracks:
             track.sample = None
             track.frames_lost += track not in tracks
@@ -277,18 +313,33 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             keypoints[0] = track.smoother(keypoints[0], scale=np.sqrt(np.prod(track.box[2:4] - track.box[:2])) / 2)
         return track.sample
 
+    def _numbers(self, sample: PoseDataSample) -> List[dict]:
+        """Per face its ``track_id``, and with ``return_unconfirmed`` whether it ``is_confirmed``."""
+        faces = sample.pred_instances
+        return [
+            dict(track_id=int(i), **(dict(is_confirmed=bool(is_confirmed)) if self.return_unconfirmed else {}))
+            for i, is_confirmed in zip(faces.track_ids, faces.is_confirmed)
+        ]
+
     def _split(self, sample: PoseDataSample) -> List[dict]:
-        faces = super()._split(sample)
-        return [dict(track_id=int(i), **face) for i, face in zip(sample.pred_instances.track_ids, faces)]
+        return [dict(numbers, **face) for numbers, face in zip(self._numbers(sample), super()._split(sample))]
 
     def _draw(self, frame: Frame, sample: PoseDataSample, is_video: bool, **kwargs) -> np.ndarray:
         """Draw the tracks' numbers too, beneath the landmarks."""
         image = frame.image * (not kwargs.pop('black_background', False))
-        for track_id, (x1, y1, x2, _) in zip(sample.pred_instances.track_ids, sample.pred_instances.bboxes):
+        faces = sample.pred_instances
+        for track_id, is_confirmed, (x1, y1, x2, _) in zip(faces.track_ids, faces.is_confirmed, faces.bboxes):
             size = max(0.4, (x2 - x1) / 200)
-            cv2.putText(image, str(track_id), (round(x1), round(y1 - 5 * size)), cv2.FONT_HERSHEY_SIMPLEX, size,
-                        (0, 255, 255), max(1, round(2 * size)), cv2.LINE_AA)
+            cv2.putText(image, f'{track_id}{"" if is_confirmed else "?"}', (round(x1), round(y1 - 5 * size)),
+                        cv2.FONT_HERSHEY_SIMPLEX, size, (0, 255, 255), max(1, round(2 * size)), cv2.LINE_AA)
         return super()._draw(Frame(image, frame.path, frame.index), sample, is_video, **kwargs)
+
+
+def _faces(sample: PoseDataSample) -> List[dict]:
+    """The faces of a frame as :meth:`FaceLandmarkTracker.track` gives them, without their numbers."""
+    faces = sample.pred_instances
+    return [dict(keypoints=keypoints, keypoint_scores=scores, bbox=bbox)
+            for keypoints, scores, bbox in zip(faces.keypoints, faces.keypoint_scores, faces.bboxes)]
 
 
 class _Prediction(NamedTuple):

@@ -115,9 +115,11 @@ def config(parsed_config):
 
 @pytest.fixture
 def make(config):
+    """Makes trackers that return faces from their first frame on, unless told otherwise."""
 
-    def build(model=DiscModel, **kwargs):
-        tracker = FaceLandmarkTracker(config, device='cpu', detector=Detector(), **kwargs)
+    def build(model=DiscModel, return_unconfirmed=True, **kwargs):
+        tracker = FaceLandmarkTracker(
+            config, device='cpu', detector=Detector(), return_unconfirmed=return_unconfirmed, **kwargs)
         tracker.model = model(tracker.model.dataset_meta)
         return tracker
 
@@ -296,6 +298,34 @@ def test_what_the_detector_sees_only_once_is_no_face(make, seen, ids):
     assert [next(iter(result), None) for result in run(tracker, [draw()] * len(ids))] == ids
 
 
+@pytest.mark.parametrize('return_unconfirmed, expected', [
+    (False, [[], [], [], [], [(1, None)], [(1, None)]]),
+    (True, [[(0, False)], [(0, False)], [(0, False)], [(1, False)], [(1, True)], [(1, True)]]),
+])
+def test_faces_are_returned_once_the_detector_has_seen_them_twice(make, return_unconfirmed, expected):
+    """After what it saw in the first frame alone comes a face that stays; the flag is there if it tells something."""
+    tracker = make(return_unconfirmed=return_unconfirmed)
+    tracker.detector.wrong = [box_of(60, 60)]
+    results = run(tracker, [draw()])
+    tracker.detector.wrong = []
+    results += run(tracker, [draw()] * 2 + [draw((RED, 160, 80))] * 3)
+    assert [[(i, face.get('is_confirmed')) for i, face in result.items()] for result in results] == expected
+
+
+def test_confirmed_face_is_returned_while_it_is_in_doubt(make):
+    tracker = make(return_unconfirmed=False)
+    face = draw((RED, 60, 60))
+    assert [list(result) for result in run(tracker, [face] * 3 + [face * 0] * 3)] == [[], [0], [0], [0], [0], [0]]
+
+
+def test_filter_starts_with_the_unconfirmed_face(make):
+    smoothing = dict(min_cutoff=0.5, beta=0.)
+    frames = [draw((RED, 60 + t % 2 * 2, 60)) for t in range(6)]
+    early, late = (run(make(return_unconfirmed=flag, smoothing=smoothing), frames) for flag in (True, False))
+    assert not late[0]
+    np.testing.assert_array_equal(middles(early[1:]), middles(late[1:]))
+
+
 def test_face_unseen_by_the_detector_with_a_fallen_score_is_lost(make):
     tracker = make(redetect_interval=2)
     frame = draw((RED, 60, 60))
@@ -401,7 +431,8 @@ def test_video_in_files_out(make, video, tmp_path, draw_heatmap, height):
     results = list(tracker(video, return_vis=True, out_dir=tmp_path / 'out', draw_heatmap=draw_heatmap))
     ids = [[face['track_id'] for face in result['predictions'][0]] for result in results]
     assert ids == [[0], [0], [0, 1], [0, 1], [0, 1]]
-    assert set(results[0]['predictions'][0][0]) == {'track_id', 'keypoints', 'keypoint_scores', 'bbox', 'bbox_score'}
+    assert set(results[0]['predictions'][0][0]) == {
+        'track_id', 'is_confirmed', 'keypoints', 'keypoint_scores', 'bbox', 'bbox_score'}
     saved = json.loads((tmp_path / 'out/predictions/clip.json').read_text())
     assert [[face['track_id'] for face in item['instances']] for item in saved] == ids
     picture = results[-1]['visualization'][0]
@@ -448,6 +479,33 @@ def test_frames_without_a_face(make):
 def test_datasamples_carry_the_numbers(make, video):
     sample, = list(make(redetect_interval=2)(video, return_datasamples=True))[-1]['predictions']
     assert sample.pred_instances.track_ids.tolist() == [0, 1]
+    assert sample.pred_instances.is_confirmed.tolist() == [True, True]
+
+
+def test_saved_faces_bear_no_flag_that_is_always_true(make, video):
+    results = list(make(return_unconfirmed=False, redetect_interval=2)(video))
+    assert [[face['track_id'] for face in result['predictions'][0]] for result in results] == [
+        [], [0], [0], [0, 1], [0, 1]]
+    assert 'is_confirmed' not in results[-1]['predictions'][0][0]
+
+
+def test_unconfirmed_face_is_drawn_with_a_question_mark(make, video, monkeypatch):
+    texts = []
+    monkeypatch.setattr(cv2, 'putText', lambda image, text, *args: texts.append(text))
+    list(make(redetect_interval=2)(video, return_vis=True))
+    assert texts == ['0?', '0', '0', '1?', '0', '1', '0', '1']
+
+
+def test_given_boxes_take_the_place_of_tracks(make):
+    tracker = make(StreamModel, layout='300w49')
+    frame = draw((RED, 60, 60), (BLUE, 160, 80))
+    boxes = np.array([box_of(62, 60), box_of(157, 80)])
+    _, states = tracker.predict_boxes(frame, boxes)
+    faces, states = tracker.predict_boxes(frame, boxes, states)
+    np.testing.assert_allclose([face['keypoints'].min(axis=0) for face in faces], [[40, 40], [140, 60]], atol=0.6)
+    np.testing.assert_allclose([face['bbox'] for face in faces], boxes)
+    assert faces[0]['keypoints'].shape == (49, 2)
+    assert states == [2, 2] and not tracker._tracks and tracker.detector.asked == 0
 
 
 @pytest.mark.parametrize('argument', [dict(redetect_interval=0), dict(max_faces=0)])
