@@ -77,6 +77,29 @@ def box_diagonal(keypoints: np.ndarray, visible: np.ndarray) -> np.ndarray:
     return np.linalg.norm(_box_sides(keypoints, visible), axis=-1)
 
 
+def coordinate_variances(keypoints: np.ndarray, visible: np.ndarray, layout: FaceLayout) -> np.ndarray:
+    """Variance of x and of y of each landmark over many faces, in coordinates of the face.
+
+    Their origin is the mean of the annotated landmarks of the face and their unit its inter-ocular distance; they are
+    not rotated. So the variance is that of shape, pose and expression, without place and size of the face in its image.
+
+    Args:
+        keypoints (np.ndarray): (N, K, 2) landmarks, pixels.
+        visible (np.ndarray): (N, K) bool, the landmarks that are annotated; a face without an outer eye corner does
+            not count.
+        layout (FaceLayout): Gives the indices.
+
+    Returns:
+        np.ndarray: (K, 2) float64, squares of the inter-ocular distance; NaN for a landmark that no face shows.
+    """
+    units = inter_ocular(keypoints, visible, layout)
+    shown = np.asarray(visible) & np.isfinite(units)[:, None]
+    centred = np.where(shown[..., None], keypoints, np.nan)[shown.any(axis=1)].astype(np.float64)
+    centred = (centred - np.nanmean(centred, axis=1, keepdims=True)) / units[shown.any(axis=1), None, None]
+    deviations = centred - _mean_of_shown(centred)
+    return _mean_of_shown(deviations**2)
+
+
 def ced(errors: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Cumulative error distribution, exact.
 
@@ -139,3 +162,9 @@ def _box_sides(keypoints, visible) -> np.ndarray:
     visible = visible[..., None]
     sides = np.where(visible, keypoints, -np.inf).max(axis=1) - np.where(visible, keypoints, np.inf).min(axis=1)
     return np.where(visible.any(axis=1), sides, np.nan)
+
+
+def _mean_of_shown(values: np.ndarray) -> np.ndarray:
+    """(N, K, 2) with NaN for what is not shown -> (K, 2), NaN where no face shows it."""
+    count = np.isfinite(values).sum(axis=0)
+    return np.divide(np.nansum(values, axis=0), count, out=np.full(count.shape, np.nan), where=count > 0)

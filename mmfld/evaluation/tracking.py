@@ -85,8 +85,8 @@ class FollowedFace:
 
     Args:
         errors (np.ndarray): (T, ) NME as a fraction of the inter-ocular distance; NaN in lost frames.
-        flicker (np.ndarray): (T, ) of the error, in the same unit, see :mod:`mmfld.evaluation.flicker`; NaN where it is
-            not defined.
+        flicker (np.ndarray): (T, ) of the error, in the same unit, see :mod:`mmfld.evaluation.flicker`; NaN where it
+            is not defined.
         not_yet_found (np.ndarray): (T, ) bool, lost frames before the first match.
         switches (np.ndarray, optional): (T, ) bool, identity switches. None where boxes are given: there is no
             identity.
@@ -119,7 +119,7 @@ class FollowedFace:
             frame = frames[int((eyes > 0).argmin())]
             raise ValueError(f'frame {frame}: found an inter-ocular distance of {eyes[frames == frame][0]} pixels, '
                              f'expected a positive one from the landmarks {layout.eye_corners} (outer eye corners)')
-        errors = nme_per_image(np.where(visible[..., None], pred, 0), np.where(visible[..., None], gt, 0), visible, eyes)
+        errors = nme_per_image(pred, gt, visible, eyes)
         tracks = np.where(visible[..., None], pred, np.nan)
         return cls(errors, flicker_per_frame(tracks, gt, frames, eyes), np.isnan(errors).cumprod().astype(bool),
                    **identity)
@@ -137,8 +137,8 @@ def summarize_tracking(videos: Sequence[FollowedFace], threshold: float) -> Dict
         threshold (float): Of FR and AUC, a fraction.
 
     Returns:
-        dict: ``frames``, ``lost`` and ``not_yet_found`` in frames; ``NME``, the mean over matched frames, ``NME_video``,
-        first over those of a video and then over videos, and ``flicker``, in percent of the inter-ocular distance, NaN
+        dict: ``frames``, ``lost`` and ``not_yet_found`` in frames; ``NME``, the mean over matched frames,
+        ``NME_video``, first over those of a video and then over videos, and ``flicker``, in percent of the inter-ocular distance, NaN
         where there are none; ``FR`` in percent and ``AUC`` in [0, 1]; if there are identities, the number of
         ``switches`` and of ``others``, the other faces.
     """

@@ -177,7 +177,7 @@ def summarize(videos: List[Video], threshold: float) -> List[dict]:
     """A row for each protocol, over all frames and over those with each attribute."""
     attributes = [[frame.truth['raw_ann_info'].get('attributes', {}) for frame in video.frames] for video in videos]
     # a dict, not a set: in the order of the annotations
-    names = {name: None for of_video in attributes for of_frame in of_video for name, value in of_frame.items() if value}
+    names = {name: None for of_video in attributes for of_frame in of_video for name in of_frame if of_frame[name]}
     subsets = {'all': [np.ones(len(video.frames), bool) for video in videos]}
     for name in names:
         subsets[name] = [np.array([bool(of_frame.get(name, 0)) for of_frame in of_video]) for of_video in attributes]
