@@ -138,9 +138,9 @@ def summarize_tracking(videos: Sequence[FollowedFace], threshold: float) -> Dict
 
     Returns:
         dict: ``frames``, ``lost`` and ``not_yet_found`` in frames; ``NME``, the mean over matched frames,
-        ``NME_video``, first over those of a video and then over videos, and ``flicker``, in percent of the inter-ocular distance, NaN
-        where there are none; ``FR`` in percent and ``AUC`` in [0, 1]; if there are identities, the number of
-        ``switches`` and of ``others``, the other faces.
+        ``NME_video``, first over those of a video and then over videos, and ``flicker``, in percent of the inter-ocular
+        distance, NaN where there are none; ``FR`` in percent and ``AUC`` in [0, 1]; if there are identities, the number
+        of ``switches`` and of ``others``, the other faces.
     """
     errors = np.concatenate([video.errors for video in videos])
     flicker = np.concatenate([video.flicker for video in videos])
