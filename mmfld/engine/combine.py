@@ -13,7 +13,8 @@ said once                                              reaches
                                                        component that takes a ``layout``
 ``codec``                                              ``model.head.decoder``, and the ``encoder`` of GenerateTarget
 ``codec.input_size``, ``codec.length``                 every component that takes one, e.g. FaceAffine
-``crop``, a dict of arguments (optional)               GetFaceCrop in both pipelines
+``crop``, a dict of arguments                          GetFaceCrop in both pipelines
+``clamped``, where a method says it                    metrics
 ``{train,val,test}_dataset``                           ``{train,val,test}_dataloader.dataset``
 ``train_pipeline``, ``test_pipeline``                  the data sets; videos are read by LoadVideoFrame
 ``randomness.seed``                                    the training data's ``seed``
@@ -41,11 +42,13 @@ from .fields import nearest, shortened
 
 REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS)
 PARTS = ('train', 'val', 'test')
-SAID_ONCE = ('layout', 'codec', 'crop', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
+# a method or a data set need not say these
+SOMETIMES_SAID = ('crop', 'clamped', 'randomness')
+SAID_ONCE = ('layout', 'codec', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
 # what is put together, and from what
 COMBINED = {'model.head.decoder': 'codec', **{f'{part}_dataloader.dataset': f'{part}_dataset' for part in PARTS}}
 ENDING = 'end the file with "from mmfld.engine.combine import combine" and "combine(globals())"'
-INGREDIENTS = (*(name for name in SAID_ONCE if name != 'crop'), 'model', *(f'{part}_dataloader' for part in PARTS), 'val_evaluator', 'test_evaluator')
+INGREDIENTS = (*SAID_ONCE, 'model', *(f'{part}_dataloader' for part in PARTS), 'val_evaluator', 'test_evaluator')
 
 
 class _Pending(NamedTuple):
@@ -194,12 +197,14 @@ def _shared_values(cfg: Config) -> Dict[str, Any]:
     """What every component gets that takes it."""
     shared = dict(layout=cfg.layout)
     shared.update({name: cfg.codec[name] for name in ('input_size', 'length') if name in cfg.codec})
+    if 'clamped' in cfg:
+        shared['clamped'] = cfg.clamped
     return shared
 
 
 def fingerprints(cfg: Config) -> Dict[str, int]:
     """A short number for each part that is said once."""
-    parts = {name: cfg[name] for name in SAID_ONCE if name in cfg}
+    parts = {name: cfg[name] for name in (*SAID_ONCE, *SOMETIMES_SAID) if name in cfg and name != 'randomness'}
     parts['randomness.seed'] = cfg.get('randomness', {}).get('seed')
     return {name: crc32(_as_json(value).encode()) for name, value in parts.items()}
 
@@ -241,7 +246,7 @@ def _combined(cfg: Config) -> dict:
         fill(combined[name], shared)
     cfg.codec = codec
     # as they are with the options
-    combined.update({name: cfg[name] for name in (*SAID_ONCE, 'randomness') if name in cfg})
+    combined.update({name: cfg[name] for name in (*SAID_ONCE, *SOMETIMES_SAID) if name in cfg})
     return {**{key: _plain(value) for key, value in combined.items()}, 'combined': fingerprints(cfg)}
 
 

@@ -9,7 +9,7 @@ config and what the cell of the table changes in it:
 ``config``          base config, from the root of the repository
 ``options``         what differs, keys with dots; ``$name`` stands for a variable of the config. Optional
 ``data``            what is tested, in words
-``normalizer``      of its NME: the ``norm`` of the config's first metric
+``normalizer``      of its NME: the main ``norm`` of the config's first metric
 ``paper``, ``ours`` numbers under the metrics' names (``NME/common``); ours by seed, written by ``run.py``. Optional
 ``trained_as``      the row whose weights are read in another way or on other faces. Optional: else the row is trained
 ``starts_from``     the row from whose weights the training starts. Optional
@@ -26,13 +26,13 @@ from typing import Any, Dict, List, Optional, Union
 from mmengine.config import Config
 from ruamel.yaml import YAML, YAMLError
 
-from ..evaluation.face_alignment_metric import NORMS
-from .combine import (SAID_ONCE, arguments, check_combined, complete, default, fingerprints, merge_options,
-                      pending_options)
+from ..evaluation.face_alignment_metric import NORMS, norms_of
+from .combine import (SAID_ONCE, SOMETIMES_SAID, arguments, check_combined, complete, default, fingerprints,
+                      merge_options, pending_options)
 from .fields import COUNT, TEXT, Field, check_fields, is_mapping, is_number, is_text, nearest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-METRIC = re.compile(r'([a-z_]+/)?(NME|FR|AUC)(/\w+)?')
+METRIC = re.compile(r'(?:(?P<norm>[a-z_]+)/)?(?P<kind>NME|FR|AUC)(?P<clamped>_clamped)?(?:/(?P<subset>\w+))?')
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +162,7 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
     with pending_options(options) as taken_by:
         cfg = Config.fromfile(path)
     check_combined(cfg)
-    late = [key for key in options if key.split('.')[0] in (*SAID_ONCE, 'randomness')]
+    late = [key for key in options if key.split('.')[0] in (*SAID_ONCE, *SOMETIMES_SAID)]
     if late and 'combined' in cfg and not taken_by:
         raise ValueError(f'{name}: option {late[0]!r} would reach nothing, as this file holds a config that was '
                          'combined before: give the option to the config from which it was made')
@@ -173,10 +173,10 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
         cfg.combined = fingerprints(cfg)
     if row:
         evaluator = cfg.test_evaluator[0] if isinstance(cfg.test_evaluator, (list, tuple)) else cfg.test_evaluator
-        norm = evaluator.get('norm', 'inter_ocular')
+        norm = norms_of(evaluator.get('norm', 'inter_ocular'))[0]
         if norm != row.normalizer:
-            raise ValueError(f'{row}: found the normalizer {row.normalizer!r}, expected {norm!r}, the norm of the '
-                             'first metric of its config')
+            raise ValueError(f'{row}: found the normalizer {row.normalizer!r}, expected {norm!r}, the main '
+                             'norm of the first metric of its config')
         cfg = Config(cfg._cfg_dict, cfg_text=cfg.text, filename=f'{row.name}.py')
     return cfg
 

@@ -1,7 +1,7 @@
 """NME, failure rate and AUC of face alignment as an MMEngine metric."""
 import csv
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -14,6 +14,28 @@ from .ced_curve import draw_ced
 from .functional import auc, box_diagonal, box_size, failure_rate, inter_ocular, inter_pupil, nme_per_image
 
 NORMS = ('inter_ocular', 'inter_pupil', 'box', 'box_side', 'diagonal')
+
+
+def norms_of(norm: Union[str, Sequence[str]]) -> Tuple[str, ...]:
+    """The names in a metric's ``norm``, the main one first."""
+    return (norm, ) if isinstance(norm, str) else tuple(norm)
+
+
+class Measure(NamedTuple):
+    """One of the ways in which a metric measures the error of an image.
+
+    Attributes:
+        prefix (str): Before its metrics' names: empty for the main norm.
+        norm (str): What d is.
+        clamped (bool): Whether it is measured against landmarks that are clamped to the crop.
+    """
+    prefix: str
+    norm: str
+    clamped: bool
+
+    def key(self, name: str) -> str:
+        """``inter_pupil/NME_clamped`` of ``NME``."""
+        return f'{self.prefix}{name}{"_clamped" if self.clamped else ""}'
 
 
 @METRICS.register_module()
@@ -51,18 +73,41 @@ class FaceAlignmentMetric(BaseMetric):
     The metrics are ``NME`` (percent), ``FR`` (percent) and ``AUC`` (in [0, 1]); for each attribute that is 1 in an
     annotation, e.g. WFLW's ``large_pose``, also ``NME/large_pose``, ``FR/large_pose`` and ``AUC/large_pose`` over the
     images that have it; and for each facial area of the layout ``NME/area_contour`` and so on: the mean over the
-    area's landmarks in an image, then over the images that show it.
+    area's landmarks in an image, then over the images that show it. With several norms these are of the first, and of
+    each other one there is the same with its name in front: ``inter_pupil/NME``, ``inter_pupil/FR/common``.
+
+    With ``clamped`` there is also ``NME_clamped``, and so on for FR, AUC and attributes: the error against true
+    landmarks that are clamped to the outer border of the test crop, as the STAR reference code measures it while it
+    validates and tests. d is of the clamped landmarks, too. A network that cannot point outside its crop is then not
+    charged for what the crop cuts off; if the crop cuts off nothing, both are equal.
+
+    ===================  ===========================================================================================
+    numbers of           are to be compared with
+    ===================  ===========================================================================================
+    STAR                 FR, AUC: ``FR_clamped`` and ``AUC_clamped``. The reference code has them only where it clamps,
+                         and the printed FRs of WFLW's subsets are multiples of 1 / (N - 1), from the loader that
+                         clamps and drops a face. NME: not known. Validation and test, whose NME selects the model,
+                         clamp; a separate script, ``evaluate.py``, takes original pixels and does not
+    structured           the same: it follows STAR's setup, its FRs of subsets are multiples of 1 / (N - 1) as well, and
+                         it does not say which NME it prints
+    subpixel, attentive  ``NME``, as far as known: neither prints that landmarks are clamped
+    ===================  ===========================================================================================
 
     Args:
         layout (str | FaceLayout): Annotation scheme of predictions and annotations.
-        norm (str): See the table. Defaults to ``'inter_ocular'``.
+        norm (str | Sequence[str]): See the table; of several the first is the main one. Defaults to
+            ``'inter_ocular'``.
         threshold (float): Of FR and AUC, as a fraction. Defaults to 0.1, usual for WFLW and COFW; 300W in STAR's
             tables takes 0.05, box norms take 0.07.
+        clamped (bool): Whether to report the errors against clamped landmarks as well. Needs ``input_center``,
+            ``input_scale`` and ``input_size`` of the samples: exact for FaceAffine, and for MMPose's TopdownAffine
+            without UDP (with UDP the right and the lower border lie a crop's pixel too far inside). Defaults to False.
         legacy (bool): FR and AUC on the grid of the STAR reference code instead of the exact ones, see
             :mod:`mmfld.evaluation.functional`. Defaults to False.
         out_dir (str, optional): Where each evaluation writes ``per_image_errors.csv`` (columns ``id``, ``img_path``,
-            ``nme_percent`` and one of 0/1 for each attribute) and ``ced.png``, replacing those of the evaluation
-            before. Defaults to None: nothing is written.
+            ``nme_percent``, with other norms and ``clamped`` also ``inter_pupil/nme_percent`` and
+            ``nme_clamped_percent``, and one of 0/1 for each attribute) and ``ced.png``, of the main norm, replacing
+            those of the evaluation before. Defaults to None: nothing is written.
         per_area (bool): Whether to report facial areas. Defaults to True.
         error_layout (str | FaceLayout, optional): Layout in which errors are measured, if not in ``layout``: predicted
             and true landmarks are converted to it, e.g. 300W's 68 to the 49 inner points of ``'300w49'``. d remains
@@ -72,15 +117,17 @@ class FaceAlignmentMetric(BaseMetric):
 
     Raises:
         KeyError: At construction if a layout is unknown or cannot be converted to the ``error_layout``.
-        ValueError: At construction if the norm is unknown or the layout has no pupils for ``'inter_pupil'``. While
-            evaluating, with the path of the image, if a prediction is not finite, the landmarks are not those of the
-            layout, or d is zero or needs something that is not annotated.
+        ValueError: At construction if a norm is unknown or given twice, or the layout has no pupils for
+            ``'inter_pupil'``. While evaluating, with the path of the image, if a prediction is not finite, the
+            landmarks are not those of the layout, d is zero or needs something that is not annotated, or the crop is
+            not known and ``clamped`` needs it.
     """
 
     def __init__(self,
                  layout: Union[str, FaceLayout],
-                 norm: str = 'inter_ocular',
+                 norm: Union[str, Sequence[str]] = 'inter_ocular',
                  threshold: float = 0.1,
+                 clamped: bool = False,
                  legacy: bool = False,
                  out_dir: Optional[str] = None,
                  per_area: bool = True,
@@ -88,22 +135,24 @@ class FaceAlignmentMetric(BaseMetric):
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if norm not in NORMS:
-            raise ValueError(f'unknown norm {norm!r}, expected one of {NORMS}')
+        norms = norms_of(norm)
+        if not norms or len(set(norms)) < len(norms) or not set(norms) <= set(NORMS):
+            raise ValueError(f'found norm {norm!r}, expected one or several different ones of {NORMS}')
         if not threshold > 0:
             raise ValueError(f'threshold must be positive, found {threshold}')
         self.layout = get_layout(layout)
-        if norm == 'inter_pupil' and self.layout.pupils is None:
-            raise ValueError(f"norm='inter_pupil' needs pupils, but layout {self.layout.name!r} annotates none")
+        if 'inter_pupil' in norms and self.layout.pupils is None:
+            raise ValueError(f"norm 'inter_pupil' needs pupils, but layout {self.layout.name!r} annotates none")
         self.conversion = get_conversion(self.layout, self.layout if error_layout is None else error_layout)
-        self.norm = norm
+        self.measures = [Measure('' if one == norms[0] else f'{one}/', one, of_clamped)
+                         for one in norms for of_clamped in ((False, True) if clamped else (False, ))]
         self.threshold = threshold
         self.legacy = legacy
         self.out_dir = None if out_dir is None else Path(out_dir)
         self.per_area = per_area
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
-        """Add one result per sample: ``id``, ``img_path``, ``error`` (fraction), ``areas`` and ``attributes``.
+        """Add one result per sample: ``id``, ``img_path``, ``errors`` (fractions by metric) and ``attributes``.
 
         Args:
             data_batch (Sequence[dict]): Not used.
@@ -119,61 +168,81 @@ class FaceAlignmentMetric(BaseMetric):
         for sample, flags in zip(data_samples, counted):
             if not flags.any():
                 raise ValueError(f'{sample["img_path"]}: none of the {len(flags)} landmarks is annotated')
-        normalizers = self._normalizers(gt, visible, data_samples)
-        pred, gt = self.conversion.keypoints(pred), self.conversion.keypoints(gt)
-        self.results += self._results(data_samples, pred, gt, counted, normalizers)
+        truths = {False: gt}
+        if any(measure.clamped for measure in self.measures):
+            truths[True] = np.stack([np.clip(one, *_crop_borders(sample)) for one, sample in zip(gt, data_samples)])
+        normalizers = {measure: self._normalizers(measure, truths[measure.clamped], visible, data_samples)
+                       for measure in self.measures}
+        truths = {clamped: self.conversion.keypoints(truth) for clamped, truth in truths.items()}
+        self.results += self._results(data_samples, self.conversion.keypoints(pred), truths, counted, normalizers)
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """All metrics of the results of :meth:`process`; writes the files if there is an ``out_dir``."""
-        print_log(f'{type(self).__name__}: {len(results)} images, {self.norm} norm', logger='current')
+        norms = ', '.join(measure.norm for measure in self.measures if not measure.clamped)
+        print_log(f'{type(self).__name__}: {len(results)} images, norm: {norms}', logger='current')
         # a dict, not a set: in the order of the annotations
         names = {name: None for result in results for name in result['attributes']}
         subsets = {name: [result for result in results if result['attributes'].get(name, 0)] for name in names}
         subsets = {name: subset for name, subset in subsets.items() if subset}
 
-        metrics = self._summary(results)
-        for name, subset in subsets.items():
-            metrics.update({f'{key}/{name}': value for key, value in self._summary(subset).items()})
-        for name in (self.conversion.target.areas if self.per_area else ()):
-            of_area = np.array([result['areas'][name] for result in results])
-            shown = ~np.isnan(of_area)
-            if shown.any():
-                metrics[f'NME/area_{name}'] = 100 * float(of_area[shown].mean())
+        metrics = {}
+        for measure in self.measures:
+            metrics.update(self._summary(results, measure))
+            for name, subset in subsets.items():
+                metrics.update({f'{key}/{name}': value for key, value in self._summary(subset, measure).items()})
+            for key in self._area_keys(measure).values():
+                value = mean_percent(results, key)
+                if value is not None:
+                    metrics[key] = value
 
         if self.out_dir is not None:
             self._save(results, names, {'all': results, **subsets})
         return metrics
 
-    def _results(self, samples: Sequence[dict], pred: np.ndarray, gt: np.ndarray, counted: np.ndarray,
-                 normalizers: np.ndarray) -> List[dict]:
-        """Results of B samples, from landmarks (B, K, 2) of the error layout, which of them count (B, K), and d (B, ).
+    def _area_keys(self, measure: Measure) -> Dict[str, str]:
+        """The metric of each facial area that is reported, by the area's name."""
+        areas = self.conversion.target.areas if self.per_area and not measure.clamped else ()
+        return {name: f'{measure.key("NME")}/area_{name}' for name in areas}
+
+    def _results(self, samples: Sequence[dict], pred: np.ndarray, truths: Dict[bool, np.ndarray], counted: np.ndarray,
+                 normalizers: Dict[Measure, np.ndarray]) -> List[dict]:
+        """Results of B samples.
+
+        Args:
+            samples (Sequence[dict]): B samples.
+            pred (np.ndarray): (B, K, 2) predicted landmarks of the error layout, pixels.
+            truths (dict): The true ones, and under True the clamped ones, as ``pred``.
+            counted (np.ndarray): (B, K) bool, which of them count.
+            normalizers (dict): (B, ) d of each measure, pixels.
         """
-        errors = nme_per_image(pred, gt, counted, normalizers)
-        area_errors = {}
-        if self.per_area:
-            for name, indices in self.conversion.target.areas.items():
-                area = list(indices)
-                area_errors[name] = nme_per_image(pred[:, area], gt[:, area], counted[:, area], normalizers)
+        errors = {}
+        for measure, d in normalizers.items():
+            gt = truths[measure.clamped]
+            errors[measure.key('NME')] = nme_per_image(pred, gt, counted, d)
+            for name, key in self._area_keys(measure).items():
+                area = list(self.conversion.target.areas[name])
+                errors[key] = nme_per_image(pred[:, area], gt[:, area], counted[:, area], d)
         return [
             dict(
                 id=sample['id'],
                 img_path=sample['img_path'],
-                error=float(errors[i]),
-                areas={name: float(values[i]) for name, values in area_errors.items()},
+                errors={key: float(values[i]) for key, values in errors.items()},
                 attributes=sample.get('raw_ann_info', {}).get('attributes', {})) for i, sample in enumerate(samples)
         ]
 
-    def _summary(self, results: List[dict]) -> Dict[str, float]:
+    def _summary(self, results: List[dict], measure: Measure) -> Dict[str, float]:
         """The metrics of all results, or of the subset that has an attribute."""
-        errors = _errors(results)
+        errors = _errors(results, measure)
         # before the mean, because it refuses an empty evaluation
         failed = failure_rate(errors, self.threshold, self.legacy)
-        return dict(
-            NME=100 * float(errors.mean()), FR=100 * failed, AUC=auc(errors, self.threshold, self.legacy))
+        return {measure.key('NME'): 100 * float(errors.mean()), measure.key('FR'): 100 * failed,
+                measure.key('AUC'): auc(errors, self.threshold, self.legacy)}
 
     def _row(self, result: dict) -> Dict[str, Any]:
         """What ``per_image_errors.csv`` tells of a result, beside its attributes."""
-        return dict(id=result['id'], img_path=result['img_path'], nme_percent=100 * result['error'])
+        return dict(id=result['id'], img_path=result['img_path'],
+                    **{f'{measure.key("nme")}_percent': 100 * result['errors'][measure.key('NME')]
+                       for measure in self.measures})
 
     def _save(self, results: List[dict], attributes: Iterable[str], curves: Dict[str, List[dict]]) -> None:
         table, picture = self.out_dir / 'per_image_errors.csv', self.out_dir / 'ced.png'
@@ -181,7 +250,7 @@ class FaceAlignmentMetric(BaseMetric):
             dict(self._row(result), **{name: int(bool(result['attributes'].get(name, 0))) for name in attributes})
             for result in results
         ])
-        errors = {name: _errors(subset) for name, subset in curves.items()}
+        errors = {name: _errors(subset, self.measures[0]) for name, subset in curves.items()}
         draw_ced(errors, self.threshold, self.legacy).savefig(picture)
         print_log(f'{type(self).__name__}: wrote {table} and {picture}', logger='current')
 
@@ -214,33 +283,55 @@ class FaceAlignmentMetric(BaseMetric):
             raise ValueError(f'{samples[image]["img_path"]}: the {what} landmark {k} is '
                              f'{keypoints[image, k].tolist()}, expected finite coordinates')
 
-    def _normalizers(self, gt: np.ndarray, visible: np.ndarray, samples: Sequence[dict]) -> np.ndarray:
+    def _normalizers(self, measure: Measure, gt: np.ndarray, visible: np.ndarray,
+                     samples: Sequence[dict]) -> np.ndarray:
         """(B, ) positive d of each image, pixels."""
-        if self.norm == 'inter_ocular':
+        if measure.norm == 'inter_ocular':
             needed = f'landmarks {self.layout.eye_corners} (outer eye corners)'
             normalizers = inter_ocular(gt, visible, self.layout)
-        elif self.norm == 'inter_pupil':
+        elif measure.norm == 'inter_pupil':
             needed = f'landmarks {self.layout.pupils} (pupils)'
             normalizers = inter_pupil(gt, visible, self.layout)
-        elif self.norm == 'box_side':
+        elif measure.norm == 'box_side':
             needed = "the annotation's 'box_size' or 'scale'"
             normalizers = np.array([_box_side(sample) for sample in samples], np.float64)
         else:
             needed = 'annotated landmarks that span a box'
-            normalizers = box_size(gt, visible) if self.norm == 'box' else box_diagonal(gt, visible)
+            normalizers = box_size(gt, visible) if measure.norm == 'box' else box_diagonal(gt, visible)
 
         usable = np.isfinite(normalizers) & (normalizers > 0)
         if not usable.all():
             image = int(usable.argmin())
             found = normalizers[image]
             found = 'not annotated' if np.isnan(found) else f'{found:g} pixels'
-            raise ValueError(f'{samples[image]["img_path"]}: the {self.norm} distance is {found}, expected a positive '
-                             f'number of pixels from {needed}')
+            clamped = ', clamped to the crop' if measure.clamped else ''
+            raise ValueError(f'{samples[image]["img_path"]}: the {measure.norm} distance is {found}, expected a '
+                             f'positive number of pixels from {needed}{clamped}')
         return normalizers
 
 
-def _errors(results: List[dict]) -> np.ndarray:
-    return np.array([result['error'] for result in results])
+def mean_percent(results: List[dict], key: str) -> Optional[float]:
+    """Mean of a metric over the images in which it is defined, in percent; None if there is none."""
+    values = np.array([result['errors'][key] for result in results], np.float64)
+    values = values[~np.isnan(values)]
+    return 100 * float(values.mean()) if len(values) else None
+
+
+def _errors(results: List[dict], measure: Measure) -> np.ndarray:
+    return np.array([result['errors'][measure.key('NME')] for result in results])
+
+
+def _crop_borders(sample: dict) -> Tuple[np.ndarray, np.ndarray]:
+    """Left upper and right lower corner (2, ) of a sample's crop, image pixels: -0.5 and W - 0.5 in its own pixels."""
+    missing = [name for name in ('input_center', 'input_scale', 'input_size') if sample.get(name) is None]
+    if missing:
+        raise ValueError(f'{sample["img_path"]}: found no {", ".join(missing)} in the meta information, expected them '
+                         'for clamped=True: from FaceAffine or TopdownAffine, through the meta_keys of PackPoseInputs')
+    center, scale, size = (np.asarray(sample[name], np.float64)
+                           for name in ('input_center', 'input_scale', 'input_size'))
+    # MMPose's estimators map a pixel p of the input to p / W * scale + center - scale / 2
+    corner = center - scale / 2 - 0.5 * scale / size
+    return corner, corner + scale
 
 
 def _box_side(sample: dict) -> float:

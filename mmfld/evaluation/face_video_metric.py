@@ -7,7 +7,7 @@ import numpy as np
 from mmengine.logging import print_log
 from mmpose.registry import METRICS
 
-from .face_alignment_metric import FaceAlignmentMetric
+from .face_alignment_metric import FaceAlignmentMetric, Measure, mean_percent
 from .flicker import flicker_per_frame
 
 
@@ -98,40 +98,51 @@ class FaceVideoMetric(FaceAlignmentMetric):
         if self.out_dir is not None:
             table = self.out_dir / 'per_video_errors.csv'
             self._write_table(table, [
-                dict(video=video, frames=len(frames), excluded=excluded[video], nme_percent=_mean(frames, 'error'),
-                     flicker_percent=_mean(frames, 'flicker'), flicker_pred_percent=_mean(frames, 'flicker_pred'))
+                dict(video=video, frames=len(frames), excluded=excluded[video],
+                     **{f'{measure.key("nme")}_percent': mean_percent(frames, measure.key('NME'))
+                        for measure in self.measures}, **self._flicker_columns(frames))
                 for video, frames in videos.items()
             ])
             print_log(f'{type(self).__name__}: wrote {table}', logger='current')
         return metrics
 
-    def _results(self, samples: Sequence[dict], pred: np.ndarray, gt: np.ndarray, counted: np.ndarray,
-                 normalizers: np.ndarray) -> List[dict]:
-        results = super()._results(samples, pred, gt, counted, normalizers)
+    def _results(self, samples: Sequence[dict], pred: np.ndarray, truths: Dict[bool, np.ndarray], counted: np.ndarray,
+                 normalizers: Dict[Measure, np.ndarray]) -> List[dict]:
+        results = super()._results(samples, pred, truths, counted, normalizers)
         missing = ~counted[..., None]
         # single precision, a ten thousandth of a pixel, as results of a hundred thousand frames are kept
         pred_tracks = np.where(missing, np.nan, pred).astype(np.float32)
-        error_tracks = np.where(missing, np.nan, pred - gt).astype(np.float32)
+        error_tracks = np.where(missing, np.nan, pred - truths[False]).astype(np.float32)
         for i, (result, sample) in enumerate(zip(results, samples)):
             result.update(_place(sample), excluded=False, pred=pred_tracks[i], offset=error_tracks[i],
-                          normalizer=float(normalizers[i]))
+                          normalizers={measure: float(d[i]) for measure, d in normalizers.items()})
         return results
 
-    def _summary(self, results: List[dict]) -> Dict[str, float]:
+    def _summary(self, results: List[dict], measure: Measure) -> Dict[str, float]:
         videos = {}
         for result in results:
-            videos.setdefault(result['video'], []).append(result['error'])
-        metrics = super()._summary(results)
-        metrics['NME_video'] = 100 * float(np.mean([np.mean(errors) for errors in videos.values()]))
-        for key in ('flicker', 'flicker_pred'):
-            value = _mean(results, key)
+            videos.setdefault(result['video'], []).append(result['errors'][measure.key('NME')])
+        metrics = super()._summary(results, measure)
+        metrics[measure.key('NME_video')] = 100 * float(np.mean([np.mean(errors) for errors in videos.values()]))
+        for key in _flicker_keys(measure):
+            value = mean_percent(results, key)
             if value is not None:
                 metrics[key] = value
         return metrics
 
     def _row(self, result: dict) -> Dict[str, Any]:
         return dict(super()._row(result), video=result['video'], frame=result['frame'],
-                    flicker_percent=_mean([result], 'flicker'), flicker_pred_percent=_mean([result], 'flicker_pred'))
+                    **self._flicker_columns([result]))
+
+    def _flicker_columns(self, results: List[dict]) -> Dict[str, Optional[float]]:
+        """Flicker as the tables have it: empty where it is not defined."""
+        return {f'{key}_percent': mean_percent(results, key)
+                for measure in self.measures for key in _flicker_keys(measure)}
+
+
+def _flicker_keys(measure: Measure) -> List[str]:
+    """Flicker of the error and of the prediction; by landmarks that are clamped there is none."""
+    return [] if measure.clamped else [measure.key('flicker'), measure.key('flicker_pred')]
 
 
 def _place(sample: dict) -> Dict[str, Any]:
@@ -154,18 +165,13 @@ def _once(results: List[dict]) -> List[dict]:
 
 
 def _with_flicker(frames: List[dict]) -> List[dict]:
-    """Results of the frames of one video with ``flicker`` and ``flicker_pred``, fractions, NaN where not defined."""
+    """Results of the frames of one video with flicker among their errors, fractions, NaN where not defined."""
     if not frames:
         return []
-    places, normalizers = (np.array([frame[key] for frame in frames]) for key in ('frame', 'normalizer'))
-    values = [flicker_per_frame(np.stack([frame[key] for frame in frames]), frames=places, normalizer=normalizers)
+    places = np.array([frame['frame'] for frame in frames])
+    pixels = [flicker_per_frame(np.stack([frame[key] for frame in frames]), frames=places)
               for key in ('offset', 'pred')]
-    return [dict(frame, flicker=of_error, flicker_pred=of_pred)
-            for frame, of_error, of_pred in zip(frames, *values)]
-
-
-def _mean(results: List[dict], key: str) -> Optional[float]:
-    """Percent; None, an empty cell of a table, if it is defined in no frame."""
-    values = np.array([result[key] for result in results], np.float64)
-    values = values[~np.isnan(values)]
-    return 100 * float(values.mean()) if len(values) else None
+    return [dict(frame, errors={**frame['errors'],
+                                **{key: value / d for measure, d in frame['normalizers'].items()
+                                   for key, value in zip(_flicker_keys(measure), values)}})
+            for frame, *values in zip(frames, *pixels)]

@@ -1,5 +1,6 @@
 """A paper's tables beside ours: as markdown, as csv, and as a picture; and our numbers into the rows."""
 import csv
+import re
 import textwrap
 from pathlib import Path
 from typing import Container, Dict, List, NamedTuple, Optional, Sequence
@@ -10,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from terminaltables import GithubFlavoredMarkdownTable
 
-from mmfld.engine.rows import Paper, Row
+from mmfld.engine.rows import METRIC, Paper, Row
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt  # noqa: E402
@@ -39,22 +40,34 @@ def shown_rows(paper: Paper, table: str, results: Dict[str, Results]) -> List[Ro
     """The rows of a table of which a number is known."""
     return [row for row in paper.rows.values() if table in row.tables
             and any(metric in row.paper or any(metric in one for one in results.get(row.name, {}).values())
-                    for metric in paper.tables[table]['metrics'])]
+                    for metric in metrics_of(paper, table))]
+
+
+def metrics_of(paper: Paper, table: str) -> List[str]:
+    """The metrics of a table, behind each of them the one of ours against landmarks that are clamped to the crop."""
+    return list(dict.fromkeys(one for metric in paper.tables[table]['metrics']
+                              for one in (metric, re.sub(r'\b(NME|FR|AUC)(_clamped)?\b', r'\1_clamped', metric))))
 
 
 def markdown(paper: Paper, table: str, results: Dict[str, Results], rows: Sequence[Row]) -> str:
-    """A table with two columns for each metric of which a number is known, the paper's and ours."""
-    metrics = [metric for metric in paper.tables[table]['metrics']
+    """A table with two columns for each metric of which a number is known, the paper's and ours; against clamped
+    landmarks only ours, as the papers do not say which they print."""
+    metrics = [metric for metric in metrics_of(paper, table)
                if any(one[:2] != (None, None) for one in
                       (cell(row, metric, results.get(row.name, {})) for row in rows))]
-    lines = [['row', *(f'{metric}, {who}' for metric in metrics for who in ('paper', 'ours')), 'seeds', 'name']]
+    lines = [['row', *(f'{metric}, {who}' for metric in metrics for who in columns(metric)), 'seeds', 'name']]
     for row in rows:
         cells = [cell(row, metric, results.get(row.name, {})) for metric in metrics]
         numbers = [text for metric, one in zip(metrics, cells)
-                   for text in (number(one.paper, metric), ours(one, metric))]
+                   for text in (number(one.paper, metric), ours(one, metric))[-len(columns(metric)):]]
         lines.append([row.tables[table], *numbers, str(max((one.seeds for one in cells), default=0) or ''),
                       f'`{row.name}`'])
     return f'**{table}: {paper.tables[table]["title"]}**\n\n{GithubFlavoredMarkdownTable(lines).table}\n'
+
+
+def columns(metric: str) -> Sequence[str]:
+    """Whose numbers a table has of a metric."""
+    return ('ours', ) if METRIC.fullmatch(metric)['clamped'] else ('paper', 'ours')
 
 
 def number(value: Optional[float], metric: str) -> str:
@@ -63,8 +76,8 @@ def number(value: Optional[float], metric: str) -> str:
 
 
 def kind(metric: str) -> str:
-    """``NME`` of ``box/NME`` and ``NME/common``."""
-    return next((part for part in metric.split('/') if part in DIGITS), 'NME')
+    """``NME`` of ``box/NME``, ``NME/common`` and ``NME_clamped``."""
+    return METRIC.fullmatch(metric)['kind']
 
 
 def ours(one: Cell, metric: str) -> str:
@@ -93,7 +106,7 @@ def write_tables(papers: Sequence[Paper], results: Dict[str, Dict[str, Results]]
             text.append(markdown(paper, table, known, rows))
             panels.append((paper, table, rows, known))
             for row in rows:
-                for metric in paper.tables[table]['metrics']:
+                for metric in metrics_of(paper, table):
                     one = cell(row, metric, known[row.name])
                     lines.append([paper.file.stem, table, row.name, row.tables[table], metric, *one])
     if not panels:
@@ -115,7 +128,7 @@ def draw(panels: list, path: Path, note: str) -> None:
     figure, axes = plt.subplots(len(panels), figsize=(8, 0.34 * sum(heights) + 0.8), squeeze=False,
                                 gridspec_kw=dict(height_ratios=heights), layout='constrained')
     for axis, (paper, table, rows, known) in zip(axes[:, 0], panels):
-        metric = next(metric for metric in paper.tables[table]['metrics']
+        metric = next(metric for metric in metrics_of(paper, table)
                       if any(cell(row, metric, known[row.name]).seeds for row in rows))
         cells = [cell(row, metric, known[row.name]) for row in rows]
         for place, one in enumerate(cells):
@@ -149,7 +162,7 @@ def write_ours(paper: Paper, results: Dict[str, Results], outdated: Dict[str, Re
     content = yaml.load(paper.file.read_text(encoding='utf-8'))
     for entry in content['rows']:
         row = paper.rows[entry['name']]
-        wanted = {metric for table in row.tables for metric in paper.tables[table]['metrics']} | row.paper.keys()
+        wanted = {metric for table in row.tables for metric in metrics_of(paper, table)} | row.paper.keys()
         for seed, metrics in outdated.get(row.name, {}).items():
             if seed in row.ours and row.ours[seed] == rounded(metrics, wanted):
                 print(f'taken out of the rows: ours of {row}, seed {seed}, which is outdated')

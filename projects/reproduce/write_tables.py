@@ -17,10 +17,10 @@ import yaml
 from mmengine import Config
 from plan import gpus_of, read_papers, rehearsal, row_config
 from rehearse import all_names
-from tables import kind, markdown, shown_rows
+from tables import markdown, shown_rows
 from terminaltables import GithubFlavoredMarkdownTable
 
-from mmfld.engine.rows import REPOSITORY, Paper, Row
+from mmfld.engine.rows import METRIC, REPOSITORY, Paper, Row
 
 BEGIN, END = '<!-- {} -->', '<!-- end -->'
 METHODS = dict(structured='Structured heatmap regression', star='STAR loss', subpixel='Subpixel heatmap regression',
@@ -183,18 +183,17 @@ def model(row: Row, paper: Paper, folder: Path) -> dict:
 
 def subset_of(metric: str) -> str:
     """``common`` of ``inter_pupil/NME/common``; nothing of ``box/NME``."""
-    parts = metric.split('/')
-    return '/'.join(parts[parts.index(kind(metric)) + 1:])
+    return METRIC.fullmatch(metric)['subset'] or ''
 
 
 def shown_metric(metric: str, cfg: Config) -> str:
     """``box NME`` of ``box/NME``; FR and AUC with the threshold of their metric."""
-    name = metric.split('/')[:metric.split('/').index(kind(metric)) + 1]
+    name = METRIC.fullmatch(metric)
     evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
-    prefix = name[0] if len(name) > 1 else None
-    evaluator = next((one for one in evaluators if one.get('prefix') == prefix), evaluators[0])
-    threshold = '' if name[-1] == 'NME' else f' at {100 * evaluator.threshold:g} %'
-    return ' '.join(name).replace('_', '-') + threshold
+    evaluator = next((one for one in evaluators if one.get('prefix') == name['norm']), evaluators[0])
+    words = [name['norm'], name['kind'], 'clamped' if name['clamped'] else None]
+    threshold = '' if name['kind'] == 'NME' else f' at {100 * evaluator.threshold:g} %'
+    return ' '.join(filter(None, words)).replace('_', '-') + threshold
 
 
 # ------------------------------------------------------------------------------------------------------------ tables

@@ -58,6 +58,19 @@ def test_the_seed_reaches_the_training_data():
     assert 'seed' not in cfg.test_dataloader.dataset
 
 
+@pytest.mark.parametrize('base, options, text, clamped', [
+    (STAR, {}, '', True), (STAR, {'clamped': False}, '', False), (STAR, {}, 'clamped = False\n', False),
+    (ATTENTIVE, {}, '', None), (ATTENTIVE, {'clamped': True}, '', True)])
+def test_what_a_method_says_of_the_metric_reaches_it(config, base, options, text, clamped):
+    cfg = read_config(config(base, text + COMBINE), options)
+    assert cfg.val_evaluator.get('clamped') is cfg.test_evaluator.get('clamped') is clamped
+
+
+def test_a_metric_of_videos_gets_it_as_well():
+    metrics = [dict(type='FaceVideoMetric'), dict(type='FaceVideoMetric', prefix='all_frames', count_excluded=True)]
+    assert [metric.clamped for metric in read_config(STAR, {'test_evaluator': metrics}).test_evaluator] == [True, True]
+
+
 def test_an_option_of_a_combined_part_goes_over_what_is_said_once():
     cfg = read_config(STAR, {'model.head.decoder.decoder': 'argmax', 'test_dataloader.dataset.data_root': 'here/'})
     assert cfg.model.head.decoder.decoder == 'argmax' and cfg.codec.get('decoder') != 'argmax'
@@ -65,7 +78,7 @@ def test_an_option_of_a_combined_part_goes_over_what_is_said_once():
 
 
 @pytest.mark.parametrize('text', [
-    "codec = dict(heatmap_size=(32, 32))\n", "layout = 'cofw29'\n", "randomness = dict(seed=5)\n",
+    "codec = dict(heatmap_size=(32, 32))\n", "layout = 'cofw29'\n", "randomness = dict(seed=5)\n", "clamped = False\n",
     "test_dataset = dict(ann_file='own.json')\n"])
 def test_a_part_changed_behind_the_combination_is_refused(config, text):
     with pytest.raises(ValueError, match='changed after the parts of the config were combined'):

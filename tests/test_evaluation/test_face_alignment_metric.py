@@ -9,9 +9,11 @@ import pytest
 import torch
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
+from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import METRICS
 from mmpose.structures import PoseDataSample
 
+from mmfld.datasets.transforms import FaceAffine, GetFaceCrop
 from mmfld.evaluation import FaceAlignmentMetric, functional
 from mmfld.structures import get_layout
 from mmfld.evaluation import draw_ced
@@ -65,7 +67,7 @@ def test_legacy_equals_the_reference_code(golden_dir, case):
     for i, sample in enumerate(samples):
         sample['gt_instances']['keypoints'], sample['pred_instances']['keypoints'] = gt[i:i + 1], pred[i:i + 1]
     metric.process([], samples)
-    np.testing.assert_allclose([result['error'] for result in metric.results],
+    np.testing.assert_allclose([result['errors']['NME'] for result in metric.results],
                                golden[f'{case[0]}_{case[1]}_nmes'], rtol=2e-6)
     metrics = metric.evaluate(len(samples))
     fr, auc = golden[f'{case[0]}_{case[1]}_fr_auc']
@@ -253,6 +255,130 @@ def test_through_mmengine_evaluator_with_tensors():
     assert evaluator.evaluate(2)['cofw/NME'] == pytest.approx(3)
 
 
+# --- several norms ---------------------------------------------------------------------------------------------------
+
+
+def naive_nme(samples, left, right, box=None):
+    """Percent, by loops; the truth moved into the box (x1, y1, x2, y2) before anything is measured."""
+    errors = []
+    for sample in samples:
+        pred, gt = (np.array(sample[field]['keypoints'][0]) for field in ('pred_instances', 'gt_instances'))
+        for point in gt if box else ():
+            point[:] = min(max(point[0], box[0]), box[2]), min(max(point[1], box[1]), box[3])
+        d = np.linalg.norm(gt[left].mean(axis=0) - gt[right].mean(axis=0))
+        errors.append(np.mean([np.linalg.norm(p - g) for p, g in zip(pred, gt)]) / d)
+    return 100 * np.mean(errors)
+
+
+def random_faces(layout, number, **meta):
+    rng = np.random.default_rng(0)
+    samples = []
+    for index in range(number):
+        sample = face(layout, f'{index}.jpg', annotation=dict(attributes=dict(common=index % 2)))
+        sample['gt_instances']['keypoints'] = rng.uniform(0, 100, sample['gt_instances']['keypoints'].shape)
+        sample['pred_instances']['keypoints'] = sample['gt_instances']['keypoints'] + rng.normal(
+            0, 3, sample['gt_instances']['keypoints'].shape)
+        samples.append(dict(sample, **meta))
+    return samples
+
+
+EYES = dict(inter_ocular=([36], [45]), inter_pupil=([*range(36, 42)], [*range(42, 48)]))
+
+
+@pytest.mark.parametrize('norms', [['inter_ocular', 'inter_pupil'], ('inter_pupil', 'inter_ocular')])
+def test_each_norm_reports_the_same_metrics_and_the_first_without_its_name(norms):
+    samples = random_faces('300w68', 4)
+    metrics = evaluate(samples, '300w68', norm=norms)
+    first, second = (evaluate(samples, '300w68', norm=norm) for norm in norms)
+    assert {'NME/common', 'FR/common', 'NME/area_mouth'} < set(first)
+    assert metrics == {**first, **{f'{norms[1]}/{key}': value for key, value in second.items()}}
+    assert metrics['NME'] == pytest.approx(naive_nme(samples, *EYES[norms[0]]))
+    assert metrics[f'{norms[1]}/NME'] == pytest.approx(naive_nme(samples, *EYES[norms[1]]))
+    assert metrics[f'{norms[1]}/NME/common'] == pytest.approx(naive_nme(samples[1::2], *EYES[norms[1]]))
+
+
+@pytest.mark.parametrize('norm', [[], ['box', 'box'], ['inter_ocular', 'diag']])
+def test_norms_are_known_and_different(norm):
+    with pytest.raises(ValueError, match='one or several different ones'):
+        FaceAlignmentMetric('300w68', norm=norm)
+
+
+def test_a_second_norm_needs_pupils_as_well():
+    with pytest.raises(ValueError, match="norm 'inter_pupil' needs pupils, but layout 'aflw19' annotates none"):
+        FaceAlignmentMetric('aflw19', norm=['box_side', 'inter_pupil'])
+
+
+# --- clamped to the crop ---------------------------------------------------------------------------------------------
+
+
+def test_clamped_by_hand():
+    # a crop of 10 x 10 px at 2 image px each, without the half pixel (MMPose): its outer border is -1 .. 19, 39 .. 59
+    sample = face('aflw19', annotation=dict(box_size=50.))
+    sample.update(input_center=np.array([10., 50.]), input_scale=np.array([20., 20.]), input_size=(10, 10))
+    gt = np.tile([5., 50.], (19, 1))
+    gt[0], gt[1] = (25, 63), (-4, 39)
+    pred = np.tile([5., 50.], (19, 1))
+    pred[0], pred[1] = (19, 59), (-1, 39)
+    sample['gt_instances']['keypoints'], sample['pred_instances']['keypoints'] = gt[None], pred[None]
+    metrics = evaluate([sample], 'aflw19', norm='box_side', clamped=True)
+    assert metrics['NME_clamped'] == pytest.approx(0)
+    assert metrics['NME'] == pytest.approx(100 * (np.hypot(6, 4) + 3) / 19 / 50)
+
+
+def test_the_distance_is_that_of_clamped_landmarks():
+    # eye corners 100 px apart, of which the crop shows 80; everything is predicted where it is in the crop
+    sample = face('aflw19')
+    sample.update(input_center=np.array([40., 50.]), input_scale=np.array([80., 800.]), input_size=(80, 800))
+    gt = sample['gt_instances']['keypoints']
+    clamped = np.clip(gt, [-0.5, -350.5], [79.5, 449.5])
+    sample['pred_instances']['keypoints'] = clamped + [0, 2]
+    metrics = evaluate([sample], 'aflw19', clamped=True)
+    # the left eye corner at 0 is within, the right one at 100 is moved to 79.5
+    assert metrics['NME_clamped'] == pytest.approx(100 * 2 / 79.5)
+    assert metrics['FR_clamped'] == 0 and metrics['AUC_clamped'] == pytest.approx(1 - 2 / 7.95)
+
+
+def test_clamped_with_subsets_and_norms():
+    crop = dict(input_center=np.array([50., 52.]), input_scale=np.array([80., 80.]), input_size=(40, 40))
+    samples = random_faces('300w68', 4, **crop)
+    metrics = evaluate(samples, '300w68', norm=['inter_ocular', 'inter_pupil'], clamped=True)
+    box = (9, 11, 89, 91)
+    for prefix, norm in (('', 'inter_ocular'), ('inter_pupil/', 'inter_pupil')):
+        assert metrics[f'{prefix}NME_clamped'] == pytest.approx(naive_nme(samples, *EYES[norm], box))
+        assert metrics[f'{prefix}NME_clamped/common'] == pytest.approx(naive_nme(samples[1::2], *EYES[norm], box))
+        assert metrics[f'{prefix}NME'] == pytest.approx(naive_nme(samples, *EYES[norm]))
+    plain = evaluate(samples, '300w68', norm=['inter_ocular', 'inter_pupil'])
+    assert {key: metrics[key] for key in plain} == plain
+    assert {key for key in metrics if 'clamped' in key} == {
+        f'{prefix}{name}_clamped{subset}' for prefix in ('', 'inter_pupil/') for name in ('NME', 'FR', 'AUC')
+        for subset in ('', '/common')}
+
+
+@pytest.mark.parametrize('affine', [FaceAffine, TopdownAffine])
+@pytest.mark.parametrize('rule, cuts', [('landmark_height', True), ('face_220', False)])
+def test_through_the_transforms(affine, rule, cuts):
+    """A wide face, of which the tight crop shows the middle; the landmarks in its own pixels say what it cuts off."""
+    sample = face('300w68')
+    gt = np.random.default_rng(0).uniform([0, 0], [300, 100], (1, 68, 2)).astype(np.float32)
+    crop = affine((64, 64)).transform(GetFaceCrop(rule).transform(dict(
+        img=np.zeros((120, 320, 3), np.uint8), keypoints=gt, keypoints_visible=np.ones((1, 68)),
+        bbox=np.array([[*gt[0].min(axis=0), *gt[0].max(axis=0)]], np.float32))))
+    sample.update({key: crop[key] for key in ('input_center', 'input_scale', 'input_size')})
+    # what a network says that is perfect but for its crop, as MMPose's estimators map it back
+    in_crop = np.clip(crop['transformed_keypoints'], -0.5, 63.5)
+    assert (np.abs(in_crop - crop['transformed_keypoints']).max() > 1) == cuts
+    pred = in_crop / 64 * crop['input_scale'] + crop['input_center'] - crop['input_scale'] / 2
+    sample['gt_instances']['keypoints'], sample['pred_instances']['keypoints'] = gt, pred
+    metrics = evaluate([sample], '300w68', clamped=True)
+    assert metrics['NME_clamped'] == pytest.approx(0, abs=1e-3)
+    assert metrics['NME'] > 1 if cuts else metrics['NME'] == pytest.approx(metrics['NME_clamped'], abs=1e-3)
+
+
+def test_clamping_needs_the_crop():
+    with pytest.raises(ValueError, match='^face.jpg: found no input_center, input_scale, input_size in the meta'):
+        evaluate([face('300w68')], '300w68', clamped=True)
+
+
 # --- errors ----------------------------------------------------------------------------------------------------------
 
 
@@ -336,6 +462,19 @@ def test_files(tmp_path):
     np.testing.assert_allclose([float(row['nme_percent']) for row in rows], [2, 12])
     assert metrics['NME'] == pytest.approx(7)
     assert (out / 'ced.png').read_bytes()[:4] == b'\x89PNG'
+
+
+def test_the_table_has_a_column_for_each_norm(tmp_path):
+    crop = dict(input_center=np.array([50., 50.]), input_scale=np.array([80., 80.]), input_size=(40, 40))
+    samples = random_faces('300w68', 2, **crop)
+    metrics = evaluate(samples, '300w68', norm=['inter_ocular', 'inter_pupil'], clamped=True, out_dir=tmp_path)
+    with open(tmp_path / 'per_image_errors.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    columns = {'nme_percent': 'NME', 'nme_clamped_percent': 'NME_clamped', 'inter_pupil/nme_percent': 'inter_pupil/NME',
+               'inter_pupil/nme_clamped_percent': 'inter_pupil/NME_clamped'}
+    assert list(rows[0]) == ['id', 'img_path', *columns, 'common']
+    for column, metric in columns.items():
+        assert np.mean([float(row[column]) for row in rows]) == pytest.approx(metrics[metric])
 
 
 def test_nothing_is_written_without_a_folder(tmp_path, monkeypatch):

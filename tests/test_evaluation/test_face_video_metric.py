@@ -73,6 +73,25 @@ def test_common_metrics_are_those_of_images():
     assert {key: metrics[key] for key in of_images} == of_images
 
 
+def test_several_norms_and_the_crop():
+    """A face of 100 px between the eye corners and 50 between the pupils; the second frame leaves the crop."""
+    crop = dict(input_center=np.array([50., 50.]), input_scale=np.array([200., 200.]), input_size=(200, 200))
+    samples = [dict(sample, **crop) for sample in video('a', [1, 1, 2]) + video('b', [4])]
+    for sample in samples:
+        for field in ('gt_instances', 'pred_instances'):
+            sample[field]['keypoints'][0, 42:45] += [100, 0]  # three of the six landmarks around one eye
+            sample[field]['keypoints'][0, 46:48] += [80, 0]
+    metrics = evaluate(samples, norm=['inter_ocular', 'inter_pupil'], clamped=True)
+    alone = evaluate(samples, norm='inter_pupil')
+    assert {key.removeprefix('inter_pupil/') for key in metrics if key.startswith('inter_pupil/')} >= set(alone)
+    assert {key: metrics[f'inter_pupil/{key}'] for key in alone} == pytest.approx(alone)
+    assert metrics['inter_pupil/flicker'] == pytest.approx(
+        metrics['flicker'] * metrics['inter_pupil/NME'] / metrics['NME'])
+    assert metrics['NME_video'] == pytest.approx((4 / 3 + 4) / 2)
+    assert {key for key in metrics if 'clamped' in key and '/' not in key} == {
+        'NME_clamped', 'FR_clamped', 'AUC_clamped', 'NME_video_clamped'}
+
+
 # --- flicker ---------------------------------------------------------------------------------------------------------
 
 

@@ -43,7 +43,7 @@ def main(argv=None):
     metric.dataset_meta = loader.dataset.metainfo
     for batch in tqdm(loader, desc='predicting', unit='batch'):
         metric.process(batch, [sample.to_dict() for sample in model.test_step(batch)])
-    errors = [100 * result['error'] for result in metric.results]
+    errors = [100 * result['errors']['NME'] for result in metric.results]
     results = metric.evaluate(len(loader.dataset))
 
     # once more, a few faces, for their inputs and heatmaps

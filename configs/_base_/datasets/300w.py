@@ -8,5 +8,5 @@ train_dataset = dict(
 val_dataset = dict(train_dataset, ann_file='annotations/face_landmarks_300w_valid.json')
 test_dataset = val_dataset
 
-val_evaluator = dict(type='FaceAlignmentMetric', norm='inter_ocular', threshold=0.05)
+val_evaluator = dict(type='FaceAlignmentMetric', norm=['inter_ocular', 'inter_pupil'], threshold=0.05)
 test_evaluator = val_evaluator
