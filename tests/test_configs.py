@@ -14,8 +14,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpose.registry import KEYPOINT_CODECS, METRICS, MODELS, TRANSFORMS
 
-from mmfld.engine.rows import find_row, read_config, read_rows, row_files
-from mmfld.evaluation.face_alignment_metric import NORMS
+from mmfld.engine.rows import METRIC, find_row, read_config, read_rows, row_files
+from mmfld.evaluation.face_alignment_metric import norms_of
 from mmfld.structures import get_layout
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -230,7 +230,29 @@ def test_row_builds_model_metrics_and_pipelines(row):
 
 @every_row
 def test_row_has_the_normalizer_of_its_first_metric(row):
-    assert evaluators(config(str(row)))[0].get('norm', 'inter_ocular') == row.normalizer
+    assert norms_of(evaluators(config(str(row)))[0].get('norm', 'inter_ocular'))[0] == row.normalizer
+
+
+def based_on(path: Path, name: str) -> bool:
+    """Whether a config file has this one among its bases, or theirs."""
+    return any(base == CONFIGS / f'_base_/{name}.py' or based_on(base, name) for base in bases(path))
+
+
+@pytest.mark.parametrize('path', METHODS, ids=lambda path: path.relative_to(CONFIGS).with_suffix('').as_posix())
+def test_methods_of_the_reference_code_measure_and_select_as_it_does(path):
+    cfg = config(path.relative_to(REPOSITORY).as_posix())
+    of_reference = based_on(path, 'methods/hourglass_aam')
+    assert {evaluator.get('clamped', False) for evaluator in evaluators(cfg)} == {of_reference}
+    assert (cfg.default_hooks.get('ema', {}).get('type') == 'SelectingEMAHook') == of_reference
+
+
+@pytest.mark.parametrize('name, norms', [
+    ('300w/structured_hg4', ('inter_ocular', 'inter_pupil')), ('300w/star_hg4', ('inter_ocular', 'inter_pupil')),
+    ('cofw/structured_hg4', ('inter_pupil', 'inter_ocular')), ('cofw/star_hg4', ('inter_pupil', 'inter_ocular')),
+    ('cofw/subpixel_hg2', ('inter_ocular', 'inter_pupil')), ('wflw/star_hg4', ('inter_ocular', ))])
+def test_norms_are_those_of_the_papers_tables(name, norms):
+    for evaluator in evaluators(config(f'configs/{name}.py')):
+        assert norms_of(evaluator.norm) == norms
 
 
 @every_row
@@ -241,11 +263,12 @@ def test_row_has_the_papers_numbers_under_metrics_of_its_tables(row):
 
 
 @every_row
-def test_papers_metrics_are_those_of_the_evaluators_or_of_another_norm(row):
-    prefixes = {evaluator.get('prefix') for evaluator in evaluators(config(str(row)))}
-    for metric in row.paper:
-        prefix, = re.fullmatch(r'(?:([a-z_]+)/)?(?:NME|FR|AUC)(?:/\w+)?', metric).groups()
-        assert prefix in {*prefixes, *NORMS}
+def test_papers_metrics_are_reported(row):
+    """Under a norm's name or a prefix: by one evaluator with several norms, or by several evaluators."""
+    reported = {None}
+    for evaluator in evaluators(config(str(row))):
+        reported |= {evaluator.get('prefix'), *norms_of(evaluator.get('norm', 'inter_ocular'))[1:]}
+    assert {METRIC.fullmatch(metric)['norm'] for metric in row.paper} <= reported
 
 
 def place(cfg: Any, key: str) -> Any:

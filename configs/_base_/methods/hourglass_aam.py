@@ -25,9 +25,12 @@ train_pipeline = [
     dict(type='PackPoseInputs')
 ]
 test_pipeline = [*load, dict(type='FaceAffine'), dict(type='PackPoseInputs')]
+# beside NME, FR and AUC those against landmarks that are clamped to the crop, which the reference code has
+clamped = True
 
 optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))
 sync_bn = 'torch'
 auto_scale_lr = dict(base_batch_size=128)
-# decay 0.5^(128 / 10000) an iteration (STAR reference code)
-ema = dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.00883, update_buffers=True)
+# decay 0.5^(128 / 10000) an iteration; of raw and averaged weights the better ones become the best checkpoint (STAR
+# reference code)
+ema = dict(type='SelectingEMAHook', ema_type='ExponentialMovingAverage', momentum=0.00883, update_buffers=True)

@@ -1,5 +1,6 @@
 from .epoch_seed_hook import EpochSeedHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .progress_bar_hook import ProgressBarHook
+from .selecting_ema_hook import SelectingEMAHook
 
-__all__ = ['EpochSeedHook', 'PlainCheckpointHook', 'ProgressBarHook']
+__all__ = ['EpochSeedHook', 'PlainCheckpointHook', 'ProgressBarHook', 'SelectingEMAHook']
