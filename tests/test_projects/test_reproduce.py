@@ -369,6 +369,19 @@ def test_a_cell_has_the_mean_and_the_deviation_of_a_sample(study):
     assert study.tables.cell(row, 'NME', {}) == (3.99, None, None, 0)
 
 
+def test_our_errors_against_clamped_landmarks_stand_beside_the_others(study):
+    paper = read_rows(PROJECT / 'structured.yml')
+    ours = {'wflw': {0: {'NME': 4.1, 'NME_clamped': 3.97, 'AUC_clamped': 0.6071}}}
+    head, _, line = study.tables.markdown(paper, 'Table 1', ours, [paper.row('wflw')]).splitlines()[2:5]
+    table = dict(zip(*([cell.strip() for cell in text.split('|')] for text in (head, line))))
+    assert (table['NME, paper'], table['NME, ours'], table['NME_clamped, ours']) == ('3.99', '4.10', '3.97')
+    assert table['AUC_clamped, ours'] == '0.607'
+    assert 'NME_clamped, paper' not in table and 'FR_clamped, ours' not in table
+    cfg = study.plan.row_config('configs/wflw/structured_hg4.py')
+    assert study.write_tables.shown_metric('inter_pupil/FR_clamped/blur', cfg) == 'inter-pupil FR clamped at 10 %'
+    assert study.write_tables.subset_of('inter_pupil/FR_clamped/blur') == 'blur'
+
+
 def test_our_numbers_go_into_the_rows_and_leave_the_rest_of_the_file_alone(study, tmp_path):
     path = tmp_path / 'structured.yml'
     text = (PROJECT / 'structured.yml').read_text()
