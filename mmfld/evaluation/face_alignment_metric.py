@@ -99,9 +99,6 @@ class FaceAlignmentMetric(BaseMetric):
             ``'inter_ocular'``.
         threshold (float): Of FR and AUC, as a fraction. Defaults to 0.1, usual for WFLW and COFW; 300W in STAR's
             tables takes 0.05, box norms take 0.07.
-        clamped (bool): Whether to report the errors against clamped landmarks as well. Needs ``input_center``,
-            ``input_scale`` and ``input_size`` of the samples: exact for FaceAffine, and for MMPose's TopdownAffine
-            without UDP (with UDP the right and the lower border lie a crop's pixel too far inside). Defaults to False.
         legacy (bool): FR and AUC on the grid of the STAR reference code instead of the exact ones, see
             :mod:`mmfld.evaluation.functional`. Defaults to False.
         out_dir (str, optional): Where each evaluation writes ``per_image_errors.csv`` (columns ``id``, ``img_path``,
@@ -112,6 +109,9 @@ class FaceAlignmentMetric(BaseMetric):
         error_layout (str | FaceLayout, optional): Layout in which errors are measured, if not in ``layout``: predicted
             and true landmarks are converted to it, e.g. 300W's 68 to the 49 inner points of ``'300w49'``. d remains
             that of all landmarks of ``layout``.
+        clamped (bool): Whether to report the errors against clamped landmarks as well. Needs ``input_center``,
+            ``input_scale`` and ``input_size`` of the samples: exact for FaceAffine, and for MMPose's TopdownAffine
+            without UDP (with UDP the right and the lower border lie a crop's pixel too far inside). Defaults to False.
         collect_device (str): ``'cpu'`` or ``'gpu'``, how the ranks of a distributed run exchange results.
         prefix (str, optional): Put before each metric's name.
 
@@ -127,11 +127,11 @@ class FaceAlignmentMetric(BaseMetric):
                  layout: Union[str, FaceLayout],
                  norm: Union[str, Sequence[str]] = 'inter_ocular',
                  threshold: float = 0.1,
-                 clamped: bool = False,
                  legacy: bool = False,
                  out_dir: Optional[str] = None,
                  per_area: bool = True,
                  error_layout: Optional[Union[str, FaceLayout]] = None,
+                 clamped: bool = False,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
