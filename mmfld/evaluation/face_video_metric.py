@@ -48,7 +48,8 @@ class FaceVideoMetric(FaceAlignmentMetric):
             ``video``, ``frame``, ``flicker_percent`` and ``flicker_pred_percent``, in the order of the videos, without
             the frames that do not count; ``per_video_errors.csv`` has the columns ``video``, ``frames`` and
             ``excluded`` (how many count and how many do not), ``nme_percent``, ``flicker_percent`` and
-            ``flicker_pred_percent``. A number that is not defined is left empty.
+            ``flicker_pred_percent``, and those of other norms. A number that is not defined is left empty. ``clamped``
+            gives ``NME_video_clamped`` as well, and no flicker.
 
     Raises:
         ValueError: As :class:`FaceAlignmentMetric`, naming the image; also if a sample lacks ``video`` or ``frame``,
