@@ -110,13 +110,11 @@ def cell_pixels(cfg: Config) -> float:
 def nme(cfg: Config, crops: Sequence[Crop], found: Sequence[np.ndarray]) -> float:
     """NME of landmarks (K, 2) in pixels of the image, in percent, by the first metric of the config's test."""
     evaluator = cfg.test_evaluator if isinstance(cfg.test_evaluator, dict) else cfg.test_evaluator[0]
-    metric = METRICS.build(dict(evaluator, out_dir=None))
+    metric = METRICS.build(dict(evaluator, out_dir=None, clamped=False))
     samples = []
     for crop, points in zip(crops, found):
         truth = dict(keypoints=crop.sample['keypoints'], keypoints_visible=crop.sample['keypoints_visible'])
-        samples.append(dict(crop.sample, gt_instances=truth, pred_instances=dict(keypoints=points[None]),
-                            input_size=cfg.codec['input_size'], input_center=crop.sample['bbox_center'][0],
-                            input_scale=crop.sample['bbox_scale'][0]))
+        samples.append(dict(crop.sample, gt_instances=truth, pred_instances=dict(keypoints=points[None])))
     metric.process([], samples)
     return metric.evaluate(len(samples))['NME']
 
