@@ -215,6 +215,23 @@ def test_faces_are_warped_to_the_codecs_input(name):
     assert {tuple(ast.literal_eval(size)) for size in sizes} == {tuple(cfg.codec.input_size)}
 
 
+@every_config_and_row
+def test_config_names_its_batch(name):
+    cfg = config(name)
+    assert cfg.auto_scale_lr.base_batch_size % cfg.train_dataloader.batch_size == 0
+
+
+@pytest.mark.parametrize('path', METHODS, ids=lambda path: str(path.relative_to(CONFIGS).with_suffix('')))
+def test_the_batch_is_that_of_the_first_lines(path):
+    said = re.findall(r'^# (\d+) (?:faces|clips) a step: (\d+) GPUs? x (\d+)\.$', path.read_text(), re.MULTILINE)
+    if not said:  # a model that is tested
+        assert '# Tests weights of' in path.read_text()
+        return
+    cfg = config(path.relative_to(REPOSITORY).as_posix())
+    base, size = cfg.auto_scale_lr.base_batch_size, cfg.train_dataloader.batch_size
+    assert said == [(str(base), str(base // size), str(size))]
+
+
 @every_row
 def test_row_builds_model_metrics_and_pipelines(row):
     cfg = config(str(row))

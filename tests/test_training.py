@@ -1,4 +1,4 @@
-"""Runs of tools/train.py: resumed equals uninterrupted, and two processes equal one with the doubled batch."""
+"""Runs of tools/train.py: resumed equals uninterrupted, and so do processes and accumulation with the same batch."""
 import json
 import os
 import signal
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '', 'PYTHONWARNINGS': 'ignore'}
@@ -21,6 +22,7 @@ train_dataloader = dict(
 val_dataloader = dict(num_workers=0, persistent_workers=False,
     dataset=dict(**data, ann_file='annotations/synthetic_300w68_test.json'))
 test_dataloader = val_dataloader
+auto_scale_lr = dict(base_batch_size=4)
 train_cfg = dict(max_epochs=4, val_interval=4)
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1, save_best=None),
                      progress=dict(type='ProgressBarHook'))
@@ -67,18 +69,18 @@ def run(command, cwd):
                    'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'}
     result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    return result.stderr
+    return result.stdout + result.stderr
 
 
-def losses(work_dir):
-    """{iteration: loss} of all parts of a run."""
-    logged = {}
+def logged(work_dir, name='loss'):
+    """{iteration: value} of all parts of a run."""
+    values = {}
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for line in path.read_text().splitlines():
             scalars = json.loads(line)
-            if 'loss' in scalars:
-                logged[scalars['step']] = scalars['loss']
-    return logged
+            if name in scalars:
+                values[scalars['step']] = scalars[name]
+    return values
 
 
 def test_resumed_run_has_the_losses_of_an_uninterrupted_one(config, tmp_path):
@@ -94,25 +96,70 @@ def test_resumed_run_has_the_losses_of_an_uninterrupted_one(config, tmp_path):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     time.sleep(1)  # two runs in one second would share a folder
-    before = losses(parts)
+    before = logged(parts)
     # what load_from names is where the whole run started, and not where this one goes on
     run(train_command(config, parts, '--resume', '--cfg-options', f'load_from={whole}/epoch_4.pth'), tmp_path)
 
     assert 0 < len(before) < 24  # it was really cut short
     assert sorted(map(str, parts.glob('epoch_*.pth')))[-1].endswith('epoch_4.pth')
-    assert losses(parts) == losses(whole)
-    assert len(losses(whole)) == 4 * 12 // 2
+    assert logged(parts) == logged(whole)
+    assert len(logged(whole)) == 4 * 12 // 2
+    # the learning rate, 1e-3 for 4 faces, follows the batch; the warm-up from a tenth of it lasts 200 iterations
+    assert logged(parts, 'lr') == logged(whole, 'lr')
+    assert 'optim_wrapper.optimizer.lr: 0.001 -> 0.0005' in progress and 'default_hooks.ema.momentum' in progress
+    assert logged(whole, 'lr')[1] == pytest.approx(0.1 * 5e-4)
 
 
-def test_two_processes_equal_one_with_the_doubled_batch(config, tmp_path):
-    """Equal within 1e-4 relative, the rounding of the differently ordered sums, with batch statistics frozen."""
+@pytest.fixture
+def frozen(config, tmp_path):
+    """The config with frozen batch statistics, which writes the loss of all processes down."""
     (tmp_path / 'averaging.py').write_text(HOOK)
     config.write_text(config.read_text() + "\ncustom_imports = dict(imports=['mmfld', 'averaging'])\n"
                       "custom_hooks = [dict(type='mmengine.FreezeStatisticsAndAverageLoss')]\nsync_bn = 'torch'\n")
-    one, two = tmp_path / 'one', tmp_path / 'two'
-    run(train_command(config, one, '--cfg-options', 'train_dataloader.batch_size=4'), tmp_path)
-    run(['bash', str(REPOSITORY / 'tools/dist_train.sh'), str(config), '2', '--work-dir', str(two)], tmp_path)
+    return config
 
-    expected = [float(line) for line in (one / 'losses.txt').read_text().split()]
+
+def mean_losses(work_dir):
+    return [float(line) for line in (work_dir / 'losses.txt').read_text().split()]
+
+
+def weights(work_dir, key):
+    state = torch.load(work_dir / 'epoch_4.pth')[key]
+    return torch.cat([value.flatten() for value in state.values() if value.is_floating_point()])
+
+
+def distance(work_dir, other, key):
+    """Of the weights, relative."""
+    one, two = weights(work_dir, key), weights(other, key)
+    return float((one - two).norm() / two.norm())
+
+
+def test_processes_and_accumulation_equal_one_process_with_the_whole_batch(frozen, tmp_path):
+    """Equal within 1e-4 relative, the rounding of the differently ordered sums, with batch statistics frozen."""
+    whole, two, one_by_four, resumed = (tmp_path / name for name in ('whole', 'two', 'one_by_four', 'resumed'))
+    dist_train = ['bash', str(REPOSITORY / 'tools/dist_train.sh'), str(frozen), '2']
+    one_face = ['--accumulate', '--cfg-options', 'train_dataloader.batch_size=1']
+    run(train_command(frozen, whole, '--cfg-options', 'train_dataloader.batch_size=4'), tmp_path)
+    run([*dist_train, '--work-dir', str(two)], tmp_path)
+    said = run(train_command(frozen, one_by_four, *one_face), tmp_path)
+    assert 'Batch of 4 (1 process x 1 x 4 accumulated)' in said
+    # the last epoch again, by two processes
+    said = run([*dist_train, '--work-dir', str(resumed), '--resume', f'{one_by_four}/epoch_3.pth', *one_face], tmp_path)
+    assert 'Batch of 4 (2 processes x 1 x 2 accumulated)' in said
+
+    expected = mean_losses(whole)
     assert len(expected) == 4 * 12 // 4
-    assert [float(line) for line in (two / 'losses.txt').read_text().split()] == pytest.approx(expected, rel=1e-4)
+    assert mean_losses(two) == pytest.approx(expected, rel=1e-4)
+    assert mean_losses(one_by_four) == pytest.approx(expected, rel=1e-4)
+    assert mean_losses(resumed) == pytest.approx(expected[9:], rel=1e-4)
+    for work_dir in (two, one_by_four, resumed):
+        assert distance(work_dir, whole, 'state_dict') < 1e-4  # the averaged ones
+        assert distance(work_dir, whole, 'ema_state_dict') < 1e-4  # those that are trained
+
+
+def test_nothing_is_scaled_if_told_not_to(config, tmp_path):
+    """The config's learning rate, which the warm-up begins with a tenth of, is for twice the batch."""
+    said = run(train_command(config, tmp_path / 'run', '--no-scale', '--no-validate', '--cfg-options',
+                             'train_cfg.max_epochs=1'), tmp_path)
+    assert 'Batch of' not in said
+    assert logged(tmp_path / 'run', 'lr')[1] == pytest.approx(0.1 * 1e-3)

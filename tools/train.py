@@ -3,6 +3,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
+from mmfld.engine.batch_scaling import fit_to_batch
 from mmfld.engine.combine import merge_options
 from mmfld.engine.launch import (adapt_to_cpu, argument_parser, latest_checkpoint, leave_process_group, load_config,
                                  require_file, require_start)
@@ -14,8 +15,17 @@ def main():
                         help='go on from this checkpoint; without a name, from the latest one in the work folder')
     parser.add_argument('--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on the CPU')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
-    parser.add_argument('--auto-scale-lr', action='store_true',
-                        help='scale the learning rate by the actual batch size over auto_scale_lr.base_batch_size')
+    batch = parser.add_mutually_exclusive_group()
+    batch.add_argument('--auto-scale-lr', action='store_true',
+                       help='the default: if the batch of a step, processes x train_dataloader.batch_size, is not the '
+                       'one that the config names, auto_scale_lr.base_batch_size, then the learning rate, the averaging '
+                       'of the weights and what is counted in iterations are scaled to it, also where --cfg-options set '
+                       'them; the log says from what to what')
+    batch.add_argument('--accumulate', action='store_true',
+                       help='keep the batch that the config names: accumulate the gradients of several forward passes, '
+                       'processes x batch_size x accumulation. Nothing is scaled; batch normalisation still sees one '
+                       'pass at a time')
+    batch.add_argument('--no-scale', action='store_true', help='train as the config says, whatever the batch')
     args = parser.parse_args()
     cfg = load_config(parser, args)
     resumed = latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
@@ -29,10 +39,6 @@ def main():
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    if args.auto_scale_lr:
-        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-            parser.error(f'--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in {args.config}')
-        cfg.auto_scale_lr.enable = True
     merge_options(cfg, args.cfg_options)
     if resumed:  # over load_from, with which the same command began
         cfg.resume, cfg.load_from = True, str(resumed)
@@ -41,8 +47,16 @@ def main():
     if cfg.get('load_from'):
         require_file(parser, 'checkpoint', cfg.load_from)
 
+    hooks = []
+    if not args.no_scale:
+        try:
+            hooks.append(fit_to_batch(cfg, keep=args.accumulate))
+        except ValueError as error:
+            parser.error(f'{args.config}: {error}')
     adapt_to_cpu(cfg)
-    Runner.from_cfg(cfg).train()
+    runner = Runner.from_cfg(cfg)
+    runner.register_custom_hooks(hooks)
+    runner.train()
     leave_process_group()
 
 

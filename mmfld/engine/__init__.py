@@ -1,4 +1,5 @@
+from .accumulating_train_loop import AccumulatingTrainLoop
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from .hooks import *  # noqa: F401,F403
 
-__all__ = ['CPUAmpOptimWrapper']
+__all__ = ['AccumulatingTrainLoop', 'CPUAmpOptimWrapper']

@@ -128,6 +128,12 @@ def gpus_of(cfg: Config) -> int:
     return max(1, cfg.get('auto_scale_lr', {}).get('base_batch_size', batch) // batch)
 
 
+def keeps_batch(cfg: Config, gpus: int) -> bool:
+    """Whether fewer GPUs take the steps of a config by accumulating gradients. Else tools/train.py scales what depends
+    on the batch, where it is another one."""
+    return gpus < gpus_of(cfg) and gpus_of(cfg) % gpus == 0
+
+
 @lru_cache(maxsize=None)
 def row_config(name: str) -> Config:
     """The config of a row or a file, to be read only."""

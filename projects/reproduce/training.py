@@ -16,7 +16,7 @@ import torch
 from mmengine import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
-from plan import Run, gpus_of, leaves
+from plan import Run, keeps_batch, leaves
 
 from mmfld.engine.launch import latest_checkpoint
 from mmfld.engine.rows import REPOSITORY, read_config
@@ -128,8 +128,8 @@ def _train(run: Run, cfg: Config, launcher: Launcher) -> Path:
     last = latest_checkpoint(run.folder)
     if not last or last.name != f'epoch_{cfg.train_cfg.max_epochs}.pth':
         args = ['--work-dir', str(run.folder)] if not launcher.slurm else []
-        if gpus_of(cfg) != launcher.gpus and 'auto_scale_lr' in cfg:
-            args.append('--auto-scale-lr')
+        if keeps_batch(cfg, launcher.gpus):
+            args.append('--accumulate')
         if last:
             args.append('--resume')
         elif run.weights:

@@ -328,6 +328,13 @@ def test_slurm_gets_partition_name_config_and_folder_in_their_places(study, tmp_
     assert launcher.environment()['GPUS'] == '4'
 
 
+@pytest.mark.parametrize('gpus, kept', [(1, True), (2, True), (3, False), (4, False), (8, False)])
+def test_fewer_gpus_accumulate_where_that_keeps_the_batch(study, gpus, kept):
+    # of 4 x 32 faces
+    assert study.plan.keeps_batch(read_config('configs/wflw/structured_hg4.py'), gpus) == kept
+    assert not study.plan.keeps_batch(read_config('configs/wflw/subpixel_hg2.py'), gpus)
+
+
 def test_the_data_root_reaches_every_data_set(study, tmp_path):
     paper, = study.plan.read_papers('attentive1d')
     args = study.run.parse(['attentive1d', '--data-root', str(tmp_path)])
