@@ -18,9 +18,9 @@ def main():
     batch = parser.add_mutually_exclusive_group()
     batch.add_argument('--auto-scale-lr', action='store_true',
                        help='the default: if the batch of a step, processes x train_dataloader.batch_size, is not the '
-                       'one that the config names, auto_scale_lr.base_batch_size, then the learning rate, the averaging '
-                       'of the weights and what is counted in iterations are scaled to it, also where --cfg-options set '
-                       'them; the log says from what to what')
+                       'one that the config names, auto_scale_lr.base_batch_size, then the learning rate, the '
+                       'averaging of the weights and what is counted in iterations are scaled to it, also where '
+                       '--cfg-options set them; the log says from what to what')
     batch.add_argument('--accumulate', action='store_true',
                        help='keep the batch that the config names: accumulate the gradients of several forward passes, '
                        'processes x batch_size x accumulation. Nothing is scaled; batch normalisation still sees one '

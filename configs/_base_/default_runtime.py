@@ -4,7 +4,8 @@ default_scope = 'mmpose'
 data_mode = 'topdown'
 dataset_type = 'FaceLandmarkDataset'
 
-# a method says how many faces a step takes
+# a method says how many faces a process takes at a time, and for how many a step it is written,
+# auto_scale_lr.base_batch_size; tools/train.py scales learning rate and EMA to another batch
 train_dataloader = dict(num_workers=4, persistent_workers=True, sampler=dict(type='DefaultSampler', shuffle=True))
 val_dataloader = dict(
     batch_size=32,

@@ -176,7 +176,7 @@ def list_runs(runs: Sequence[Run], args: argparse.Namespace) -> None:
             summary += f', without {unknown} rows of which the size or the faces are not known'
     print(summary)
     if other_gpus and not args.simulate:
-        print(f'{other_gpus} rows are for another number of GPUs than {args.gpus}: gradients are accumulated where that '
+        print(f'{other_gpus} rows are for another number of GPUs than {args.gpus}: gradients are accumulated where it '
               'keeps the batch, else learning rate and EMA follow it (the first lines of a config say what it is for)')
 
 
