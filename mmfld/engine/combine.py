@@ -13,6 +13,8 @@ said once                                              reaches
                                                        component that takes a ``layout``
 ``codec``                                              ``model.head.decoder``, and the ``encoder`` of GenerateTarget
 ``codec.input_size``, ``codec.length``                 every component that takes one, e.g. FaceAffine
+``model.backbone.use_aam``                             ``with_maps`` of a codec: point and edge maps are drawn for
+                                                       networks that have them
 ``{train,val,test}_dataset``                           ``{train,val,test}_dataloader.dataset``
 ``train_pipeline``, ``test_pipeline``                  the data sets; videos are read by LoadVideoFrame
 ``randomness.seed``                                    the training data's ``seed``
@@ -157,7 +159,7 @@ def _separate(base: ConfigDict) -> None:
         for component in _components(base[name]):
             for argument in arguments(component['type']) & shared.keys():
                 # the codec's own are where they are said
-                if component is not base.codec or argument == 'layout':
+                if component is not base.codec or argument in ('layout', 'with_maps'):
                     component.pop(argument, None)
 
 
@@ -193,6 +195,9 @@ def _shared_values(cfg: Config) -> Dict[str, Any]:
     """What every component gets that takes it."""
     shared = dict(layout=cfg.layout)
     shared.update({name: cfg.codec[name] for name in ('input_size', 'length') if name in cfg.codec})
+    backbone = cfg.model.backbone
+    if 'use_aam' in arguments(backbone.type):
+        shared['with_maps'] = backbone.get('use_aam', default(backbone.type, 'use_aam'))
     return shared
 
 
