@@ -9,9 +9,11 @@ from mmpose.registry import KEYPOINT_CODECS
 from ..structures import FaceLayout, normalize, pixels_to_cells
 from . import decoders
 from .boundary_aware_heatmap import BoundaryAwareHeatmap
+from .boundary_maps import distance_map
 from .label_smoothing import covariances, point_patch, smoothing_stages
 
 MODES = ('image_aware', 'image_unaware', 'none')
+EDGES = ('line', 'distance_transform')
 
 
 @KEYPOINT_CODECS.register_module()
@@ -29,6 +31,9 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
     Args:
         layout, input_size, heatmap_size: See :class:`BoundaryAwareHeatmap`.
         mode (str): ``'image_aware'``, ``'image_unaware'`` (isotropic, ignores the edges) or ``'none'`` (Table 6).
+        edges (str): The edge map along which labels vary: ``'line'``, the thin lines that the network's edge maps are
+            trained with (STAR reference code), or ``'distance_transform'``, which falls off with the distance from the
+            boundaries (the paper's Section 4.2; :func:`~mmfld.codecs.boundary_maps.distance_map`). Defaults to ``'line'``.
         gamma (float): Scale of the covariance, 0.01 for WFLW and 300W, 0.001 for COFW. Defaults to 0.01.
         num_samples (int): S, drawn anew for each landmark in each iteration. Defaults to 10.
         patch_radius (int): k of the patches of side 2 k + 1 cells; not given in the paper. Defaults to 8.
@@ -47,6 +52,7 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
                  input_size: Tuple[int, int] = (256, 256),
                  heatmap_size: Tuple[int, int] = (64, 64),
                  mode: str = 'image_aware',
+                 edges: str = 'line',
                  gamma: float = 0.01,
                  num_samples: int = 10,
                  patch_radius: int = 8,
@@ -58,7 +64,10 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         super().__init__(layout, input_size, heatmap_size, decoder, window, tau=1 / epsilon, with_maps=with_maps)
         if mode not in MODES:
             raise ValueError(f'unknown mode {mode!r}, expected one of {MODES}')
+        if edges not in EDGES:
+            raise ValueError(f'unknown edges {edges!r}, expected one of {EDGES}')
         self.mode = mode
+        self.edges = edges
         self.gamma = gamma
         self.num_samples = num_samples
         self.patch_radius = patch_radius
@@ -71,9 +80,7 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         if self.mode != 'none':
             if self.mode == 'image_aware':
                 cells = pixels_to_cells(points, self.heatmap_size, self.input_size, self.map_grid)
-                edges = encoded.get('edge_heatmaps')
-                if edges is None:
-                    edges = self.edge_maps(points, encoded['keypoint_weights'][0] > 0)
+                edges = self.smoothing_edges(points, encoded)
                 sigma = smoothing_stages(edges, cells, self.patch_radius).covariances
             else:
                 sigma = covariances(point_patch(self.patch_radius)[None])
@@ -82,6 +89,16 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
             labels = labels + shift * 2 / (np.array(self.heatmap_size) - 1)
         encoded['keypoint_samples'] = labels.clip(-1, 1).astype(np.float32)[None]
         return encoded
+
+    def smoothing_edges(self, points: np.ndarray, encoded: dict) -> np.ndarray:
+        """(E, h, w) or (1, h, w) edge maps along which the labels of ``points`` (K, 2) vary; ``encoded`` by the base class.
+        """
+        annotated = encoded['keypoint_weights'][0] > 0
+        if self.edges == 'distance_transform':
+            return distance_map(points, self.layout, self.input_size, self.heatmap_size, annotated)[None]
+        # drawn already for a network with attention maps
+        maps = encoded.get('edge_heatmaps')
+        return self.edge_maps(points, annotated) if maps is None else maps
 
     def cells(self, heatmaps: Tensor) -> Tensor:
         if self.decoder == 'expectation':
