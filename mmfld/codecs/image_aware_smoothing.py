@@ -100,11 +100,15 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         maps = encoded.get('edge_heatmaps')
         return self.edge_maps(points, annotated) if maps is None else maps
 
+    def distributions(self, heatmaps: Tensor) -> Tensor:
+        """(B, K, h, w) scores F -> softmax(F / epsilon)."""
+        return decoders.spatial_softmax(heatmaps, self.epsilon)
+
     def cells(self, heatmaps: Tensor) -> Tensor:
         if self.decoder == 'expectation':
-            heatmaps = decoders.spatial_softmax(heatmaps, self.epsilon)
+            heatmaps = self.distributions(heatmaps)
         return super().cells(heatmaps)
 
     def scores(self, heatmaps: Tensor) -> Tensor:
         """(B, K) probability of the best cell under softmax(F / epsilon)."""
-        return super().scores(decoders.spatial_softmax(heatmaps, self.epsilon))
+        return super().scores(self.distributions(heatmaps))
