@@ -98,9 +98,9 @@ def distance_map(points: np.ndarray,
                  annotated: Optional[np.ndarray] = None) -> np.ndarray:
     """All boundaries in one map of their distance d in cells: exp(-d^2 / 2) for d < 3 and else 0.
 
-    The hand-designed procedure of LAB (CVPR 2018) and AWing (ICCV 2019): curves through the landmarks are drawn as lines
-    one cell wide, and a Euclidean distance transform gives d. Cells lie on the ``half_pixel`` grid, as those of the edge
-    maps. What lies outside the map is not drawn.
+    The hand-designed procedure of LAB (CVPR 2018) and AWing (ICCV 2019): curves through the landmarks are drawn as
+    lines one cell wide, and a Euclidean distance transform gives d. Cells lie on the ``half_pixel`` grid, as those of
+    the edge maps. What lies outside the map is not drawn.
 
     Args:
         points, layout, input_size, heatmap_size, annotated: See :func:`edge_maps`.

@@ -65,7 +65,7 @@ def test_convergence_of_two_runs(work_dirs, tmp_path, capsys):
 
 
 def test_heatmaps_of_early_epochs(work_dirs, tmp_path):
-    arguments = (work_dirs['star'], work_dirs['structured'], '--epochs', '1', '1,2', '--images', 0, 3, '--device', 'cpu')
+    arguments = (*work_dirs.values(), '--epochs', '1', '1,2', '--images', 0, 3, '--device', 'cpu')
     run('compare_runs', *arguments, '--out', tmp_path / 'maps')
     run('compare_runs', *arguments, '--out', tmp_path / 'faces', '--faces')
     maps, faces = (cv2.imread(str(tmp_path / name / 'heatmaps.png')) for name in ('maps', 'faces'))
@@ -109,13 +109,14 @@ def test_an_empty_map_is_no_division_by_zero():
 ])
 def test_what_cannot_be_compared_is_said(work_dirs, tmp_path, capsys, arguments, message):
     with pytest.raises(SystemExit):
-        run('compare_runs', work_dirs['star'], work_dirs['structured'], '--out', tmp_path, '--device', 'cpu', *arguments)
+        run('compare_runs', *work_dirs.values(), '--out', tmp_path, '--device', 'cpu', *arguments)
     assert message in capsys.readouterr().err
 
 
 def test_a_page_for_each_attribute(work_dirs, tmp_path, capsys):
-    models = [path for method in METHODS for path in (work_dirs[method] / 'small.py', work_dirs[method] / 'epoch_1.pth')]
-    written = run('compare_predictions', *models, '--labels', 'A', 'B', '--num', 2, '--out', tmp_path, '--device', 'cpu')
+    models = [folder / name for folder in work_dirs.values() for name in ('small.py', 'epoch_1.pth')]
+    written = run('compare_predictions', *models, '--labels', 'A', 'B', '--num', 2, '--out', tmp_path, '--device',
+                  'cpu')
     printed = capsys.readouterr().out.splitlines()
     shown = [line.split()[0] for line in printed if ' faces ' in line]
     assert [path.stem for path in written] == shown and set(shown) <= set(ATTRIBUTES) and len(shown) > 1

@@ -9,7 +9,7 @@ epochs listed for each run (Fig. 4 and A1): a row for each validation face of ``
 map's cells, with the annotation as a cross; ``--faces`` puts the faces beside them.
 
 A run needs the config that a training writes into its folder, and ``epoch_N.pth`` for its heatmaps. Full-size configs
-keep their last two checkpoints; their first epochs, all kept, are those of a short run, as their learning rate has steps:
+keep their last two checkpoints; their first epochs, all kept, are those of a short run, as their rate falls in steps:
 
     tools/dist_train.sh configs/wflw/star_hg4.py 4 --work-dir work_dirs/star_early --cfg-options \\
         train_cfg.max_epochs=5 default_hooks.checkpoint.max_keep_ckpts=-1

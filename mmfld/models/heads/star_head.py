@@ -21,8 +21,8 @@ class STARHead(StackedHeatmapHead):
     (P4's baseline) or :class:`AnisotropicDirectionLoss` (ADNet).
 
     Logged beside the losses, whichever they are: ``sqrt_lambda_1`` and ``sqrt_lambda_2``, standard deviations of the
-    last stack's maps along their first and second principal component (P4, Eq. 5, Fig. 1 and 2), means over the landmarks
-    of the batch, in percent of the crop's side.
+    last stack's maps along their first and second principal component (P4, Eq. 5, Fig. 1 and 2), means over the
+    landmarks of the batch, in percent of the crop's side.
 
     Args:
         layout (str | FaceLayout): Defaults to ``'wflw98'``.
