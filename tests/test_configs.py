@@ -107,11 +107,14 @@ NEW_COMBINATIONS = [
     'reproduce/star.yml:table3-basic-l1-wflw',
     'reproduce/star.yml:table3-softargmax-dr-l1-wflw',
     'reproduce/star.yml:table3-dr-l1-wflw',
+    'reproduce/star.yml:mahalanobis',
     'reproduce/star.yml:figure4-softargmax-smooth-l1-64px',
     'reproduce/star.yml:figure4-smooth-l1-64px',
     'reproduce/structured.yml:table6-smoothing-none',
     'reproduce/structured.yml:table6-smoothing-image-unaware',
     'reproduce/structured.yml:table6-smoothing-image-aware-star',
+    'reproduce/structured.yml:distance-transform',
+    'reproduce/structured.yml:mini-distance-transform',
     'reproduce/subpixel.yml:table1-baseline',
     'reproduce/subpixel.yml:table1-correction-static',
     'reproduce/subpixel.yml:table1-global-softargmax',
@@ -135,7 +138,7 @@ def combination(cfg: Config) -> tuple:
     """What has to work together in a step of training or testing."""
     head, backbone = cfg.model.head, cfg.model.backbone
     losses = tuple(head[name].type for name in ('loss_landmark', 'loss_regularization') if name in head)
-    settings = tuple(cfg.codec.get(name) for name in ('type', 'encoding', 'decoder', 'mode'))
+    settings = tuple(cfg.codec.get(name) for name in ('type', 'encoding', 'decoder', 'mode', 'edges'))
     return (cfg.model.type, backbone.type, backbone.get('use_aam'), head.type, losses, settings,
             tuple(cfg.codec.input_size), cfg.get('find_unused_parameters', False))
 

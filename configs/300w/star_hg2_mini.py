@@ -2,7 +2,7 @@
 # 16 faces a step: 1 GPU x 16.
 # 300W common, NME inter-ocular: not in the paper, 3.399 here
 _base_ = ['../_base_/datasets/300w_mini.py', '../_base_/methods/mini.py']
-codec = dict(type='BoundaryAwareHeatmap', with_maps=False)
+codec = dict(type='BoundaryAwareHeatmap')
 model = dict(
     backbone=dict(heatmap_activation='in_relu'),
     head=dict(type='STARHead', loss_landmark=dict(type='STARLoss')))

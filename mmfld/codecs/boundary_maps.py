@@ -1,22 +1,24 @@
-"""Point and edge maps: the auxiliary targets of ADNet, STAR and P1, as plain NumPy functions.
+"""Point and edge maps: the auxiliary targets of ADNet, STAR and P1, and LAB's boundary map, as plain NumPy functions.
 
-Both are drawn as in the STAR reference code: on a canvas of 4 pixels a heatmap cell, then reduced to cells by bilinear
-sampling, which averages the middle 2 x 2 pixels of each cell. Cell c therefore lies at canvas pixel 4 c + 1.5, the
-``half_pixel`` grid.
+The first two are drawn as in the STAR reference code: on a canvas of 4 pixels a heatmap cell, then reduced to cells by
+bilinear sampling, which averages the middle 2 x 2 pixels of each cell. Cell c therefore lies at canvas pixel 4 c + 1.5,
+the ``half_pixel`` grid.
 """
-from typing import Optional, Sequence
+from typing import Iterator, Optional, Sequence
 
 import cv2
 import numpy as np
 from scipy.interpolate import splev, splprep
 
-from ..structures import FaceLayout
+from ..structures import FaceLayout, pixels_to_cells
 
 CANVAS_PER_CELL = 4
 # the curve is drawn still 4 times finer, so that its anti-aliasing is an average over pixels
 FINE_PER_CELL = 4 * CANVAS_PER_CELL
 CURVE_SAMPLES = 5  # per interval between two landmarks
 THICKNESS = 4  # of the curve, in the finest pixels
+SHIFT = 8  # fractional bits with which the lines of the boundary map are drawn
+DISTANCE_SIGMA = 1.  # of the boundary map, in cells; it ends at three of them (LAB, CVPR 2018)
 INK = 192  # a multiple of the 8 x 8 fine pixels in half a cell, whose average is then exact in 8 bits
 
 
@@ -69,14 +71,10 @@ def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int],
     points = _to_canvas(points, input_size, heatmap_size, clamp=False)
     limit = np.array([width, height]) * CANVAS_PER_CELL - 1
     maps = np.zeros((layout.num_boundaries, height, width), np.float32)
-    for target, boundary in zip(maps, layout.boundaries):
-        indices = np.array(boundary.indices)
-        if annotated is not None:
-            indices = indices[annotated[indices]]
-        if len(indices) < 2:
+    for target, boundary, curve in zip(maps, layout.boundaries, _curves(points, layout, annotated)):
+        if curve is None:
             continue
-        curve = boundary_curve(points[indices], boundary.closed).clip(0, limit)
-        vertices = (curve * (FINE_PER_CELL // CANVAS_PER_CELL) + 0.5).astype(np.int32)
+        vertices = (curve.clip(0, limit) * (FINE_PER_CELL // CANVAS_PER_CELL) + 0.5).astype(np.int32)
         # only the cells that the curve can touch
         low = np.maximum(vertices.min(0) - THICKNESS, 0) // FINE_PER_CELL
         high = np.minimum((vertices.max(0) + THICKNESS) // FINE_PER_CELL + 1, (width, height))
@@ -91,6 +89,44 @@ def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int],
         target[low[1]:high[1], low[0]:high[0]] = halves.reshape(2 * rows - 1, 2 * columns - 1)[::2, ::2]
     maps /= INK
     return maps
+
+
+def distance_map(points: np.ndarray,
+                 layout: FaceLayout,
+                 input_size: Sequence[int],
+                 heatmap_size: Sequence[int],
+                 annotated: Optional[np.ndarray] = None) -> np.ndarray:
+    """All boundaries in one map of their distance d in cells: exp(-d^2 / 2) for d < 3 and else 0.
+
+    The hand-designed procedure of LAB (CVPR 2018) and AWing (ICCV 2019): curves through the landmarks are drawn as
+    lines one cell wide, and a Euclidean distance transform gives d. Cells lie on the ``half_pixel`` grid, as those of
+    the edge maps. What lies outside the map is not drawn.
+
+    Args:
+        points, layout, input_size, heatmap_size, annotated: See :func:`edge_maps`.
+
+    Returns:
+        ndarray: (h, w) float32 in [0, 1]; 1 on the boundaries.
+    """
+    cells = pixels_to_cells(points, heatmap_size, input_size, 'half_pixel')
+    lines = np.ones(tuple(heatmap_size)[::-1], np.uint8)
+    for boundary, curve in zip(layout.boundaries, _curves(cells, layout, annotated)):
+        if curve is not None:
+            cv2.polylines(lines, [np.rint(curve * 2**SHIFT).astype(np.int32)], boundary.closed, 0, shift=SHIFT)
+    if lines.all():
+        return np.zeros(lines.shape, np.float32)
+    distance = cv2.distanceTransform(lines, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.where(distance < 3 * DISTANCE_SIGMA, np.exp(-0.5 * (distance / DISTANCE_SIGMA)**2), 0)
+
+
+def _curves(points: np.ndarray, layout: FaceLayout,
+            annotated: Optional[np.ndarray]) -> Iterator[Optional[np.ndarray]]:
+    """The curve of each boundary through its annotated landmarks, None with fewer than two of them."""
+    for boundary in layout.boundaries:
+        indices = np.array(boundary.indices)
+        if annotated is not None:
+            indices = indices[annotated[indices]]
+        yield boundary_curve(points[indices], boundary.closed) if len(indices) > 1 else None
 
 
 def boundary_curve(points: np.ndarray, closed: bool) -> np.ndarray:

@@ -39,6 +39,11 @@ class HeatmapCodec(BaseKeypointCodec):
         self.decoder = decoder
         self.decoder_options = dict(window=window, tau=tau) if decoder == 'local_soft_argmax' else {}
 
+    def distributions(self, heatmaps: Tensor) -> Tensor:
+        """(B, K, h, w) heatmaps as distributions over their cells, each with sum 1."""
+        heatmaps = heatmaps.clamp(min=0)
+        return heatmaps / heatmaps.sum((2, 3), keepdim=True).clamp(min=1e-6)
+
     def cells(self, heatmaps: Tensor) -> Tensor:
         """Landmarks in cells: (B, K, h, w) -> (B, K, 2), on the device of the heatmaps."""
         return getattr(decoders, self.decoder)(heatmaps, **self.decoder_options)

@@ -9,9 +9,11 @@ from mmpose.registry import KEYPOINT_CODECS
 from ..structures import FaceLayout, normalize, pixels_to_cells
 from . import decoders
 from .boundary_aware_heatmap import BoundaryAwareHeatmap
+from .boundary_maps import distance_map
 from .label_smoothing import covariances, point_patch, smoothing_stages
 
 MODES = ('image_aware', 'image_unaware', 'none')
+EDGES = ('line', 'distance_transform')
 
 
 @KEYPOINT_CODECS.register_module()
@@ -29,6 +31,10 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
     Args:
         layout, input_size, heatmap_size: See :class:`BoundaryAwareHeatmap`.
         mode (str): ``'image_aware'``, ``'image_unaware'`` (isotropic, ignores the edges) or ``'none'`` (Table 6).
+        edges (str): The edge map along which labels vary: ``'line'``, the thin lines that the network's edge maps are
+            trained with (STAR reference code), or ``'distance_transform'``, which falls off with the distance from the
+            boundaries (the paper's Section 4.2; :func:`~mmfld.codecs.boundary_maps.distance_map`). Defaults to
+            ``'line'``.
         gamma (float): Scale of the covariance, 0.01 for WFLW and 300W, 0.001 for COFW. Defaults to 0.01.
         num_samples (int): S, drawn anew for each landmark in each iteration. Defaults to 10.
         patch_radius (int): k of the patches of side 2 k + 1 cells; not given in the paper. Defaults to 8.
@@ -47,6 +53,7 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
                  input_size: Tuple[int, int] = (256, 256),
                  heatmap_size: Tuple[int, int] = (64, 64),
                  mode: str = 'image_aware',
+                 edges: str = 'line',
                  gamma: float = 0.01,
                  num_samples: int = 10,
                  patch_radius: int = 8,
@@ -60,7 +67,10 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
                          outside=outside)
         if mode not in MODES:
             raise ValueError(f'unknown mode {mode!r}, expected one of {MODES}')
+        if edges not in EDGES:
+            raise ValueError(f'unknown edges {edges!r}, expected one of {EDGES}')
         self.mode = mode
+        self.edges = edges
         self.gamma = gamma
         self.num_samples = num_samples
         self.patch_radius = patch_radius
@@ -73,9 +83,7 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         if self.mode != 'none':
             if self.mode == 'image_aware':
                 cells = pixels_to_cells(points, self.heatmap_size, self.input_size, self.map_grid)
-                edges = encoded.get('edge_heatmaps')
-                if edges is None:
-                    edges = self.edge_maps(keypoints, keypoints_visible)
+                edges = self.smoothing_edges(keypoints, keypoints_visible, encoded)
                 sigma = smoothing_stages(edges, cells, self.patch_radius).covariances
             else:
                 sigma = covariances(point_patch(self.patch_radius)[None])
@@ -85,11 +93,30 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         encoded['keypoint_samples'] = labels.clip(-1, 1).astype(np.float32)[None]
         return encoded
 
+    def smoothing_edges(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray],
+                        encoded: dict) -> np.ndarray:
+        """(E, h, w) or (1, h, w) edge maps along which labels vary.
+
+        Args:
+            keypoints, keypoints_visible: See :meth:`encode`.
+            encoded (dict): By the base class.
+        """
+        if self.edges == 'distance_transform':
+            annotated = None if keypoints_visible is None else keypoints_visible[0] > 0
+            return distance_map(keypoints[0], self.layout, self.input_size, self.heatmap_size, annotated)[None]
+        # drawn already for a network with attention maps
+        maps = encoded.get('edge_heatmaps')
+        return self.edge_maps(keypoints, keypoints_visible) if maps is None else maps
+
+    def distributions(self, heatmaps: Tensor) -> Tensor:
+        """(B, K, h, w) scores F -> softmax(F / epsilon)."""
+        return decoders.spatial_softmax(heatmaps, self.epsilon)
+
     def cells(self, heatmaps: Tensor) -> Tensor:
         if self.decoder == 'expectation':
-            heatmaps = decoders.spatial_softmax(heatmaps, self.epsilon)
+            heatmaps = self.distributions(heatmaps)
         return super().cells(heatmaps)
 
     def scores(self, heatmaps: Tensor) -> Tensor:
         """(B, K) probability of the best cell under softmax(F / epsilon)."""
-        return super().scores(decoders.spatial_softmax(heatmaps, self.epsilon))
+        return super().scores(self.distributions(heatmaps))

@@ -15,6 +15,8 @@ said once                                              reaches
 ``codec.input_size``, ``codec.length``                 every component that takes one, e.g. FaceAffine
 ``crop``, a dict of arguments                          GetFaceCrop in both pipelines
 ``clamped``, where a method says it                    metrics
+``model.backbone.use_aam``                             ``with_maps`` of a codec: point and edge maps are drawn for
+                                                       networks that have them
 ``{train,val,test}_dataset``                           ``{train,val,test}_dataloader.dataset``
 ``train_pipeline``, ``test_pipeline``                  the data sets; videos are read by LoadVideoFrame
 ``randomness.seed``                                    the training data's ``seed``
@@ -161,7 +163,7 @@ def _separate(base: ConfigDict) -> None:
         for component in _components(base[name]):
             for argument in arguments(component['type']) & shared.keys():
                 # the codec's own are where they are said
-                if component is not base.codec or argument == 'layout':
+                if component is not base.codec or argument in ('layout', 'with_maps'):
                     component.pop(argument, None)
 
 
@@ -199,6 +201,9 @@ def _shared_values(cfg: Config) -> Dict[str, Any]:
     shared.update({name: cfg.codec[name] for name in ('input_size', 'length') if name in cfg.codec})
     if 'clamped' in cfg:
         shared['clamped'] = cfg.clamped
+    backbone = cfg.model.backbone
+    if 'use_aam' in arguments(backbone.type):
+        shared['with_maps'] = backbone.get('use_aam', default(backbone.type, 'use_aam'))
     return shared
 
 

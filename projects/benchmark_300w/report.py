@@ -7,16 +7,14 @@ Tables stand in the README between ``<!-- NAME -->`` and ``<!-- end -->``; what 
 import json
 import re
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List
 
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 from terminaltables import GithubFlavoredMarkdownTable
 
 from mmfld.engine.rows import read_rows
-
-matplotlib.use('Agg')
-from matplotlib import pyplot as plt  # noqa: E402
+from mmfld.visualization import compare_curves, draw_curves
 
 PROJECT = Path(__file__).resolve().parent
 RESULTS = PROJECT / 'results'
@@ -60,23 +58,6 @@ def rows_table(results: List[dict]) -> str:
     return GithubFlavoredMarkdownTable(lines).table
 
 
-def epochs_to_reach(curve: Dict[int, float], nme: float) -> Optional[float]:
-    """The first epoch, interpolated, at which a curve is down at ``nme``; None if it never is."""
-    epochs = sorted(curve)
-    if curve[epochs[0]] <= nme:
-        return float(epochs[0])
-    for before, after in zip(epochs, epochs[1:]):
-        if curve[after] <= nme:
-            return before + (after - before) * (curve[before] - nme) / (curve[before] - curve[after])
-    return None
-
-
-def nme_at(curve: Dict[int, float], epoch: float) -> float:
-    """A curve's value at an epoch, interpolated."""
-    epochs = sorted(curve)
-    return float(np.interp(epoch, epochs, [curve[e] for e in epochs]))
-
-
 def tried_rates(results: List[dict]) -> List[float]:
     """The learning rates that both methods were trained with, seed 0."""
     tried = [{result['lr'] for result in results if (result['row'], result['seed']) == (method, 0)}
@@ -104,11 +85,9 @@ def convergence(results: List[dict]) -> List[dict]:
         star, structured = (runs.get((method, seed, lr)) for method, lr in zip(METHODS, rates))
         if star is None or structured is None:
             continue
-        for part in PARTS:
-            epoch = part * star['epochs']
-            nme = nme_at(star['selection_nme'], epoch)
-            needed = epochs_to_reach(structured['selection_nme'], nme)
-            comparisons.append(dict(seed=seed, rates=rates, part=part, nme=nme, star=epoch, structured=needed))
+        found = compare_curves(star['selection_nme'], structured['selection_nme'],
+                               [part * star['epochs'] for part in PARTS])
+        comparisons += [dict(seed=seed, rates=rates, part=part, comparison=one) for part, one in zip(PARTS, found)]
     return comparisons
 
 
@@ -117,10 +96,10 @@ def convergence_table(results: List[dict]) -> str:
     for one in convergence(results):
         rates = 'both {:g}'.format(COMMON_LR) if set(one['rates']) == {COMMON_LR} else (
             'best: STAR {:g}, structured {:g}'.format(*one['rates']))
-        needed = one['structured']
+        epoch, nme, needed = one['comparison']
         lines.append([
-            rates, one['seed'], f'{one["part"]:.0%}', f'{one["nme"]:.2f}', f'{one["star"]:.1f}',
-            f'{needed:.1f}' if needed else 'never', f'{one["star"] / needed:.1f}' if needed else '-'
+            rates, one['seed'], f'{one["part"]:.0%}', f'{nme:.2f}', f'{epoch:.1f}',
+            f'{needed:.1f}' if needed else 'never', f'{epoch / needed:.1f}' if needed else '-'
         ])
     return GithubFlavoredMarkdownTable(lines).table
 
@@ -151,53 +130,40 @@ def fill(text: str, results: List[dict]) -> str:
     return text
 
 
-def draw_curves(results: List[dict], path: Path) -> None:
+def draw_headlines(results: List[dict], path: Path) -> None:
     """Error on the selection faces after each epoch, the mean over seeds."""
-    figure, axis = plt.subplots(figsize=(7, 4.5), layout='constrained')
+    means = {}
     for row in HEADLINES:
         curves = [r['selection_nme'] for r in results if r['row'] == row and r['lr'] == COMMON_LR]
         if curves:
-            epochs = sorted(curves[0])
-            axis.plot(epochs, [np.mean([curve[epoch] for curve in curves]) for epoch in epochs], '.-', label=NAMES[row])
-    axis.set(xlabel='epoch', ylabel='NME on the selection faces (%)', yscale='log')
-    axis.yaxis.set_major_formatter('{x:g}')
-    axis.yaxis.set_minor_formatter('{x:g}')
-    axis.grid(alpha=0.3, which='both')
-    axis.legend(fontsize=8)
+            means[NAMES[row]] = {epoch: np.mean([curve[epoch] for curve in curves]) for epoch in sorted(curves[0])}
+    figure = Figure(figsize=(7, 4.5), layout='constrained')
+    axis = figure.subplots()
+    draw_curves(axis, means)
+    axis.set_ylabel('NME on the selection faces (%)')
     figure.savefig(path, dpi=100)
-    plt.close(figure)
 
 
 def draw_convergence(results: List[dict], path: Path) -> None:
     """As Fig. 3 of the structured paper: the two curves, and where one reaches what the other has."""
     runs = {(result['row'], result['seed'], result['lr']): result['selection_nme'] for result in results}
-    seen = {tuple(one['rates']): one for one in convergence(results) if one['seed'] == 0}
-    figure, axes = plt.subplots(1, len(seen), figsize=(5.5 * len(seen), 4), squeeze=False, sharey=True,
-                                layout='constrained')
-    for axis, rates in zip(axes[0], seen):
-        for method, lr, colour in zip(METHODS, rates, ('C0', 'C1')):
-            curve = runs[method, 0, lr]
-            axis.plot(list(curve), list(curve.values()), '.-', color=colour, label=f'{NAMES[method]}, {lr:g}')
-        for one in convergence(results):
-            if one['seed'] == 0 and tuple(one['rates']) == rates and one['structured']:
-                axis.annotate('', (one['structured'], one['nme']), (one['star'], one['nme']),
-                              arrowprops=dict(arrowstyle='->', linestyle='--', shrinkA=0, shrinkB=0))
-                axis.text((one['structured'] + one['star']) / 2, one['nme'] * 1.01,
-                          f'{one["star"] / one["structured"]:.1f} times fewer', ha='center', va='bottom', fontsize=8)
-        axis.set(xlabel='epoch', yscale='log')
-        axis.yaxis.set_major_formatter('{x:g}')
-        axis.yaxis.set_minor_formatter('{x:g}')
-        axis.grid(alpha=0.3, which='both')
-        axis.legend(fontsize=8)
+    pairs: Dict[tuple, list] = {}
+    for one in convergence(results):
+        if one['seed'] == 0:
+            pairs.setdefault(tuple(one['rates']), []).append(one['comparison'])
+    figure = Figure(figsize=(5.5 * len(pairs), 4), layout='constrained')
+    axes = figure.subplots(1, len(pairs), squeeze=False, sharey=True)
+    for axis, (rates, comparisons) in zip(axes[0], pairs.items()):
+        draw_curves(axis, {f'{NAMES[method]}, {lr:g}': runs[method, 0, lr] for method, lr in zip(METHODS, rates)},
+                    comparisons)
     axes[0, 0].set_ylabel('NME on the selection faces (%)')
     figure.savefig(path, dpi=100)
-    plt.close(figure)
 
 
 def main() -> None:
     results = read_results()
     README.write_text(fill(README.read_text(), results))
-    draw_curves(results, PROJECT / 'curves.png')
+    draw_headlines(results, PROJECT / 'curves.png')
     draw_convergence(results, PROJECT / 'convergence.png')
 
 

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from mmfld.evaluation.functional import inter_ocular
 from mmfld.models.losses.heatmap_moments import heatmap_moments, principal_axes
 from mmfld.structures import FaceLayout, denormalize, get_layout
+from mmfld.visualization import to_input_pixels
 
 METHODS = ('soft_argmax', 'star')
 WORK_DIR = Path('work_dirs/semantic_ambiguity')
@@ -128,13 +129,9 @@ def pixel_moments(heatmaps: Tensor, size: Sequence[int]) -> Tuple[np.ndarray, np
 def _true_points(sample) -> Tuple[np.ndarray, Optional[np.ndarray]]:
     """Annotated and, if known, exact landmarks of a data sample in pixels of the network input."""
     meta = sample.metainfo
-
-    def to_input(points):
-        return ((points - meta['input_center']) / meta['input_scale'] + 0.5) * meta['input_size']
-
     exact = meta['raw_ann_info'].get('keypoints_clean')
-    return (to_input(sample.gt_instances.keypoints[0].astype(float)),
-            None if exact is None else to_input(np.reshape(exact, (-1, 3))[:, :2]))
+    return (to_input_pixels(sample.gt_instances.keypoints[0].astype(float), meta),
+            None if exact is None else to_input_pixels(np.reshape(exact, (-1, 3))[:, :2], meta))
 
 
 def predict_all(checkpoints: Sequence[Path]) -> List[Predictions]:

@@ -1,9 +1,10 @@
 """Point and edge maps against the reference's values and against the loop version, over sizes and odd inputs."""
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
-from mmfld.codecs.boundary_maps import boundary_curve, edge_maps, point_maps
-from mmfld.structures import get_layout
+from mmfld.codecs.boundary_maps import boundary_curve, distance_map, edge_maps, point_maps
+from mmfld.structures import Boundary, FaceLayout, get_layout, pixels_to_cells
 
 SIZES = (256, 256), (64, 64)
 GOLDEN = ('wflw98', '300w68', 'cofw29')
@@ -146,3 +147,48 @@ def test_curve_with_a_repeated_point_is_the_polyline():
 def test_curve_goes_through_its_points(closed):
     points = np.random.default_rng(0).uniform(0, 255, (9, 2))
     np.testing.assert_allclose(boundary_curve(points, closed)[::5], points, atol=1e-9)
+
+
+# --- distance map ----------------------------------------------------------------------------------------------------
+LINE = FaceLayout(name='line', num_keypoints=5, flip_pairs=(), boundaries=(Boundary('line', tuple(range(5))), ),
+                  eye_corners=(0, 4), pupils=None, areas=dict(line=tuple(range(5))))
+
+
+def test_distance_map_of_a_straight_line():
+    # from the middle of cell 10 to that of cell 30, in row 20
+    points = np.stack([np.linspace(41.5, 121.5, 5), np.full(5, 81.5)], axis=1)
+    found = distance_map(points, LINE, *SIZES)
+    assert (found.shape, found.dtype) == ((64, 64), np.float32)
+    across = np.exp([0, -0.5, -2])
+    np.testing.assert_allclose(found[20:24, 15], [*across, 0], atol=1e-6)
+    np.testing.assert_allclose(found[20, 30:34], [*across, 0], atol=1e-6)
+    np.testing.assert_allclose(found[22, 32], np.exp(-4), atol=1e-6)  # sqrt(8) < 3 cells behind the end
+    assert np.count_nonzero(found[:18]) == np.count_nonzero(found[:, :8]) == 0
+
+
+@pytest.mark.parametrize('scale, shift', [(1, 0), (0.5, 10)])
+@pytest.mark.parametrize('name', LAYOUTS)
+def test_distance_map_is_that_of_the_distance_from_the_curves(face_of, name, scale, shift):
+    layout, points = get_layout(name), face_of(name) * scale + shift
+    found = distance_map(points, layout, *SIZES)
+    curves = [boundary_curve(points[list(boundary.indices)], boundary.closed) for boundary in layout.boundaries]
+    curves = [np.concatenate([curve, curve[:1]]) if boundary.closed else curve
+              for boundary, curve in zip(layout.boundaries, curves)]
+    # 20 points on each straight piece
+    steps = np.linspace(0, 1, 20)[:, None, None]
+    dense = np.concatenate([(curve[:-1] + steps * np.diff(curve, axis=0)).reshape(-1, 2) for curve in curves])
+    dense = pixels_to_cells(dense, (64, 64), (256, 256), 'half_pixel')
+    rows, columns = np.indices((64, 64))
+    distance = cKDTree(dense).query(np.stack([columns, rows], -1))[0]
+    # a line of whole cells is up to the diagonal of half a cell beside the curve
+    drawn = found > 0
+    np.testing.assert_allclose(np.sqrt(-2 * np.log(found[drawn])), distance[drawn], atol=0.5**0.5)
+    assert distance[~drawn].min() > 3 - 0.5**0.5
+
+
+def test_distance_map_of_what_is_not_annotated_is_empty():
+    points = np.full((5, 2), 100.)
+    annotated = np.array([True, False, False, False, False])
+    assert distance_map(points, LINE, *SIZES, annotated).max() == 0
+    annotated[3] = True
+    assert distance_map(points, LINE, *SIZES, annotated).max() == 1

@@ -5,7 +5,8 @@ import torch
 from mmpose.registry import KEYPOINT_CODECS
 
 from mmfld.codecs import BoundaryAwareHeatmap, ImageAwareSmoothing
-from mmfld.codecs.label_smoothing import covariances, point_patch
+from mmfld.codecs.boundary_maps import distance_map
+from mmfld.codecs.label_smoothing import covariances, point_patch, smoothing_stages
 from mmfld.structures import Boundary, FaceLayout, normalize, normalized_to_cells
 
 MANY = 20000  # samples; the standard error of a variance is 1 %
@@ -80,6 +81,20 @@ def test_image_aware_covariance_equals_the_loops(keypoints, loops, gamma):
     np.testing.assert_allclose(found, expected, atol=0.05 * np.trace(expected, axis1=1, axis2=2).max())
 
 
+@pytest.mark.parametrize('with_maps', [True, False])
+def test_covariance_along_the_distance_transform(keypoints, with_maps):
+    codec = ImageAwareSmoothing('cofw29', edges='distance_transform', num_samples=MANY, with_maps=with_maps)
+    edges = distance_map(keypoints[0], codec.layout, (256, 256), (64, 64))
+    stages = smoothing_stages(edges[None], (keypoints[0] + 0.5) / 4 - 0.5, codec.patch_radius)
+    expected = 0.01 * stages.covariances
+    np.random.seed(0)
+    found = sampled_covariances(codec, keypoints)
+    np.testing.assert_allclose(found, expected, atol=0.05 * np.trace(expected, axis1=1, axis2=2).max())
+    # another distribution than that of the thin lines
+    line = sampled_covariances(ImageAwareSmoothing('cofw29', num_samples=MANY), keypoints)
+    assert abs(np.trace(line, axis1=1, axis2=2) / np.trace(expected, axis1=1, axis2=2) - 1).max() > 0.1
+
+
 def test_image_unaware_covariance_is_isotropic(keypoints):
     found = sampled_covariances(ImageAwareSmoothing('cofw29', mode='image_unaware', num_samples=MANY), keypoints)
     variance = 0.01 * covariances(point_patch(8)[None])[0, 0, 0]
@@ -128,6 +143,11 @@ def test_wrong_number_of_landmarks(keypoints):
 def test_unknown_mode():
     with pytest.raises(ValueError, match="unknown mode 'aware', expected one of"):
         ImageAwareSmoothing(mode='aware')
+
+
+def test_unknown_edges():
+    with pytest.raises(ValueError, match="unknown edges 'thin', expected one of"):
+        ImageAwareSmoothing(edges='thin')
 
 
 def naive_softmax(scores: torch.Tensor, epsilon: float) -> np.ndarray:

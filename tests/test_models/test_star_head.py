@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+from mmengine.model import BaseModel
 from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
@@ -68,7 +69,24 @@ def labels(samples: list, name: str = 'keypoint_labels') -> torch.Tensor:
 def test_keys_of_the_losses(use_aam, regularization, keys):
     head, net = make_head(loss_regularization=regularization), make_net(use_aam=use_aam)
     losses = head.loss(net(torch.rand(2, 3, 64, 64)), random_samples())
-    assert losses.keys() == keys
+    assert losses.keys() == keys | {'sqrt_lambda_1', 'sqrt_lambda_2'}
+
+
+def test_standard_deviations_along_the_principal_axes_are_logged_and_not_trained():
+    head, samples = make_head(fuse='none'), random_samples()
+    along = torch.tensor([0.8, 0.6])
+    grid = torch.stack(torch.meshgrid(*[torch.linspace(-1, 1, 16)] * 2, indexing='xy'), -1)
+    across = grid @ along.flip(0).mul(torch.tensor([-1, 1]))
+    maps = torch.exp(-((grid @ along / 0.3)**2 + (across / 0.2)**2) / 2).expand(2, K, 16, 16).clone()
+    # of a landmark that is not annotated
+    samples[0].gt_instance_labels.keypoint_weights[0, 3] = 0
+    maps[0, 3] = 1
+    losses = head.loss([StackOutput(maps.requires_grad_())], samples)
+    # the whole crop is 2 in [-1, 1]
+    assert [losses[f'sqrt_lambda_{n}'].item() for n in (1, 2)] == pytest.approx([15, 10], rel=0.02)
+    assert not losses['sqrt_lambda_1'].requires_grad
+    total, _ = BaseModel.parse_losses(None, losses)
+    torch.testing.assert_close(total, losses['loss_landmark'])
 
 
 @pytest.mark.parametrize('key, loss_name', [('loss_landmark', 'loss_landmark'),

@@ -228,6 +228,17 @@ def test_every_distance_equals_the_naive_version(distance):
     np.testing.assert_allclose(loss.item(), naive_loss(heatmaps, targets, distance).mean(), rtol=1e-6)
 
 
+@pytest.mark.parametrize('weight', [0., 2.5])
+def test_mahalanobis_is_that_of_the_inverse_covariance(weight):
+    heatmaps, targets = random_case()
+    mean, covariance = heatmap_moments(heatmaps)
+    errors = targets - mean
+    expected = torch.einsum('bki,bkij,bkj->bk', errors, torch.linalg.inv(covariance + 1e-5 * torch.eye(2)), errors)
+    expected = expected + weight * covariance.diagonal(dim1=-2, dim2=-1).sum(-1)
+    loss = MODELS.build(dict(type='MahalanobisLoss', restriction_weight=weight))(heatmaps, targets)
+    torch.testing.assert_close(loss, expected.mean(), rtol=1e-4, atol=0)
+
+
 def test_weight_of_the_value_restriction():
     heatmaps, targets = random_case()
     loss = STARLoss(restriction_weight=2.5)(heatmaps, targets)

@@ -17,7 +17,7 @@ PROJECT = Path(__file__).resolve().parents[2] / 'projects/benchmark_300w'
 @pytest.fixture(scope='module')
 def study():
     """The modules by name; they import each other as scripts in one folder do."""
-    names = ('run', 'report', 'early_heatmaps')
+    names = ('run', 'report')
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PROJECT))
         modules = {name: importlib.import_module(name) for name in names}
@@ -93,23 +93,15 @@ def result(row: str, curve: list, seed: int = 0, lr: float = 2e-3) -> dict:
                 selection_nme={epoch: nme for epoch, nme in enumerate(curve, 1)})
 
 
-def test_epochs_to_reach(study):
-    curve = {1: 8., 2: 6., 3: 6.5, 4: 4.}
-    reach = study.report.epochs_to_reach
-    assert reach(curve, 7.) == pytest.approx(1.5)
-    assert reach(curve, 5.) == pytest.approx(3.6)
-    assert reach(curve, 9.) == 1 and reach(curve, 3.9) is None
-
-
 def test_convergence_at_the_common_and_at_the_best_rates(study):
     results = [result('star', [10., 8., 6., 5., 4.]), result('structured', [8., 4., 3., 3., 3.]),
                result('star', [12., 10., 8., 7., 6.], lr=4e-3), result('structured', [8., 5., 3., 3., 2.], lr=4e-3),
                # a rate that one alone was tried with does not count
                result('structured', [1.] * 5, lr=1e-3)]
     common40, common100, best40, best100 = study.report.convergence(results)
-    assert (common40['nme'], common40['star'], common40['structured']) == pytest.approx((8., 2., 1.))
-    assert (common100['nme'], common100['star'], common100['structured']) == pytest.approx((4., 5., 2.))
-    assert best100['rates'] == [2e-3, 4e-3] and best100['structured'] == pytest.approx(2.5)
+    assert common40['comparison'] == pytest.approx((2., 8., 1.))
+    assert common100['comparison'] == pytest.approx((5., 4., 2.))
+    assert best100['rates'] == [2e-3, 4e-3] and best100['comparison'].needed == pytest.approx(2.5)
 
 
 def test_rows_have_mean_and_range_over_seeds(study):
@@ -132,12 +124,6 @@ def test_readme_shows_what_is_in_the_results(study):
 def test_pictures(study, tmp_path, monkeypatch):
     curve = list(np.linspace(10, 4, 5))
     results = [result('star', curve), result('structured', curve[1:] + [3.9])]
-    study.report.draw_curves(results, tmp_path / 'curves.png')
+    study.report.draw_headlines(results, tmp_path / 'curves.png')
     study.report.draw_convergence(results, tmp_path / 'convergence.png')
     assert all((tmp_path / name).stat().st_size > 5000 for name in ('curves.png', 'convergence.png'))
-
-
-def test_missing_training_is_named(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(study.early_heatmaps, 'WORK_DIR', tmp_path)
-    with pytest.raises(FileNotFoundError, match='run.py star makes it'):
-        study.early_heatmaps.predict('star', 1, {})

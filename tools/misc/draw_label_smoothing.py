@@ -45,8 +45,7 @@ def main(argv=None):
 
     encoded = codec.encode(points[None])
     cells = pixels_to_cells(points, codec.heatmap_size, codec.input_size, codec.map_grid)
-    edges = codec.edge_maps(points, encoded['keypoint_weights'][0] > 0)
-    stages = smoothing_stages(edges, cells, codec.patch_radius)
+    stages = smoothing_stages(codec.smoothing_edges(points[None], None, encoded), cells, codec.patch_radius)
     rows = args.keypoints or [indices[len(indices) // 3] for indices in codec.layout.areas.values()][:4]
 
     figure = Figure(figsize=(4 + 1.6 * len(TITLES), 1.6 * max(len(rows), 2)), layout='constrained')

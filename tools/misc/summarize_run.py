@@ -19,7 +19,7 @@ from mmpose.registry import METRICS
 from tqdm import tqdm
 
 from mmfld.engine.rows import read_config
-from mmfld.visualization import draw_run_summary, select_faces
+from mmfld.visualization import draw_run_summary, select_faces, to_input_pixels
 
 
 @torch.no_grad()
@@ -53,14 +53,12 @@ def main(argv=None):
         batch = loader.collate_fn([loader.dataset[index]])
         image = batch['inputs'][0].permute(1, 2, 0).numpy()[..., ::-1]
         sample = model.test_step(batch)[0]
-        meta = sample.metainfo
-        to_input = lambda points: ((points - meta['input_center']) / meta['input_scale'] + 0.5) * meta['input_size']  # noqa
         heatmaps = sample.pred_fields.heatmaps.float().cpu()
         heatmaps = torch.softmax(heatmaps.flatten(1), 1).view_as(heatmaps) if heatmaps.min() < 0 else heatmaps
         faces.append(dict(
             image=image, nme=errors[index], heatmap=heatmaps.amax(0).sqrt().numpy(),
-            predicted=to_input(sample.pred_instances.keypoints[0]),
-            annotated=to_input(sample.gt_instances.keypoints[0])))
+            predicted=to_input_pixels(sample.pred_instances.keypoints[0], sample.metainfo),
+            annotated=to_input_pixels(sample.gt_instances.keypoints[0], sample.metainfo)))
     out = args.out or args.checkpoint.parent / 'summary.png'
     figure = draw_run_summary(faces, args.checkpoint.parent,
                               f'{Path(args.config).stem}: NME {results["NME"]:.2f} % on {len(errors)} faces')

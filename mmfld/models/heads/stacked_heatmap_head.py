@@ -77,6 +77,13 @@ class StackedHeatmapHead(BaseHead):
         """What ``loss_landmark`` gets as its target, on the device of the data samples."""
         raise NotImplementedError
 
+    def statistics(self, heatmaps: Tensor, keypoint_weights: Tensor) -> dict:
+        """Scalars for the log beside the losses, from the last stack's fused maps (B, K, h, w) and weights (B, K).
+
+        No name may contain 'loss': MMEngine adds such entries to the total.
+        """
+        return {}
+
     def predict(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
                 test_cfg: ConfigType = {}) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:
         """Landmarks from the last stack.
@@ -103,9 +110,9 @@ class StackedHeatmapHead(BaseHead):
 
     def loss(self, feats: Features, batch_data_samples: OptSampleList, train_cfg: ConfigType = {}) -> dict:
         """``loss_landmark`` and, where there are such a loss or such maps, ``loss_regularization``, ``loss_point`` and
-        ``loss_edge``.
+        ``loss_edge``; and :meth:`statistics`.
 
-        Each is the weighted sum over stacks.
+        Each loss is the weighted sum over stacks.
         """
         targets = self.landmark_targets(batch_data_samples)
         keypoint_weights = torch.cat([sample.gt_instance_labels.keypoint_weights for sample in batch_data_samples])
@@ -131,4 +138,4 @@ class StackedHeatmapHead(BaseHead):
             edges = torch.stack([sample.gt_fields.edge_heatmaps for sample in batch_data_samples])
             losses['loss_point'] = over_stacks(self.loss_point, [stack.point_maps for stack in feats], points)
             losses['loss_edge'] = over_stacks(self.loss_edge, [stack.edge_maps for stack in feats], edges)
-        return losses
+        return {**losses, **self.statistics(fused[-1].detach(), keypoint_weights)}

@@ -8,6 +8,7 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
 
 from ...structures import FaceLayout
+from ..losses.heatmap_moments import heatmap_moments, principal_axes
 from .stacked_heatmap_head import StackedHeatmapHead
 
 
@@ -18,6 +19,10 @@ class STARHead(StackedHeatmapHead):
     Goes with ``HourglassAAM(heatmap_activation='in_relu')`` and the codec :class:`BoundaryAwareHeatmap`, which decodes
     the expectation of the last stack's maps. The loss makes the method: :class:`STARLoss`, :class:`SoftArgmaxLoss`
     (P4's baseline) or :class:`AnisotropicDirectionLoss` (ADNet).
+
+    Logged beside the losses, whichever they are: ``sqrt_lambda_1`` and ``sqrt_lambda_2``, standard deviations of the
+    last stack's maps along their first and second principal component (P4, Eq. 5, Fig. 1 and 2), means over the
+    landmarks of the batch, in percent of the crop's side.
 
     Args:
         layout (str | FaceLayout): Defaults to ``'wflw98'``.
@@ -49,3 +54,10 @@ class STARHead(StackedHeatmapHead):
     def landmark_targets(self, batch_data_samples: OptSampleList) -> Tensor:
         """(B, K, 2) annotations or (B, K, S, 2) label samples in [-1, 1]."""
         return torch.cat([sample.gt_instance_labels[self.target_key] for sample in batch_data_samples])
+
+    def statistics(self, heatmaps: Tensor, keypoint_weights: Tensor) -> dict:
+        eigenvalues, _ = principal_axes(heatmap_moments(heatmaps)[1])
+        # the crop's side is 2 in [-1, 1]
+        deviations = 50 * eigenvalues.clamp(min=0).sqrt() * keypoint_weights[..., None]
+        second, first = deviations.sum((0, 1)) / keypoint_weights.sum().clamp(min=1)
+        return dict(sqrt_lambda_1=first, sqrt_lambda_2=second)

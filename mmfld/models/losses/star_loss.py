@@ -59,14 +59,17 @@ class STARLoss(nn.Module):
         eigenvalues, eigenvectors = principal_axes(covariance.detach() if self.restriction == 'detach' else covariance)
         errors = targets.to(mean) - mean[:, :, None]
         projections = (errors[..., None, :] * eigenvectors[:, :, None]).sum(-1)  # (B, K, S, 2 components)
-        # the distances take vectors; here each component is one
-        loss = self.distance(projections[..., None]) / (eigenvalues + EPSILON).sqrt()[:, :, None]
-        loss = loss.sum(-1).mean(-1)
+        loss = self.deviation(projections, eigenvalues[:, :, None] + EPSILON).mean(-1)
         if self.restriction == 'value':
             loss = loss + self.restriction_weight * eigenvalues.sum(-1)
         if keypoint_weights is not None:
             loss = loss * keypoint_weights
         return self.loss_weight * loss.mean()
+
+    def deviation(self, projections: Tensor, variances: Tensor) -> Tensor:
+        """(B, K, S) sum over components of projected errors (B, K, S, 2) against the variances (B, K, 1, 2) there."""
+        # the distances take vectors; here each component is one
+        return (self.distance(projections[..., None]) / variances.sqrt()).sum(-1)
 
 
 def as_samples(heatmaps: Tensor, targets: Tensor) -> Tensor:

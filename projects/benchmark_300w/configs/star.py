@@ -1,5 +1,5 @@
 _base_ = ['../../../configs/_base_/datasets/300w_mini.py', './_base_.py']
-codec = dict(type='BoundaryAwareHeatmap', with_maps=False)
+codec = dict(type='BoundaryAwareHeatmap')
 model = dict(
     backbone=dict(heatmap_activation='in_relu'),
     head=dict(type='STARHead', loss_landmark=dict(type='STARLoss')))

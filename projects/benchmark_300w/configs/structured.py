@@ -1,6 +1,6 @@
 _base_ = ['../../../configs/_base_/datasets/300w_mini.py', './_base_.py']
 # smooth-l1 margin and image-aware label smoothing
-codec = dict(type='ImageAwareSmoothing', with_maps=False)
+codec = dict(type='ImageAwareSmoothing')
 model = dict(
     head=dict(
         type='StructuredHeatmapHead',
