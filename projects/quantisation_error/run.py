@@ -71,13 +71,6 @@ EXPECTED = {
 }
 
 
-def _fan(x1, y1, x2, y2):
-    """Crop of the public FAN code: made for boxes of a detector, so the face is small in it."""
-    return (x1 + x2) / 2, (y1 + y2) / 2 - 0.12 * (y2 - y1), 200 * ((x2 - x1) + (y2 - y1)) / 195
-
-
-CROPS = dict(CROP_RULES, fan=_fan)
-
 
 class Faces(NamedTuple):
     """True landmarks (N, K, 2) float64 in pixels of the images."""
@@ -126,7 +119,7 @@ def crop(faces: Faces, rule: str) -> Cropped:
     boxes = np.concatenate([faces.points.min(1), faces.points.max(1)], axis=1)
     matrices = []
     for box in boxes:
-        x, y, side = CROPS[rule](*box)
+        x, y, side = CROP_RULES[rule](*box)
         matrices.append(crop_matrix(np.array([x, y]), np.array([side, side]), 0., (INPUT, INPUT)))
     matrices = np.stack(matrices)
     points = faces.points @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2]
@@ -279,7 +272,7 @@ def main(argv=None) -> dict:
 
     cell = within_a_cell()
     crops, by_rule = {}, {}
-    for name, rule in tqdm(list(itertools.product(data, CROPS)), desc='real faces', unit='crop rule'):
+    for name, rule in tqdm(list(itertools.product(data, CROP_RULES)), desc='real faces', unit='crop rule'):
         crops[name, rule] = crop(data[name], rule)
         by_rule[name, rule] = real_faces(crops[name, rule], args.device)
     scores = {name: structured_scores(data[name], args.device)
@@ -293,13 +286,13 @@ def main(argv=None) -> dict:
     numbers = dict(cell)
     for name, faces in data.items():
         print(f'{name}, {len(faces.points)} faces: cells / % of the inter-ocular distance, sigma 1.5, window 5\n')
-        table(['encoding', 'decoder', *CROPS],
+        table(['encoding', 'decoder', *CROP_RULES],
               [[*pair, *(f'{by_rule[name, rule][pair]["cells"]:.3f} / {by_rule[name, rule][pair]["%"]:.2f}'
-                         for rule in CROPS)] for pair in itertools.product(ENCODINGS, DECODERS)] +
+                         for rule in CROP_RULES)] for pair in itertools.product(ENCODINGS, DECODERS)] +
               [['landmarks left out', 'outside the crop',
-                *(f'{1 - crops[name, rule].inside.mean():.2%}' for rule in CROPS)]])
+                *(f'{1 - crops[name, rule].inside.mean():.2%}' for rule in CROP_RULES)]])
         numbers.update({f'{name}, {rule}, {" and ".join(pair)}, {unit}': by_rule[name, rule][pair][unit]
-                        for rule in CROPS for pair in by_rule[name, rule] for unit in ('cells', '%')})
+                        for rule in CROP_RULES for pair in by_rule[name, rule] for unit in ('cells', '%')})
     for name, by_way in scores.items():
         print(f'{name}, scores of P1: error of the decoders, and NME after a predictor with errors of its own, in %\n')
         kinds = list(itertools.product(('normal', 'exponential'), PREDICTOR_NMES))
