@@ -1,0 +1,12 @@
+_base_ = ['../_base_/datasets/300w.py', '../_base_/methods/subpixel.py']
+# The public FAN (Bulat and Tzimiropoulos, ICCV 2017; face-alignment package) for weights of
+# tools/model_converters/convert_fan_checkpoint.py: four stacks, average pooling, one view of a face, quarter shift, and a
+# crop that is made for the boxes of a detector. Its own training, on 300W-LP, is another one.
+codec = dict(sigma=1.75, encoding='rounded', decoder='quarter_shift')
+model = dict(
+    type='TopdownPoseEstimator', backbone=dict(num_stacks=4, pooling='avg'), head=dict(stack_weights=(1., 1., 1., 1.)))
+load = [dict(type='LoadImage'), dict(type='GetFaceCrop', rule='fan')]
+train_pipeline = [*load, *_base_.augmentation, dict(type='GenerateTarget'), dict(type='PackPoseInputs')]
+test_pipeline = [*load, dict(type='FaceAffine'), dict(type='PackPoseInputs')]
+from mmfld.engine.combine import combine
+combine(globals())
