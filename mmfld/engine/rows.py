@@ -1,7 +1,7 @@
 """A paper's tables as rows of a yml file, and any config by its name: ``configs/wflw/star_hg4.py`` or ``star.yml:ROW``.
 
-The file names the ``paper``, its ``venue``, its ``tables`` (title, metrics and perhaps a note of each) and the ``rows``. A row is a
-config and what the cell of the table changes in it:
+The file names the ``paper``, its ``venue``, its ``tables`` (title, metrics and perhaps a note) and the ``rows``. A row
+is a config and what the cell of the table changes in it:
 
 ==================  ===================================================================================================
 ``name``            after the colon in ``projects/reproduce/star.yml:NAME``

@@ -1,12 +1,12 @@
 """What heatmaps of 64 x 64 cells cost: the truth of real faces, encoded, decoded and compared with itself.
 
-    python projects/quantisation_error/run.py --csv-300w DIR --wflw DIR [--cofw68 DIR] [--lfpw29 FILE] [--merl-rav DIR]
-        [--out work_dirs/quantisation_error]
+    python projects/quantisation_error/run.py --csv-300w DIR --wflw DIR [--cofw68 DIR] [--lfpw29 FILE]
+        [--merl-rav DIR] [--out work_dirs/quantisation_error]
 
 DIR of 300W holds ``face_landmarks_300w_{valid,test}.csv`` (68 points), DIR of WFLW ``list_98pt_test_*.txt``, the lists
 of the subsets; a face on several lists counts once. DIR of COFW-68 holds its ``*_points.mat``, FILE is LFPW's
-``kbvt_lfpw_v1_test.csv`` (29 points, the rows of the average), and below DIR of MERL-RAV lie its ``.pts`` files, of which
-those with all 68 points are taken. No image is needed. Prints tables, and writes ``quantisation.png`` and
+``kbvt_lfpw_v1_test.csv`` (29 points, the rows of the average), and below DIR of MERL-RAV lie its ``.pts`` files, of
+which those with all 68 points are taken. No image is needed. Prints tables, and writes ``quantisation.png`` and
 ``numbers.json``. Three parts:
 
 - within a cell: the decoders on exact Gaussians, over all positions in a cell
@@ -75,7 +75,6 @@ EXPECTED = {
     '300W full, P1, argmax after normal errors of 3.99 %, %': 4.16,
     '300W full, P1, argmax after exponential errors of 3.99 %, %': 4.16,
 }
-
 
 
 class Faces(NamedTuple):

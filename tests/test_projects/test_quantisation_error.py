@@ -87,7 +87,8 @@ def test_reads_the_other_sets(study, more_lists, faces):
     np.testing.assert_allclose(
         study.read_lfpw29(more_lists / 'lfpw.csv').points, [face['cofw29'] for face in faces], rtol=1e-6)
     # without the face that hides a landmark
-    np.testing.assert_allclose(study.read_merl_rav(more_lists).points, [face['300w68'] for face in faces[:3]], rtol=1e-6)
+    np.testing.assert_allclose(
+        study.read_merl_rav(more_lists).points, [face['300w68'] for face in faces[:3]], rtol=1e-6)
 
 
 def test_names_the_broken_line_of_lfpw(study, more_lists, tmp_path):

@@ -95,8 +95,8 @@ def test_converted_weights_of_four_stacks_run_in_their_config(weights, save, con
             public[key[:stack.end(1)] + str(s) + key[stack.end():] if stack else key] = values
     assert convert(save(public), tmp_path / 'fan.pth')[0] == 0
 
-    inferencer = FaceLandmarkInferencer(str(CONVERTERS.parents[1] / 'configs/300w/fan_hg4.py'), str(tmp_path / 'fan.pth'),
-                                        device='cpu', detector='whole_image')
+    config = CONVERTERS.parents[1] / 'configs/300w/fan_hg4.py'
+    inferencer = FaceLandmarkInferencer(str(config), str(tmp_path / 'fan.pth'), device='cpu', detector='whole_image')
     maps = []
     inferencer.model.head.decoder.cells, decode = lambda found: maps.append(found) or decode(found), \
         inferencer.model.head.decoder.cells

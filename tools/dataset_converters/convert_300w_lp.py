@@ -8,10 +8,10 @@ SRC is the unpacked ``300W_LP``: the images in ``AFW``, ``HELEN``, ``IBUG`` and 
 with 61,225 faces (5207, 37,676, 1786 and 16,556 of the four folders; all are for training), and ``<out>/images``, a
 link to SRC.
 
-300W-LP holds renderings of test faces as well: of all of ``ibug``, and of the test images of ``helen`` and ``lfpw``. A
-network that has seen them is not to be tested on 300W. ``--without-test-faces FILE`` also writes
+300W-LP holds renderings of test faces as well: of all of ``ibug``, and of the test images of ``helen`` and ``lfpw``.
+A network that has seen them is not to be tested on 300W. ``--without-test-faces FILE`` also writes
 ``face_landmarks_300wlp_train_without_test.json``, without the renderings of the images that FILE names, which is the
-json of 300W's full test set by :mod:`convert_300w`: ``helen/testset/NAME.jpg`` is rendered as ``HELEN_NAME_0.jpg``, ...,
+json of 300W's full test set by :mod:`convert_300w`: ``helen/testset/NAME.jpg`` is rendered as ``HELEN_NAME_0.jpg``,
 ``lfpw/testset/image_0001.png`` as ``LFPW_image_test_0001_0.jpg`` and ``ibug/NAME.jpg`` as ``IBUG_NAME_0.jpg``.
 
 ``--points`` chooses between the two sets of 68 points in a file: ``2d`` (``pts_2d``), whose contour follows the visible
@@ -70,10 +70,10 @@ def convert(src: Path, out: Path, field: str, zero_based: bool, test_set: Option
     if test_set:
         left_out = [source(face.image) for face in faces if source(face.image) in of_test]
         if not left_out:
-            raise ConversionError(f'{test_set}: found no image of which {src} has a rendering, expected the test set of '
-                                  '300W, such as helen/testset/296814969_3.jpg')
-        print(f'without test faces: {len(left_out)} renderings of {len(set(left_out))} of the {len(of_test)} test images '
-              'are left out')
+            raise ConversionError(f'{test_set}: found no image of which {src} has a rendering, expected the test set '
+                                  'of 300W, such as helen/testset/296814969_3.jpg')
+        print(f'without test faces: {len(left_out)} renderings of {len(set(left_out))} of the {len(of_test)} test '
+              'images are left out')
         splits.append(Split('face_landmarks_300wlp_train_without_test.json',
                             lambda face: source(face.image) not in of_test, None))
     write_splits(out, splits, check_faces(faces, src, problems), src, problems)

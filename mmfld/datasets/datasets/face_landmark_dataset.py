@@ -37,8 +37,8 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
     * ``bbox`` (1, 4) float32, x1, y1, x2, y2: ``landmark_box`` if the annotation has it, else the tight box of the
       annotated landmarks; not clipped to the image. With ``bbox_file`` the detected boxes are used as they are, with
       the base class's placeholder landmarks: that is for predicting, not for measuring an error;
-    * ``face_box`` (1, 4) float32, x1, y1, x2, y2, if the annotation has the box of the face: ``face_box``, [x, y, w, h],
-      as the converters of AFLW and COFW write it, or MMPose's ``center`` and ``box_size`` of AFLW, a square;
+    * ``face_box`` (1, 4) float32, x1, y1, x2, y2, if the annotation has the box of the face: ``face_box``, [x, y, w,
+      h], as the converters of AFLW and COFW write it, or MMPose's ``center`` and ``box_size`` of AFLW, a square;
     * ``img_path``, ``img_id``, ``id``, ``category_id``, ``num_keypoints``, ``iscrowd`` and ``raw_ann_info``.
 
     Args:

@@ -31,9 +31,9 @@ def _fan(x1, y1, x2, y2):
 
 
 CROP_RULES = {'landmark_height': _landmark_height, 'face_220': _face_220, 'hrnet_1.25': _hrnet, 'fan': _fan}
-# Rules that start from the box of the face. Landmarks with a contour span it. Those without do not: where no face box is
-# annotated, as in inference, it is larger by a factor and higher by a part of the height: means over the two faces of
-# AFLW (1.23 and 1.32; 0.07) and the two of COFW (1.12 and 1.16; 0.00) among the samples in MMPose's tests.
+# Rules that start from the box of the face. Landmarks with a contour span it. Those without do not: where no face box
+# is annotated, as in inference, it is larger by a factor and higher by a part of the height: means over the two faces
+# of AFLW (1.23 and 1.32; 0.07) and the two of COFW (1.12 and 1.16; 0.00) among the samples in MMPose's tests.
 FACE_RULES = ('face_220', )
 FACE_BY_LANDMARKS = dict(aflw19=(1.28, 0.07), cofw29=(1.14, 0.))
 
@@ -128,8 +128,8 @@ class RandomFaceSimilarity(BaseTransform):
         prob (float): Defaults to 1.
         distribution (str): ``'normal'``, with standard deviations as above, or ``'uniform'``, with largest values.
             Defaults to ``'normal'``.
-        seed (int, optional): The same numbers for a face each time, by its ``id``, whatever comes before it: for testing
-            on rough boxes. Defaults to None, other numbers each time.
+        seed (int, optional): The same numbers for a face each time, by its ``id``, whatever comes before it: for
+            testing on rough boxes. Defaults to None, other numbers each time.
     """
 
     def __init__(self,

@@ -27,8 +27,8 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
             error of the encoding; or ``'dynamic'``, the landmark minus the current prediction's maximum. Defaults to
             ``'static'``.
         loss_correction (dict): Defaults to MMPose's ``MSELoss``.
-        correction_weight (float): Factor of ``loss_correction``, which is in squared cells. Defaults to 0.0001. The paper
-            gives none. The maximum of an untrained map is tens of cells off: with a factor of 1, dynamic corrections
+        correction_weight (float): Factor of ``loss_correction``, which is in squared cells. Defaults to 0.0001; the
+            paper gives none. The maximum of an untrained map is tens of cells off: with a factor of 1, dynamic corrections
             start at hundreds beside heatmaps of less than 0.01, and those hardly train; from 0.001 downwards they do.
         loss_landmark, stack_weights, decoder: See :class:`SubpixelHeatmapHead`.
     """

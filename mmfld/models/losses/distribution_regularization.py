@@ -16,12 +16,13 @@ TINY = 1e-24  # bounds the logarithm of empty cells
 class DistributionRegularization(nn.Module):
     """Jensen-Shannon divergence between the normalised heatmap and a Gaussian around the annotation.
 
-    Between 0 (equal) and ln 2 = 0.693 (disjoint). Computed in float32 at least, also under autocast. With ``tau`` it is the
-    Gaussian prior of P2's global soft-argmax.
+    Between 0 (equal) and ln 2 = 0.693 (disjoint). Computed in float32 at least, also under autocast. With ``tau`` it is
+    the Gaussian prior of P2's global soft-argmax.
 
     Args:
         sigma (float): Of the Gaussian, in cells. Defaults to 1.
-        tau (float, optional): Raw scores F are normalised to softmax(tau F). Defaults to None: the maps are non-negative.
+        tau (float, optional): Raw scores F are normalised to softmax(tau F). Defaults to None: the maps are
+            non-negative.
         grid (str): Where the cells lie between -1 and 1 in the targets. Defaults to ``'align_corners'``.
         loss_weight (float): Defaults to 1; neither paper gives it.
     """

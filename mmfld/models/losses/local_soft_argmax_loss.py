@@ -14,16 +14,16 @@ from ...structures import normalized_to_cells
 class LocalSoftArgmaxLoss(nn.Module):
     """Squared distance in cells between the local soft-argmax (P2, Eq. 4) and the annotation.
 
-    Goes with a loss on the maps themselves, as it reaches no cell outside of the window. A landmark that lies outside of
-    the window around its map's maximum does not count: no weights inside of it could decode to it. The paper reports that
-    such a loss does not help, without its form and its weight. Computed in float32 at least, also under autocast.
+    Goes with a loss on the maps themselves, as it reaches no cell outside of the window. A landmark that lies outside
+    of the window around its map's maximum does not count: no weights inside of it could decode to it. The paper reports
+    that such a loss does not help, without its form and its weight. Computed in float32 at least, also under autocast.
 
     Args:
         window (int): d, in cells. Defaults to 5.
         tau (float): Of the softmax. Defaults to 10.
         grid (str): Where the cells lie between -1 and 1 in the targets. Defaults to ``'half_pixel'``.
-        loss_weight (float): Defaults to 0.001: an error of one cell then costs 0.6 times what a Gaussian of sigma 1.5 does
-            that is missing on 64 x 64 cells, pi sigma^2 / 4096.
+        loss_weight (float): Defaults to 0.001: an error of one cell then costs 0.6 times what a Gaussian of sigma 1.5
+            does that is missing on 64 x 64 cells, pi sigma^2 / 4096.
     """
 
     def __init__(self, window: int = 5, tau: float = 10., grid: str = 'half_pixel', loss_weight: float = 1e-3):
