@@ -28,8 +28,9 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
             ``'static'``.
         loss_correction (dict): Defaults to MMPose's ``MSELoss``.
         correction_weight (float): Factor of ``loss_correction``, which is in squared cells. Defaults to 0.0001; the
-            paper gives none. The maximum of an untrained map is tens of cells off: with a factor of 1, dynamic corrections
-            start at hundreds beside heatmaps of less than 0.01, and those hardly train; from 0.001 downwards they do.
+            paper gives none. With a factor of 1 either kind outweighs the heatmaps, which then hardly train: theirs is
+            a loss of less than 0.01, and dynamic corrections of untrained maps start at hundreds. From 0.001 downwards
+            they train.
         loss_landmark, stack_weights, decoder: See :class:`SubpixelHeatmapHead`.
     """
 
