@@ -118,9 +118,19 @@ NEW_COMBINATIONS = [
     'reproduce/subpixel.yml:table1-baseline',
     'reproduce/subpixel.yml:table1-correction-static',
     'reproduce/subpixel.yml:table1-global-softargmax',
+    'reproduce/subpixel.yml:table1-global-softargmax-prior',
     'reproduce/subpixel.yml:table1-proposed',
     'reproduce/subpixel.yml:table3-window-none',
+    'reproduce/subpixel.yml:table3-window-none-quarter-shift',
+    'reproduce/subpixel.yml:table3-window-loss',
     'reproduce/subpixel.yml:table2-quarter-shift',
+    'reproduce/subpixel.yml:table2-argmax',
+    'reproduce/subpixel.yml:mini-baseline',
+    'reproduce/subpixel.yml:mini-correction-static',
+    'reproduce/subpixel.yml:mini-global-softargmax',
+    'reproduce/subpixel.yml:mini-global-softargmax-prior',
+    'reproduce/subpixel.yml:mini-window-loss',
+    'reproduce/subpixel.yml:mini-quarter-shift',
     'benchmark_300w/rows.yml:heatmap',
     'benchmark_300w/rows.yml:simcc',
     'benchmark_300w/rows.yml:soft_argmax',
@@ -137,7 +147,7 @@ NEW_COMBINATIONS = [
 def combination(cfg: Config) -> tuple:
     """What has to work together in a step of training or testing."""
     head, backbone = cfg.model.head, cfg.model.backbone
-    losses = tuple(head[name].type for name in ('loss_landmark', 'loss_regularization') if name in head)
+    losses = tuple(head[name].type for name in ('loss_landmark', 'loss_regularization', 'loss_window') if name in head)
     settings = tuple(cfg.codec.get(name) for name in ('type', 'encoding', 'decoder', 'mode', 'edges'))
     return (cfg.model.type, backbone.type, backbone.get('use_aam'), head.type, losses, settings,
             tuple(cfg.codec.input_size), cfg.get('find_unused_parameters', False))

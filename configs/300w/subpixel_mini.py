@@ -1,9 +1,11 @@
 # python tools/train.py configs/300w/subpixel_mini.py
 # 16 faces a step: 1 GPU x 16.
-# 300W common, NME inter-ocular: not in the paper, 3.401 here
+# 300W common, NME inter-ocular: not in the paper, not measured here
 _base_ = ['../_base_/datasets/300w_mini.py', '../_base_/methods/mini.py']
-# without Siamese training
+# without Siamese training; the heatmaps start near zero, as those of ../_base_/methods/subpixel.py
 codec = dict(type='ContinuousHeatmap')
-model = dict(head=dict(type='SubpixelHeatmapHead'))
+model = dict(
+    backbone=dict(init_cfg=dict(type='Normal', std=0.001, override=dict(name='out_heatmaps'))),
+    head=dict(type='SubpixelHeatmapHead'))
 from mmfld.engine.combine import combine
 combine(globals())

@@ -1,7 +1,7 @@
 """A paper's tables as rows of a yml file, and any config by its name: ``configs/wflw/star_hg4.py`` or ``star.yml:ROW``.
 
-The file names the ``paper``, its ``venue``, its ``tables`` (title and metrics of each) and the ``rows``. A row is a
-config and what the cell of the table changes in it:
+The file names the ``paper``, its ``venue``, its ``tables`` (title, metrics and perhaps a note) and the ``rows``. A row
+is a config and what the cell of the table changes in it:
 
 ==================  ===================================================================================================
 ``name``            after the colon in ``projects/reproduce/star.yml:NAME``
@@ -96,7 +96,7 @@ def _read_rows(path: Path, _modified: int) -> Paper:
     check_fields(shown(path), content, PAPER_FIELDS)
     tables = content['tables']
     for table, entry in tables.items():
-        check_fields(f'{shown(path)}: table {table}', entry, TABLE_FIELDS)
+        check_fields(f'{shown(path)}: table {table}', entry, TABLE_FIELDS, ('note', ))
     rows: Dict[str, Row] = {}
     for number, entry in enumerate(content['rows']):
         where = f'{shown(path)}: row {entry.get("name", number) if isinstance(entry, dict) else number}'
@@ -277,7 +277,8 @@ PAPER_FIELDS: Dict[str, Field] = dict(
     rows=(lambda value: isinstance(value, list) and value, 'a list of rows'))
 TABLE_FIELDS: Dict[str, Field] = dict(
     title=TEXT, metrics=(lambda value: isinstance(value, list) and value and all(map(_is_metric, value)),
-                         'a list of metrics, such as NME, FR/large_pose and box/AUC'))
+                         'a list of metrics, such as NME, FR/large_pose and box/AUC'),
+    note=TEXT)
 ROW_FIELDS: Dict[str, Field] = dict(
     name=ROW_NAME,
     tables=(lambda value: value and is_mapping(is_text, is_text)(value), 'labels by table, such as {Table 5: l1}'),

@@ -52,6 +52,11 @@ class FaceLayout:
     def num_boundaries(self) -> int:
         return len(self.boundaries)
 
+    @property
+    def has_contour(self) -> bool:
+        """Whether landmarks follow the outline of the face, so that their box is that of the face."""
+        return any(boundary.name == 'contour' for boundary in self.boundaries)
+
     @cached_property
     def flip_indices(self) -> Indices:
         """``flipped = points[flip_indices]`` puts the landmarks of a mirrored face into order."""

@@ -1,13 +1,17 @@
 """What heatmaps of 64 x 64 cells cost: the truth of real faces, encoded, decoded and compared with itself.
 
-    python projects/quantisation_error/run.py --csv-300w DIR --wflw DIR [--out work_dirs/quantisation_error]
+    python projects/quantisation_error/run.py --csv-300w DIR --wflw DIR [--cofw68 DIR] [--lfpw29 FILE]
+        [--merl-rav DIR] [--out work_dirs/quantisation_error]
 
 DIR of 300W holds ``face_landmarks_300w_{valid,test}.csv`` (68 points), DIR of WFLW ``list_98pt_test_*.txt``, the lists
-of the subsets; a face on several lists counts once. No image is needed. Prints tables, and writes ``quantisation.png``
-and ``numbers.json``. Three parts:
+of the subsets; a face on several lists counts once. DIR of COFW-68 holds its ``*_points.mat``, FILE is LFPW's
+``kbvt_lfpw_v1_test.csv`` (29 points, the rows of the average), and below DIR of MERL-RAV lie its ``.pts`` files, of
+which those with all 68 points are taken. No image is needed. Prints tables, and writes ``quantisation.png`` and
+``numbers.json``. Three parts:
 
 - within a cell: the decoders on exact Gaussians, over all positions in a cell
-- real faces (Fig. 3 of Bulat et al., BMVC 2021): every encoding, decoder and crop rule
+- real faces (Fig. 3 of Bulat et al., BMVC 2021): every encoding and decoder in the paper's crop, of 300W and WFLW in
+  every crop
 - the decoders of Yang and Yeh (ICCV 2025) on scores F, alone and on top of a predictor that errs by itself
 """
 import argparse
@@ -22,7 +26,7 @@ from typing import Dict, Iterator, NamedTuple
 import mmfld  # noqa: F401  prepares the environment
 from mmfld.codecs import ContinuousHeatmap, ImageAwareSmoothing, decoders
 from mmfld.codecs.continuous_heatmap import ENCODINGS, gaussian_maps
-from mmfld.datasets.transforms.crop import CROP_RULES, crop_matrix
+from mmfld.datasets.transforms import CROP_RULES, GetFaceCrop, crop_matrix
 from mmfld.evaluation.functional import inter_ocular, nme_per_image
 from mmfld.structures import FaceLayout, cells_to_pixels, get_layout, pixels_to_cells
 
@@ -32,6 +36,7 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from scipy.io import loadmat  # noqa: E402
 from torch import Tensor  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
@@ -39,6 +44,7 @@ INPUT, CELLS = 256, 64
 FACES_AT_ONCE = 8  # their maps stay in the cache
 SIGMAS, WINDOWS = (1., 1.33, 1.5, 1.75, 2.), (3, 5, 7)
 STEPS_IN_A_CELL = 50
+PAPERS_CROP = 'face_220'
 STANDARD, PROPOSED = ('rounded', 'quarter_shift'), ('continuous', 'local_soft_argmax')
 HARD_DECODERS, SOFT_DECODERS = ('argmax', 'quarter_shift'), ('local_soft_argmax', 'expectation')
 DECODERS = HARD_DECODERS + SOFT_DECODERS
@@ -69,14 +75,6 @@ EXPECTED = {
     '300W full, P1, argmax after normal errors of 3.99 %, %': 4.16,
     '300W full, P1, argmax after exponential errors of 3.99 %, %': 4.16,
 }
-
-
-def _fan(x1, y1, x2, y2):
-    """Crop of the public FAN code: made for boxes of a detector, so the face is small in it."""
-    return (x1 + x2) / 2, (y1 + y2) / 2 - 0.12 * (y2 - y1), 200 * ((x2 - x1) + (y2 - y1)) / 195
-
-
-CROPS = dict(CROP_RULES, fan=_fan)
 
 
 class Faces(NamedTuple):
@@ -122,16 +120,55 @@ def read_wflw(folder: Path) -> Faces:
     return Faces(points.reshape(-1, layout.num_keypoints, 2), layout)
 
 
+def read_cofw68(folder: Path) -> Faces:
+    paths = sorted(folder.rglob('*_points.mat'))
+    if not paths:
+        raise FileNotFoundError(f'{folder}: found no *_points.mat')
+    points = [np.asarray(loadmat(path)['Points'], np.float64) for path in paths]
+    for path, face in zip(paths, points):
+        if face.shape != (68, 2):
+            raise ValueError(f'{path}: Points: found {face.shape}, expected 68 x 2')
+    return Faces(np.stack(points), get_layout('300w68'))
+
+
+def read_lfpw29(path: Path) -> Faces:
+    """The average of the annotators, without the three landmarks of each ear, which stand before the chin."""
+    points = []
+    with path.open(newline='') as file:
+        for number, row in enumerate(csv.reader(file, delimiter='\t'), 1):
+            if len(row) != 2 + 3 * 35:
+                raise ValueError(f'{path}:{number}: found {len(row)} columns, expected 107')
+            if row[1] == 'average':
+                values = np.array(row[2:], np.float64).reshape(35, 3)[:, :2]
+                points.append(np.delete(values, range(28, 34), axis=0))
+    return Faces(np.array(points), get_layout('cofw29'))
+
+
+def read_merl_rav(folder: Path) -> Faces:
+    paths = sorted(folder.rglob('*.pts'))
+    if not paths:
+        raise FileNotFoundError(f'{folder}: found no .pts')
+    points = np.stack([np.loadtxt(path, skiprows=3, comments='}') for path in paths])
+    # -1 -1 is a landmark that the face itself hides, negative coordinates are those of one that something hides
+    whole = ~(points == -1).all(-1).any(-1)
+    return Faces(abs(points[whole]), get_layout('300w68'))
+
+
+# option: how it is read, what it takes, and its name
+MORE_DATA = {'cofw68': (read_cofw68, 'DIR', 'COFW-68'), 'lfpw29': (read_lfpw29, 'FILE', 'LFPW, 29 points'),
+             'merl-rav': (read_merl_rav, 'DIR', 'MERL-RAV, all 68 points')}
+
+
 def crop(faces: Faces, rule: str) -> Cropped:
     boxes = np.concatenate([faces.points.min(1), faces.points.max(1)], axis=1)
-    matrices = []
+    transform, matrices = GetFaceCrop(rule, layout=faces.layout), []
     for box in boxes:
-        x, y, side = CROPS[rule](*box)
-        matrices.append(crop_matrix(np.array([x, y]), np.array([side, side]), 0., (INPUT, INPUT)))
+        results = transform(dict(bbox=box[None]))
+        matrices.append(crop_matrix(results['bbox_center'][0], results['bbox_scale'][0], 0., (INPUT, INPUT)))
     matrices = np.stack(matrices)
     points = faces.points @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2]
-    # some rules put the outermost landmarks exactly on the border
-    inside = (abs(points - (INPUT - 1) / 2) <= INPUT / 2 + 1e-6).all(-1)
+    # some rules put the outermost landmarks exactly on the border, but for the rounding of float32
+    inside = (abs(points - (INPUT - 1) / 2) <= INPUT / 2 + 1e-3).all(-1)
     return Cropped(points, inside, inter_ocular(points, np.ones_like(inside), faces.layout))
 
 
@@ -242,8 +279,12 @@ def table(header, rows) -> None:
 
 def draw(cell: dict, curves: dict, path: Path) -> None:
     """Per face, sorted, as in Fig. 3; and the local soft-argmax over sigma."""
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6.6), layout='constrained')
-    *axes, axis = axes.flat
+    rows = math.ceil((len(curves) + 1) / 3)
+    figure, axes = plt.subplots(rows, 3, figsize=(12, 3.3 * rows), layout='constrained')
+    for spare in axes.flat[len(curves) + 1:]:
+        spare.axis('off')
+    axes = axes.flat[:len(curves) + 1]
+    *axes, axis = axes
     for panel, (name, by_pair) in zip(axes, curves.items()):
         for pair, color in ((STANDARD, 'C0'), (PROPOSED, 'C1')):
             faces = np.sort(by_pair[pair]['faces'])
@@ -269,6 +310,8 @@ def main(argv=None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--csv-300w', type=Path, required=True, metavar='DIR')
     parser.add_argument('--wflw', type=Path, required=True, metavar='DIR')
+    for name, (_, metavar, _) in MORE_DATA.items():
+        parser.add_argument(f'--{name}', type=Path, metavar=metavar)
     parser.add_argument('--out', type=Path, default=Path('work_dirs/quantisation_error'), help='default: %(default)s')
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args(argv)
@@ -276,10 +319,14 @@ def main(argv=None) -> dict:
     data = {'300W full': read_300w(args.csv_300w / 'face_landmarks_300w_valid.csv'),
             '300W private': read_300w(args.csv_300w / 'face_landmarks_300w_test.csv'),
             'WFLW': read_wflw(args.wflw)}
+    more = {title: read(path) for name, (read, _, title) in MORE_DATA.items()
+            if (path := getattr(args, name.replace('-', '_')))}
 
     cell = within_a_cell()
     crops, by_rule = {}, {}
-    for name, rule in tqdm(list(itertools.product(data, CROPS)), desc='real faces', unit='crop rule'):
+    wanted = [*itertools.product(data, CROP_RULES), *((name, PAPERS_CROP) for name in more)]
+    data.update(more)
+    for name, rule in tqdm(wanted, desc='real faces', unit='crop rule'):
         crops[name, rule] = crop(data[name], rule)
         by_rule[name, rule] = real_faces(crops[name, rule], args.device)
     scores = {name: structured_scores(data[name], args.device)
@@ -293,13 +340,14 @@ def main(argv=None) -> dict:
     numbers = dict(cell)
     for name, faces in data.items():
         print(f'{name}, {len(faces.points)} faces: cells / % of the inter-ocular distance, sigma 1.5, window 5\n')
-        table(['encoding', 'decoder', *CROPS],
+        rules = [rule for other, rule in wanted if other == name]
+        table(['encoding', 'decoder', *rules],
               [[*pair, *(f'{by_rule[name, rule][pair]["cells"]:.3f} / {by_rule[name, rule][pair]["%"]:.2f}'
-                         for rule in CROPS)] for pair in itertools.product(ENCODINGS, DECODERS)] +
+                         for rule in rules)] for pair in itertools.product(ENCODINGS, DECODERS)] +
               [['landmarks left out', 'outside the crop',
-                *(f'{1 - crops[name, rule].inside.mean():.2%}' for rule in CROPS)]])
+                *(f'{1 - crops[name, rule].inside.mean():.2%}' for rule in rules)]])
         numbers.update({f'{name}, {rule}, {" and ".join(pair)}, {unit}': by_rule[name, rule][pair][unit]
-                        for rule in CROPS for pair in by_rule[name, rule] for unit in ('cells', '%')})
+                        for rule in rules for pair in by_rule[name, rule] for unit in ('cells', '%')})
     for name, by_way in scores.items():
         print(f'{name}, scores of P1: error of the decoders, and NME after a predictor with errors of its own, in %\n')
         kinds = list(itertools.product(('normal', 'exponential'), PREDICTOR_NMES))
@@ -317,7 +365,7 @@ def main(argv=None) -> dict:
     table(['', 'expected', 'measured', 'ratio'],
           [[key, f'{value:g}', f'{numbers[key]:.3f}', f'{numbers[key] / value:.2f}']
            for key, value in EXPECTED.items()])
-    draw(cell, {name: by_rule[name, 'face_220'] for name in data}, args.out / 'quantisation.png')
+    draw(cell, {name: by_rule[name, PAPERS_CROP] for name in data}, args.out / 'quantisation.png')
     (args.out / 'numbers.json').write_text(json.dumps(numbers, indent=1) + '\n')
     print(f'Saved {args.out / "quantisation.png"} and {args.out / "numbers.json"}')
     return numbers

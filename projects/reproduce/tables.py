@@ -50,8 +50,8 @@ def metrics_of(paper: Paper, table: str) -> List[str]:
 
 
 def markdown(paper: Paper, table: str, results: Dict[str, Results], rows: Sequence[Row]) -> str:
-    """A table with two columns for each metric of which a number is known, the paper's and ours; against clamped
-    landmarks only ours, as the papers do not say which they print."""
+    """A table with two columns for each metric of which a number is known, the paper's and ours, and its note; against
+    clamped landmarks only ours, as the papers do not say which they print."""
     metrics = [metric for metric in metrics_of(paper, table)
                if any(one[:2] != (None, None) for one in
                       (cell(row, metric, results.get(row.name, {})) for row in rows))]
@@ -62,7 +62,9 @@ def markdown(paper: Paper, table: str, results: Dict[str, Results], rows: Sequen
                    for text in (number(one.paper, metric), ours(one, metric))[-len(columns(metric)):]]
         lines.append([row.tables[table], *numbers, str(max((one.seeds for one in cells), default=0) or ''),
                       f'`{row.name}`'])
-    return f'**{table}: {paper.tables[table]["title"]}**\n\n{GithubFlavoredMarkdownTable(lines).table}\n'
+    about = paper.tables[table]
+    note = f'\n{textwrap.fill(about["note"], 120)}\n' if 'note' in about else ''
+    return f'**{table}: {about["title"]}**\n\n{GithubFlavoredMarkdownTable(lines).table}\n{note}'
 
 
 def columns(metric: str) -> Sequence[str]:

@@ -106,6 +106,17 @@ def test_landmark_box_replaces_the_tight_box(build):
     np.testing.assert_array_equal(dataset[1]['bbox'], [[10, 20, 28, 56]])
 
 
+def test_box_of_the_face_is_handed_through(build):
+    content = make_content(3)
+    content['annotations'][0]['face_box'] = [10, 20, 30, 40.5]
+    content['annotations'][1].update(center=[50, 60], box_size=20)  # MMPose's AFLW
+    content['annotations'][2].update(center=[50, 60], scale=0.5)
+    first, second, third = build(content)
+    np.testing.assert_array_equal(first['face_box'], np.float32([[10, 20, 40, 60.5]]))
+    np.testing.assert_array_equal(second['face_box'], np.float32([[40, 50, 60, 70]]))
+    assert 'face_box' not in third
+
+
 def test_offset_moves_landmarks_and_boxes(build):
     content = make_content()
     content['annotations'][1]['landmark_box'] = [10, 20, 60, 70]
@@ -187,6 +198,8 @@ BROKEN = {
     'text': (_set_number(0, 'left'), ['annotation 1', '"keypoints"', 'not a number', 'left']),
     'negative visibility': (_set_number(2, -1), ['annotation 1', '"keypoints"', 'landmark 0', 'v >= 0']),
     'nothing annotated': (_set('keypoints', [1., 2., 0] * K), ['annotation 1', 'no annotated landmark']),
+    'empty face box': (_set('face_box', [5, 6, 0, 9]), ['annotation 1', '"face_box"', 'positive w and h']),
+    'short face box': (_set('face_box', [5, 6, 9]), ['annotation 1', '"face_box"', '[5, 6, 9]', '4']),
     'empty landmark box': (_set('landmark_box', [5, 6, 5, 9]), ['annotation 1', '"landmark_box"', '0 x 3 pixels']),
     'short landmark box': (_set('landmark_box', [5, 6, 9]), ['annotation 1', '"landmark_box"', '[5, 6, 9]', '4']),
     'text in landmark box': (_set('landmark_box', [5, 6, 'x', 9]), ['annotation 1', '"landmark_box"', '4 finite']),

@@ -45,6 +45,7 @@ def crop_of(box, **options) -> dict:
     ('landmark_height', (30, 60), 80),
     ('face_220', (30, 60), 80 * 256 / 220),
     ('hrnet_1.25', (30, 60), 100),
+    ('fan', (30, 60 - 0.12 * 80), 120 * 200 / 195),
 ])
 @pytest.mark.parametrize('padding', [1., 1.1])
 def test_crop_rules(rule, center, side, padding):
@@ -57,6 +58,49 @@ def test_crop_rules(rule, center, side, padding):
     ('longer_side', 80), ('landmark_height', 40), ('face_220', 80 * 256 / 220), ('hrnet_1.25', 100)])
 def test_crop_rules_of_a_wide_box(rule, side):
     np.testing.assert_allclose(crop_of([[20, 10, 100, 50]], rule=rule)['bbox_scale'], [[side] * 2], rtol=1e-6)
+
+
+FACE = np.array([[0., 10., 60., 110.]], np.float32)
+
+
+@pytest.mark.parametrize('layout, options, center, side', [
+    # the landmarks of these two do not span the face
+    ('aflw19', dict(face_box=FACE), (30, 60), 100),
+    ('cofw29', dict(face_box=FACE), (30, 60), 100),
+    # as in inference: larger and, AFLW's, higher than the landmarks' box of 40 x 80
+    ('aflw19', {}, (30, 60 - 0.07 * 80), 1.28 * 80),
+    ('cofw29', {}, (30, 60), 1.14 * 80),
+    ('300w68', dict(face_box=FACE), (30, 60), 80),
+    ('wflw98', dict(face_box=FACE), (30, 60), 80),
+])
+def test_face_220_makes_the_face_220_pixels_and_not_its_landmarks(layout, options, center, side):
+    found = GetFaceCrop(rule='face_220', layout=layout).transform(dict(bbox=BOX, **options))
+    np.testing.assert_allclose(found['bbox_center'], [center], rtol=1e-6)
+    np.testing.assert_allclose(found['bbox_scale'], [[side * 256 / 220] * 2], rtol=1e-6)
+
+
+def test_other_rules_start_from_the_landmarks():
+    found = GetFaceCrop(rule='landmark_height', layout='cofw29').transform(dict(bbox=BOX, face_box=FACE))
+    np.testing.assert_allclose(found['bbox_scale'], [[80, 80]])
+
+
+@pytest.mark.parametrize('name, layout, before', [('aflw', 'aflw19', (290, 271)), ('cofw', 'cofw29', (247, 255))])
+def test_faces_of_the_samples_are_220_pixels(shared_dir, name, layout, before):
+    """Before: what the landmarks' box would make of the annotated face."""
+    folder = shared_dir / 'data/mmpose_samples' / name
+    for ann, pixels in zip(json.loads((folder / f'test_{name}.json').read_text())['annotations'], before):
+        points = np.reshape(ann['keypoints'], (-1, 3))[:, :2]
+        if 'box_size' in ann:
+            middle, size = np.array(ann['center']), np.full(2, ann['box_size'])
+        else:
+            middle, size = np.add(ann['bbox'][:2], np.divide(ann['bbox'][2:], 2)), np.array(ann['bbox'][2:])
+        sample = dict(bbox=np.concatenate([points.min(0), points.max(0)])[None],
+                      face_box=np.concatenate([middle - size / 2, middle + size / 2])[None])
+        found = [size.max() * 256 / GetFaceCrop('face_220', layout=layout).transform(one)['bbox_scale'][0, 0]
+                 for layout, one in ((layout, sample), ('300w68', sample), (layout, dict(bbox=sample['bbox'])))]
+        assert found[:2] == pytest.approx([220, pixels], abs=0.5)
+        # the estimate without a box of the face
+        assert found[2] == pytest.approx(220, rel=0.04)
 
 
 def test_hrnet_rule_rounds_outwards():
@@ -156,6 +200,17 @@ def test_uniform_similarity_fills_its_range():
     np.testing.assert_allclose(abs(draws).max(0), np.ones(4), atol=0.005)
     np.testing.assert_allclose(np.mean(draws, axis=0), np.zeros(4), atol=0.04)
     np.testing.assert_allclose(np.cov(np.transpose(draws)), np.eye(4) / 3, atol=0.03)
+
+
+def test_similarity_with_a_seed_depends_on_the_face_alone():
+    similarity = RandomFaceSimilarity(seed=0)
+
+    def crop(id):
+        return similarity(dict(bbox_center=np.zeros((1, 2)), bbox_scale=np.ones((1, 2)), id=id))['bbox_center']
+
+    first, second, again = crop(5), crop(6), crop(5)
+    np.testing.assert_array_equal(first, again)
+    assert (first != second).all()
 
 
 def test_unknown_distribution():

@@ -60,6 +60,7 @@ def test_what_is_wrong_in_a_row_is_named(rows, more, message):
 @pytest.mark.parametrize('old, new, message', [
     ('metrics: [NME, FR/blur]', 'metrics: NME', "table Table 1: metrics: found 'NME', expected a list of metrics"),
     ('title: Faces, ', '', "table Table 1: found no field 'title'"),
+    ('title: Faces, ', 'title: Faces, note: 3, ', 'table Table 1: note: found 3, expected a text'),
     ('venue: Nobody, 2000\n', '', "found no field 'venue'"),
     ('rows:\n', 'rows: [\n', 'no valid yml'),
 ])

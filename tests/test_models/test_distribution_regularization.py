@@ -46,6 +46,25 @@ def test_value_equals_scipys(sigma):
     np.testing.assert_allclose(DistributionRegularization(sigma)(*case).item(), naive(*case, sigma).mean(), rtol=1e-9)
 
 
+@pytest.mark.parametrize('grid', ['align_corners', 'half_pixel'])
+def test_raw_scores_are_normalised_by_a_softmax(grid):
+    scores, targets = random_case()
+    scores = scores - 1  # of either sign
+    maps = torch.softmax(10 * scores.flatten(2), 2).view_as(scores)
+    size = torch.tensor([W, H])
+    if grid == 'half_pixel':  # cell c lies at (2 c + 1) / w - 1
+        targets_of_corners = (((targets + 1) * size - 1) / 2) * 2 / (size - 1) - 1
+    else:
+        targets_of_corners = targets
+    found = DistributionRegularization(1.5, tau=10., grid=grid)(scores, targets).item()
+    np.testing.assert_allclose(found, naive(maps, targets_of_corners, 1.5).mean(), rtol=1e-9)
+
+
+def test_tau_must_be_positive():
+    with pytest.raises(ValueError, match='tau must be positive, got 0'):
+        DistributionRegularization(tau=0)
+
+
 def test_gradcheck():
     heatmaps, targets = random_case()
     assert torch.autograd.gradcheck(lambda maps: DistributionRegularization()(maps + 0.1, targets),

@@ -107,6 +107,7 @@ def test_merged_truth_has_the_amplitude_of_the_targets(merged_truth):
     inside = merged_truth['inside'].all(1) & merged_truth['inside_crop']
     ratio = (merged_truth['merged'].amax((2, 3)) / merged_truth['target'].amax((2, 3)))[inside]
     assert 0.85 < ratio.min() and ratio.max() < 1
+    assert ratio.mean().item() == pytest.approx(0.934, abs=0.004)
 
 
 def random_matrices(batch: int, num_views: int) -> torch.Tensor:

@@ -72,6 +72,19 @@ def test_a_landmark_that_is_not_annotated_gets_no_gradient():
         assert (maps.grad.abs().amax((2, 3)) == 0).nonzero().tolist() == [[1, 5]]
 
 
+def test_the_loss_through_the_window_is_the_weighted_sum_over_stacks():
+    window = dict(type='LocalSoftArgmaxLoss', loss_weight=2.)
+    stacks, samples = random_stacks(2), samples_of(random_points(), random_points())
+    samples[1].gt_instance_labels.keypoint_weights[0, 5] = 0
+    labels, weights = (torch.cat([sample.gt_instance_labels[key] for sample in samples])
+                       for key in ('keypoint_labels', 'keypoint_weights'))
+    losses = make_head(stack_weights=(0.25, 3.), loss_window=window).loss(stacks, samples)
+    expected = sum(factor * MODELS.build(window)(stack.heatmaps, labels, weights)
+                   for factor, stack in zip((0.25, 3.), stacks))
+    torch.testing.assert_close(losses.pop('loss_window'), expected)
+    torch.testing.assert_close(losses, make_head(stack_weights=(0.25, 3.)).loss(stacks, samples))
+
+
 @pytest.mark.parametrize('num_stacks', [1, 4])
 def test_wrong_number_of_stacks(num_stacks):
     with pytest.raises(ValueError, match=f'2 stack_weights for a network of {num_stacks} stacks'):

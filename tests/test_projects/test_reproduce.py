@@ -389,6 +389,12 @@ def test_our_errors_against_clamped_landmarks_stand_beside_the_others(study):
     assert study.write_tables.subset_of('inter_pupil/FR_clamped/blur') == 'blur'
 
 
+def test_the_note_of_a_table_stands_below_it(study):
+    paper = read_rows(PROJECT / 'subpixel.yml')
+    text = study.tables.markdown(paper, 'Table 12', {}, [paper.row('300w')])
+    assert text.index('2.61 and 4.13 imply 2.91') > text.rindex('|')
+
+
 def test_our_numbers_go_into_the_rows_and_leave_the_rest_of_the_file_alone(study, tmp_path):
     path = tmp_path / 'structured.yml'
     text = (PROJECT / 'structured.yml').read_text()

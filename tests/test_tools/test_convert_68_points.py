@@ -231,6 +231,38 @@ def test_300w_lp_strict_passes_a_perfect_set(src_lp, run, monkeypatch):
     assert run('convert_300w_lp', '--strict')[0] == 0
 
 
+# of the five renderings, one of HELEN, IBUG and LFPW each is of a test image of 300W
+TEST_IMAGES = ['helen/testset/232194_1.jpg', 'helen/testset/296814969_3.jpg', 'lfpw/testset/image_0001.png',
+               'ibug/image_092 _01.jpg']
+
+
+def write_test_set(tmp_path, names) -> str:
+    path = tmp_path / 'valid.json'
+    path.write_text(json.dumps(dict(images=[dict(id=n, file_name=name) for n, name in enumerate(names)])))
+    return str(path)
+
+
+@pytest.mark.parametrize('images, left', [(TEST_IMAGES, [0, 1]), (TEST_IMAGES[:1], [0, 1, 3, 4])])
+def test_300w_lp_without_test_faces(src_lp, run, tmp_path, capsys, images, left):
+    status, out = run('convert_300w_lp', '--without-test-faces', write_test_set(tmp_path, images))
+    assert status == 0
+    assert names(read(out, 'face_landmarks_300wlp_train_without_test.json')) == [
+        f'{FACES_LP[n][0]}/{FACES_LP[n][1]}.jpg' for n in left]
+    assert len(names(read(out, 'face_landmarks_300wlp_train.json'))) == 5
+    assert f'{5 - len(left)} renderings of {5 - len(left)} of the {len(images)} test images' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('images, message', [
+    (['helen/testset/1_1.jpg'], 'found no image of which'),
+    (['helen/trainset/232194_1.jpg'], 'found the image helen/trainset/232194_1.jpg, expected one in helen/testset'),
+])
+def test_300w_lp_without_the_right_test_set(src_lp, run, tmp_path, capsys, images, message):
+    status, out = run('convert_300w_lp', '--without-test-faces', write_test_set(tmp_path, images))
+    assert status == 1
+    assert message in capsys.readouterr().err
+    assert not (out / 'annotations').exists()
+
+
 def test_300w_lp_nothing_there_is_an_error(tmp_path, run, capsys):
     (tmp_path / 'src').mkdir()
     assert run('convert_300w_lp')[0] == 1

@@ -4,11 +4,13 @@ import re
 from collections import OrderedDict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.runner import load_checkpoint
 
 import mmfld
+from mmfld.apis import FaceLandmarkInferencer
 from mmfld.models import FAN
 from mmfld.structures import get_layout
 
@@ -78,6 +80,40 @@ def test_the_file_loads_into_a_model(weights, save, convert, tmp_path):
     model = torch.nn.ModuleDict(dict(backbone=FAN(pooling='avg')))
     load_checkpoint(model, str(tmp_path / 'fan.pth'), strict=True)
     assert model['backbone'].res1.shortcut[2].weight.unique().item() == list(weights).index('conv2.downsample.2.weight')
+
+
+def test_converted_weights_of_four_stacks_run_in_their_config(weights, save, convert, tmp_path):
+    """As the face-alignment package: its crop of a box, its argmax and quarter shift, and back by its formula."""
+    torch.manual_seed(0)
+    public = {}
+    for key, value in weights.items():
+        values = torch.rand(value.shape) if 'running_var' in key else 0.1 * torch.randn(value.shape)
+        if value.dim() == 4:
+            values = values / value[0].numel()**0.5 * 10
+        stack = re.match(r'(m|top_m_|conv_last|bn_end|l|bl|al)0\b', key)
+        for s in range(4 - ((stack[1] in ('bl', 'al')) if stack else 3)):
+            public[key[:stack.end(1)] + str(s) + key[stack.end():] if stack else key] = values
+    assert convert(save(public), tmp_path / 'fan.pth')[0] == 0
+
+    config = CONVERTERS.parents[1] / 'configs/300w/fan_hg4.py'
+    inferencer = FaceLandmarkInferencer(str(config), str(tmp_path / 'fan.pth'), device='cpu', detector='whole_image')
+    maps = []
+    inferencer.model.head.decoder.cells, decode = lambda found: maps.append(found) or decode(found), \
+        inferencer.model.head.decoder.cells
+    image = np.random.default_rng(0).integers(0, 256, (200, 240, 3), dtype=np.uint8)
+    x1, y1, x2, y2 = box = [60, 50, 140, 170]
+    face, = next(inferencer(image, bboxes=[box]))['predictions'][0]
+
+    center, scale = np.array([(x1 + x2) / 2, (y1 + y2) / 2 - 0.12 * (y2 - y1)]), (x2 - x1 + y2 - y1) / 195
+    scores = maps[0][0].numpy()
+    for found, score in zip(face['keypoints'], scores):
+        row, column = np.unravel_index(score.argmax(), score.shape)
+        cell = np.array([column, row], float)
+        if 0 < column < 63 and 0 < row < 63:
+            cell += 0.25 * np.sign([score[row, column + 1] - score[row, column - 1],
+                                    score[row + 1, column] - score[row - 1, column]])
+            np.testing.assert_allclose(found, (cell + 0.5 - 32) * 200 * scale / 64 + center, atol=1e-3)
+    assert np.ptp(face['keypoints'], axis=0).min() > 1
 
 
 def test_configs_with_the_network_are_named(weights, save, convert, tmp_path):

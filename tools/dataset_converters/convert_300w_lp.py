@@ -1,11 +1,18 @@
 """Convert 300W-LP, 300W rotated to large poses, from its official .mat files to MMPose's COCO-style json.
 
     python tools/dataset_converters/convert_300w_lp.py SRC [--out data/300wlp] [--points 2d] [--strict] [--zero-based]
+        [--without-test-faces data/300w/annotations/face_landmarks_300w_valid.json]
 
 SRC is the unpacked ``300W_LP``: the images in ``AFW``, ``HELEN``, ``IBUG`` and ``LFPW``, the landmarks of
 ``AFW/name.jpg`` in ``landmarks/AFW/name_pts.mat``. Written are ``<out>/annotations/face_landmarks_300wlp_train.json``
 with 61,225 faces (5207, 37,676, 1786 and 16,556 of the four folders; all are for training), and ``<out>/images``, a
 link to SRC.
+
+300W-LP holds renderings of test faces as well: of all of ``ibug``, and of the test images of ``helen`` and ``lfpw``.
+A network that has seen them is not to be tested on 300W. ``--without-test-faces FILE`` also writes
+``face_landmarks_300wlp_train_without_test.json``, without the renderings of the images that FILE names, which is the
+json of 300W's full test set by :mod:`convert_300w`: ``helen/testset/NAME.jpg`` is rendered as ``HELEN_NAME_0.jpg``,
+``lfpw/testset/image_0001.png`` as ``LFPW_image_test_0001_0.jpg`` and ``ibug/NAME.jpg`` as ``IBUG_NAME_0.jpg``.
 
 ``--points`` chooses between the two sets of 68 points in a file: ``2d`` (``pts_2d``), whose contour follows the visible
 outline of the face as in 300W, and ``3d`` (``pts_3d``), the projections of points on the head, which may be hidden.
@@ -15,9 +22,10 @@ Not read are the ``.mat`` beside an image (parameters of the 3-D model) and the 
 which have no landmark files: the training pipeline mirrors.
 """
 import argparse
+import json
 import sys
-from pathlib import Path
-from typing import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Iterator, Optional, Set
 
 import numpy as np
 from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, run, write_splits
@@ -27,6 +35,7 @@ from tqdm import tqdm
 NUM_POINTS = 68
 PARTS = ('AFW', 'HELEN', 'IBUG', 'LFPW')
 OFFICIAL_COUNT = 61225
+TEST_FOLDERS = ('helen/testset', 'lfpw/testset', 'ibug')  # of 300W
 
 
 def main(argv=None) -> int:
@@ -34,15 +43,18 @@ def main(argv=None) -> int:
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds AFW, HELEN, IBUG, LFPW and landmarks')
     parser.add_argument('--out', type=Path, default=Path('data/300wlp'), help='default: %(default)s')
     parser.add_argument('--points', choices=('2d', '3d'), default='2d', help='pts_2d or pts_3d, default: %(default)s')
+    parser.add_argument('--without-test-faces', type=Path, metavar='FILE',
+                        help='also write a json without renderings of the images in this json of 300W')
     parser.add_argument('--strict', action='store_true', help='stop at the first problem')
     parser.add_argument('--zero-based', action='store_true', help='the .mat files count pixels from 0, not from 1')
     args = parser.parse_args(argv)
-    return run(lambda problems: convert(args.src, args.out, f'pts_{args.points}', args.zero_based, problems),
-               args.strict)
+    return run(lambda problems: convert(args.src, args.out, f'pts_{args.points}', args.zero_based,
+                                        args.without_test_faces, problems), args.strict)
 
 
-def convert(src: Path, out: Path, field: str, zero_based: bool, problems: Problems) -> None:
+def convert(src: Path, out: Path, field: str, zero_based: bool, test_set: Optional[Path], problems: Problems) -> None:
     """Read, check and write; see the module."""
+    of_test = renderings(test_set) if test_set else set()
     faces = []
     for part in PARTS:
         if not (src / part).is_dir():
@@ -55,7 +67,40 @@ def convert(src: Path, out: Path, field: str, zero_based: bool, problems: Proble
         raise ConversionError(f'{src}: found no face, expected {", ".join(PARTS)} and landmarks')
     link_images(out, src)
     splits = [Split('face_landmarks_300wlp_train.json', lambda face: True, OFFICIAL_COUNT)]
+    if test_set:
+        left_out = [source(face.image) for face in faces if source(face.image) in of_test]
+        if not left_out:
+            raise ConversionError(f'{test_set}: found no image of which {src} has a rendering, expected the test set '
+                                  'of 300W, such as helen/testset/296814969_3.jpg')
+        print(f'without test faces: {len(left_out)} renderings of {len(set(left_out))} of the {len(of_test)} test '
+              'images are left out')
+        splits.append(Split('face_landmarks_300wlp_train_without_test.json',
+                            lambda face: source(face.image) not in of_test, None))
     write_splits(out, splits, check_faces(faces, src, problems), src, problems)
+
+
+def source(image: str) -> str:
+    """``HELEN/HELEN_232194_1`` of the rendering ``HELEN/HELEN_232194_1_0.jpg``."""
+    return image.rpartition('_')[0]
+
+
+def renderings(test_set: Path) -> Set[str]:
+    """What :func:`source` gives for renderings of the images in a json of 300W.
+
+    Raises:
+        ConversionError: If the file cannot be read, or an image is none of a test set of 300W.
+    """
+    try:
+        names = [PurePosixPath(image['file_name']) for image in json.loads(test_set.read_text())['images']]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConversionError(f'{test_set}: cannot be read as COCO-style json ({error!r})') from error
+    found = set()
+    for name in names:
+        if name.parent.as_posix() not in TEST_FOLDERS:
+            raise ConversionError(f'{test_set}: found the image {name}, expected one in {", ".join(TEST_FOLDERS)}')
+        part = name.parts[0].upper()
+        found.add(f'{part}/{part}_{name.stem.replace("image_", "image_test_") if part == "LFPW" else name.stem}')
+    return found
 
 
 def read_part(src: Path, part: str, field: str, zero_based: bool, problems: Problems) -> Iterator[Face]:

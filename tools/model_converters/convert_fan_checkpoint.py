@@ -10,7 +10,8 @@ shape is an error.
 What the weights do not tell must stand in the config: the pooling; RGB input in [0, 1], which is
 ``mean=[0, 0, 0], std=[255, 255, 255], bgr_to_rgb=True`` of the data preprocessor; and for the face-alignment package a
 crop that is wider than that of "Subpixel Heatmap Regression", with a side of 1.03 (w + h) of the box of the face around
-a centre 0.12 h above that of the box.
+a centre 0.12 h above that of the box. ``configs/300w/fan_hg4.py`` has all of that for its networks of four stacks,
+but its crop starts from the box of the landmarks, not of a detector.
 
 Files are read with ``weights_only=True``, so that nothing in them can run code. A TorchScript archive is code: save its
 weights first, with ``torch.save(torch.jit.load(ARCHIVE).state_dict(), SRC)``.

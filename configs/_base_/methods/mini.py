@@ -28,6 +28,13 @@ augmentation = [
 ]
 train_pipeline = [*load, *augmentation, dict(type='GenerateTarget'), dict(type='PackPoseInputs')]
 test_pipeline = [*load, dict(type='FaceAffine'), dict(type='PackPoseInputs')]
+# for testing off-centre faces: boxes as far off as those of OpenCV's cascades, the same in each test
+rough_boxes_pipeline = [
+    *load,
+    dict(type='RandomFaceSimilarity', rotation=0., scale=0.08, shift=0.08, seed=0),
+    dict(type='FaceAffine'),
+    dict(type='PackPoseInputs'),
+]
 train_dataloader = dict(batch_size=16, num_workers=2, drop_last=True)
 val_dataloader = dict(batch_size=50, num_workers=1)
 test_dataloader = val_dataloader

@@ -37,6 +37,8 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
     * ``bbox`` (1, 4) float32, x1, y1, x2, y2: ``landmark_box`` if the annotation has it, else the tight box of the
       annotated landmarks; not clipped to the image. With ``bbox_file`` the detected boxes are used as they are, with
       the base class's placeholder landmarks: that is for predicting, not for measuring an error;
+    * ``face_box`` (1, 4) float32, x1, y1, x2, y2, if the annotation has the box of the face: ``face_box``, [x, y, w,
+      h], as the converters of AFLW and COFW write it, or MMPose's ``center`` and ``box_size`` of AFLW, a square;
     * ``img_path``, ``img_id``, ``id``, ``category_id``, ``num_keypoints``, ``iscrowd`` and ``raw_ann_info``.
 
     Args:
@@ -141,6 +143,7 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
                               'a box with an area')
 
         return {
+            **self._read_face_box(ann),
             'img_id': ann['image_id'],
             'img_path': raw_data_info['raw_img_info']['img_path'],
             'bbox': bbox[None],
@@ -181,14 +184,35 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
 
     def _read_box(self, ann: dict) -> np.ndarray:
         """``landmark_box`` of an annotation as (4, ) float32."""
-        found, expected = ann['landmark_box'], '4 finite numbers, [x1, y1, x2, y2]'
+        return self._read_numbers(ann, 'landmark_box', '4 finite numbers, [x1, y1, x2, y2]', 4) + np.tile(
+            self.keypoint_offset, 2)
+
+    def _read_face_box(self, ann: dict) -> dict:
+        """``face_box`` of a sample, (1, 4) float32; nothing if the annotation has no box of the face."""
+        if 'face_box' in ann:
+            box = self._read_numbers(ann, 'face_box', '4 finite numbers, [x, y, w, h] with a positive w and h', 4)
+            corner, size = box[:2], box[2:]
+            if (size <= 0).any():
+                raise self._error(ann, 'face_box', ann['face_box'], 'a positive w and h')
+        elif 'box_size' in ann and 'center' in ann:
+            size = ann['box_size']
+            if not isinstance(size, (int, float)) or not 0 < size < np.inf:
+                raise self._error(ann, 'box_size', repr(size), 'a positive number of pixels')
+            corner = self._read_numbers(ann, 'center', '2 finite numbers, [x, y]', 2) - np.float32(size / 2)
+        else:
+            return {}
+        return dict(face_box=np.concatenate([corner, corner + np.float32(size)])[None])
+
+    def _read_numbers(self, ann: dict, field: str, expected: str, count: int) -> np.ndarray:
+        """A field of an annotation as (count, ) float32."""
+        found = ann[field]
         try:
-            box = np.array(found, dtype=np.float32)
+            numbers = np.array(found, dtype=np.float32)
         except (TypeError, ValueError) as error:
-            raise self._error(ann, 'landmark_box', repr(found), expected) from error
-        if box.shape != (4, ) or not np.isfinite(box).all():
-            raise self._error(ann, 'landmark_box', repr(found), expected)
-        return box + np.tile(self.keypoint_offset, 2)
+            raise self._error(ann, field, repr(found), expected) from error
+        if numbers.shape != (count, ) or not np.isfinite(numbers).all():
+            raise self._error(ann, field, repr(found), expected)
+        return numbers
 
     def _check_attributes(self, ann: dict) -> None:
         attributes = ann.get('attributes', {})

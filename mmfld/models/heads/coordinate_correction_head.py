@@ -27,6 +27,10 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
             error of the encoding; or ``'dynamic'``, the landmark minus the current prediction's maximum. Defaults to
             ``'static'``.
         loss_correction (dict): Defaults to MMPose's ``MSELoss``.
+        correction_weight (float): Factor of ``loss_correction``, which is in squared cells. Defaults to 0.0001; the
+            paper gives none. With a factor of 1 either kind outweighs the heatmaps, which then hardly train: theirs is
+            a loss of less than 0.01, and dynamic corrections of untrained maps start at hundreds. From 0.001 downwards
+            they train.
         loss_landmark, stack_weights, decoder: See :class:`SubpixelHeatmapHead`.
     """
 
@@ -35,15 +39,17 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
                  in_channels: int = 256,
                  correction: str = 'static',
                  loss_correction: ConfigType = dict(type='MSELoss', use_target_weight=True),
+                 correction_weight: float = 1e-4,
                  loss_landmark: ConfigType = dict(type='KeypointMSELoss', use_target_weight=True),
                  stack_weights: Sequence[float] = (1., 1.),
                  decoder: OptConfigType = None,
                  init_cfg: OptConfigType = None):
-        super().__init__(layout, loss_landmark, stack_weights, decoder, init_cfg)
+        super().__init__(layout, loss_landmark, stack_weights, decoder, init_cfg=init_cfg)
         if correction not in ('static', 'dynamic'):
             raise ValueError(f"correction must be 'static' or 'dynamic', got {correction!r}")
         self.correction = correction
         self.loss_correction = MODELS.build(loss_correction)
+        self.correction_weight = correction_weight
         self.displacement = nn.Linear(in_channels, 2 * self.num_keypoints)
 
     def corrections(self, feats: Features) -> Tensor:
@@ -70,7 +76,8 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
         labels, weights = (torch.cat([sample.gt_instance_labels[key] for sample in batch_data_samples])
                            for key in ('keypoint_labels', 'keypoint_weights'))
         targets = self.correction_targets(self.fuse(feats[-1]), labels)
-        losses['loss_correction'] = self.loss_correction(self.corrections(feats), targets, weights[..., None])
+        losses['loss_correction'] = self.correction_weight * self.loss_correction(
+            self.corrections(feats), targets, weights[..., None])
         return losses
 
     def predict(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,

@@ -1,4 +1,4 @@
-"""Distribution regularisation (DR) of heatmaps (Nibali et al., 2018), as in P4's Table 3."""
+"""Distribution regularisation (DR) of heatmaps (Nibali et al., 2018), as in P4's Table 3 and P2's section 4.1."""
 from typing import Optional
 
 import torch
@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from mmpose.registry import MODELS
 
+from ...codecs.decoders import spatial_softmax
 from ...structures import normalized_to_cells
 
 TINY = 1e-24  # bounds the logarithm of empty cells
@@ -15,26 +16,38 @@ TINY = 1e-24  # bounds the logarithm of empty cells
 class DistributionRegularization(nn.Module):
     """Jensen-Shannon divergence between the normalised heatmap and a Gaussian around the annotation.
 
-    Between 0 (equal) and ln 2 = 0.693 (disjoint). Computed in float32 at least, also under autocast.
+    Between 0 (equal) and ln 2 = 0.693 (disjoint). Computed in float32 at least, also under autocast. With ``tau`` it is
+    the Gaussian prior of P2's global soft-argmax.
 
     Args:
         sigma (float): Of the Gaussian, in cells. Defaults to 1.
-        loss_weight (float): Defaults to 1; P4 does not give it.
+        tau (float, optional): Raw scores F are normalised to softmax(tau F). Defaults to None: the maps are
+            non-negative.
+        grid (str): Where the cells lie between -1 and 1 in the targets. Defaults to ``'align_corners'``.
+        loss_weight (float): Defaults to 1; neither paper gives it.
     """
 
-    def __init__(self, sigma: float = 1., loss_weight: float = 1.):
+    def __init__(self,
+                 sigma: float = 1.,
+                 tau: Optional[float] = None,
+                 grid: str = 'align_corners',
+                 loss_weight: float = 1.):
         super().__init__()
         if not sigma > 0:
             raise ValueError(f'sigma must be positive, got {sigma}')
+        if tau is not None and not tau > 0:
+            raise ValueError(f'tau must be positive, got {tau}')
         self.sigma = sigma
+        self.tau = tau
+        self.grid = grid
         self.loss_weight = loss_weight
 
     def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Optional[Tensor] = None) -> Tensor:
         """Loss of a batch.
 
         Args:
-            heatmaps (Tensor): (B, K, h, w), >= 0; normalised here.
-            targets (Tensor): (B, K, 2) annotations in [-1, 1], outermost cell centres.
+            heatmaps (Tensor): (B, K, h, w), >= 0, or raw scores with ``tau``; normalised here.
+            targets (Tensor): (B, K, 2) annotations in [-1, 1].
             keypoint_weights (Tensor, optional): (B, K); 0 leaves a landmark out.
 
         Returns:
@@ -45,7 +58,10 @@ class DistributionRegularization(nn.Module):
                              f'got {tuple(heatmaps.shape)} and {tuple(targets.shape)}')
         with torch.autocast(heatmaps.device.type, enabled=False):
             heatmaps = heatmaps if heatmaps.dtype == torch.float64 else heatmaps.float()
-            predicted = heatmaps / heatmaps.sum((2, 3), keepdim=True).clamp(min=1e-6)
+            if self.tau is None:
+                predicted = heatmaps / heatmaps.sum((2, 3), keepdim=True).clamp(min=1e-6)
+            else:
+                predicted = spatial_softmax(heatmaps, 1 / self.tau)
             expected = self.gaussian(targets.to(predicted), heatmaps.shape[-1], heatmaps.shape[-2])
             log_middle = ((predicted + expected) / 2 + TINY).log()
             loss = (predicted * ((predicted + TINY).log() - log_middle)
@@ -56,7 +72,7 @@ class DistributionRegularization(nn.Module):
 
     def gaussian(self, targets: Tensor, width: int, height: int) -> Tensor:
         """(B, K, h, w) Gaussians around (B, K, 2) positions in [-1, 1], each with sum 1."""
-        centres = normalized_to_cells(targets, (width, height), 'align_corners')
+        centres = normalized_to_cells(targets, (width, height), self.grid)
 
         def along(centre: Tensor, cells: int) -> Tensor:
             offsets = torch.arange(cells, device=centre.device, dtype=centre.dtype) - centre[..., None]

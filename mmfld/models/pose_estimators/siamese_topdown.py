@@ -20,6 +20,7 @@ class SiameseTopdownPoseEstimator(TopdownPoseEstimator):
     All views of a batch pass through the network together. The heatmaps of every stack are warped back (P2, Eq. 6;
     mirrored views with their landmarks permuted) and averaged over the views that see a cell, and the head compares the
     average with the target of the crop. The paper adds the maps, which against a single target doubles the amplitude.
+    The views are interpolated: where each shows its exact target, the average has a peak of 0.934 of the crop's target.
     Cells that no view sees count as zero on both sides. Prediction is that of the base class, from one view.
 
     Goes with :class:`~mmfld.datasets.transforms.SiameseViews`, with ``'view_matrices'`` and ``'view_flips'`` among the

@@ -4,10 +4,7 @@ codec = dict(type='ContinuousHeatmap')
 model = dict(
     # The heatmaps start near zero, as those of MMPose's head: against a squared error, the noise of PyTorch's default
     # would have to be unlearned first (9 % instead of 69 % NME after the first epoch).
-    backbone=dict(
-        init_cfg=dict(
-            type='Normal', layer='none', std=0.001,
-            override=dict(name='out_heatmaps', type='Normal', layer='Conv2d', std=0.001))),
+    backbone=dict(init_cfg=dict(type='Normal', std=0.001, override=dict(name='out_heatmaps'))),
     head=dict(type='SubpixelHeatmapHead', stack_weights=(1., )))
 # for the row with Siamese training
 siamese_pipeline = [
