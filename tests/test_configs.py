@@ -102,7 +102,9 @@ def test_config_trains_and_predicts(path, synthetic_faces):
 
 # one row of each combination of components that no config file has
 NEW_COMBINATIONS = [
-    'reproduce/attentive1d.yml:300vw-joint',
+    'reproduce/attentive1d.yml:300vw-frozen',
+    'reproduce/attentive1d.yml:table1-2d-length-64',
+    'reproduce/attentive1d.yml:table1-300vw-2d-length-128',
     'reproduce/star.yml:table3-softargmax-basic-l1-wflw',
     'reproduce/star.yml:table3-basic-l1-wflw',
     'reproduce/star.yml:table3-softargmax-dr-l1-wflw',

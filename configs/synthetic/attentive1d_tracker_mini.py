@@ -1,6 +1,6 @@
 # python tools/train.py configs/synthetic/attentive1d_tracker_mini.py
 # 4 clips a step: 1 GPU x 4.
-# Rendered clips, NME inter-ocular: not in the paper, 4.108 here with a refinement that reaches less far (projects/video_tracking)
+# Rendered clips, NME inter-ocular: not in the paper, 4.108 here with reach=0 and min_score=0 (projects/video_tracking)
 _base_ = ['../_base_/datasets/synthetic_clips.py', '../_base_/methods/attentive1d_mini.py']
 # The tracker on rendered clips, behind the frozen detector of attentive1d_mini.py
 model = dict(type='FaceTracker', refinement=dict(channels=64, decay=0.3, reach=3.), freeze_detector=True)
