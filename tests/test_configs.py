@@ -268,8 +268,17 @@ def test_each_option_of_a_row_changes_its_config(row):
 
 @pytest.mark.parametrize('path', ROW_FILES, ids=lambda path: path.stem)
 def test_no_two_rows_of_a_paper_are_the_same_model(path):
-    found = [(row.config, repr(sorted(row.options.items()))) for row in read_rows(path).rows.values()]
+    found = [(row.config, repr(sorted(row.options.items())), row.trained_as, row.starts_from)
+             for row in read_rows(path).rows.values()]
     assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize('row', [row for row in ROWS if not row.trained_as], ids=str)
+def test_a_row_says_from_which_row_it_starts_where_its_config_starts_from_another_one(row):
+    needed = config(str(row)).get('starts_from')
+    assert (needed is None) == (row.starts_from is None)
+    # of the same kind, so that the weights fit
+    assert needed is None or read_rows(row.file).row(row.starts_from).config == needed
 
 
 @pytest.mark.parametrize('path', ROW_FILES, ids=lambda path: path.stem)
