@@ -102,7 +102,9 @@ def test_config_trains_and_predicts(path, synthetic_faces):
 
 # one row of each combination of components that no config file has
 NEW_COMBINATIONS = [
-    'reproduce/attentive1d.yml:300vw-joint',
+    'reproduce/attentive1d.yml:300vw-frozen',
+    'reproduce/attentive1d.yml:table1-2d-length-64',
+    'reproduce/attentive1d.yml:table1-300vw-2d-length-128',
     'reproduce/star.yml:table3-softargmax-basic-l1-wflw',
     'reproduce/star.yml:table3-basic-l1-wflw',
     'reproduce/star.yml:table3-softargmax-dr-l1-wflw',
@@ -319,8 +321,17 @@ def test_each_option_of_a_row_changes_its_config(row):
 
 @pytest.mark.parametrize('path', ROW_FILES, ids=lambda path: path.stem)
 def test_no_two_rows_of_a_paper_are_the_same_model(path):
-    found = [(row.config, repr(sorted(row.options.items()))) for row in read_rows(path).rows.values()]
+    found = [(row.config, repr(sorted(row.options.items())), row.trained_as, row.starts_from)
+             for row in read_rows(path).rows.values()]
     assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize('row', [row for row in ROWS if not row.trained_as], ids=str)
+def test_a_row_says_from_which_row_it_starts_where_its_config_starts_from_another_one(row):
+    needed = config(str(row)).get('starts_from')
+    assert (needed is None) == (row.starts_from is None)
+    # of the same kind, so that the weights fit
+    assert needed is None or read_rows(row.file).row(row.starts_from).config == needed
 
 
 @pytest.mark.parametrize('path', ROW_FILES, ids=lambda path: path.stem)

@@ -1,10 +1,10 @@
 # python tools/train.py configs/synthetic/attentive1d_tracker_mini.py
 # 4 clips a step: 1 GPU x 4.
-# Rendered clips, NME inter-ocular: not in the paper, 4.108 here (projects/video_tracking)
+# Rendered clips, NME inter-ocular: not in the paper, 4.108 here with reach=0 and min_score=0 (projects/video_tracking)
 _base_ = ['../_base_/datasets/synthetic_clips.py', '../_base_/methods/attentive1d_mini.py']
 # The tracker on rendered clips, behind the frozen detector of attentive1d_mini.py
-model = dict(type='FaceTracker', refinement=dict(channels=64, decay=0.3), freeze_detector=True)
-load_from = 'work_dirs/synthetic/attentive1d_mini/epoch_8.pth'
+model = dict(type='FaceTracker', refinement=dict(channels=64, decay=0.3, reach=3.), freeze_detector=True)
+starts_from = 'configs/synthetic/attentive1d_mini.py'
 find_unused_parameters = False
 train_pipeline = [
     *_base_.load,
@@ -17,7 +17,11 @@ train_pipeline = [
                     dict(type='RandomBoxBlur', prob=0.5)]),
     dict(type='PerFrame', transforms=[dict(type='RandomByteNoise', prob=0.5)]),
     dict(type='GenerateTarget'),
-    dict(type='PackPoseInputs')
+    # with the rotation, by which a variant moves what is remembered (move_state)
+    dict(
+        type='PackPoseInputs',
+        meta_keys=('id', 'img_id', 'img_path', 'input_size', 'input_center', 'input_scale', 'bbox_rotation',
+                   'flip_indices'))
 ]
 train_dataloader = dict(batch_size=4, collate_fn=dict(type='clip_collate'))
 auto_scale_lr = dict(base_batch_size=4)

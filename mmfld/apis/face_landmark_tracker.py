@@ -43,8 +43,8 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
       it from its first frame, with a flag.
     * A face is in doubt while the mean score of its landmarks is below half of its own running mean, as by blur or
       when something covers it; an absolute bound would not do, as the scores of one method are the heights of peaks
-      near 1 and those of another are small probabilities. Its crop then stays where it last was good, and if the
-      detector sees it, it starts again from there. After 5 such frames it is lost.
+      near 1 and those of another are small probabilities. Its crop and what the model remembers then stay as they last
+      were good, and if the detector sees it, it starts again from there. After 5 such frames it is lost.
     * It is lost at once if its landmarks jump, that is if their box and the one that the crop was made from have an IoU
       below 0.3 (half a width aside, or half or twice as large), or if more than half of their box is outside the image.
     * It is also lost if the detector does not see it at three of its regular runs in a row, and its score has fallen
@@ -234,12 +234,14 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
 
     def _continue(self, track: '_Track', prediction: '_Prediction', frame: Frame) -> None:
         """Take the prediction of a frame into a track, or doubts about it."""
-        track.sample, track.state = prediction.sample, prediction.state
+        track.sample = prediction.sample
         if not self._is_plausible(prediction, frame):
             self._lose(track)
         elif prediction.score < self.IN_DOUBT * track.mean_score:
             track.doubts += 1
         else:
+            # a doubtful frame is no part of what the model remembers
+            track.state = prediction.state
             track.accept(prediction, self.HISTORY)
 
     def _is_plausible(self, prediction: '_Prediction', frame: Frame) -> bool:

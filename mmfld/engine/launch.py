@@ -53,19 +53,28 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
 
 
 def require_start(parser: argparse.ArgumentParser, args: argparse.Namespace, cfg: Config) -> None:
-    """Exit with a one-line message if the row that should be trained is not one that is trained, or starts from weights
-    of another one, and neither command nor config names such weights."""
+    """Find the weights from which a training starts, where row or config say ``starts_from``.
+
+    They are those of ``load_from``, and else the latest in the folder where ``tools/train.py`` puts the training that
+    is named; these are set in ``cfg``. Exits with a one-line message if there are none, or if a row is not trained.
+    """
     row = find_row(args.config)
     if row and row.trained_as:
         parser.error(f'{row} is not trained: it tests weights of {row.trained_as}, '
                      f'python tools/test.py {row} CHECKPOINT')
-    if row and row.starts_from and 'load_from' not in args.cfg_options:
-        needed = read_rows(row.file).row(row.starts_from)
-        name = str(needed) if needed.options else needed.config
-        folder = f'work_dirs/{_run_name(name, read_config(name))}'
-        if Path(cfg.get('load_from') or '').parent != Path(folder):
-            parser.error(f'{row} starts from weights of {row.starts_from}: train {name}, and say which weights, '
-                         f'--cfg-options load_from={folder}/CHECKPOINT')
+    needed = cfg.get('starts_from')
+    if row and row.starts_from:
+        other = read_rows(row.file).row(row.starts_from)
+        needed = str(other) if other.options else other.config
+    if not needed or cfg.get('load_from'):
+        return
+    folder = f'work_dirs/{_run_name(needed, read_config(needed))}'
+    checkpoint = latest_checkpoint(folder)
+    if checkpoint is None:
+        parser.error(f'{row or args.config} starts from weights of {needed}, and {folder} has none: train it first, or '
+                     'say which weights, --cfg-options load_from=CHECKPOINT')
+    print_log(f'The training starts from {checkpoint}, the latest weights of {needed}.', logger='current')
+    cfg.load_from = str(checkpoint)
 
 
 def _run_name(name: str, cfg: Config) -> str:

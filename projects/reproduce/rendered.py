@@ -56,7 +56,7 @@ def mini_size(cfg: Config, epochs: int) -> dict:
     options = {'codec.input_size': (128, 128), 'model.backbone.num_levels': 3, 'model.backbone.width': WIDTH,
                'model.backbone.num_stacks': min(2, cfg.model.backbone.num_stacks)}
     if 'heatmap_size' in cfg.codec:
-        options['codec.heatmap_size'] = (32, 32)
+        options['codec.heatmap_size'] = (32 * cfg.model.backbone.get('upsampling', 1), ) * 2
     if 'length' in cfg.codec:
         # sigma: one cell of the features
         options.update({'codec.length': cfg.codec.length // 2, 'codec.sigma': cfg.codec.length / 64,

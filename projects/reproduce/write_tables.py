@@ -93,7 +93,7 @@ def header(row: Row, papers: Sequence[Paper]) -> List[str]:
     if row.trained_as:
         trained = next(paper for paper in papers if paper.file == row.file).row(row.trained_as)
         command = f'python tools/test.py {row.config} CHECKPOINT'
-        batch = f'Tests weights of {trained.config}.'
+        batch = f'Tests weights of {trained if trained.options or trained.starts_from else trained.config}.'
     else:
         command = f'tools/dist_train.sh {row.config} {gpus}' if gpus > 1 else f'python tools/train.py {row.config}'
         size = cfg.train_dataloader.batch_size

@@ -36,6 +36,9 @@ ROWS = 'projects/video_tracking/rows.yml'
 DETECTOR = 'configs/synthetic/attentive1d_mini.py'
 TRACKERS = {'tracker, lambda 0': f'{ROWS}:decay-0', 'tracker, lambda 0.3': f'{ROWS}:decay-0.3',
             'tracker, lambda 0.8': f'{ROWS}:decay-0.8'}
+# what a wider view, a memory that moves along and one of good frames alone are worth
+VARIANTS = ('small-decay-0', 'small-decay-0.3', 'small-decay-0.8', 'all-frames-decay-0.8', 'moved-decay-0.3',
+            'moved-decay-0.8')
 BETAS = (200., 80., 40., 20., 10., 5.)
 WITHIN_BINS = {'codec.decoder': 'local_soft_argmax'}
 LAYOUT = get_layout('300w68')
@@ -143,6 +146,10 @@ def main(argv: Optional[List[str]] = None) -> None:
                for method, name in {'detector': DETECTOR, **TRACKERS}.items()]
     draw(rows, args.out / 'comparison.png')
     rows += refined
+    for name in VARIANTS:
+        for suffix, options in (('', {}), (', within bins', WITHIN_BINS)):
+            rows.append(row(f'tracker {name}{suffix}', *(
+                predict(f'{ROWS}:{name}', dataset, args.work_dir, options) for dataset in clips)))
 
     columns = ('NME', 'NME/burst', 'flicker', 'flicker/burst', 'jitter')
     table = [['method', *columns]] + [[one['method'], *(f'{one[key]:.3f}' for key in columns)] for one in rows]

@@ -221,7 +221,7 @@ def test_crop_stays_while_a_face_is_in_doubt(make):
     for result in results[6:]:
         np.testing.assert_allclose(result[0]['bbox'], box_of(60, 60), atol=0.6)
     assert results[7][0]['keypoint_scores'].mean() == pytest.approx(0.05)
-    assert tracker.model.states == [8]  # the model's memory is not cut
+    assert tracker.model.states == [5]  # doubtful frames are no part of the model's memory, which is not cut
     assert tracker.detector.asked == 2 + 3
 
 

@@ -52,28 +52,46 @@ def test_a_missing_checkpoint_is_named(capsys):
     assert 'checkpoint no_such.pth does not exist' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('name, message', [
-    ('talking-face', 'is not trained: it tests weights of 300vw'),
-    # its config names the weights of the detector of another length
-    ('table1-300vw-length-64', 'starts from weights of 300vw-detector-length-64'),
-    ('300vw', None),
+TABLE = 'projects/reproduce/attentive1d.yml'
+
+
+def required(name, *more):
+    """The config of a training whose start was looked for."""
+    parser = argument_parser('')
+    args = parser.parse_args([name, *more])
+    cfg = load_config(parser, args)
+    require_start(parser, args, cfg)
+    return cfg
+
+
+@pytest.mark.parametrize('name, needed, folder', [
+    ('configs/300vw/attentive1d_tracker.py', 'configs/300vw/attentive1d_hg4.py', '300vw/attentive1d_hg4'),
+    (f'{TABLE}:300vw', 'configs/300vw/attentive1d_hg4.py', '300vw/attentive1d_hg4'),
+    (f'{TABLE}:table1-300vw-length-64', f'{TABLE}:300vw-detector-length-64',
+     'reproduce/attentive1d/300vw-detector-length-64'),
 ])
-def test_a_row_that_needs_weights_says_so(name, message, capsys):
-    arguments = [f'projects/reproduce/attentive1d.yml:{name}']
-
-    def require(*more):
-        parser = argument_parser('')
-        args = parser.parse_args([*arguments, *more])
-        require_start(parser, args, load_config(parser, args))
-
-    if message is None:
-        require()
-        return
+def test_a_training_that_starts_from_another_one_finds_its_weights_or_says_so(name, needed, folder, tmp_path,
+                                                                              monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
-        require()
-    assert message in capsys.readouterr().err
-    if 'starts' in message:
-        require('--cfg-options', 'load_from=weights.pth')
+        required(name)
+    message = ' '.join(capsys.readouterr().err.split())
+    assert f'{name} starts from weights of {needed}, and work_dirs/{folder} has none' in message
+    assert '--cfg-options load_from=CHECKPOINT' in message
+    assert required(name, '--cfg-options', 'load_from=weights.pth').load_from == 'weights.pth'
+    weights = tmp_path / 'work_dirs' / folder / 'epoch_3.pth'
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    (weights.parent / 'last_checkpoint').write_text(str(weights))
+    assert required(name).load_from == str(weights)
+    assert required(name, '--cfg-options', 'load_from=weights.pth').load_from == 'weights.pth'
+
+
+def test_a_row_that_is_not_trained_says_so(capsys):
+    with pytest.raises(SystemExit):
+        required(f'{TABLE}:talking-face')
+    assert 'is not trained: it tests weights of 300vw-alone' in capsys.readouterr().err
+    assert required(f'{TABLE}:300vw-detector').load_from is None
 
 
 def test_the_latest_checkpoint_is_a_whole_one_whenever_the_run_was_killed(tmp_path):

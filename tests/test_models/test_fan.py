@@ -257,6 +257,18 @@ def test_poolings_differ():
     assert (maximum(x)[-1].heatmaps - average(x)[-1].heatmaps).abs().max() > 0.01
 
 
+def test_heatmaps_may_have_more_cells_than_the_features():
+    stacks = small(upsampling=2)(torch.rand(1, 3, 32, 48))
+    assert [stack.heatmaps.shape[2:] for stack in stacks] == [(16, 24)] * 2
+    assert [stack.features.shape[2:] for stack in stacks] == [(8, 12)] * 2
+    # a deconvolution whose stride is its kernel: each cell of the features gives 2 x 2 of its own
+    net = small(upsampling=2)
+    features = torch.zeros(1, 16, 8, 8)
+    features[0, :, 3, 5] = 1
+    changed = (net.out_heatmaps[0](features) - net.out_heatmaps[0](0 * features)).abs().sum((0, 1)).nonzero()
+    assert changed.tolist() == [[6, 10], [6, 11], [7, 10], [7, 11]]
+
+
 def test_heatmaps_are_raw_scores():
     heatmaps = small()(torch.rand(1, 3, 32, 32))[-1].heatmaps
     assert heatmaps.min() < 0 < heatmaps.max()
@@ -287,9 +299,9 @@ def test_mixed_precision_is_close():
     assert (mixed - exact).abs().max() < 0.05 * exact.abs().max()
 
 
-@pytest.mark.parametrize('pooling', ['max', 'avg'])
-def test_gradient_reaches_all_parameters(pooling):
-    net = small(pooling=pooling).train()
+@pytest.mark.parametrize('options', [dict(pooling='max'), dict(pooling='avg'), dict(upsampling=2)])
+def test_gradient_reaches_all_parameters(options):
+    net = small(**options).train()
     sum(stack.heatmaps.square().mean() for stack in net(torch.rand(2, 3, 32, 32))).backward()
     # the normalisation behind the bias of a convolution takes it out
     cancelled = r'stem\.conv\.bias|features\.\d\.1\.conv\.bias'

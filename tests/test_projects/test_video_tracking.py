@@ -61,9 +61,16 @@ def test_models_are_looked_for_where_training_puts_them(study):
 def test_trackers_differ_in_what_they_remember_and_start_from_the_detector(study):
     trackers = [read_config(name) for name in study.TRACKERS.values()]
     assert [cfg.model.refinement.decay for cfg in trackers] == [0., 0.3, 0.8]
-    folder = study.run_folder(study.DETECTOR, Path('work_dirs'))
-    epochs = read_config(study.DETECTOR).train_cfg.max_epochs
-    assert {cfg.load_from for cfg in trackers} == {f'{folder}/epoch_{epochs}.pth'}
+    assert {cfg.starts_from for cfg in trackers} == {study.DETECTOR}
+
+
+def test_variants_differ_from_the_trackers_in_what_their_names_say(study):
+    changed = dict(small={'model.refinement.reach': 0., 'model.min_score': 0.}, moved={'model.move_state': True},
+                   **{'all-frames': {'model.min_score': 0.}})
+    for name in study.VARIANTS:
+        variant, decay = name.split('-decay-')
+        expected = read_config(f'{study.ROWS}:decay-{decay}', changed[variant])
+        assert read_config(f'{study.ROWS}:{name}').model == expected.model
 
 
 def test_within_bins_reaches_the_decoder(study):

@@ -48,8 +48,8 @@ class FaceVideoDataset(FaceLandmarkDataset):
     needs nothing. That is for training detectors and for testing trackers, which remember the frames before on their
     own. (MMEngine's inferencers cannot read a config whose test loader has a ``collate_fn``.)
 
-    In the pipeline, a frame has the keys of :class:`FaceLandmarkDataset`, these four, and outside test mode
-    ``clip_seed`` (tuple of ints), from which the random state was set.
+    In the pipeline, a frame has the keys of :class:`FaceLandmarkDataset`, these four, ``bbox_rotation`` (1, ) of zero
+    degrees, and outside test mode ``clip_seed`` (tuple of ints), from which the random state was set.
 
     Args:
         layout (str | FaceLayout): The annotation scheme, which gives the meta information.
@@ -118,7 +118,7 @@ class FaceVideoDataset(FaceLandmarkDataset):
         for frame in self.get_data_info(idx)['frames']:
             meta = {key: frame[key] for key in META_KEYS}
             with random_state(augment['clip_seed']) if augment else nullcontext():
-                item = self.pipeline(dict(frame, **augment, dataset=self))
+                item = self.pipeline(dict(frame, **augment, bbox_rotation=np.zeros(1, np.float32), dataset=self))
             if item is None:
                 return None
             if 'data_samples' in item:

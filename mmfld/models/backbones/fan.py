@@ -58,12 +58,14 @@ class FAN(BaseModule):
         num_levels (int): Halvings inside an hourglass. Defaults to 4.
         width (int): Channels C of the hourglasses; the stem grows over C/4 and C/2. Defaults to 256.
         in_channels (int): Defaults to 3. Official weights take RGB in [0, 1].
+        upsampling (int): Of the heatmaps, by a deconvolution with this kernel and stride in the place of the last 1 x 1
+            convolution; what the next stack reads of them is brought back by a convolution. Defaults to 1, without.
         init_cfg (dict, optional): PyTorch's default initialisation, as the reference, if None.
 
     Shapes:
         Input (B, in_channels, H, W) with H and W divisible by ``stride`` = 4 * 2**num_levels (64 by default); output a
-        tuple of ``num_stacks`` :class:`StackOutput` with ``heatmaps`` (B, K, H/4, W/4) and ``features``
-        (B, C, H/4, W/4).
+        tuple of ``num_stacks`` :class:`StackOutput` with ``heatmaps`` (B, K, H/4, W/4), times ``upsampling``, and
+        ``features`` (B, C, H/4, W/4).
     """
 
     def __init__(self,
@@ -73,6 +75,7 @@ class FAN(BaseModule):
                  num_levels: int = 4,
                  width: int = 256,
                  in_channels: int = 3,
+                 upsampling: int = 1,
                  init_cfg: Optional[dict] = None):
         super().__init__(init_cfg)
         if pooling not in _POOLING:
@@ -96,9 +99,12 @@ class FAN(BaseModule):
         self.features = nn.ModuleList(
             nn.Sequential(HierarchicalBlock(width, width), ConvBlock(width, width, 1, bn_relu=True))
             for _ in range(num_stacks))
-        self.out_heatmaps = nn.ModuleList(nn.Conv2d(width, keypoints, 1) for _ in range(num_stacks))
+        upsample = nn.Conv2d if upsampling == 1 else nn.ConvTranspose2d
+        self.out_heatmaps = nn.ModuleList(
+            upsample(width, keypoints, upsampling, upsampling) for _ in range(num_stacks))
         self.merge_features = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(num_stacks - 1))
-        self.merge_heatmaps = nn.ModuleList(nn.Conv2d(keypoints, width, 1) for _ in range(num_stacks - 1))
+        self.merge_heatmaps = nn.ModuleList(
+            nn.Conv2d(keypoints, width, upsampling, upsampling) for _ in range(num_stacks - 1))
         # the faster layout of convolutions in mixed precision; values and checkpoints do not change
         self.to(memory_format=torch.channels_last)
 

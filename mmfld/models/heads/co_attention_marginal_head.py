@@ -48,6 +48,7 @@ class CoAttentionMarginalHead(BaseHead):
                  init_cfg: OptConfigType = None):
         super().__init__(init_cfg)
         self.layout = get_layout(layout)
+        self.num_keypoints = self.layout.num_keypoints
         self.branches = MarginalBranches(in_channels, self.layout.num_keypoints, feature_size, length, channels, gamma,
                                          attention_layout)
         self.loss_landmark = MODELS.build(loss_landmark)
@@ -61,8 +62,11 @@ class CoAttentionMarginalHead(BaseHead):
 
     def loss(self, feats: Features, batch_data_samples: OptSampleList, train_cfg: ConfigType = {}) -> dict:
         """``loss_landmark``."""
-        targets, weights = marginal_targets(batch_data_samples)
-        return dict(loss_landmark=self.loss_landmark(self(feats), targets, weights))
+        return dict(loss_landmark=self.loss_of_maps(self(feats), batch_data_samples))
+
+    def loss_of_maps(self, maps: Marginals, batch_data_samples: OptSampleList) -> Tensor:
+        """``loss_landmark`` of maps over x and y, (B, K, L) each, of whatever origin."""
+        return self.loss_landmark(maps, *marginal_targets(batch_data_samples))
 
     def predict(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
                 test_cfg: ConfigType = {}) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:

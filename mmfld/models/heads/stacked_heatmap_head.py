@@ -97,16 +97,30 @@ class StackedHeatmapHead(BaseHead):
             list[InstanceData]: ``keypoints`` (1, K, 2) in input pixels and ``keypoint_scores`` (1, K); with
             ``output_heatmaps`` also a list[PixelData] with ``heatmaps``.
         """
-        if test_cfg.get('flip_test', False):
-            feats, flipped = feats
-            order = batch_data_samples[0].metainfo['flip_indices']
-            heatmaps = (self.fuse(feats[-1]) + self.fuse(flipped[-1]).flip(-1)[:, list(order)]) / 2
-        else:
-            heatmaps = self.fuse(feats[-1])
-        preds = self.decode(heatmaps)
-        if test_cfg.get('output_heatmaps', False):
-            return preds, [PixelData(heatmaps=maps) for maps in heatmaps.detach()]
+        maps = self.predict_maps(feats, batch_data_samples, test_cfg)
+        return self.pack(maps, test_cfg.get('output_heatmaps', False))
+
+    def predict_maps(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
+                     test_cfg: ConfigType = {}) -> Tensor:
+        """(B, K, h, w) of the last stack, averaged with those of the mirrored input if ``test_cfg.flip_test``."""
+        if not test_cfg.get('flip_test', False):
+            return self.fuse(feats[-1])
+        feats, flipped = feats
+        order = batch_data_samples[0].metainfo['flip_indices']
+        return (self.fuse(feats[-1]) + self.fuse(flipped[-1]).flip(-1)[:, list(order)]) / 2
+
+    def pack(self, maps: Tensor,
+             output_heatmaps: bool = False) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:
+        """Decode maps (B, K, h, w) and put them into MMPose's containers, see :meth:`predict`."""
+        preds = self.decode(maps)
+        if output_heatmaps:
+            return preds, [PixelData(heatmaps=one) for one in maps.detach()]
         return preds
+
+    def loss_of_maps(self, maps: Tensor, batch_data_samples: OptSampleList) -> Tensor:
+        """``loss_landmark`` of maps (B, K, h, w), of whatever origin."""
+        weights = keypoint_weights(batch_data_samples)
+        return self.loss_landmark(maps, self.landmark_targets(batch_data_samples), weights)
 
     def loss(self, feats: Features, batch_data_samples: OptSampleList, train_cfg: ConfigType = {}) -> dict:
         """``loss_landmark`` and, where there are such a loss or such maps, ``loss_regularization``, ``loss_point`` and
@@ -115,7 +129,7 @@ class StackedHeatmapHead(BaseHead):
         Each loss is the weighted sum over stacks.
         """
         targets = self.landmark_targets(batch_data_samples)
-        keypoint_weights = torch.cat([sample.gt_instance_labels.keypoint_weights for sample in batch_data_samples])
+        weights = keypoint_weights(batch_data_samples)
         stack_weights = self.stack_weights or [2.**(s - len(feats) + 1) for s in range(len(feats))]
         if len(stack_weights) != len(feats):
             raise ValueError(f'{len(stack_weights)} stack_weights for a network of {len(feats)} stacks')
@@ -124,9 +138,9 @@ class StackedHeatmapHead(BaseHead):
             return sum(weight * loss(stack_maps, *target) for weight, stack_maps in zip(stack_weights, maps))
 
         fused = self(feats)
-        losses = dict(loss_landmark=over_stacks(self.loss_landmark, fused, targets, keypoint_weights))
+        losses = dict(loss_landmark=over_stacks(self.loss_landmark, fused, targets, weights))
         if self.loss_regularization is not None:
-            losses['loss_regularization'] = over_stacks(self.loss_regularization, fused, targets, keypoint_weights)
+            losses['loss_regularization'] = over_stacks(self.loss_regularization, fused, targets, weights)
         if feats[0].edge_maps is not None:
             if self.loss_point is None or self.loss_edge is None:
                 raise ValueError(f'{type(self).__name__} has no loss for the point and edge maps of the network: '
@@ -138,4 +152,9 @@ class StackedHeatmapHead(BaseHead):
             edges = torch.stack([sample.gt_fields.edge_heatmaps for sample in batch_data_samples])
             losses['loss_point'] = over_stacks(self.loss_point, [stack.point_maps for stack in feats], points)
             losses['loss_edge'] = over_stacks(self.loss_edge, [stack.edge_maps for stack in feats], edges)
-        return {**losses, **self.statistics(fused[-1].detach(), keypoint_weights)}
+        return {**losses, **self.statistics(fused[-1].detach(), weights)}
+
+
+def keypoint_weights(batch_data_samples: OptSampleList) -> Tensor:
+    """(B, K) of a batch."""
+    return torch.cat([sample.gt_instance_labels.keypoint_weights for sample in batch_data_samples])

@@ -1,21 +1,26 @@
 """The tracker of P3: a detector of one-dimensional heatmaps, refined by the frames before (Yin et al., 2020)."""
 from itertools import groupby
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
+import numpy as np
 import torch
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptMultiConfig, SampleList
 from torch import Tensor
 
-from ..heads.co_attention_marginal_head import CoAttentionMarginalHead, Marginals, marginal_targets
+from ..heads import CoAttentionMarginalHead, StackedHeatmapHead
 from ..layers import TemporalRefinement
+
+Maps = Tuple[Tensor, ...]  # over x and over y, or over both together
 
 
 class TrackState(NamedTuple):
-    """What a track remembers of the frames before: (C, L) for each axis, however many they were."""
-    x: Tensor
-    y: Tensor
+    """What a track remembers of the frames before: V of each axis, however many they were, and where the last crop lay.
+    """
+    x: Tensor  # (C, L); (C, h, w) of a two-dimensional head, which has no other axis
+    y: Optional[Tensor] = None  # (C, L)
+    crop: Optional[Tensor] = None  # (4, ): centre in image pixels, side in image pixels, angle in radians
 
 
 @MODELS.register_module()
@@ -27,12 +32,27 @@ class FaceTracker(TopdownPoseEstimator):
     Eq. 14).
 
     Args:
-        backbone, head (dict): Of the detector; the head is a :class:`CoAttentionMarginalHead`.
+        backbone, head (dict): Of the detector; the head is a :class:`CoAttentionMarginalHead`. With a head of
+            two-dimensional heatmaps, a :class:`StackedHeatmapHead`, one refinement by two-dimensional convolutions
+            takes the place of those of the axes: a simpler system than the recurrent network that P3's Table 1 has.
         refinement (dict): Arguments of :class:`TemporalRefinement`, the same for both axes: ``channels``,
-            ``kernel_size``, ``decay``.
-        freeze_detector (bool): Train the refinement alone. Otherwise backbone and head are trained with it, with the
-            loss of the detector's landmarks before refinement added as ``loss_detector``. Defaults to True.
+            ``kernel_size``, ``decay``, ``reach``. Its ``sigma`` is that of the head's codec.
+        freeze_detector (bool): Train the refinement alone. Otherwise all parameters are trained (Eq. 14). Defaults to
+            True.
+        detector_loss_weight (float): Of the loss of the detector's landmarks before refinement, ``loss_detector``,
+            unless the detector is frozen. Eq. 14 has none. Defaults to 0.
+        min_score (float): A frame whose score is lower is refined by those before, but not remembered: its features do
+            not enter V. The score is that of the detector, the mean over landmarks of the lower of the two maxima; for
+            maps of peak 1 and squared errors, 0.5 is where a landmark's uncertainty is sqrt(3) sigma. Defaults to 0.5;
+            with 0 every frame is remembered.
+        move_state (bool): Whether V is moved along with the crop, whose place and size change from frame to frame, so
+            that it lies over the same part of the image. In training, ``bbox_rotation`` belongs to the ``meta_keys`` of
+            PackPoseInputs. Defaults to False, as nothing of it is in the paper.
         train_cfg, test_cfg, data_preprocessor, init_cfg: Of MMPose's estimators.
+
+    Raises:
+        TypeError: If the head is neither of the two.
+        ValueError: If ``move_state`` is to go with a two-dimensional head, or the head has no codec.
     """
 
     def __init__(self,
@@ -40,6 +60,9 @@ class FaceTracker(TopdownPoseEstimator):
                  head: ConfigType,
                  refinement: ConfigType = {},
                  freeze_detector: bool = True,
+                 detector_loss_weight: float = 0.,
+                 min_score: float = 0.5,
+                 move_state: bool = False,
                  train_cfg: OptConfigType = None,
                  test_cfg: OptConfigType = None,
                  data_preprocessor: OptConfigType = None,
@@ -53,12 +76,22 @@ class FaceTracker(TopdownPoseEstimator):
             data_preprocessor=data_preprocessor,
             init_cfg=init_cfg,
             metainfo=metainfo)
-        if not isinstance(self.head, CoAttentionMarginalHead):
-            raise TypeError(f'FaceTracker needs a CoAttentionMarginalHead, found {type(self.head).__name__}')
-        keypoints = self.head.layout.num_keypoints
+        if not isinstance(self.head, (CoAttentionMarginalHead, StackedHeatmapHead)):
+            raise TypeError('FaceTracker needs a CoAttentionMarginalHead or a StackedHeatmapHead, found '
+                            f'{type(self.head).__name__}')
+        if self.head.decoder is None:
+            raise ValueError('FaceTracker needs a head with a decoder, whose sigma says how far the refinement reaches')
+        axes = 2 if isinstance(self.head, CoAttentionMarginalHead) else 1
+        if move_state and axes == 1:
+            raise ValueError('move_state needs a CoAttentionMarginalHead: two-dimensional maps are not moved')
+        keypoints = self.head.num_keypoints
+        refinement = dict(refinement, sigma=self.head.decoder.sigma, dims=3 - axes)
         self.refine_x = TemporalRefinement(keypoints, **refinement)
-        self.refine_y = TemporalRefinement(keypoints, **refinement)
+        self.refine_y = TemporalRefinement(keypoints, **refinement) if axes == 2 else None
         self.freeze_detector = freeze_detector
+        self.detector_loss_weight = detector_loss_weight
+        self.min_score = min_score
+        self.move_state = move_state
         if freeze_detector:
             self.backbone.requires_grad_(False)
             self.head.requires_grad_(False)
@@ -72,19 +105,28 @@ class FaceTracker(TopdownPoseEstimator):
             self.head.eval()
         return self
 
-    def refine(self, maps: Marginals, state: Optional[TrackState] = None) -> Tuple[Marginals, TrackState]:
+    def refine(self, maps: Maps, state: Optional[TrackState] = None,
+               crops: Optional[Tensor] = None) -> Tuple[Maps, TrackState]:
         """Refine the detector's heatmaps of T successive frames of B videos.
 
         Args:
-            maps (tuple[Tensor, Tensor]): (B, T, K, L) over x and over y.
-            state (TrackState, optional): (B, C, L) each, after the frames before; None at the start of the videos.
+            maps (tuple[Tensor, ...]): (B, T, K, L) over x and over y, or one (B, T, K, h, w).
+            state (TrackState, optional): Batched, after the frames before; None at the start of the videos.
+            crops (Tensor, optional): (B, T, 4) of the frames, see :class:`TrackState`, for ``move_state``.
 
         Returns:
             tuple: The refined heatmaps, of the same shapes, and the state after the last frame.
         """
-        x, state_x = self.refine_x(maps[0], state.x if state is not None else None)
-        y, state_y = self.refine_y(maps[1], state.y if state is not None else None)
-        return (x, y), TrackState(state_x, state_y)
+        remembered = maps_score(maps) >= self.min_score if self.min_score > 0 else None
+        moves = [None] * len(maps)
+        if self.move_state:
+            before = crops[:, :1] if state is None else state.crop[:, None]
+            moves = self._moves(torch.cat([before, crops[:, :-1]], dim=1), crops)
+        refined, sums = zip(*(
+            refinement(axis, before, move, remembered) for refinement, axis, before, move in zip(
+                self._refinements, maps, state or [None] * len(maps), moves)))
+        crop = crops[:, -1] if self.move_state else None
+        return refined, TrackState(*sums, *[None] * (2 - len(sums)), crop)
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:
         """Losses of a batch of clips of the same length, clip after clip.
@@ -94,17 +136,22 @@ class FaceTracker(TopdownPoseEstimator):
             data_samples (list[PoseDataSample]): B * T, with the metainfo ``clip_frame`` and ``clip_length``.
 
         Returns:
-            dict[str, Tensor]: ``loss_landmark`` of the refined heatmaps, averaged over frames, and ``loss_detector``
-            unless the detector is frozen.
+            dict[str, Tensor]: ``loss_landmark`` of the refined heatmaps, averaged over frames, and with
+            ``detector_loss_weight`` ``loss_detector``.
         """
         clip = _clip_shape(data_samples)
         with torch.set_grad_enabled(not self.freeze_detector and torch.is_grad_enabled()):
-            detected = self.head(self.extract_feat(inputs))
-        (x, y), _ = self.refine(tuple(maps.unflatten(0, clip) for maps in detected))
-        targets, weights = marginal_targets(data_samples)
-        losses = dict(loss_landmark=self.head.loss_landmark((x.flatten(0, 1), y.flatten(0, 1)), targets, weights))
-        if not self.freeze_detector:
-            losses['loss_detector'] = self.head.loss_landmark(detected, targets, weights)
+            detected = _as_tuple(self.head.predict_maps(self.extract_feat(inputs), data_samples))
+        crops = None
+        if self.move_state:
+            if 'bbox_rotation' not in data_samples[0].metainfo:
+                raise KeyError("'bbox_rotation' is missing in the metainfo, which move_state needs in training: "
+                               'expected it among the meta_keys of PackPoseInputs')
+            crops = _crops(data_samples, inputs).unflatten(0, clip)
+        refined, _ = self.refine(tuple(axis.unflatten(0, clip) for axis in detected), crops=crops)
+        losses = dict(loss_landmark=self._loss_of(tuple(axis.flatten(0, 1) for axis in refined), data_samples))
+        if self.detector_loss_weight and not self.freeze_detector:
+            losses['loss_detector'] = self.detector_loss_weight * self._loss_of(detected, data_samples)
         return losses
 
     def predict(self, inputs: Tensor, data_samples: SampleList) -> SampleList:
@@ -121,16 +168,18 @@ class FaceTracker(TopdownPoseEstimator):
             list[PoseDataSample]: With ``pred_instances`` in image coordinates.
         """
         detected = self._detect(inputs, data_samples)
+        crops = _crops(data_samples, inputs) if self.move_state else None
         refined = []
         for first, last in _successive(data_samples):
             place = _place(data_samples[first])
             if place is None or self._seen is None or place != (self._seen[0], self._seen[1] + 1):
                 self._state = None
-            maps, self._state = self.refine(tuple(axis[None, first:last + 1] for axis in detected), self._state)
+            part = slice(first, last + 1)
+            maps, self._state = self.refine(
+                tuple(axis[None, part] for axis in detected), self._state, None if crops is None else crops[None, part])
             self._seen = _place(data_samples[last])
             refined.append(maps)
-        x, y = (torch.cat([axis[0] for axis in maps]) for maps in zip(*refined))
-        return self._pack((x, y), data_samples)
+        return self._pack(tuple(torch.cat([axis[0] for axis in maps]) for maps in zip(*refined)), data_samples)
 
     def stream(self, inputs: Tensor, data_samples: SampleList,
                states: Sequence[Optional[TrackState]]) -> Tuple[SampleList, List[TrackState]]:
@@ -145,23 +194,73 @@ class FaceTracker(TopdownPoseEstimator):
             tuple: F samples with ``pred_instances`` in image coordinates, and F new states.
         """
         detected = self._detect(inputs, data_samples)
-        empty = detected[0].new_zeros(self.refine_x.cnn3[0].out_channels, detected[0].shape[-1])
-        state = TrackState(*(torch.stack([empty if one is None else one[axis] for one in states]) for axis in (0, 1)))
-        (x, y), state = self.refine(tuple(axis[:, None] for axis in detected), state)
-        return self._pack((x[:, 0], y[:, 0]), data_samples), [TrackState(*one) for one in zip(*state)]
+        crops = _crops(data_samples, inputs) if self.move_state else None
+        empty = TrackState(*(axis.new_zeros(self.refine_x.channels, *axis.shape[2:]) for axis in detected))
+        states = [state or empty._replace(crop=None if crops is None else crops[track])
+                  for track, state in enumerate(states)]
+        batched = TrackState(*(None if parts[0] is None else torch.stack(parts) for parts in zip(*states)))
+        maps, state = self.refine(tuple(axis[:, None] for axis in detected), batched,
+                                  None if crops is None else crops[:, None])
+        parts = ([None] * len(states) if part is None else part for part in state)
+        return self._pack(tuple(axis[:, 0] for axis in maps), data_samples), [TrackState(*one) for one in zip(*parts)]
 
-    def _detect(self, inputs: Tensor, data_samples: SampleList) -> Marginals:
+    @property
+    def _refinements(self) -> List[TemporalRefinement]:
+        return [self.refine_x] if self.refine_y is None else [self.refine_x, self.refine_y]
+
+    def _detect(self, inputs: Tensor, data_samples: SampleList) -> Maps:
         if self.test_cfg.get('flip_test', False):
             feats = [self.extract_feat(inputs), self.extract_feat(inputs.flip(-1))]
         else:
             feats = self.extract_feat(inputs)
-        return self.head.predict_maps(feats, data_samples, self.test_cfg)
+        return _as_tuple(self.head.predict_maps(feats, data_samples, self.test_cfg))
 
-    def _pack(self, maps: Marginals, data_samples: SampleList) -> SampleList:
+    def _loss_of(self, maps: Maps, data_samples: SampleList) -> Tensor:
+        return self.head.loss_of_maps(maps if len(maps) == 2 else maps[0], data_samples)
+
+    def _pack(self, maps: Maps, data_samples: SampleList) -> SampleList:
         output_heatmaps = self.test_cfg.get('output_heatmaps', False)
-        preds = self.head.pack(maps, output_heatmaps)
+        preds = self.head.pack(maps if len(maps) == 2 else maps[0], output_heatmaps)
         instances, fields = preds if output_heatmaps else (preds, None)
         return self.add_pred_to_datasample(instances, fields, data_samples)
+
+    def _moves(self, before: Tensor, after: Tensor) -> Tuple[Tensor, Tensor]:
+        """Where bins of one crop lie in another, of the same angle: crops (B, T, 4) -> (B, T, 2), scale and shift, of
+        each axis."""
+        codec = self.head.decoder
+        size = after.new_tensor(codec.input_size)
+        middle = (size - 1) / 2
+        scale = before[..., 2:3] / after[..., 2:3]
+        offset = before[..., :2] - after[..., :2]
+        cos, sin = after[..., 3].cos(), after[..., 3].sin()
+        turned = torch.stack([cos * offset[..., 0] + sin * offset[..., 1],
+                              cos * offset[..., 1] - sin * offset[..., 0]], dim=-1)
+        # the middle of the one crop, in bins of either
+        shift = codec.centres(middle + turned * size / after[..., 2:3]) - scale * codec.centres(middle)
+        return tuple(torch.stack([scale[..., 0], axis], dim=-1) for axis in shift.unbind(-1))
+
+
+def maps_score(maps: Maps) -> Tensor:
+    """(B, T) scores of frames from maps (B, T, K, L) over x and y or (B, T, K, h, w): the mean over landmarks of the
+    maximum, the lower one of two."""
+    peaks = [axis.detach().flatten(3).amax(-1) for axis in maps]
+    return torch.stack(peaks).amin(0).mean(-1)
+
+
+def _as_tuple(maps: Union[Tensor, Maps]) -> Maps:
+    return maps if isinstance(maps, tuple) else (maps, )
+
+
+def _crops(data_samples: SampleList, like: Tensor) -> Tensor:
+    """(B, 4): centres and sides of crops in image pixels, and their angles in radians."""
+    rows = []
+    for sample in data_samples:
+        meta = sample.metainfo
+        side = np.asarray(meta['input_scale'], np.float64)
+        # FaceAffine's input_center lies half a pixel of the crop further
+        centre = meta['input_center'] - 0.5 * side / np.array(meta['input_size'])
+        rows.append([*centre, side[0], np.deg2rad(meta.get('bbox_rotation', [0.])[0])])
+    return like.new_tensor(np.array(rows))
 
 
 def _clip_shape(data_samples: SampleList) -> Tuple[int, int]:
