@@ -14,6 +14,7 @@ said once                                              reaches
 ``codec``                                              ``model.head.decoder``, and the ``encoder`` of GenerateTarget
 ``codec.input_size``, ``codec.length``                 every component that takes one, e.g. FaceAffine
 ``{train,val,test}_dataset``                           ``{train,val,test}_dataloader.dataset``
+``keypoint_offset``, optional                          data sets that say none themselves
 ``train_pipeline``, ``test_pipeline``                  the data sets; videos are read by LoadVideoFrame
 ``randomness.seed``                                    the training data's ``seed``
 =====================================================  ============================================================
@@ -40,11 +41,12 @@ from .fields import nearest, shortened
 
 REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS)
 PARTS = ('train', 'val', 'test')
-SAID_ONCE = ('layout', 'codec', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
+NEEDED = ('layout', 'codec', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
+SAID_ONCE = (*NEEDED, 'keypoint_offset')
 # what is put together, and from what
 COMBINED = {'model.head.decoder': 'codec', **{f'{part}_dataloader.dataset': f'{part}_dataset' for part in PARTS}}
 ENDING = 'end the file with "from mmfld.engine.combine import combine" and "combine(globals())"'
-INGREDIENTS = (*SAID_ONCE, 'model', *(f'{part}_dataloader' for part in PARTS), 'val_evaluator', 'test_evaluator')
+INGREDIENTS = (*NEEDED, 'model', *(f'{part}_dataloader' for part in PARTS), 'val_evaluator', 'test_evaluator')
 
 
 class _Pending(NamedTuple):
@@ -198,7 +200,8 @@ def _shared_values(cfg: Config) -> Dict[str, Any]:
 
 def fingerprints(cfg: Config) -> Dict[str, int]:
     """A short number for each part that is said once."""
-    parts = {**{name: cfg[name] for name in SAID_ONCE}, 'randomness.seed': cfg.get('randomness', {}).get('seed')}
+    parts = {name: cfg[name] for name in SAID_ONCE if name in cfg}
+    parts['randomness.seed'] = cfg.get('randomness', {}).get('seed')
     return {name: crc32(_as_json(value).encode()) for name, value in parts.items()}
 
 
@@ -225,6 +228,8 @@ def _combined(cfg: Config) -> dict:
                 step['encoder'] = copy.deepcopy(codec)
         fill(pipeline, shared)
         more = dict(seed=cfg.get('randomness', {}).get('seed')) if part == 'train' else dict(test_mode=True)
+        if 'keypoint_offset' in cfg:
+            more['keypoint_offset'] = cfg.keypoint_offset
         loader = copy.deepcopy(cfg[f'{part}_dataloader'])
         loader.dataset = _dataset(cfg[f'{part}_dataset'], pipeline, more, shared)
         combined[f'{part}_dataloader'] = loader
