@@ -33,13 +33,13 @@ from human_annotators import read_annotations
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmpose.apis import init_model
-from mmpose.registry import DATASETS
+from mmpose.registry import DATASETS, TRANSFORMS
 from scipy.ndimage import map_coordinates
 from terminaltables import GithubFlavoredMarkdownTable
 from tqdm import tqdm
 
 from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
-from mmfld.datasets.transforms.crop import crop_matrix
+from mmfld.datasets.transforms.crop import GetFaceCrop, crop_matrix
 from mmfld.engine.rows import REPOSITORY, read_config
 from mmfld.structures import FaceLayout, convert_keypoints, get_conversion, get_layout
 
@@ -116,9 +116,8 @@ def measure(ann_files: Sequence[str], data_root: str) -> Faces:
     cfg = read_config(CONFIG, {'test_dataset.data_root': data_root, 'keypoint_offset': (0., 0.)})
     init_default_scope(cfg.default_scope)
     model = init_model(cfg, str(DEFAULT_WEIGHTS), device='cpu')
-    steps = list(cfg.test_dataloader.dataset.pipeline)
-    turn = next(index for index, step in enumerate(steps) if step['type'] == 'FaceAffine')
-    pipeline = Compose([*steps[:turn], turn_upright, *steps[turn:]])
+    pipeline = Compose([UprightCrop(TRANSFORMS.build(step)) if step['type'] == 'GetFaceCrop' else step
+                        for step in cfg.test_dataloader.dataset.pipeline])
     found = []
     for ann_file in ann_files:
         dataset = DATASETS.build(dict(cfg.test_dataloader.dataset, ann_file=f'annotations/{ann_file}', pipeline=[]))
@@ -165,9 +164,19 @@ def lip_line_offset(image: np.ndarray, points: np.ndarray, layout: FaceLayout) -
     return -steps[darkest] if 0 < darkest < len(steps) - 1 else np.nan
 
 
-def turn_upright(results: dict) -> dict:
-    """A step of the pipeline, before FaceAffine."""
-    return dict(results, bbox_rotation=np.degrees([tilt_of(results['keypoints'][0])]))
+class UprightCrop:
+    """A crop of the upright face, so that tilted faces look to the model as others do; in the place of ``rule``."""
+
+    def __init__(self, rule: GetFaceCrop):
+        self.rule = rule
+
+    def __call__(self, results: dict) -> dict:
+        points = results['keypoints'][0].astype(np.float64)
+        tilt = np.full(len(points), tilt_of(points))
+        turned = upright(points, tilt)
+        results = self.rule(dict(results, bbox=np.concatenate([turned.min(0), turned.max(0)])[None]))
+        center = upright(results['bbox_center'], -tilt[:1])
+        return dict(results, bbox_center=center.astype(np.float32), bbox_rotation=np.degrees(tilt[:1]))
 
 
 def in_image(output, tilt: float) -> np.ndarray:
