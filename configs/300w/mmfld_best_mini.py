@@ -14,9 +14,7 @@ model = dict(
 
 # the images at hand lie one pixel to the left of their points, which training on mirrored faces cannot learn; for other
 # files of 300W, larger ones say, measure it anew (tools/analysis_tools/measure_registration.py)
-train_dataset = dict(keypoint_offset=(-1., 0.))
-val_dataset = dict(keypoint_offset=(-1., 0.))
-test_dataset = dict(keypoint_offset=(-1., 0.))
+keypoint_offset = (-1., 0.)
 jitter = dict(type='RandomFaceSimilarity', rotation=15., scale=0.03, shift=0.015)
 train_pipeline = [jitter if step['type'] == jitter['type'] else step for step in _base_.train_pipeline]
 

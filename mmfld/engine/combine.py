@@ -18,6 +18,7 @@ said once                                              reaches
 ``model.backbone.use_aam``                             ``with_maps`` of a codec: point and edge maps are drawn for
                                                        networks that have them
 ``{train,val,test}_dataset``                           ``{train,val,test}_dataloader.dataset``
+``keypoint_offset``, optional                          data sets that say none themselves
 ``train_pipeline``, ``test_pipeline``                  the data sets; videos are read by LoadVideoFrame
 ``randomness.seed``                                    the training data's ``seed``
 =====================================================  ============================================================
@@ -45,7 +46,7 @@ from .fields import nearest, shortened
 REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS)
 PARTS = ('train', 'val', 'test')
 # a method or a data set need not say these
-SOMETIMES_SAID = ('crop', 'clamped', 'randomness')
+SOMETIMES_SAID = ('crop', 'clamped', 'keypoint_offset', 'randomness')
 SAID_ONCE = ('layout', 'codec', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
 # what is put together, and from what
 COMBINED = {'model.head.decoder': 'codec', **{f'{part}_dataloader.dataset': f'{part}_dataset' for part in PARTS}}
@@ -243,6 +244,8 @@ def _combined(cfg: Config) -> dict:
                 fill(step, crop)
         fill(pipeline, shared)
         more = dict(seed=cfg.get('randomness', {}).get('seed')) if part == 'train' else dict(test_mode=True)
+        if 'keypoint_offset' in cfg:
+            more['keypoint_offset'] = cfg.keypoint_offset
         loader = copy.deepcopy(cfg[f'{part}_dataloader'])
         loader.dataset = _dataset(cfg[f'{part}_dataset'], pipeline, more, shared)
         combined[f'{part}_dataloader'] = loader

@@ -59,7 +59,7 @@ def test_the_crop_reaches_both_pipelines(config, options, text):
 
 
 def test_a_crop_that_says_what_no_crop_has_is_refused():
-    with pytest.raises(ValueError, match="found 'margin' in crop, expected arguments of GetFaceCrop: layout, padding, rule$"):
+    with pytest.raises(ValueError, match="found 'margin' in crop, expected arguments of GetFaceCrop: layout, padding"):
         read_config(STAR, {'crop.margin': 1.2})
 
 
@@ -82,6 +82,15 @@ def test_a_metric_of_videos_gets_it_as_well():
     assert [metric.clamped for metric in read_config(STAR, {'test_evaluator': metrics}).test_evaluator] == [True, True]
 
 
+@pytest.mark.parametrize('options, text', [({'keypoint_offset': (-1., .5)}, ''), ({}, 'keypoint_offset = (-1., .5)\n')])
+def test_the_offset_of_points_reaches_all_data_sets_that_say_none(config, options, text):
+    own = "test_dataset = dict(keypoint_offset=(2., 0.))\n"
+    cfg = read_config(config(ATTENTIVE, text + own + COMBINE), options)
+    assert [cfg[f'{part}_dataloader'].dataset.keypoint_offset for part in ('train', 'val', 'test')] == [
+        (-1, .5), (-1, .5), (2, 0)]
+    assert 'keypoint_offset' not in read_config(STAR).train_dataloader.dataset
+
+
 def test_an_option_of_a_combined_part_goes_over_what_is_said_once():
     cfg = read_config(STAR, {'model.head.decoder.decoder': 'argmax', 'test_dataloader.dataset.data_root': 'here/'})
     assert cfg.model.head.decoder.decoder == 'argmax' and cfg.codec.get('decoder') != 'argmax'
@@ -90,7 +99,7 @@ def test_an_option_of_a_combined_part_goes_over_what_is_said_once():
 
 @pytest.mark.parametrize('text', [
     "codec = dict(heatmap_size=(32, 32))\n", "layout = 'cofw29'\n", "randomness = dict(seed=5)\n", "clamped = False\n",
-    "test_dataset = dict(ann_file='own.json')\n"])
+    "keypoint_offset = (1., 0.)\n", "test_dataset = dict(ann_file='own.json')\n"])
 def test_a_part_changed_behind_the_combination_is_refused(config, text):
     with pytest.raises(ValueError, match='changed after the parts of the config were combined'):
         read_config(config(STAR, text))

@@ -6,7 +6,8 @@ Points that are d pixels too far to the right in every image are too far towards
 far towards the ear on the other: the average surroundings of a landmark and the mirrored ones of its partner are 2 d apart.
 OpenCV's alignment measures that; faces are not quite symmetric, so the median over the pairs of landmarks counts. A network
 that sees mirrored faces in training cannot learn d and is off by it on all faces: ``keypoint_offset=(-d, 0)`` of the data
-sets corrects it. The same error in the vertical does not show, and is learned.
+sets corrects it. The same error in the vertical shows in tilted faces alone (``annotation_shift.py`` of
+``projects/semantic_ambiguity``, for 300W), and is learned but for them.
 """
 import os
 from collections import defaultdict

@@ -1,5 +1,7 @@
 # 300W (Sagonas et al., 2013; Split II): 3,148 faces to train on, the full set of 689 to test, common and challenge in it
 layout = '300w68'
+# (x, y) pixels by which points are moved: they are annotated too far to the right (projects/semantic_ambiguity, e)
+keypoint_offset = (0., 0.)
 train_dataset = dict(
     type='FaceLandmarkDataset',
     data_root='data/300w/',

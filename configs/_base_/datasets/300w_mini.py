@@ -1,6 +1,7 @@
 # The protocol of the CPU-sized models: 1,812 faces of 300W to train on, 200 held-out training faces to select the
 # checkpoint, the common set to test once (tools/dataset_converters/convert_300w.py --holdout 200)
 layout = '300w68'
+keypoint_offset = (0., 0.)
 train_dataset = dict(
     type='FaceLandmarkDataset',
     data_root='data/300w/',

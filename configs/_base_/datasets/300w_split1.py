@@ -1,5 +1,6 @@
 # Split I of 300W: 3,837 faces to train on (convert_300w.py --trainval), the 600 private ones to test
 layout = '300w68'
+keypoint_offset = (0., 0.)
 train_dataset = dict(
     type='FaceLandmarkDataset',
     data_root='data/300w/',
