@@ -83,6 +83,7 @@ def test_landmarks_of_all_stacks_equal_the_reference(layout, official_state_dict
     assert f'parameters  {PARAMETERS[layout]}' in printed
     assert 'boundaries  equal to those of the layout' in printed and 'AAM         yes' in printed
     assert f'configs/{name}/star_hg4.py' in printed
+    assert '--cfg-options crop.rule=landmark_height crop.padding=1.' in printed
     assert f"'none' (Heatmap Regression without Soft-argmax): configs/{name}/structured_hg4.py" in printed
 
 

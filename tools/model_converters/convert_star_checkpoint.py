@@ -17,6 +17,7 @@ from checkpoint_conversion import choose_weights, command_parser, print_configs,
 
 from mmfld.models.backbones.hourglass_aam import convert_star_state_dict, matching_hourglass_aam
 
+CROP = 'crop.rule=landmark_height crop.padding=1.'
 METHODS = dict(in_relu='STAR, ADNet', none='Heatmap Regression without Soft-argmax')  # by heatmap activation
 
 
@@ -45,6 +46,8 @@ def convert(args: argparse.Namespace) -> None:
         found['boundaries'] = f'{"equal to" if stored else "not stored in the file, assumed to be"} those of the layout'
     report(args.src, args.dst, checkpoint, source, network, **found)
     print_configs(network, ('num_stacks', 'use_aam'), 'heatmap_activation', METHODS)
+    print(f'It was trained on the crops of the official meta files. Test it with --cfg-options {CROP}, or with')
+    print('the config of the same name that ends in _crop-height.py, where there is one')
 
 
 if __name__ == '__main__':
