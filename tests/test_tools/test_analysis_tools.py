@@ -111,6 +111,14 @@ def test_benchmark_inference_measures_beside_the_plain_network():
     assert all(row['speedup'] == 1 for row in rows if row['variant'] == 'plain')
 
 
+def test_compare_precision_compares_with_float32():
+    report = run('compare_precision', HOURGLASS, '--steps', 2, '--batch-size', 2, '--amp')
+    assert list(report) == ['plain', 'float32', 'mixed']
+    assert report['float32']['first_loss'] == 0 and report['float32']['landmarks'].max() == 0
+    assert abs(report['plain']['first_loss']) < 1e-5 and report['plain']['landmarks'][0] < 1e-3
+    assert 1e-7 < abs(report['mixed']['first_loss']) < 0.1
+
+
 def test_speedup_is_that_of_most_rounds():
     utils = importlib.import_module('benchmark_utils')
     times = dict(plain=np.array([2., 40., 2.]), float32=np.array([1., 20., 9.]))  # a slow round, and a disturbed one

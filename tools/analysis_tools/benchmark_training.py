@@ -36,7 +36,7 @@ def batches(cfg, source: str, batch_size: int):
 
 
 def train_step(model, optim_wrapper, data, watch: Stopwatch):
-    """One step of ``model.train_step`` in its parts."""
+    """One step of ``model.train_step`` in its parts; returns the loss."""
     with optim_wrapper.optim_context(model):
         with watch('copy and normalise'):
             data = model.data_preprocessor(data, True)
@@ -48,6 +48,7 @@ def train_step(model, optim_wrapper, data, watch: Stopwatch):
     with watch('optimiser step'):
         optim_wrapper.step()
         optim_wrapper.zero_grad()
+    return loss.detach()
 
 
 def time_extract_feat(model, watch: Stopwatch):
