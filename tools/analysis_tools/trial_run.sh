@@ -25,5 +25,5 @@ for config; do
     timeout "${minutes}m" "$python" tools/train.py "$config" --amp --resume --work-dir "$folder" "${options[@]}" ||
         (($? == 124)) # out of time
     echo "$config"
-    cat "$folder"/*/*.log | grep -o 'Epoch(val).*NME.*' || echo 'no epoch was finished'
+    cat "$folder"/*/*.log 2>/dev/null | grep -o 'Epoch(val).*NME.*' || echo 'no epoch was finished'
 done
