@@ -12,6 +12,7 @@ from mmfld.structures import get_layout
 from mmfld.visualization import read_training_log
 
 TOOLS = Path(__file__).parents[2] / 'tools'
+HOURGLASS = TOOLS.parent / 'configs/300w/structured_hg2_mini.py'
 KEYPOINTS = 68
 
 
@@ -86,7 +87,7 @@ def test_benchmark_inference_has_a_row_for_each_measurement(config):
 
 @pytest.mark.parametrize('data', ['made-up', 'dataset'])
 def test_benchmark_training_splits_the_step(config, data, capsys):
-    result = run('benchmark_training', config, '--iters', 2, '--data', data)
+    result = run('benchmark_training', config, '--iters', 2, '--data', data)['float32']
     assert set(result['parts']) == {'data', 'copy and normalise', 'forward (backbone, neck)', 'losses (with the head)',
                                     'backward', 'optimiser step'}
     assert min(result['parts'].values()) > 0
@@ -94,10 +95,34 @@ def test_benchmark_training_splits_the_step(config, data, capsys):
     assert 'peak memory' in capsys.readouterr().out
 
 
-def test_benchmark_training_in_mixed_precision(capsys):
-    config = TOOLS.parent / 'configs' / '300w' / 'structured_hg2_mini.py'
-    run('benchmark_training', config, '--iters', 1, '--batch-size', 2, '--amp')
-    assert 'AmpOptimWrapper' in capsys.readouterr().out
+def test_benchmark_training_measures_beside_the_plain_network(capsys):
+    report = run('benchmark_training', HOURGLASS, '--iters', 1, '--batch-size', 2, '--amp')
+    assert list(report) == ['plain', 'float32', 'mixed']
+    assert report['plain']['speedup'] == 1
+    printed = capsys.readouterr().out
+    assert re.findall(r'batch 2, (\w+)', printed) == ['OptimWrapper', 'OptimWrapper', 'CPUAmpOptimWrapper']
+
+
+def test_benchmark_inference_measures_beside_the_plain_network():
+    rows = run('benchmark_inference', HOURGLASS, '--batch-sizes', 1, '--seconds', 0, '--device', 'cpu', '--amp')
+    assert [(row['what'], row['variant']) for row in rows] == [
+        (what, variant) for what in ('network', 'predict')
+        for variant in ('plain', 'float32', 'float32 folded', 'mixed', 'mixed folded')]
+    assert all(row['speedup'] == 1 for row in rows if row['variant'] == 'plain')
+
+
+def test_compare_precision_compares_with_float32():
+    report = run('compare_precision', HOURGLASS, '--steps', 2, '--batch-size', 2, '--amp')
+    assert list(report) == ['plain', 'float32', 'mixed']
+    assert report['float32']['first_loss'] == 0 and report['float32']['landmarks'].max() == 0
+    assert abs(report['plain']['first_loss']) < 1e-5 and report['plain']['landmarks'][0] < 1e-3
+    assert 1e-7 < abs(report['mixed']['first_loss']) < 0.1
+
+
+def test_speedup_is_that_of_most_rounds():
+    utils = importlib.import_module('benchmark_utils')
+    times = dict(plain=np.array([2., 40., 2.]), float32=np.array([1., 20., 9.]))  # a slow round, and a disturbed one
+    assert utils.speedups(times) == dict(plain=1, float32=2)
 
 
 def test_benchmark_dataset_lists_every_transform(config):

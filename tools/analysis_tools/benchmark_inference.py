@@ -1,33 +1,41 @@
 """Images per second and latency of a config's model, by batch size.
 
-    python tools/analysis_tools/benchmark_inference.py configs/wflw/structured_hg4.py --batch-sizes 1 8
+    python tools/analysis_tools/benchmark_inference.py configs/wflw/structured_hg4.py --batch-sizes 1 8 --amp
 
 "network" is backbone, neck and head on a ready tensor. "predict" is what ``model.test_step`` does with a collated
-batch: copy to the device, normalisation, network (twice with a flip test) and decoding. Images are random.
+batch: copy to the device, normalisation, network (twice with a flip test) and decoding. Images are random. For a
+stacked hourglass the first row is its plain definition, "folded" what :func:`mmfld.models.layers.fold_batch_norm` makes
+of the model, and the last column how many times as fast each is as the first; the rows of a batch size take turns.
 """
 import time
+from typing import Callable, Dict
 
-from benchmark_utils import Stopwatch, config_parser, load_config, made_up_samples
+from benchmark_utils import Stopwatch, config_parser, load_config, made_up_samples, speedups, variant_options, variants
 
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
 from mmengine.runner import load_checkpoint
+from mmfld.models.layers import fold_batch_norm
 from mmpose.registry import MODELS
 
 import numpy as np
 import torch
 
 
-def measure(run, device: str, seconds: float) -> np.ndarray:
-    """Seconds of each call of ``run``, repeated for ``seconds`` but at least five times, after a warm-up."""
+def measure(runs: Dict[str, Callable], device: str, seconds: float) -> Dict[str, np.ndarray]:
+    """Seconds of each call, in turns, for ``seconds`` each but at least five times, after a warm-up."""
     for _ in range(2):
-        run()
-    watch = Stopwatch(device)
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(watch.laps['run']) < 5:
-        with watch('run'):
+        for run in runs.values():
             run()
-    return np.array(watch.laps['run'])
+    watch = Stopwatch(device)
+    end = time.perf_counter() + seconds * len(runs)
+    rounds = 0
+    while time.perf_counter() < end or rounds < 5:
+        for name, run in runs.items():
+            with watch(name):
+                run()
+        rounds += 1
+    return {name: np.array(watch.laps[name]) for name in runs}
 
 
 def main(argv=None):
@@ -35,33 +43,44 @@ def main(argv=None):
     parser.add_argument('checkpoint', nargs='?', help='weights; times do not depend on them')
     parser.add_argument('--batch-sizes', type=int, nargs='+', default=[1, 8])
     parser.add_argument('--device', default=get_device())
-    parser.add_argument('--amp', action='store_true',
-                        help='mixed precision: float16 on a GPU; bfloat16 on the CPU, which MMPose\'s own heads do not '
-                        'decode')
     parser.add_argument('--seconds', type=float, default=5, help='time spent on each measurement')
+    variant_options(parser)
     args = parser.parse_args(argv)
     cfg = load_config(args)
 
     model = MODELS.build(cfg.model)
     if args.checkpoint:
         load_checkpoint(model, args.checkpoint, map_location='cpu')
-    model = model.to(args.device).eval()
+    device_type = torch.device(args.device).type
+    models = {}
+    for name, variant in variants(model.to(args.device).eval(), args).items():
+        models[name] = variant
+        if name != 'plain' and any(hasattr(module, 'FOLDS') for module in model.modules()):
+            models[f'{name} folded'] = variant._replace(model=fold_batch_norm(variant.model))
     samples = made_up_samples(cfg, 'test', max(args.batch_sizes))
-    precision = 'mixed precision' if args.amp else 'float32'
-    print(f'{args.device}, {precision}, {torch.get_num_threads()} CPU threads, '
-          f'input {tuple(samples[0]["inputs"].shape)}')
-    print(f'{"batch":>5}  {"what":<8} {"images/s":>9} {"p50 ms":>9} {"p95 ms":>9}')
+    print(f'{args.device}, {torch.get_num_threads()} CPU threads, input {tuple(samples[0]["inputs"].shape)}')
+    print(f'{"batch":>5}  {"what":<8} {"variant":<24} {"images/s":>9} {"p50 ms":>9} {"p95 ms":>9} {"speed-up":>9}')
     rows = []
     for batch_size in args.batch_sizes:
         data = pseudo_collate(samples[:batch_size])
         inputs = model.data_preprocessor(data, False)['inputs']
-        for what, run in (('network', lambda: model._forward(inputs)), ('predict', lambda: model.test_step(data))):
-            with torch.no_grad(), torch.autocast(torch.device(args.device).type, enabled=args.amp):
-                times = measure(run, args.device, args.seconds)
-            p50, p95 = np.percentile(times, (50, 95)) * 1000
-            rows.append(dict(batch_size=batch_size, what=what, images_per_second=batch_size / times.mean(),
-                             p50_ms=p50, p95_ms=p95))
-            print(f'{batch_size:>5}  {what:<8} {batch_size / times.mean():>9.1f} {p50:>9.2f} {p95:>9.2f}', flush=True)
+
+        def runs(call: Callable) -> Dict[str, Callable]:
+            def run(variant):
+                with torch.no_grad(), torch.autocast(device_type, enabled=variant.amp):
+                    return call(variant.model)
+
+            return {name: lambda variant=variant: run(variant) for name, variant in models.items()}
+
+        for what, call in (('network', lambda model: model._forward(inputs)),
+                           ('predict', lambda model: model.test_step(data))):
+            times = measure(runs(call), args.device, args.seconds)
+            for name, speedup in speedups(times).items():
+                p50, p95 = np.percentile(times[name], (50, 95)) * 1000
+                rows.append(dict(batch_size=batch_size, what=what, variant=name, p50_ms=p50, p95_ms=p95,
+                                 images_per_second=batch_size / times[name].mean(), speedup=speedup))
+                print(f'{batch_size:>5}  {what:<8} {name:<24} {rows[-1]["images_per_second"]:>9.1f} {p50:>9.2f} '
+                      f'{p95:>9.2f} {speedup:>9.2f}', flush=True)
     return rows
 
 

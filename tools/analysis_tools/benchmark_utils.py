@@ -4,9 +4,11 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Optional
+from functools import partial
+from typing import Dict, NamedTuple, Optional
 
 import mmfld  # noqa: F401  registers the components and prepares the environment
+from plain_hourglass import plain_forward
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 
 from mmfld.engine.rows import read_config
+from mmfld.models import HourglassAAM
 
 
 def config_parser(description: str, several: bool = False) -> argparse.ArgumentParser:
@@ -32,6 +35,48 @@ def load_config(args: argparse.Namespace, name: Optional[str] = None) -> Config:
     cfg = read_config(name or args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     return cfg
+
+
+def variant_options(parser: argparse.ArgumentParser) -> None:
+    """The arguments that :func:`variants` reads."""
+    parser.add_argument('--amp', action='store_true',
+                        help='beside float32 mixed precision: float16 on a GPU, bfloat16 on the CPU')
+    parser.add_argument('--compile', action='store_true',
+                        help='beside each precision the backbone compiled by torch.compile, which takes minutes')
+
+
+class Variant(NamedTuple):
+    """A model and how it is run."""
+    model: torch.nn.Module
+    amp: bool = False
+
+
+def variants(model: torch.nn.Module, args: argparse.Namespace) -> Dict[str, Variant]:
+    """Copies of a model with the same weights, to be measured in turns.
+
+    ``'float32'``; before it ``'plain'`` for a stacked hourglass, its definition without anything done for speed; and
+    behind it what ``--amp`` and ``--compile`` ask for.
+    """
+    result = dict(float32=Variant(model))
+    if args.amp:
+        result['mixed'] = Variant(deepcopy(model), amp=True)
+    if args.compile:
+        for name, variant in list(result.items()):
+            compiled = deepcopy(model)
+            compiled.backbone.compile()
+            result[f'{name} compiled'] = variant._replace(model=compiled)
+    if isinstance(model.backbone, HourglassAAM):
+        plain = deepcopy(model)
+        plain.backbone.forward = partial(plain_forward, plain.backbone)
+        result = dict(plain=Variant(plain), **result)
+    return result
+
+
+def speedups(times: Dict[str, np.ndarray]) -> Dict[str, float]:
+    """How many times as fast each variant is as the first: the median over the rounds, so that what disturbs a few of
+    them, or all variants of a round alike, does not count."""
+    first = next(iter(times.values()))
+    return {name: float(np.median(first / seconds)) for name, seconds in times.items()}
 
 
 def made_up_samples(cfg: Config, split: str, num: int) -> list:

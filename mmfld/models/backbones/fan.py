@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mmpose.registry import MODELS
 
 from ...structures import FaceLayout, get_layout, layout_names
-from ..layers import ConvBlock, Hourglass
+from ..layers import Conv3x3, ConvBlock, Hourglass
 from ..stack_output import StackOutput
 from .official_weights import Renames, check_weights, count_channels, count_stacks, rename_keys
 
@@ -32,11 +32,11 @@ class HierarchicalBlock(nn.Module):
         super().__init__()
         half, quarter = out_channels // 2, out_channels // 4
         self.bn1 = nn.BatchNorm2d(in_channels)
-        self.conv1 = nn.Conv2d(in_channels, half, 3, padding=1, bias=False)
+        self.conv1 = Conv3x3(in_channels, half, bias=False)
         self.bn2 = nn.BatchNorm2d(half)
-        self.conv2 = nn.Conv2d(half, quarter, 3, padding=1, bias=False)
+        self.conv2 = Conv3x3(half, quarter, bias=False)
         self.bn3 = nn.BatchNorm2d(quarter)
-        self.conv3 = nn.Conv2d(quarter, quarter, 3, padding=1, bias=False)
+        self.conv3 = Conv3x3(quarter, quarter, bias=False)
         self.shortcut = nn.Identity() if in_channels == out_channels else nn.Sequential(
             nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True), nn.Conv2d(in_channels, out_channels, 1, bias=False))
 
@@ -44,7 +44,7 @@ class HierarchicalBlock(nn.Module):
         first = self.conv1(F.relu(self.bn1(x), inplace=True))
         second = self.conv2(F.relu(self.bn2(first), inplace=True))
         third = self.conv3(F.relu(self.bn3(second), inplace=True))
-        return torch.cat([first, second, third], dim=1) + self.shortcut(x)
+        return torch.cat([first, second, third], dim=1).add_(self.shortcut(x))
 
 
 @MODELS.register_module()
@@ -119,7 +119,7 @@ class FAN(BaseModule):
             heatmaps = self.out_heatmaps[s](f)
             outputs.append(StackOutput(heatmaps, features=f))
             if s + 1 < self.num_stacks:
-                x = x + self.merge_features[s](f) + self.merge_heatmaps[s](heatmaps)
+                x = self.merge_features[s](f).add_(x).add_(self.merge_heatmaps[s](heatmaps))
         return tuple(outputs)
 
 

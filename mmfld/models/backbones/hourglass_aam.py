@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from mmpose.registry import MODELS
 
 from ...structures import FaceLayout, get_layout, layout_names
-from ..layers import ConvBlock, Hourglass, coordinate_channels
+from ..layers import Conv3x3, ConvBlock, Hourglass, coord_conv, coordinate_channels
 from ..stack_output import StackOutput
 from .official_weights import Renames, check_weights, count_channels, count_stacks, rename_keys
 
 
 class Residual(nn.Module):
     """Pre-activation bottleneck 1x1 - 3x3 - 1x1 of half width; no activation after the sum."""
+    FOLDS = (('conv1', 'bn2'), ('conv2', 'bn3'))
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
@@ -30,7 +31,7 @@ class Residual(nn.Module):
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.conv1 = nn.Conv2d(in_channels, middle, 1)
         self.bn2 = nn.BatchNorm2d(middle)
-        self.conv2 = nn.Conv2d(middle, middle, 3, padding=1)
+        self.conv2 = Conv3x3(middle, middle)
         self.bn3 = nn.BatchNorm2d(middle)
         self.conv3 = nn.Conv2d(middle, out_channels, 1)
         # on the raw input, not on the normalised one
@@ -40,7 +41,7 @@ class Residual(nn.Module):
         out = self.conv1(F.relu(self.bn1(x), inplace=True))
         out = self.conv2(F.relu(self.bn2(out), inplace=True))
         out = self.conv3(F.relu(self.bn3(out), inplace=True))
-        return out + self.shortcut(x)
+        return out.add_(self.shortcut(x))
 
 
 @MODELS.register_module()
@@ -125,7 +126,7 @@ class HourglassAAM(BaseModule):
         outputs = []
         last_heatmap = None
         for s in range(self.num_stacks):
-            f = self.coord_convs[s](coordinate_channels(x, last_heatmap))
+            f = coord_conv(self.coord_convs[s], x, last_heatmap)
             f = self.features[s](self.hourglasses[s](f))
             heatmaps = self.out_heatmaps[s](f)
             if self.heatmap_activation == 'in_relu':
@@ -135,9 +136,9 @@ class HourglassAAM(BaseModule):
             edge_maps = torch.sigmoid(self.out_edge_maps[s](f)) if self.use_aam else None
             outputs.append(StackOutput(heatmaps, point_maps, edge_maps, f))
             if s + 1 < self.num_stacks:
-                x = x + self.merge_features[s](f) + self.merge_heatmaps[s](heatmaps)
+                x = self.merge_features[s](f).add_(x).add_(self.merge_heatmaps[s](heatmaps))
                 if self.use_aam:
-                    x = x + self.merge_point_maps[s](point_maps) + self.merge_edge_maps[s](edge_maps)
+                    x.add_(self.merge_point_maps[s](point_maps)).add_(self.merge_edge_maps[s](edge_maps))
                 last_heatmap = heatmaps[:, -1:]
         return tuple(outputs)
 

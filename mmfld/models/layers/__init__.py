@@ -1,11 +1,13 @@
 from .co_attention import CoAttention
 from .conv_block import ConvBlock
-from .coord_conv import coordinate_channels
+from .coord_conv import coord_conv, coordinate_channels
+from .fold_batch_norm import fold_batch_norm
 from .hourglass import Hourglass
 from .marginal_branches import MarginalBranches
 from .temporal_refinement import TemporalRefinement, temporal_sums
+from .winograd_conv import Conv3x3
 
 __all__ = [
-    'CoAttention', 'ConvBlock', 'Hourglass', 'MarginalBranches', 'TemporalRefinement', 'coordinate_channels',
-    'temporal_sums'
+    'CoAttention', 'Conv3x3', 'ConvBlock', 'Hourglass', 'MarginalBranches', 'TemporalRefinement', 'coord_conv',
+    'coordinate_channels', 'fold_batch_norm', 'temporal_sums'
 ]

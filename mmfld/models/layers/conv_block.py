@@ -4,6 +4,7 @@ from torch import nn
 
 class ConvBlock(nn.Sequential):
     """Convolution with bias and 'same' padding, then optionally BatchNorm and ReLU."""
+    FOLDS = (('conv', 'bn'), )
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, bn_relu: bool = False):
         super().__init__()

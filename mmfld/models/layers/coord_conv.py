@@ -1,8 +1,9 @@
-"""CoordConv channels as the STAR / ADNet hourglass uses them."""
+"""CoordConv as the STAR / ADNet hourglass uses it."""
 from typing import Optional
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 
 def coordinate_channels(x: Tensor, last_heatmap: Optional[Tensor] = None) -> Tensor:
@@ -20,12 +21,29 @@ def coordinate_channels(x: Tensor, last_heatmap: Optional[Tensor] = None) -> Ten
     Returns:
         Tensor: (B, C + 3, h, w), or (B, C + 5, h, w) with ``last_heatmap``.
     """
-    batch, _, height, width = x.shape
+    position = _position(x, last_heatmap)
+    return torch.cat([x, position.expand(len(x), -1, -1, -1)], dim=1)
+
+
+def coord_conv(conv: nn.Conv2d, x: Tensor, last_heatmap: Optional[Tensor] = None) -> Tensor:
+    """``conv(coordinate_channels(x, last_heatmap))`` without a copy of ``x``.
+
+    A convolution is a sum over its input channels: that over the position channels, which are few and, without
+    ``last_heatmap``, the same for the whole batch, is added to that over the feature map.
+    """
+    channels = x.shape[1]
+    out = F.conv2d(x, conv.weight[:, :channels], conv.bias, conv.stride, conv.padding)
+    return out.add_(F.conv2d(_position(x, last_heatmap), conv.weight[:, channels:], None, conv.stride, conv.padding))
+
+
+def _position(x: Tensor, last_heatmap: Optional[Tensor]) -> Tensor:
+    """(1, 3, h, w), or (B, 5, h, w) with ``last_heatmap``: what :func:`coordinate_channels` appends to ``x``."""
+    height, width = x.shape[2:]
     row = torch.linspace(-1, 1, height, device=x.device, dtype=x.dtype)[:, None].expand(height, width)
     column = torch.linspace(-1, 1, width, device=x.device, dtype=x.dtype).expand(height, width)
     radius = torch.sqrt(row**2 + column**2)
-    position = torch.stack([row, column, radius / radius.amax()]).expand(batch, 3, height, width)
+    position = torch.stack([row, column, radius / radius.amax()])[None]
     if last_heatmap is None:
-        return torch.cat([x, position], dim=1)
+        return position
     mask = (last_heatmap.clamp(0, 1) > 0.05).to(x.dtype)
-    return torch.cat([x, position, position[:, :2] * mask], dim=1)
+    return torch.cat([position.expand(len(x), -1, -1, -1), position[:, :2] * mask], dim=1)

@@ -29,4 +29,4 @@ class Hourglass(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         low = self.low3(self.low2(self.low1(self.pool(x, 2))))
-        return self.up1(x) + F.interpolate(low, scale_factor=2, mode='nearest')
+        return self.up1(x).add_(F.interpolate(low, scale_factor=2, mode='nearest'))
