@@ -3,7 +3,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
-from mmfld.engine.batch_scaling import fit_to_batch
+from mmfld.engine.batch_scaling import as_it_is, fit_to_batch
 from mmfld.engine.combine import merge_options
 from mmfld.engine.launch import (adapt_to_cpu, argument_parser, latest_checkpoint, leave_process_group, load_config,
                                  require_file, require_start)
@@ -47,15 +47,13 @@ def main():
     if cfg.get('load_from'):
         require_file(parser, 'checkpoint', cfg.load_from)
 
-    hooks = []
-    if not args.no_scale:
-        try:
-            hooks.append(fit_to_batch(cfg, keep=args.accumulate))
-        except ValueError as error:
-            parser.error(f'{args.config}: {error}')
+    try:
+        batch_size = as_it_is(cfg) if args.no_scale else fit_to_batch(cfg, keep=args.accumulate)
+    except ValueError as error:
+        parser.error(f'{args.config}: {error}')
     adapt_to_cpu(cfg)
     runner = Runner.from_cfg(cfg)
-    runner.register_custom_hooks(hooks)
+    runner.register_custom_hooks([batch_size])
     runner.train()
     leave_process_group()
 

@@ -5,7 +5,9 @@ _base_ = ['../_base_/datasets/300vw.py', '../_base_/methods/attentive1d.py']
 # The tracker: detector and temporal refinement trained together on the clips of 300VW (Eq. 14), from the detector of
 # attentive1d_hg4.py, which has seen 300W as well: its images are used "only to train the detector inside the tracker"
 # (section 5.1). The batch of 10 counts clips; their length is not printed.
-model = dict(type='FaceTracker', refinement=dict(decay=0.3, reach=3.), freeze_detector=False)
+# As in Eq. 13 all frames are remembered, and nothing but the refined heatmaps has a loss, so that the detector's own,
+# whose height would tell doubtful frames (min_score), may become anything.
+model = dict(type='FaceTracker', refinement=dict(decay=0.3, reach=3.), freeze_detector=False, min_score=0.)
 starts_from = 'configs/300vw/attentive1d_hg4.py'
 # crops as they are when a face is followed: by the landmarks of the frame before
 train_dataset = dict(_delete_=True, **_base_.train_videos, clip_length=8, box='previous')

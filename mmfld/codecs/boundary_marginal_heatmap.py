@@ -13,7 +13,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from ..structures import FaceLayout, get_layout
 from .boundary_maps import boundary_curve
 from .marginal_heatmap import MarginalHeatmap
-from .outside import clamp, lies_inside
+from .outside import lies_inside
 
 POINTS_PER_SIGMA = 1  # on the curve: the maps then differ by less than 0.015 from those of endlessly many points
 
@@ -26,9 +26,9 @@ class BoundaryMarginalHeatmap(MarginalHeatmap):
 
     - ``boundary_x_labels``, ``boundary_y_labels`` (1, E, L) float32: the density of points spread evenly along the
       boundary's curve, smoothed by the Gaussian of the landmarks and scaled to a peak of 1, whatever ``normalize``
-      says. Points outside the image are treated as landmarks are, see :mod:`mmfld.codecs.outside`
+      says. A boundary is cut off at the border of the image, whatever its landmarks count for
     - ``boundary_weights`` (1, E) float32: 0, and the maps all zero, for a boundary with a landmark that is not
-      annotated, or that is ignored as a whole
+      annotated, or that lies outside as a whole
 
     Args:
         layout (str | FaceLayout): Says which landmarks lie on which boundary. Defaults to ``'300w68'``.
@@ -68,10 +68,7 @@ class BoundaryMarginalHeatmap(MarginalHeatmap):
             indices = list(boundary.indices)
             if annotated[indices].all():
                 curve = self._spread_evenly(boundary_curve(keypoints[0, indices], boundary.closed), boundary.closed)
-                if self.outside == 'ignore':
-                    curve = curve[lies_inside(curve, self.input_size)]
-                else:
-                    curve = clamp(curve, self.input_size)
+                curve = curve[lies_inside(curve, self.input_size)]
                 if len(curve):
                     curves[e] = torch.as_tensor(curve, dtype=torch.float32)
         if curves:

@@ -98,10 +98,14 @@ class ContinuousHeatmap(HeatmapCodec):
             return cells.floor()
         return cells
 
-    def cells(self, heatmaps: Tensor) -> Tensor:
+    def distributions(self, heatmaps: Tensor) -> Tensor:
+        """As of other heatmaps, or softmax(tau F) where that is what is decoded."""
         if self.decoder == 'expectation':
-            heatmaps = decoders.spatial_softmax(heatmaps, 1 / self.tau)
-        return super().cells(heatmaps)
+            return decoders.spatial_softmax(heatmaps, 1 / self.tau)
+        return super().distributions(heatmaps)
+
+    def cells(self, heatmaps: Tensor) -> Tensor:
+        return super().cells(self.distributions(heatmaps) if self.decoder == 'expectation' else heatmaps)
 
 
 def gaussian_maps(centres: Tensor, size: Sequence[int], sigma: float) -> Tensor:

@@ -11,6 +11,7 @@ from . import decoders
 from .boundary_aware_heatmap import BoundaryAwareHeatmap
 from .boundary_maps import distance_map
 from .label_smoothing import covariances, point_patch, smoothing_stages
+from .outside import counted_landmarks
 
 MODES = ('image_aware', 'image_unaware', 'none')
 EDGES = ('line', 'distance_transform')
@@ -78,7 +79,7 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
         encoded = super().encode(keypoints, keypoints_visible)
-        points = keypoints[0]
+        points = counted_landmarks(keypoints, keypoints_visible, self.input_size, self.outside)[0][0]
         labels = normalize(points, self.input_size)[:, None]  # (K, 1, 2)
         if self.mode != 'none':
             if self.mode == 'image_aware':

@@ -4,8 +4,10 @@
 ``outside``    a landmark beyond the outer borders of the network input, of its outermost pixels that is
 =============  =======================================================================================================
 ``'clamp'``    counts, as if it lay at the nearest place of the border (STAR reference code)
-``'ignore'``   does not count: weight 0 and no map of its own. The boundary that it lies on still goes through it
+``'ignore'``   does not count: weight 0 and no map of its own
 =============  =======================================================================================================
+
+Boundaries go through their landmarks wherever these lie, and are cut off at the border of the image.
 """
 from typing import Optional, Sequence, Tuple
 

@@ -89,6 +89,12 @@ def fit_to_batch(cfg: Config, keep: bool = False) -> BatchSizeHook:
     return BatchSizeHook(batch, messages, as_configured=accumulation == 1 and base in (None, batch))
 
 
+def as_it_is(cfg: Config) -> BatchSizeHook:
+    """For a config that is not changed, whatever the batch: notes it in checkpoints and refuses to resume another."""
+    batch = number_of_processes(cfg.launcher) * cfg.train_dataloader.batch_size * _accumulation_of(cfg)
+    return BatchSizeHook(batch)
+
+
 def _accumulation_for(base: int, processes: int, size: int) -> int:
     steps, rest = divmod(base, processes * size)
     if rest == 0:

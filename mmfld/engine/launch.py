@@ -55,8 +55,9 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
 def require_start(parser: argparse.ArgumentParser, args: argparse.Namespace, cfg: Config) -> None:
     """Find the weights from which a training starts, where row or config say ``starts_from``.
 
-    They are those of ``load_from``, and else the latest in the folder where ``tools/train.py`` puts the training that
-    is named; these are set in ``cfg``. Exits with a one-line message if there are none, or if a row is not trained.
+    They are those of ``load_from``, and else the last of the training that is named, in the folder where
+    ``tools/train.py`` puts it; these are set in ``cfg``. Exits with a one-line message if that is not there or not
+    finished, or if a row is not trained.
     """
     row = find_row(args.config)
     if row and row.trained_as:
@@ -64,16 +65,18 @@ def require_start(parser: argparse.ArgumentParser, args: argparse.Namespace, cfg
                      f'python tools/test.py {row} CHECKPOINT')
     needed = cfg.get('starts_from')
     if row and row.starts_from:
-        other = read_rows(row.file).row(row.starts_from)
-        needed = str(other) if other.options else other.config
+        start = read_rows(row.file).row(row.starts_from)
+        needed = str(start) if start.options else start.config
     if not needed or cfg.get('load_from'):
         return
-    folder = f'work_dirs/{_run_name(needed, read_config(needed))}'
+    other = read_config(needed)
+    folder, last = f'work_dirs/{_run_name(needed, other)}', f'epoch_{other.train_cfg.max_epochs}.pth'
     checkpoint = latest_checkpoint(folder)
-    if checkpoint is None:
-        parser.error(f'{row or args.config} starts from weights of {needed}, and {folder} has none: train it first, or '
-                     'say which weights, --cfg-options load_from=CHECKPOINT')
-    print_log(f'The training starts from {checkpoint}, the latest weights of {needed}.', logger='current')
+    if checkpoint is None or checkpoint.name != last:
+        parser.error(f'{row or args.config} starts from weights of {needed}, and {folder} has '
+                     f'{checkpoint.name if checkpoint else "none"}, expected {last}: train it first, or say which '
+                     'weights, --cfg-options load_from=CHECKPOINT')
+    print_log(f'The training starts from {checkpoint}, the last weights of {needed}.', logger='current')
     cfg.load_from = str(checkpoint)
 
 

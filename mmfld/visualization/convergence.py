@@ -26,8 +26,10 @@ def epochs_to_reach(curve: Curve, value: float) -> Optional[float]:
 
 
 def value_at(curve: Curve, epoch: float) -> float:
-    """A curve's value at an epoch, interpolated."""
+    """A curve's value at an epoch, interpolated; a ValueError if the curve does not reach there."""
     epochs = sorted(curve)
+    if not epochs[0] <= epoch <= epochs[-1]:
+        raise ValueError(f'found no epoch {epoch:g}, expected one from {epochs[0]:g} to {epochs[-1]:g}')
     return float(np.interp(epoch, epochs, [curve[one] for one in epochs]))
 
 

@@ -144,13 +144,13 @@ def main(argv: Optional[List[str]] = None) -> None:
     refined = [row(f'{method}, within bins',
                    *(predict(name, dataset, args.work_dir, WITHIN_BINS) for dataset in clips))
                for method, name in {'detector': DETECTOR, **TRACKERS}.items()]
-    draw(rows, args.out / 'comparison.png')
-    rows += refined
+    drawn, rows = rows, rows + refined
     for name in VARIANTS:
         for suffix, options in (('', {}), (', within bins', WITHIN_BINS)):
             rows.append(row(f'tracker {name}{suffix}', *(
                 predict(f'{ROWS}:{name}', dataset, args.work_dir, options) for dataset in clips)))
 
+    draw(drawn, args.out / 'comparison.png')
     columns = ('NME', 'NME/burst', 'flicker', 'flicker/burst', 'jitter')
     table = [['method', *columns]] + [[one['method'], *(f'{one[key]:.3f}' for key in columns)] for one in rows]
     print(GithubFlavoredMarkdownTable(table).table)

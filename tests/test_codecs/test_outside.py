@@ -43,9 +43,23 @@ def test_clamped_landmarks_count_as_if_on_the_border(face, name):
     moved[0, :5] = CLAMPED
     expected = codec.encode(moved, visible)
     # not the boundaries, which go through the landmarks where they are, nor what is drawn at random
-    same = encoded.keys() - {'edge_heatmaps', 'keypoint_samples', 'boundary_x_labels', 'boundary_y_labels'}
+    same = encoded.keys() - {'edge_heatmaps', 'keypoint_samples', 'boundary_x_labels', 'boundary_y_labels',
+                             'boundary_weights'}
     for key in same:
         np.testing.assert_allclose(encoded[key], expected[key], atol=1e-6, err_msg=key)
+
+
+def test_labels_are_smoothed_around_the_clamped_landmark(face):
+    keypoints, visible = face
+    moved = keypoints.copy()
+    moved[0, :5] = CLAMPED
+    codec, samples = build('ImageAwareSmoothing', mode='image_unaware', num_samples=200), []
+    for points in (keypoints, moved):
+        np.random.seed(0)
+        samples.append(codec.encode(points, visible)['keypoint_samples'])
+    np.testing.assert_allclose(*samples, atol=1e-6)
+    # half of them inside, the others on the border
+    assert 0.3 < (samples[0][0, 3, :, 0] > -1).mean() < 0.7
 
 
 @pytest.mark.parametrize('name, keys', [

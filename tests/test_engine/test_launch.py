@@ -10,6 +10,7 @@ from torch import nn
 from mmfld.engine.cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from mmfld.engine.launch import (REPOSITORY, adapt_to_cpu, argument_parser, latest_checkpoint, load_config,
                                  require_file, require_start)
+from mmfld.engine.rows import read_config
 
 
 def load(*arguments):
@@ -79,11 +80,17 @@ def test_a_training_that_starts_from_another_one_finds_its_weights_or_says_so(na
     assert f'{name} starts from weights of {needed}, and work_dirs/{folder} has none' in message
     assert '--cfg-options load_from=CHECKPOINT' in message
     assert required(name, '--cfg-options', 'load_from=weights.pth').load_from == 'weights.pth'
-    weights = tmp_path / 'work_dirs' / folder / 'epoch_3.pth'
-    weights.parent.mkdir(parents=True)
-    weights.touch()
-    (weights.parent / 'last_checkpoint').write_text(str(weights))
-    assert required(name).load_from == str(weights)
+    run = tmp_path / 'work_dirs' / folder
+    run.mkdir(parents=True)
+    last = f'epoch_{read_config(needed).train_cfg.max_epochs}.pth'
+    for checkpoint in ('epoch_3.pth', last):
+        (run / checkpoint).touch()
+        (run / 'last_checkpoint').write_text(str(run / checkpoint))
+        if checkpoint != last:
+            with pytest.raises(SystemExit):
+                required(name)
+            assert f'{folder} has epoch_3.pth, expected {last}' in ' '.join(capsys.readouterr().err.split())
+    assert required(name).load_from == str(run / last)
     assert required(name, '--cfg-options', 'load_from=weights.pth').load_from == 'weights.pth'
 
 

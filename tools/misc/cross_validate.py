@@ -16,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
+from zlib import crc32
 
 import numpy as np
 from mmengine import Config, dump, load
@@ -40,8 +41,14 @@ def main(argv: Optional[List[str]] = None) -> int:
         parser.error(f'--values is {args.values!r}, expected KEY=V1,V2,...')
     cfg = read_config(args.config)
     work_dir = args.work_dir or Path('work_dirs/cross_validation') / args.config.replace('/', '_').removesuffix('.py')
+    if cfg.get('starts_from') and not any(
+            option.startswith('load_from=') and '{fold}' in option for option in args.cfg_options):
+        parser.error(f'{args.config} starts from weights of {cfg.starts_from}, which may have seen the fold that is '
+                     'held out: say which have not, --cfg-options load_from=...{fold}...')
     try:
         place, ann_file = training_annotations(cfg)
+        same_runs(work_dir, dict(folds=args.folds, gpus=args.gpus, options=args.cfg_options,
+                                 annotations=crc32(ann_file.read_bytes()) if ann_file.is_file() else None))
         folds = write_folds(ann_file, args.folds, work_dir.absolute() / 'folds')
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
@@ -76,6 +83,18 @@ def training_annotations(cfg: Config) -> Tuple[str, Path]:
     if len(own) != 1:
         raise ValueError(f'found {len(own)} training sets in {root}, where the test set lies, expected one')
     return f'{own[0]}.ann_file', Path(root) / places[own[0]].ann_file
+
+
+def same_runs(work_dir: Path, settings: dict) -> None:
+    """Note what the runs in a folder have in common; raise a ValueError if those that are there have something else."""
+    path = work_dir / 'settings.json'
+    if path.is_file():
+        found = json.loads(path.read_text(encoding='utf-8'))
+        if found != settings:
+            raise ValueError(f'{work_dir} has runs with {found}, expected {settings}: choose another --work-dir')
+        return
+    work_dir.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(settings), encoding='utf-8')
 
 
 def write_folds(ann_file: Path, folds: int, folder: Path) -> List[Tuple[Path, Path]]:

@@ -48,8 +48,9 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
             depends neither on the number of workers and processes nor on whether training was resumed. Needs
             :class:`~mmfld.engine.hooks.EpochSeedHook`, which tells the epoch, and training by epochs. A wrapper that
             repeats a sample within an epoch repeats its augmentation as well.
-        keypoint_offset (Sequence[float]): (x, y) in pixels, added to landmarks and ``landmark_box``: for files whose
-            points and images are out of register (``tools/analysis_tools/measure_registration.py``). Defaults to (0, 0).
+        keypoint_offset (Sequence[float]): (x, y) in pixels, added to landmarks, ``landmark_box`` and ``face_box``: for
+            files whose points and images are out of register (``tools/analysis_tools/measure_registration.py``).
+            Defaults to (0, 0).
         **kwargs: Of :class:`mmpose.datasets.datasets.base.BaseCocoStyleDataset`, but for ``metainfo``.
 
     Raises:
@@ -201,6 +202,7 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
             corner = self._read_numbers(ann, 'center', '2 finite numbers, [x, y]', 2) - np.float32(size / 2)
         else:
             return {}
+        corner = corner + self.keypoint_offset
         return dict(face_box=np.concatenate([corner, corner + np.float32(size)])[None])
 
     def _read_numbers(self, ann: dict, field: str, expected: str, count: int) -> np.ndarray:

@@ -178,8 +178,9 @@ class FaceVideoDataset(FaceLandmarkDataset):
         return [*range(0, num_frames - span, self.clip_stride), num_frames - span]
 
     def _with_previous_boxes(self, segment: List[dict]) -> List[dict]:
-        return [dict(frame, bbox=segment[max(index - self.frame_stride, 0)]['bbox'])
-                for index, frame in enumerate(segment)]
+        earlier = [segment[max(index - self.frame_stride, 0)] for index in range(len(segment))]
+        return [dict(frame, **{key: other[key] for key in ('bbox', 'face_box') if key in other})
+                for frame, other in zip(segment, earlier)]
 
     def _clip_seed(self, idx: int) -> Tuple[int, ...]:
         if self.seed is None:

@@ -7,6 +7,7 @@ from torch import Tensor
 from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
 
+from ...codecs.decoders import spatial_softmax
 from ...structures import FaceLayout
 from ..losses.heatmap_moments import heatmap_moments, principal_axes
 from .stacked_heatmap_head import StackedHeatmapHead
@@ -56,6 +57,9 @@ class STARHead(StackedHeatmapHead):
         return torch.cat([sample.gt_instance_labels[self.target_key] for sample in batch_data_samples])
 
     def statistics(self, heatmaps: Tensor, keypoint_weights: Tensor) -> dict:
+        tau = getattr(self.loss_landmark, 'tau', None)
+        if tau is not None:  # a loss on softmax(tau F) of scores F
+            heatmaps = spatial_softmax(heatmaps, 1 / tau)
         eigenvalues, _ = principal_axes(heatmap_moments(heatmaps)[1])
         # the crop's side is 2 in [-1, 1]
         deviations = 50 * eigenvalues.clamp(min=0).sqrt() * keypoint_weights[..., None]

@@ -117,6 +117,10 @@ class Conv3x3(nn.Conv2d):
             self._kept_kernel = _kernel(self.weight).transpose(1, 2).contiguous()
         return _convolve(x, self._kept_kernel, self.bias)
 
+    def _load_from_state_dict(self, *args, **kwargs):
+        self._kept_kernel = None
+        super()._load_from_state_dict(*args, **kwargs)
+
     def _gains(self, x: Tensor) -> bool:
         return (x.device.type == 'cpu' and x.dtype == self.weight.dtype == torch.float32 and x.dim() == 4
                 and x.shape[2] % OUT == 0 and x.shape[3] % OUT == 0
