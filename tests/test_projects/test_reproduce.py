@@ -93,7 +93,7 @@ def test_a_row_comes_after_the_one_whose_weights_it_needs_with_as_many_seeds(stu
     paper, = study.plan.read_papers('attentive1d')
     runs = study.plan.make_runs(paper, [paper.row('talking-face')], 2, tmp_path)
     assert [(run.row.name, run.seed) for run in runs] == [
-        (name, seed) for name in ('300vw-detector', '300vw', 'talking-face') for seed in (0, 1)]
+        (name, seed) for name in ('300vw-alone-detector', '300vw-alone', 'talking-face') for seed in (0, 1)]
 
 
 def test_gpu_hours_follow_the_time_that_the_structured_paper_reports(study):
