@@ -3,8 +3,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmfld.models.layers import Conv3x3
-from mmfld.models.layers.winograd_conv import BLOCK, _WinogradConv
+from mmfld.models.layers import Conv3x3, winograd_conv
+from mmfld.models.layers.winograd_conv import BLOCK, OUT, _WinogradConv
+
+
+@pytest.fixture(autouse=True)
+def small_maps_are_enough(monkeypatch):
+    """As with one thread, so that small ones test it."""
+    monkeypatch.setattr(winograd_conv, 'enough_inputs', lambda: OUT**2 * BLOCK)
 
 
 def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:
@@ -95,3 +101,10 @@ def test_a_block_fits_a_core(monkeypatch, threads):
     with torch.no_grad():
         Conv3x3(64, 64)(torch.zeros(3, 64, 64, 64))
     assert max(sizes) == BLOCK * threads and sum(sizes) == 3 * 16 * 16 * 64
+
+
+@pytest.mark.parametrize('threads, batch, gains', [(1, 1, True), (2, 1, False), (2, 2, True)])
+def test_a_single_face_takes_pytorchs_convolution_with_several_threads(monkeypatch, threads, batch, gains):
+    monkeypatch.undo()
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: threads)
+    assert Conv3x3(128, 128)._gains(torch.empty(batch, 128, 64, 64)) is gains

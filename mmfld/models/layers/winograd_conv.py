@@ -25,6 +25,11 @@ _OUTPUT = torch.tensor([[1., 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 
 CONSTANT = IN + 1  # of the 36 products the one that adds equally to all outputs
 
 
+def enough_inputs() -> int:
+    """From how many inputs on it pays: with several threads a single face is faster by PyTorch's own convolution."""
+    return OUT**2 * BLOCK * (1 if torch.get_num_threads() == 1 else 8)
+
+
 def _both_sides(matrix: Tensor, columns: Tensor) -> Tensor:
     """(m, m, N) matrix columns matrix^T for each of the N squares (n, n, N) and a matrix (m, n)."""
     m, n = matrix.shape
@@ -125,5 +130,5 @@ class Conv3x3(nn.Conv2d):
         return (x.device.type == 'cpu' and x.dtype == self.weight.dtype == torch.float32 and x.dim() == 4
                 and x.shape[2] % OUT == 0 and x.shape[3] % OUT == 0
                 and min(self.in_channels, self.out_channels) >= 64
-                and x.numel() >= OUT**2 * BLOCK and not torch.is_autocast_enabled('cpu')
+                and x.numel() >= enough_inputs() and not torch.is_autocast_enabled('cpu')
                 and not torch.jit.is_tracing() and not torch.compiler.is_compiling())
