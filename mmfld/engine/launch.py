@@ -10,6 +10,7 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
+from .heap import keep_freed_memory
 from .rows import REPOSITORY, find_row, read_config, read_rows
 
 
@@ -122,6 +123,7 @@ def adapt_to_cpu(cfg: Config) -> None:
     """
     if get_device() != 'cpu':
         return
+    keep_freed_memory()
     if cfg.launcher == 'pytorch':
         torch.distributed.init_process_group('gloo')  # MMEngine uses a group that is there
         wrapper = dict(type='MMDistributedDataParallel', broadcast_buffers=False,

@@ -101,6 +101,21 @@ def test_half_precision_is_computed_in_float32(maps, dtype):
     torch.testing.assert_close((value, gradient), (expected[0], expected[1].to(dtype)))
 
 
+def test_small_gradients_are_rounded_after_the_loss_was_scaled(maps):
+    """As mixed precision in float16 needs it: before, they would be zero."""
+    output, target = maps[0].detach().float(), maps[1].float()
+    scaled = value_and_gradient(lambda o, t: 2**30 * WeightedAdaptiveWingLoss(loss_weight=2.**-30)(o, t),
+                                output.half().requires_grad_(), target)[1]
+    expected = value_and_gradient(WeightedAdaptiveWingLoss(), output.half().float().requires_grad_(), target)[1]
+    torch.testing.assert_close(scaled, expected.half())
+
+
+def test_the_target_has_no_gradient(maps):
+    target = maps[1].clone().requires_grad_()
+    WeightedAdaptiveWingLoss()(maps[0], target).backward()
+    assert target.grad is None
+
+
 def test_defaults_are_those_of_the_reference():
     loss = MODELS.build(dict(type='WeightedAdaptiveWingLoss'))
     assert (loss.omega, loss.theta, loss.epsilon, loss.alpha, loss.map_weight) == (14, 0.5, 1, 2.1, 10)

@@ -1,19 +1,23 @@
 """Adaptive wing loss with the weighted loss map (AWing, ICCV 2019; as used by ADNet, STAR and P1)."""
 import math
+from typing import Tuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from mmpose.models.losses import AdaptiveWingLoss
 from mmpose.registry import MODELS
+
+NEAR = 0.2  # value of the target from which on a cell and its eight neighbours count more
 
 
 @MODELS.register_module()
 class WeightedAdaptiveWingLoss(AdaptiveWingLoss):
     """MMPose's adaptive wing loss, with errors near the curve or point counted ``1 + map_weight`` times.
 
-    A cell is near where the 3x3 maximum of the target is at least 0.2. Computed in float32 under autocast.
+    A cell is near where the 3x3 maximum of the target is at least 0.2. Computed in float32 under autocast. The gradient
+    is that of the closed form, for the output alone: none flows to the target.
 
     Args:
         map_weight (float): Extra weight near the target; 0 gives the plain loss. Defaults to 10.
@@ -35,17 +39,64 @@ class WeightedAdaptiveWingLoss(AdaptiveWingLoss):
             Tensor: Scalar, the mean over all elements.
         """
         with torch.autocast(output.device.type, enabled=False):
-            if output.dtype != torch.float64:
-                output, target = output.float(), target.float()
-            delta = (output - target).abs()
-            # The base class reduces to a scalar, so the two branches are written out here; powers as exp(b log a), which
-            # is several times faster than pow with a tensor as exponent.
-            exponent = self.alpha - target
-            ratio = self.theta / self.epsilon
-            power = torch.exp(exponent * math.log(ratio))
-            slope = (self.omega / ratio / self.epsilon) * exponent * power / (1 + power)
-            offset = self.theta * slope - self.omega * torch.log1p(power)
-            small = torch.exp(exponent * (delta.clamp(min=1e-12) / self.epsilon).log())
-            loss = torch.where(delta < self.theta, self.omega * torch.log1p(small), slope * delta - offset)
-            near = F.max_pool2d(target, 3, stride=1, padding=1) >= 0.2
-            return self.loss_weight * (loss * (1 + self.map_weight * near)).mean()
+            return self.loss_weight * _WeightedAdaptiveWing.apply(output, target, self)
+
+    def value_and_slope(self, output: Tensor, target: Tensor) -> Tuple[Tensor, Tensor]:
+        """Loss of each cell of maps (B, C, h, w) and its derivative by the output, without ``loss_weight``.
+
+        The base class reduces to a scalar, so the formulas are written out here (AWing, Eq. 4, 5 and 9), powers as
+        exp(b log a), which is several times faster than pow with a tensor as exponent.
+        """
+        signed = output - target
+        delta = signed.abs()
+        exponent = self.alpha - target
+        ratio = self.theta / self.epsilon
+        power = (exponent * math.log(ratio)).exp_()
+        slope = power / (1 + power)
+        slope.mul_(exponent).mul_(self.omega / ratio / self.epsilon)
+        offset = (self.theta * slope).sub_(power.log1p_(), alpha=self.omega)
+
+        distance = delta.clamp(min=1e-12)
+        small = (distance / self.epsilon).log_().mul_(exponent).exp_()
+        small_slope = (exponent / distance).mul_(small).div_(1 + small).mul_(self.omega)
+        inside = delta < self.theta
+        value = torch.where(inside, small.log1p_().mul_(self.omega), delta.mul_(slope).sub_(offset))
+        slope = torch.where(inside, small_slope, slope).mul_(signed.sign_())
+        weight = 1 + self.map_weight * near(target)
+        return value.mul_(weight), slope.mul_(weight)
+
+
+def near(target: Tensor) -> Tensor:
+    """Whether the largest of a cell and its eight neighbours is at least 0.2, of maps (..., h, w)."""
+    for dim in (-1, -2):
+        cells = target.size(dim)
+        found = target >= NEAR if dim == -1 else found
+        wider = found.clone()
+        wider.narrow(dim, 0, cells - 1).logical_or_(found.narrow(dim, 1, cells - 1))
+        wider.narrow(dim, 1, cells - 1).logical_or_(found.narrow(dim, 0, cells - 1))
+        found = wider
+    return found
+
+
+class _WeightedAdaptiveWing(torch.autograd.Function):
+    """The mean, whose gradient is computed on the way; on the CPU image by image, whose maps stay in the cache."""
+
+    @staticmethod
+    def forward(ctx, output: Tensor, target: Tensor, loss: WeightedAdaptiveWingLoss) -> Tensor:
+        dtype = torch.promote_types(output.dtype, torch.float32)
+        gradient = torch.empty_like(output, dtype=dtype)  # rounded to a half type after the scale of the loss
+        images = 1 if output.device.type == 'cpu' else len(output)
+        total = 0.
+        for out, wanted, slopes in zip(output.split(images), target.split(images), gradient.split(images)):
+            value, slope = loss.value_and_slope(out.to(dtype), wanted.to(dtype))
+            total = total + value.sum()
+            slopes.copy_(slope.div_(output.numel()))
+        ctx.save_for_backward(gradient)
+        ctx.output_dtype = output.dtype
+        return total / output.numel()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_loss: Tensor):
+        gradient, = ctx.saved_tensors
+        return (gradient * grad_loss).to(ctx.output_dtype), None, None
