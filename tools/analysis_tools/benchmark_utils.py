@@ -4,11 +4,10 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager
 from copy import deepcopy
-from functools import partial
 from typing import Dict, NamedTuple, Optional
 
 import mmfld  # noqa: F401  registers the components and prepares the environment
-from plain_hourglass import plain_forward
+from plain_formulation import plain_copy
 
 import numpy as np
 import torch
@@ -54,7 +53,7 @@ class Variant(NamedTuple):
 def variants(model: torch.nn.Module, args: argparse.Namespace) -> Dict[str, Variant]:
     """Copies of a model with the same weights, to be measured in turns.
 
-    ``'float32'``; before it ``'plain'`` for a stacked hourglass, its definition without anything done for speed; and
+    ``'float32'``; before it ``'plain'`` for a stacked hourglass, network and losses without anything done for speed; and
     behind it what ``--amp`` and ``--compile`` ask for.
     """
     result = dict(float32=Variant(model))
@@ -66,9 +65,7 @@ def variants(model: torch.nn.Module, args: argparse.Namespace) -> Dict[str, Vari
             compiled.backbone.compile()
             result[f'{name} compiled'] = variant._replace(model=compiled)
     if isinstance(model.backbone, HourglassAAM):
-        plain = deepcopy(model)
-        plain.backbone.forward = partial(plain_forward, plain.backbone)
-        result = dict(plain=Variant(plain), **result)
+        result = dict(plain=Variant(plain_copy(model)), **result)
     return result
 
 

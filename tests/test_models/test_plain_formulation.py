@@ -1,4 +1,4 @@
-"""The stacked hourglass beside its plain definition, which the benchmark commands carry."""
+"""The stacked hourglass and the loss of its maps beside their plain definitions, which the benchmark commands carry."""
 import copy
 import importlib
 from pathlib import Path
@@ -8,19 +8,28 @@ import pytest
 import torch
 from mmengine.hooks import EMAHook
 from mmengine.model import ExponentialMovingAverage
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
 from torch import Tensor
 
+from mmfld.engine.rows import read_config
 from mmfld.models import HourglassAAM
 from mmfld.models.layers import Conv3x3
+from mmfld.models.losses import WeightedAdaptiveWingLoss
 
 ANALYSIS_TOOLS = Path(__file__).parents[2] / 'tools/analysis_tools'
 
 
 @pytest.fixture(scope='module')
-def plain_forward():
+def plain_formulation():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ANALYSIS_TOOLS))
-        yield importlib.import_module('plain_hourglass').plain_forward
+        yield importlib.import_module('plain_formulation')
+
+
+@pytest.fixture(scope='module')
+def plain_forward(plain_formulation):
+    return plain_formulation.plain_forward
 
 
 @pytest.fixture
@@ -67,6 +76,25 @@ def test_gradients_and_running_statistics(plain_forward, images, activation, mon
     for parameter, other in zip(ours.parameters(), plain.parameters()):
         torch.testing.assert_close(parameter.grad, other.grad, rtol=1e-5, atol=1e-7 * largest.item())
     assert_same(list(ours.buffers()), list(plain.buffers()))
+
+
+@pytest.mark.parametrize('options', [{}, dict(map_weight=3., loss_weight=2., alpha=1.7, omega=5., epsilon=0.3, theta=0.2)],
+                         ids=str)
+def test_adaptive_wing_loss(plain_formulation, options):
+    loss, maps = WeightedAdaptiveWingLoss(**options), torch.rand(2, 3, 3, 16, 16)
+    output, target = maps[0].requires_grad_(), maps[1]**8
+    ours, plain = loss(output, target), plain_formulation.plain_adaptive_wing(loss, output, target)
+    torch.testing.assert_close(ours, plain)
+    torch.testing.assert_close(*(torch.autograd.grad(value, output) for value in (ours, plain)))
+
+
+def test_all_of_a_model_is_replaced(plain_formulation):
+    init_default_scope('mmpose')
+    model = MODELS.build(read_config('configs/300w/structured_hg4.py').model)
+    plain = plain_formulation.plain_copy(model)
+    replaced = [name for name, module in plain.named_modules() if 'forward' in vars(module)]
+    assert replaced == ['backbone', 'head.loss_point', 'head.loss_edge']
+    assert not any('forward' in vars(module) for module in model.modules())
 
 
 def step(net: HourglassAAM) -> None:
