@@ -22,6 +22,7 @@ from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample, merge_data_samples, split_instances
 from rich.progress import track
 
+from ..engine.provenance import other_inputs
 from ..engine.rows import read_config
 from ..structures import get_conversion, get_layout
 from .face_detector import FaceDetector, WholeImage, build_detector
@@ -326,6 +327,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                 _load_checkpoint_to_model(model, checkpoint, strict=True)
             except RuntimeError as error:
                 raise ValueError(f'{self._weights} does not fit the model: {error}') from error
+            for difference in other_inputs(cfg, checkpoint):
+                print_log(f'{self._weights}: {difference}', logger='current', level=logging.WARNING)
         # The head knows what it predicts; the data set in the checkpoint may have been converted to that.
         layout = cfg.model.get('head', {}).get('layout')
         if layout is not None:

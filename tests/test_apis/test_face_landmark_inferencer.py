@@ -197,6 +197,19 @@ def test_image_without_a_face(with_detector, images, tmp_path, caplog):
     assert json.loads((tmp_path / 'out/predictions/empty.json').read_text()) == []
 
 
+def test_another_crop_than_that_of_the_training_is_logged(config, weights, monkeypatch, tmp_path):
+    messages = []
+    monkeypatch.setattr('mmfld.apis.face_landmark_inferencer.print_log',
+                        lambda message, logger, level: messages.append((message, level)))
+    FaceLandmarkInferencer(config, weights, device='cpu', detector='whole_image')
+    assert messages == []
+    other = tmp_path / 'other.py'
+    other.write_text(Config.fromfile(config).pretty_text.replace("'landmark_height'", "'longer_side'"))
+    FaceLandmarkInferencer(str(other), weights, device='cpu', detector='whole_image')
+    assert messages == [(f"{weights}: GetFaceCrop.rule: found 'longer_side', and the weights were trained with "
+                         "'landmark_height'", logging.WARNING)]
+
+
 def test_image_without_a_face_is_logged(with_detector, images, monkeypatch):
     messages = []
     monkeypatch.setattr('mmfld.apis.face_landmark_inferencer.print_log',
