@@ -445,15 +445,15 @@ def test_metafiles_hold_what_rows_hold(study):
 
 
 def rehearsed_in_ci(study) -> list:
-    """A few rows that have every head, estimator and data set between them."""
-    parts = {}
+    """A few rows that have every head, estimator and data set between them, of the cheapest."""
+    parts, committed = {}, study.plan.rehearsal()
     for paper in study.plan.read_papers('all'):
         for row in paper.rows.values():
             cfg = study.plan.row_config(str(row))
             parts[str(row)] = {cfg.model.type, cfg.model.head.type, Path(cfg.test_dataset.data_root).name}
     names, left = [], set().union(*parts.values())
     while left:
-        names.append(max(parts, key=lambda name: len(parts[name] & left)))
+        names.append(max(parts, key=lambda name: (len(parts[name] & left), -float(committed[name]['step_seconds']))))
         left -= parts[names[-1]]
     return names
 
