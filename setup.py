@@ -15,6 +15,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['mmfld', 'mmfld.*']),
     package_data={'mmfld': ['assets/**']},
+    entry_points={'console_scripts': ['mmfld = mmfld.cli.main:main']},
     python_requires='>=3.10',
     # Nothing that could disturb an OpenMMLab environment that works: no torch, no OpenMMLab package, and no OpenCV,
     # whose several distributions (headless or not) overwrite each other. `import mmfld` says what is missing.

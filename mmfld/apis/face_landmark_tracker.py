@@ -1,7 +1,6 @@
 """Landmarks of the faces in a video, followed from frame to frame."""
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -9,12 +8,11 @@ import torch
 from mmengine.infer.infer import ModelType
 from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample
-from mmpose.structures.bbox import bbox_overlaps
 
-from .face_detector import FaceDetector
-from .face_landmark_inferencer import FaceLandmarkInferencer, landmark_box, tight_box
-from .media import Frame, Input, open_source
-from .one_euro_filter import OneEuroFilter
+from ..runtime.detection import Detector
+from ..runtime.media import Frame, Input, open_source
+from ..runtime.tracking import FaceTracks, Prediction, Track
+from .face_landmark_inferencer import FaceLandmarkInferencer, landmark_box
 
 
 @INFERENCERS.register_module()
@@ -70,19 +68,11 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         ValueError: If ``max_faces`` or ``redetect_interval`` are below 1; and as :class:`FaceLandmarkInferencer` does.
     """
 
-    OVERLAP = 0.5  # of the smaller box: a detection is a known face
-    DUPLICATE = 0.7  # IoU of two tracks on one face
-    JUMP = 0.3  # IoU of successive landmark boxes below which the landmarks cannot be those of the same face
-    IN_DOUBT, LOW = 0.5, 0.75  # parts of the running mean of a face's scores
-    HISTORY = 100  # frames in the running mean
-    PATIENCE = 5  # frames in doubt until a face is lost
-    MISSES = 3  # runs of the detector without the face
-
     def __init__(self,
                  model: Optional[Union[ModelType, str, Path]] = None,
                  weights: Optional[Union[str, Path]] = None,
                  device: Optional[str] = None,
-                 detector: Union[str, FaceDetector] = 'opencv',
+                 detector: Union[str, Detector] = 'opencv',
                  detector_weights: Optional[str] = None,
                  smoothing: Optional[dict] = None,
                  max_faces: Optional[int] = None,
@@ -90,15 +80,10 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
                  show_progress: bool = False,
                  layout: Optional[str] = None,
                  return_unconfirmed: bool = False) -> None:
-        if redetect_interval < 1 or (max_faces is not None and max_faces < 1):
-            raise ValueError(f'found redetect_interval={redetect_interval} and max_faces={max_faces}, expected at '
-                             'least 1')
-        super().__init__(model, weights, device, detector, detector_weights, show_progress, layout)
-        self.smoothing = smoothing
-        self.max_faces = max_faces
-        self.redetect_interval = redetect_interval
+        self._settings = dict(smoothing=smoothing, max_faces=max_faces, redetect_interval=redetect_interval)
         self.return_unconfirmed = return_unconfirmed
-        self.reset()
+        self.reset()  # quick to complain of wrong arguments
+        super().__init__(model, weights, device, detector, detector_weights, show_progress, layout)
 
     def reset(self, rate: Optional[float] = None) -> None:
         """Forget all faces, for the start of a new video; their numbers start again at 0.
@@ -106,11 +91,10 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         Args:
             rate (float, optional): Frames per second of the new video, for ``smoothing``.
         """
-        self._tracks: List[_Track] = []
-        self._next_id = 0
-        self._index = 0
-        self._rate = {} if rate is None else dict(rate=rate)
-        self._new_smoother()  # complains of wrong arguments now rather than at the first face
+        settings = dict(self._settings)
+        if settings['smoothing'] is not None and rate is not None:
+            settings['smoothing'] = dict(rate=rate) | settings['smoothing']
+        self._faces = FaceTracks(lambda image: self.detector(image), self._find, self._follow, **settings)
 
     def track(self, frame: np.ndarray) -> List[dict]:
         """Track the faces in the next frame.
@@ -151,14 +135,14 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         boxes = np.column_stack([boxes, np.ones(len(boxes))])
         self.model.test_cfg['output_heatmaps'] = False
         predictions = self._predict_next(frame, boxes, [None] * len(boxes) if states is None else states)
-        sample = self._merge(frame, [prediction.sample for prediction in predictions], False)
+        sample = self._merge(frame, [prediction.more for prediction in predictions], False)
         return _faces(sample), [prediction.state for prediction in predictions]
 
     def _frame(self, image: np.ndarray) -> Frame:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise ValueError(f'frame {self._index}: found an array of shape {image.shape} and type {image.dtype}, '
+            raise ValueError(f'frame {self._faces.index}: found an array of shape {image.shape} and type {image.dtype}, '
                              'expected (H, W, 3) uint8 in BGR')
-        return Frame(image, f'{self._index:010d}.jpg', self._index)
+        return Frame(image, f'{self._faces.index:010d}.jpg', self._faces.index)
 
     def __call__(self, inputs: Union[Input, Sequence[Input]], **outputs) -> Iterator[Dict]:
         """Track through one video, from its start.
@@ -191,36 +175,27 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
     def _track(self, frame: Frame, output_heatmaps: bool = False) -> PoseDataSample:
         """The faces of the next frame to return, in one sample, with their ``track_ids`` and ``is_confirmed`` (N, )."""
         self.model.test_cfg['output_heatmaps'] = output_heatmaps
-        tracks = self._followed()
-        predictions = self._predict_next(frame, [track.box for track in tracks], [track.state for track in tracks])
-        for track, prediction in zip(tracks, predictions):
-            self._continue(track, prediction, frame)
-
-        is_regular = self._index % self.redetect_interval == 0
-        is_wanted = any(track.doubts or not track.is_confirmed for track in self._tracks)
-        if is_regular or is_wanted or not self._tracks:
-            self._detect(frame, is_regular)
-        self._end_duplicates()
-        if self.max_faces is not None:  # a new face may have come while another is in doubt
-            for track in sorted(self._followed(), key=lambda track: track.doubts)[self.max_faces:]:
-                self._lose(track)
-
-        tracks = self._followed()
-        samples = {track: self._smooth(track) for track in tracks}  # also of those that are not returned yet
-        shown = [track for track in tracks if track.is_confirmed or self.return_unconfirmed]
-        merged = self._merge(frame, [samples[track] for track in shown], output_heatmaps)
-        merged.pred_instances.track_ids = np.array([track.track_id for track in shown], int)
-        merged.pred_instances.is_confirmed = np.array([track.is_confirmed for track in shown], bool)
-        for track in self._tracks:
-            track.sample = None
-            track.frames_lost += track not in tracks
-        self._tracks = [track for track in self._tracks if track in tracks or (
-            track.is_confirmed and track.frames_lost <= self.redetect_interval)]
-        self._index += 1
+        tracks = [track for track in self._faces.step(frame.image) if track.is_confirmed or self.return_unconfirmed]
+        for track in tracks:
+            track.prediction.more.pred_instances.keypoints[0] = track.landmarks
+        merged = self._merge(frame, [track.prediction.more for track in tracks], output_heatmaps)
+        merged.pred_instances.track_ids = np.array([track.track_id for track in tracks], int)
+        merged.pred_instances.is_confirmed = np.array([track.is_confirmed for track in tracks], bool)
         return merged
 
+    def _follow(self, image: np.ndarray, tracks: Sequence[Track]) -> List[Prediction]:
+        boxes = [np.append(track.box, track.detection_score) for track in tracks]
+        return self._predict_next(self._frame(image), boxes, [track.state for track in tracks])
+
+    def _find(self, image: np.ndarray, detections: np.ndarray) -> List[Prediction]:
+        """Predictions from detected boxes (N, 5), with the crops taken again from the landmarks."""
+        frame, nothing = self._frame(image), [None] * len(detections)
+        first = self._predict_next(frame, detections, nothing)
+        return self._predict_next(
+            frame, [landmark_box(one.more, box) for one, box in zip(first, detections)], nothing)
+
     @torch.no_grad()
-    def _predict_next(self, frame: Frame, boxes: Sequence[np.ndarray], states: Sequence) -> List['_Prediction']:
+    def _predict_next(self, frame: Frame, boxes: Sequence[np.ndarray], states: Sequence) -> List[Prediction]:
         """Predictions from boxes (5, ) and the states after the frame before."""
         if not len(boxes):
             return []
@@ -230,90 +205,9 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             samples, states = self.model.stream(data['inputs'], data['data_samples'], states)
         else:
             samples = self.model.test_step(data)
-        return [_Prediction(*parts) for parts in zip(boxes, samples, states)]
-
-    def _continue(self, track: '_Track', prediction: '_Prediction', frame: Frame) -> None:
-        """Take the prediction of a frame into a track, or doubts about it."""
-        track.sample = prediction.sample
-        if not self._is_plausible(prediction, frame):
-            self._lose(track)
-        elif prediction.score < self.IN_DOUBT * track.mean_score:
-            track.doubts += 1
-        else:
-            # a doubtful frame is no part of what the model remembers
-            track.state = prediction.state
-            track.accept(prediction, self.HISTORY)
-
-    def _is_plausible(self, prediction: '_Prediction', frame: Frame) -> bool:
-        box = tight_box(prediction.sample.pred_instances.keypoints[0])[None]
-        height, width = frame.image.shape[:2]
-        inside = _overlaps(box, np.array([[0, 0, width - 1, height - 1]]), 'iof')
-        return bool(_overlaps(box, prediction.box[None])[0, 0] >= self.JUMP and inside[0, 0] >= 0.5)
-
-    def _detect(self, frame: Frame, is_regular: bool) -> None:
-        """Run the detector: find again what is in doubt or lost, start new tracks, end those that are no faces."""
-        detections = self.detector(frame.image)
-        detections = detections[np.argsort(-detections[:, 4], kind='stable')]
-        good = [track for track in self._tracks if not track.doubts]
-        overlaps = _overlaps_of_smaller(detections, good) >= self.OVERLAP
-        for track, is_seen in zip(good, overlaps.any(axis=0)):
-            if is_seen:
-                track.misses, track.is_confirmed = 0, True
-            elif is_regular or not track.is_confirmed:
-                track.misses += 1
-                is_low = track.score < self.LOW * track.mean_score
-                if track.misses >= self.MISSES and (is_low or not track.is_confirmed):
-                    self._lose(track)
-        fresh = detections[~overlaps.any(axis=1)]
-        if self.max_faces is not None:
-            fresh = fresh[:self.max_faces - sum(not track.doubts for track in self._tracks)]
-        for detection, prediction in zip(fresh, self._predict_new(frame, fresh)):
-            if self._is_plausible(prediction, frame):
-                self._start(detection, prediction)
-
-    def _predict_new(self, frame: Frame, boxes: np.ndarray) -> List['_Prediction']:
-        """Predictions from detected boxes (N, 5), with the crops taken again from the landmarks."""
-        nothing = [None] * len(boxes)
-        boxes = [landmark_box(first.sample, first.box) for first in self._predict_next(frame, boxes, nothing)]
-        return self._predict_next(frame, boxes, nothing)
-
-    def _start(self, detection: np.ndarray, prediction: '_Prediction') -> None:
-        """Start a track, or a doubtful or lost one again if the detection touches the place where it was good."""
-        missing = [track for track in self._tracks if track.doubts]
-        overlaps = _overlaps_of_smaller(detection[None], missing)[0]
-        if overlaps.any():
-            track = missing[overlaps.argmax()]
-            if prediction.score < self.IN_DOUBT * track.mean_score:
-                return
-        else:
-            track = _Track(self._next_id)
-            self._tracks.append(track)
-            self._next_id += 1
-        track.sample, track.state, track.smoother = prediction.sample, prediction.state, self._new_smoother()
-        track.misses = 0
-        track.accept(prediction, self.HISTORY)
-
-    def _end_duplicates(self) -> None:
-        good = [track for track in self._tracks if not track.doubts]  # the oldest first
-        for i, track in enumerate(good):
-            older = [other for other in good[:i] if not other.doubts]
-            if older and (_overlaps(track.box[None], np.stack([other.box for other in older])) > self.DUPLICATE).any():
-                self._lose(track)
-
-    def _lose(self, track: '_Track') -> None:
-        track.doubts = self.PATIENCE + 1
-
-    def _followed(self) -> List['_Track']:
-        return [track for track in self._tracks if track.doubts <= self.PATIENCE]
-
-    def _new_smoother(self) -> Optional[OneEuroFilter]:
-        return None if self.smoothing is None else OneEuroFilter(**self._rate | self.smoothing)
-
-    def _smooth(self, track: '_Track') -> PoseDataSample:
-        if track.smoother is not None:
-            keypoints = track.sample.pred_instances.keypoints
-            keypoints[0] = track.smoother(keypoints[0], scale=np.sqrt(np.prod(track.box[2:4] - track.box[:2])) / 2)
-        return track.sample
+        return [Prediction(box[:4], 0., sample.pred_instances.keypoints[0].copy(),
+                           sample.pred_instances.keypoint_scores[0], state, sample)
+                for box, sample, state in zip(boxes, samples, states)]
 
     def _numbers(self, sample: PoseDataSample) -> List[dict]:
         """Per face its ``track_id``, and with ``return_unconfirmed`` whether it ``is_confirmed``."""
@@ -342,49 +236,3 @@ def _faces(sample: PoseDataSample) -> List[dict]:
     faces = sample.pred_instances
     return [dict(keypoints=keypoints, keypoint_scores=scores, bbox=bbox)
             for keypoints, scores, bbox in zip(faces.keypoints, faces.keypoint_scores, faces.bboxes)]
-
-
-class _Prediction(NamedTuple):
-    box: np.ndarray  # (5, ) that the crop was made from
-    sample: PoseDataSample
-    state: Any  # of the model, to go on with
-
-    @property
-    def score(self) -> float:
-        return float(self.sample.pred_instances.keypoint_scores.mean())
-
-
-@dataclass(eq=False)
-class _Track:
-    """A face, as the last frame in which it was good left it."""
-    track_id: int
-    box: Optional[np.ndarray] = None  # (5, ) of its landmarks, and the detector's score
-    score: float = 0.
-    mean_score: float = 0.  # running mean
-    frames: int = 0
-    state: Any = None
-    smoother: Optional[OneEuroFilter] = None
-    sample: Optional[PoseDataSample] = None  # of the present frame
-    doubts: int = 0  # frames since it was good; more than PATIENCE: lost
-    frames_lost: int = 0
-    misses: int = 0  # runs of the detector since it saw the face; only the regular ones if it is confirmed
-    is_confirmed: bool = False  # seen by the detector again after the frame in which it was found
-
-    def accept(self, prediction: _Prediction, history: int) -> None:
-        self.box = landmark_box(prediction.sample, prediction.box)
-        self.score = prediction.score
-        self.frames = min(self.frames + 1, history)
-        self.mean_score += (self.score - self.mean_score) / self.frames
-        self.doubts = self.frames_lost = 0
-
-
-def _overlaps(boxes: np.ndarray, others: np.ndarray, mode: str = 'iou') -> np.ndarray:
-    """(N, 4 or 5), (M, 4 or 5) -> (N, M) IoU, or with ``'iof'`` the part of ``boxes`` that lies in ``others``."""
-    boxes, others = (torch.from_numpy(np.asarray(array[:, :4], np.float64)) for array in (boxes, others))
-    return bbox_overlaps(boxes, others, mode).numpy()
-
-
-def _overlaps_of_smaller(detections: np.ndarray, tracks: Sequence[_Track]) -> np.ndarray:
-    """(N, 5) detections, M tracks -> (N, M), the part of the smaller box that lies in the other."""
-    boxes = np.array([track.box for track in tracks]).reshape(-1, 5)
-    return np.maximum(_overlaps(detections, boxes, 'iof'), _overlaps(boxes, detections, 'iof').T)

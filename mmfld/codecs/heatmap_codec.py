@@ -52,6 +52,14 @@ class HeatmapCodec(BaseKeypointCodec):
         """(B, K) confidence of each landmark: the maximum of its heatmap."""
         return heatmaps.amax((2, 3)).float()  # NumPy knows no bfloat16
 
+    def landmarks(self, heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
+        """Heatmaps (B, K, h, w) -> landmarks (B, K, 2) in pixels of the network input and scores (B, K), as tensors."""
+        if heatmaps.shape[:-3:-1] != self.heatmap_size:
+            raise ValueError(f'expected heatmaps of (w, h) = {self.heatmap_size} cells, '
+                             f'got {tuple(heatmaps.shape[:-3:-1])}')
+        pixels = cells_to_pixels(self.cells(heatmaps), self.heatmap_size, self.input_size, self.grid)
+        return pixels, self.scores(heatmaps)
+
     def batch_decode(self, batch_encoded: Tensor) -> Tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
         """Heatmaps to landmarks.
 
@@ -61,11 +69,7 @@ class HeatmapCodec(BaseKeypointCodec):
         Returns:
             tuple: B arrays (1, K, 2) in pixels of the network input and B arrays (1, K) of scores, see :meth:`scores`.
         """
-        if batch_encoded.shape[:-3:-1] != self.heatmap_size:
-            raise ValueError(f'expected heatmaps of (w, h) = {self.heatmap_size} cells, '
-                             f'got {tuple(batch_encoded.shape[:-3:-1])}')
-        pixels = cells_to_pixels(self.cells(batch_encoded), self.heatmap_size, self.input_size, self.grid)
-        scores = self.scores(batch_encoded)
+        pixels, scores = self.landmarks(batch_encoded)
         return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
 
     def decode(self, encoded: Tensor) -> Tuple[np.ndarray, np.ndarray]:

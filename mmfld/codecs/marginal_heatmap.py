@@ -117,6 +117,19 @@ class MarginalHeatmap(BaseKeypointCodec):
         low, high = (flipped[..., index.clamp(0, self.length - 1)] for index in (bins, bins + 1))
         return torch.lerp(low, high, shift - whole)
 
+    def landmarks(self, x_maps: Tensor, y_maps: Tensor) -> Tuple[Tensor, Tensor]:
+        """Maps (B, K, L) -> landmarks (B, K, 2) in pixels of the network input and scores (B, K), as tensors."""
+        maps = torch.stack([x_maps, y_maps], dim=2)  # (B, K, 2, L): the axes are the landmarks of two one-line maps
+        if maps.shape[-1] != self.length:
+            raise ValueError(f'expected maps of {self.length} bins, got {maps.shape[-1]}')
+        lines = maps.flatten(1, 2)[:, :, None]
+        if self.decoder == 'argmax':
+            bins = decoders.argmax(lines)[..., 0]
+        else:
+            bins = decoders.local_soft_argmax(lines, (self.window, 1), self.tau)[..., 0]
+        pixels = cells_to_pixels(bins.unflatten(1, maps.shape[1:3]), self.length, self.input_size, self.grid)
+        return pixels, maps.amax(-1).amin(-1).float()  # NumPy knows no bfloat16
+
     def batch_decode(self, x_maps: Tensor, y_maps: Tensor) -> Tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
         """Maps to landmarks.
 
@@ -128,16 +141,7 @@ class MarginalHeatmap(BaseKeypointCodec):
             tuple: B arrays (1, K, 2) in pixels of the network input and B arrays (1, K) of scores: the lower of the two
             maxima.
         """
-        maps = torch.stack([x_maps, y_maps], dim=2)  # (B, K, 2, L): the axes are the landmarks of two one-line maps
-        if maps.shape[-1] != self.length:
-            raise ValueError(f'expected maps of {self.length} bins, got {maps.shape[-1]}')
-        lines = maps.flatten(1, 2)[:, :, None]
-        if self.decoder == 'argmax':
-            bins = decoders.argmax(lines)[..., 0]
-        else:
-            bins = decoders.local_soft_argmax(lines, (self.window, 1), self.tau)[..., 0]
-        pixels = cells_to_pixels(bins.unflatten(1, maps.shape[1:3]), self.length, self.input_size, self.grid)
-        scores = maps.amax(-1).amin(-1).float()  # NumPy knows no bfloat16
+        pixels, scores = self.landmarks(x_maps, y_maps)
         return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
 
     def decode(self, x_maps: Tensor, y_maps: Tensor) -> Tuple[np.ndarray, np.ndarray]:

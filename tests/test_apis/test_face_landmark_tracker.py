@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.structures import InstanceData, PixelData
-from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker, face_landmark_tracker
+from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
+from mmfld.runtime import tracking
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/structured_hg2_mini.py'
 BLUE, GREEN, RED = range(3)
@@ -286,7 +287,7 @@ def test_two_tracks_on_one_face_become_the_older_one(make):
     run(tracker, [frame])
     tracker.detector.wrong = [[66, 45, 106, 85]]  # a third of it is on the face, where its landmarks land
     assert [list(result) for result in run(tracker, [frame] * 3)] == [[0]] * 3
-    assert tracker._next_id > 1
+    assert tracker._faces._next_id > 1
 
 
 @pytest.mark.parametrize('seen, ids', [(1, [0, 0, 0, 0, 0, 0, 0, 0]), (0, [0, 0, None, None])])
@@ -368,7 +369,7 @@ def test_memory_does_not_grow_with_the_video(make):
     film(10)
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert tracker._next_id == 13 and len(tracker._tracks) <= 2
+    assert tracker._faces._next_id == 13 and len(tracker._faces._tracks) <= 2
     assert grown < 20_000  # a frame has 115,200 bytes
 
 
@@ -385,7 +386,7 @@ def test_smoothing_is_of_the_landmarks_not_of_the_crops(make, monkeypatch):
             assert scale == pytest.approx(RADIUS, abs=1)
             return points + 100
 
-    monkeypatch.setattr(face_landmark_tracker, 'OneEuroFilter', Filter)
+    monkeypatch.setattr(tracking, 'OneEuroFilter', Filter)
     tracker = make(smoothing=dict(beta=0.1))
     tracker.reset(rate=50.)
     filters.clear()
@@ -452,7 +453,7 @@ def test_every_video_starts_anew(make, video):
 def test_rate_of_the_video_is_that_of_the_filter(make, video, monkeypatch):
     rates = []
     tracker = make(smoothing={})
-    monkeypatch.setattr(face_landmark_tracker, 'OneEuroFilter', lambda **settings: rates.append(settings) or (
+    monkeypatch.setattr(tracking, 'OneEuroFilter', lambda **settings: rates.append(settings) or (
         lambda points, scale: points))
     list(tracker(video))
     assert all(settings == dict(rate=12.) for settings in rates)
@@ -505,7 +506,7 @@ def test_given_boxes_take_the_place_of_tracks(make):
     np.testing.assert_allclose([face['keypoints'].min(axis=0) for face in faces], [[40, 40], [140, 60]], atol=0.6)
     np.testing.assert_allclose([face['bbox'] for face in faces], boxes)
     assert faces[0]['keypoints'].shape == (49, 2)
-    assert states == [2, 2] and not tracker._tracks and tracker.detector.asked == 0
+    assert states == [2, 2] and not tracker._faces._tracks and tracker.detector.asked == 0
 
 
 @pytest.mark.parametrize('argument', [dict(redetect_interval=0), dict(max_faces=0)])

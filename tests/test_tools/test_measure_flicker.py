@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmfld.apis.media import ResultWriter
+from mmfld.runtime.media import ResultWriter
 from mmfld.structures import get_layout
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'measure_flicker.py'

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from mmengine.device import get_device
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker, build_detector
-from mmfld.apis.media import VideoSource
+from mmfld.runtime.media import VideoSource
 
 
 def main(argv=None):

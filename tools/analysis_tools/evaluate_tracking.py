@@ -30,9 +30,10 @@ from terminaltables import GithubFlavoredMarkdownTable
 from tqdm import tqdm
 
 from mmfld.apis import FaceLandmarkTracker
-from mmfld.datasets.transforms.load_video_frame import VIDEO_SUFFIXES, LoadVideoFrame
+from mmfld.datasets.transforms.load_video_frame import LoadVideoFrame
 from mmfld.engine.rows import read_config
 from mmfld.evaluation.tracking import LOST, FollowedFace, identity_switches, match_faces, summarize_tracking
+from mmfld.runtime.media import VIDEO_SUFFIXES
 from mmfld.structures import FaceLayout, get_layout
 
 LOOP = 'closed loop'

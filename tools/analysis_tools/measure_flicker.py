@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmfld.apis.one_euro_filter import OneEuroFilter
+from mmfld.runtime.one_euro_filter import OneEuroFilter
 from mmfld.evaluation.flicker import flicker_per_frame, jitter
 from mmfld.evaluation.functional import inter_ocular
 from mmfld.structures import FaceLayout, get_layout

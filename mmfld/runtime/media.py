@@ -2,17 +2,18 @@
 
 Nothing is kept, so memory does not grow with the length of a video.
 """
+import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, TextIO, Tuple, Union
+from typing import Any, Iterator, List, Optional, Sequence, TextIO, Tuple, Union
 
 import cv2
-import mmengine
 import numpy as np
 
-from mmfld.datasets.transforms.load_video_frame import VIDEO_SUFFIXES
+from .images import read_image
 
+VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
 IMAGE_SUFFIXES = ('.bmp', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 
 Input = Union[str, Path, np.ndarray]
@@ -36,7 +37,9 @@ class ImageSource:
     """A list of image files and arrays.
 
     Args:
-        inputs (Sequence[str | Path | ndarray]): Arrays are (H, W, 3) uint8 in BGR.
+        inputs (Sequence[str | Path | ndarray | PIL.Image]): As :func:`~mmfld.runtime.images.read_image` takes them.
+        strict (bool): Whether an image that cannot be read is an error; if not, it is left out and noted in ``broken``,
+            a list of names and reasons. Defaults to True.
 
     Raises:
         FileNotFoundError: If a file does not exist.
@@ -44,8 +47,10 @@ class ImageSource:
     is_video = False
     is_live = False
 
-    def __init__(self, inputs: Sequence[Input]) -> None:
-        self.inputs = [item if isinstance(item, np.ndarray) else Path(item) for item in inputs]
+    def __init__(self, inputs: Sequence[Input], strict: bool = True) -> None:
+        self.inputs = [Path(item) if isinstance(item, (str, Path)) else item for item in inputs]
+        self.strict = strict
+        self.broken: List[Tuple[str, str]] = []
         for item in self.inputs:
             if isinstance(item, Path) and not item.is_file():
                 raise FileNotFoundError(f'image {item} does not exist')
@@ -57,25 +62,26 @@ class ImageSource:
     @property
     def names(self) -> Tuple[str, ...]:
         """File names without folder, under which results are saved."""
-        return tuple(f'{index:010d}.jpg' if isinstance(item, np.ndarray) else item.name
+        return tuple(item.name if isinstance(item, Path) else f'{index:010d}.jpg'
                      for index, item in enumerate(self.inputs))
 
     def __iter__(self) -> Iterator[Frame]:
         """Read the images one by one.
 
         Raises:
-            ValueError: If a file is no image that OpenCV reads, or an array is not (H, W, 3) uint8.
+            ValueError: If one cannot be read, unless they are not ``strict``.
         """
+        self.broken.clear()
         for index, (item, name) in enumerate(zip(self.inputs, self.names)):
-            if isinstance(item, Path):
-                image, path = cv2.imread(str(item)), str(item)
-                if image is None:
-                    raise ValueError(f'{item}: not an image that OpenCV can read')
-            else:
-                image, path = item, name
-                if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-                    raise ValueError(f'image {index}: found an array of shape {image.shape} and type {image.dtype}, '
-                                     'expected (H, W, 3) uint8 in BGR')
+            path = str(item) if isinstance(item, Path) else name
+            try:
+                image = read_image(item)
+            except (OSError, ValueError) as error:
+                reason = str(error) if isinstance(item, Path) else f'image {index}: {error}'
+                if self.strict:
+                    raise ValueError(reason) from error
+                self.broken.append((path, reason))
+                continue
             yield Frame(image, path, index)
 
 
@@ -128,13 +134,14 @@ class VideoSource:
 Source = Union[ImageSource, VideoSource]
 
 
-def open_source(inputs: Union[Input, Sequence[Input]]) -> Source:
+def open_source(inputs: Union[Input, Sequence[Input]], strict: bool = True) -> Source:
     """What to read for an inferencer's ``inputs``.
 
     Args:
         inputs: Path of an image, a video or a folder of images (not its subfolders; in the order of their names);
             ``'webcam'`` or ``'webcam:1'``; an image (H, W, 3) uint8 in BGR; or a sequence of images and paths of
             images.
+        strict (bool): See :class:`ImageSource`.
 
     Raises:
         FileNotFoundError: If a path does not exist.
@@ -142,11 +149,11 @@ def open_source(inputs: Union[Input, Sequence[Input]]) -> Source:
             not given as ``webcam:NUMBER``, an empty sequence, or a video or camera that cannot be opened.
     """
     if isinstance(inputs, np.ndarray):
-        return ImageSource([inputs])
+        return ImageSource([inputs], strict)
     if not isinstance(inputs, (str, Path)):
         if not len(inputs):
             raise ValueError('inputs: found an empty sequence, expected at least one image')
-        return ImageSource(inputs)
+        return ImageSource(inputs, strict)
     if str(inputs).lower().split(':')[0] == 'webcam':
         number = str(inputs)[len('webcam:'):] or '0'
         if not number.isdigit():
@@ -155,16 +162,17 @@ def open_source(inputs: Union[Input, Sequence[Input]]) -> Source:
 
     path = Path(inputs)
     if path.is_dir():
-        images = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+        images = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+                        and not file.name.startswith('.'))  # such as the ._* that macOS leaves
         if not images:
             raise ValueError(f'folder {path}: found no image, expected files ending in {", ".join(IMAGE_SUFFIXES)}')
-        return ImageSource(images)
+        return ImageSource(images, strict)
     if not path.exists():
         raise FileNotFoundError(f'input {path} does not exist')
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return VideoSource(path)
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageSource([path])
+        return ImageSource([path], strict)
     raise ValueError(f'input {path}: found suffix {path.suffix!r}, expected an image ({", ".join(IMAGE_SUFFIXES)}), a '
                      f'video ({", ".join(VIDEO_SUFFIXES)}) or a folder of images')
 
@@ -212,13 +220,13 @@ class ResultWriter:
             return
         if not self.source.is_video:
             path = self._vis_dir / self.source.names[frame.index]
-            mmengine.mkdir_or_exist(str(path.parent))
+            path.parent.mkdir(parents=True, exist_ok=True)
             if not cv2.imwrite(str(path), picture):
                 raise ValueError(f'{path}: OpenCV cannot write this image')
             return
         size = picture.shape[1::-1]
         if self._video is None:
-            mmengine.mkdir_or_exist(str(self._video_path.parent))
+            self._video_path.parent.mkdir(parents=True, exist_ok=True)
             self._video_size = size
             self._video = cv2.VideoWriter(
                 str(self._video_path), cv2.VideoWriter_fourcc(*'mp4v'), self.source.fps, size)
@@ -236,16 +244,17 @@ class ResultWriter:
             return
         if not self.source.is_video:
             path = self._pred_dir / f'{Path(self.source.names[frame.index]).stem}.json'
-            mmengine.dump(instances, str(path), indent='  ')
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(instances, default=_plain, indent='  '), encoding='utf-8')
             return
         # item by item, so that the predictions on a long video need no memory either
         separator = ',\n'
         if self._json is None:
-            mmengine.mkdir_or_exist(str(self._pred_dir))
+            self._pred_dir.mkdir(parents=True, exist_ok=True)
             self._json = open(self._pred_dir / f'{self.source.name}.json', 'w', encoding='utf-8')
             separator = '[\n'
         item = dict(frame_id=frame.index, instances=instances)
-        self._json.write(separator + mmengine.dump(item, file_format='json'))
+        self._json.write(separator + json.dumps(item, default=_plain))
 
     def close(self) -> None:
         """Complete the files of a video."""
@@ -265,6 +274,13 @@ class ResultWriter:
         overwritten = {path.resolve() for path in written} & {path.resolve() for path in read}
         if overwritten:
             raise ValueError(f'vis_out_dir {self._vis_dir}: the input {min(overwritten)} would be overwritten')
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's arrays and scalars for json."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise TypeError(f'{type(value).__name__} cannot be written as json')
 
 
 def _check_unique(names: Sequence[str], folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""The command ``mmfld``: thin over what is there."""

@@ -1,0 +1,94 @@
+"""``mmfld predict``: landmarks of what files show."""
+import argparse
+import sys
+from pathlib import Path
+from typing import List, Tuple
+
+from ..runtime import FaceLandmarker, FaceTracker
+from ..runtime.detection import DETECTORS
+from ..runtime.drawing import draw_faces
+from ..runtime.media import ResultWriter, Source, open_source
+from ..runtime.orientation import Orientation
+from ..runtime.tables import TableWriter, to_dict
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('inputs', nargs='+', metavar='INPUT', help='image, folder of images, video, webcam or webcam:1')
+    parser.add_argument('--out', required=True, type=Path, metavar='DIR', help='folder for what is found')
+    parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
+    parser.add_argument('--detector', default='centerface', help=f'{", ".join(DETECTORS)}; default: centerface')
+    parser.add_argument('--orientation', type=_orientation, default='auto',
+                        help='auto (default), upright, or by how many degrees faces are turned clockwise')
+    parser.add_argument('--backend', default='auto', help='auto (default), onnxruntime or openvino')
+    parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
+    parser.add_argument('--threads', type=int, help="default: the backend's choice")
+    parser.add_argument('--draw', action='store_true', help='save pictures with the landmarks, too')
+    parser.add_argument('--format', choices=('json', 'csv'), default='json',
+                        help='a json file for each input (default), or one csv with a row a face')
+    parser.add_argument('--track', action='store_true', help='follow the faces of a video; they get numbers')
+    parser.add_argument('--smooth', action='store_true', help='with --track: a One-Euro filter')
+    parser.add_argument('--strict', action='store_true', help='stop at the first input that cannot be read')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict all inputs; 1 if one could not be read."""
+    if args.smooth and not args.track:
+        raise ValueError('--smooth needs --track')
+    landmarker = FaceLandmarker(args.model, args.detector, args.backend, args.threads, args.precision, args.orientation)
+    sources, broken = _open(args.inputs, args.strict)
+    table = TableWriter(args.out / 'faces.csv', landmarker.model.layout.num_keypoints) if args.format == 'csv' else None
+    images = faces = 0
+    try:
+        for source in sources:
+            try:
+                for found in _predict(source, landmarker, table, args):
+                    images, faces = images + 1, faces + found
+            except ValueError as error:
+                if args.strict:
+                    raise
+                broken.append((getattr(source, 'path', ''), str(error)))
+            broken += getattr(source, 'broken', [])
+    finally:
+        if table is not None:
+            table.close()
+    print(f'{faces} faces in {images} images')
+    for _, reason in broken:
+        print(f'not read: {reason}', file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _open(inputs: List[str], strict: bool) -> Tuple[List[Source], List[Tuple[str, str]]]:
+    sources, broken = [], []
+    for item in inputs:
+        try:
+            sources.append(open_source(item, strict))
+        except (OSError, ValueError) as error:
+            if strict:
+                raise
+            broken.append((item, str(error)))
+    return sources, broken
+
+
+def _predict(source: Source, landmarker: FaceLandmarker, table, args: argparse.Namespace):
+    """Yields how many faces there are in each image."""
+    tracker = None
+    if args.track:
+        smoothing = dict(rate=source.fps) if source.is_video else {}
+        tracker = FaceTracker(landmarker, smoothing if args.smooth else None)
+    writer = ResultWriter(source, str(args.out) if args.draw else '', '' if table else str(args.out))
+    try:
+        for frame in source:
+            faces = tracker(frame.image) if tracker else landmarker(frame.image)
+            if table is None:
+                writer.write_instances(frame, [to_dict(face) for face in faces])
+            else:
+                table.write(frame.path, frame.index if source.is_video else None, faces)
+            if args.draw:
+                writer.write_picture(frame, draw_faces(frame.image, faces))
+            yield len(faces)
+    finally:
+        writer.close()
+
+
+def _orientation(text: str) -> Orientation:
+    return text if text in ('auto', 'upright') else float(text)

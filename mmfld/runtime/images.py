@@ -1,0 +1,74 @@
+"""One image, from a file, an array or a picture of Pillow."""
+from pathlib import Path
+from typing import Any, Union
+
+import cv2
+import numpy as np
+
+Image = Union[str, Path, np.ndarray, Any]
+
+
+def read_image(image: Image) -> np.ndarray:
+    """An image as all else here takes it.
+
+    Args:
+        image (str | Path | ndarray | PIL.Image): File; array (H, W) grey, (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA of
+            8 or 16 bit; or picture of Pillow. What says how a camera was held (EXIF) is followed.
+
+    Returns:
+        ndarray: (H, W, 3) uint8 in BGR.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If a file is no complete image that OpenCV reads, or an array has another shape or type.
+        TypeError: For anything else.
+    """
+    if isinstance(image, (str, Path)):
+        return _read_file(Path(image))
+    if isinstance(image, np.ndarray):
+        return _to_bgr(image)
+    if hasattr(image, 'convert') and hasattr(image, 'getexif'):
+        from PIL import ImageOps  # as the picture is Pillow's
+        return np.ascontiguousarray(np.asarray(ImageOps.exif_transpose(image).convert('RGB'))[..., ::-1])
+    raise TypeError(f'image: found {type(image).__name__}, expected a file name, an array or a picture of Pillow')
+
+
+def _read_file(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise FileNotFoundError(f'image {path} does not exist')
+    content = path.read_bytes()
+    if content[:2] == b'\xff\xd8' and not _is_complete_jpeg(content):
+        raise ValueError(f'{path}: found {len(content)} bytes of a JPEG that has no end: it is cut off')
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    if image is None:
+        raise ValueError(f'{path}: not an image that OpenCV can read')
+    return image
+
+
+def _to_bgr(array: np.ndarray) -> np.ndarray:
+    channels = 1 if array.ndim == 2 else array.shape[-1] if array.ndim == 3 else 0
+    if channels not in (1, 3, 4) or array.dtype not in (np.uint8, np.uint16) or not array.size:
+        raise ValueError(f'found an array of shape {array.shape} and type {array.dtype}, expected (H, W), '
+                         '(H, W, 1), (H, W, 3) in BGR or (H, W, 4) in BGRA, of uint8 or uint16')
+    if array.dtype == np.uint16:
+        array = (array >> 8).astype(np.uint8)
+    if channels == 1:
+        return cv2.cvtColor(array.reshape(array.shape[:2]), cv2.COLOR_GRAY2BGR)
+    return np.ascontiguousarray(array[..., :3])
+
+
+def _is_complete_jpeg(content: bytes) -> bool:
+    """Whether the end marker comes after the image data, where no other FF D9 can be.
+
+    OpenCV fills up what is missing with grey, without a word.
+    """
+    at = 2
+    while at + 4 <= len(content) and content[at] == 0xff:
+        marker, length = content[at + 1], int.from_bytes(content[at + 2:at + 4], 'big')
+        if marker == 0xff:  # padding
+            at += 1
+        elif marker == 0xda:
+            return content.find(b'\xff\xd9', at + 2 + length) >= 0
+        else:
+            at += 2 + length
+    return False

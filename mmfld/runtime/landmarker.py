@@ -1,0 +1,167 @@
+"""Landmarks of all faces in an image, whichever way up they are."""
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import List, Optional, Sequence, Union
+
+import numpy as np
+
+from .boxes import tight_box
+from .crops import crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
+from .detection import BoxCalibration, Detector, build_detector
+from .images import Image, read_image
+from .model import LandmarkModel
+from .orientation import Crops, Fit, Orientation, align, check_orientation, detect
+
+DEFAULT_MODEL = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.onnx'
+"""The model that comes with the package; the README beside it says what it is and what it may be used for."""
+
+
+@dataclass
+class Face:
+    """A face in an image.
+
+    Args:
+        landmarks (ndarray): (K, 2) float32, x and y in pixels, centres of pixels at integers.
+        scores (ndarray): (K, ) float32 of the landmarks; what they mean depends on the model's method.
+        box (ndarray): (4, ) float32, x1, y1, x2, y2, the tight box of the landmarks.
+        score (float): Of the detector, in [0, 1]; 1 where the box was given.
+        angle (float): Degrees, from -180 to 180, by which the face is turned clockwise in the image, by its eyes.
+        track_id (int, optional): Of a face that is followed.
+        is_confirmed (bool): Whether the detector has seen a face that is followed more than once.
+    """
+    landmarks: np.ndarray
+    scores: np.ndarray
+    box: np.ndarray
+    score: float
+    angle: float
+    track_id: Optional[int] = None
+    is_confirmed: bool = True
+
+
+class FaceLandmarker:
+    """Finds faces and their landmarks, without torch and OpenMMLab.
+
+    >>> landmarker = FaceLandmarker()
+    >>> for face in landmarker('photo.jpg'):
+    ...     print(face.landmarks, face.scores, face.box, face.score, face.angle)
+
+    One object serves several threads, can be pickled, and works on in a forked process.
+
+    Args:
+        model (str | Path | LandmarkModel, optional): A file that ``mmfld export`` has written. Defaults to the model
+            that comes with the package (68 landmarks; for non-commercial research, as the faces that it was trained on).
+        detector (str | callable): Finds the faces, see :mod:`mmfld.runtime.detection`. Defaults to ``'centerface'``.
+        backend (str): ``'onnxruntime'``, ``'openvino'`` or ``'auto'``, the first that is installed. Defaults to ``'auto'``.
+        threads (int, optional): For one call of a network. Defaults to the backend's choice.
+        precision (str): ``'float32'`` or, with OpenVINO, ``'bfloat16'``. Defaults to ``'float32'``.
+        orientation (str | float): ``'auto'``: faces may be turned by any angle. ``'upright'``: they are not, and crops
+            are not turned. An angle in degrees: all are turned clockwise by about that. Defaults to ``'auto'``.
+        min_score (float): Least mean score of the landmarks of a face; what a detector proposes below it is none.
+            Defaults to that of the model.
+        batch_size (int): Faces that go through the network together. Defaults to 16.
+
+    Raises:
+        FileNotFoundError: If the model does not exist.
+        ImportError: If a package that was asked for is not installed.
+        ValueError: If an argument has no meaning.
+    """
+
+    def __init__(self,
+                 model: Optional[Union[str, Path, LandmarkModel]] = None,
+                 detector: Union[str, Detector] = 'centerface',
+                 backend: str = 'auto',
+                 threads: Optional[int] = None,
+                 precision: str = 'float32',
+                 orientation: Orientation = 'auto',
+                 min_score: Optional[float] = None,
+                 batch_size: int = 16) -> None:
+        check_orientation(orientation)
+        if batch_size < 1:
+            raise ValueError(f'found batch_size={batch_size}, expected at least 1')
+        if model is None or isinstance(model, (str, Path)):
+            model = LandmarkModel(model or DEFAULT_MODEL, backend, threads, precision)
+        self.model = model
+        self.detector = build_detector(detector, threads=threads)
+        self.orientation = orientation
+        self.min_score = min_score
+        self.batch_size = batch_size
+
+    def __call__(self, image: Image, boxes: Optional[np.ndarray] = None, refine: Optional[int] = None) -> List[Face]:
+        """The faces of one image.
+
+        Args:
+            image (str | Path | ndarray | PIL.Image): File, array, see :func:`mmfld.runtime.images.read_image`, or
+                picture of Pillow.
+            boxes (ndarray, optional): (N, 4) landmark boxes x1, y1, x2, y2 in pixels, instead of a detector's.
+            refine (int, optional): How often the crop is taken again from the landmarks. Defaults to 1, or to 0 where
+                boxes are given and the face is upright in its crop.
+
+        Returns:
+            list[Face]: With boxes, one for each; else those that are faces, best first.
+        """
+        faces, = self.batch([image], None if boxes is None else [boxes], refine)
+        return faces
+
+    def batch(self,
+              images: Sequence[Image],
+              boxes: Optional[Sequence[np.ndarray]] = None,
+              refine: Optional[int] = None) -> List[List[Face]]:
+        """The faces of several images, which go through the network together; see :meth:`__call__`."""
+        images = [read_image(image) for image in images]
+        if not images:
+            return []
+        given = boxes is not None
+        if given:
+            found, start = list(map(_with_score, boxes)), None
+        else:
+            found, start = zip(*(detect(self.detector, image, self.orientation) for image in images))
+            start = np.concatenate(start)
+        image = np.repeat(np.arange(len(images)), [len(array) for array in found])
+        found = np.concatenate([np.zeros((0, 5)), *found])
+        fit, _ = align(
+            partial(self.fit, images), image, found, self.model.layout, self.orientation, self.model.sure,
+            (0 if given else 1) if refine is None else refine,
+            BoxCalibration() if given else self.calibration, start)
+        angles = eye_angle(fit.landmarks, self.model.layout)
+        faces: List[List[Face]] = [[] for _ in images]
+        for n, index in enumerate(image):
+            if given or self.min_score is None or fit.scores[n].mean() >= self.min_score:
+                faces[index].append(Face(fit.landmarks[n], fit.scores[n], tight_box(fit.landmarks[n]),
+                                         float(found[n, 4]), float(angles[n])))
+        return faces
+
+    @property
+    def calibration(self) -> BoxCalibration:
+        """From what the detector proposes, see ``raw`` in :mod:`mmfld.runtime.detection`, to landmark boxes."""
+        return getattr(self.detector, 'calibration', BoxCalibration())
+
+    def fit(self, images: Sequence[np.ndarray], crops: Crops) -> Fit:
+        """Landmarks of crops of images (H, W, 3) uint8 in BGR, in pixels of these."""
+        size = self.model.input_size
+        centers, sides = crop_of_box(crops.box, self.model.crop_rule, self.model.crop_padding, self.model.layout)
+        centers, sides = turn(centers[:, None], -crops.angle)[:, 0], np.maximum(sides, 1.)
+        matrices = np.array([crop_matrix(center, (side, side), angle, size)
+                             for center, side, angle in zip(centers, sides, crops.angle)]).reshape(-1, 2, 3)
+        pixels = np.zeros((len(matrices), size[1], size[0], 3), np.uint8)
+        for index in np.unique(crops.image):
+            of_image = np.flatnonzero(crops.image == index)
+            pixels[of_image] = sample(images[index], matrices[of_image], size)
+        parts = [self.model(pixels[start:start + self.batch_size])
+                 for start in range(0, max(len(pixels), 1), self.batch_size)]
+        landmarks, scores = (np.concatenate(part) for part in zip(*parts))
+        return Fit(to_image(landmarks, matrices).astype(np.float32), scores, np.empty(len(scores), object))
+
+
+def _with_score(boxes: np.ndarray) -> np.ndarray:
+    """(N, 4) given boxes -> (N, 5).
+
+    Raises:
+        ValueError: If one is no box.
+    """
+    boxes = np.asarray(boxes, np.float64)
+    if not boxes.size:
+        return np.zeros((0, 5))
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all() or (boxes[:, 2:] <= boxes[:, :2]).any():
+        raise ValueError(f'boxes: found {boxes.tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2 of each face')
+    return np.column_stack([boxes, np.ones(len(boxes))])

@@ -1,0 +1,112 @@
+"""A landmark model as ``mmfld export`` writes it: crops in, landmarks in pixels of the crop and their scores out."""
+from pathlib import Path
+from typing import Dict, Iterator, NamedTuple, Optional, Tuple, Union
+
+import numpy as np
+
+from ..structures import FaceLayout, get_layout
+from .network import Network
+
+FIELDS = ('layout', 'input_size', 'crop_rule', 'crop_padding')
+PREFIX = 'mmfld.'
+
+
+class Prediction(NamedTuple):
+    """Of N crops.
+
+    Args:
+        landmarks (ndarray): (N, K, 2) float32, pixels of the crop.
+        scores (ndarray): (N, K) float32.
+    """
+    landmarks: np.ndarray
+    scores: np.ndarray
+
+
+class LandmarkModel:
+    """An exported model with what it says of itself. May be called from several threads.
+
+    Args:
+        path (str | Path): File.
+        backend, threads, precision: See :class:`Network`.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+        ValueError: If ``mmfld export`` has not written it.
+    """
+
+    def __init__(self,
+                 path: Union[str, Path],
+                 backend: str = 'auto',
+                 threads: Optional[int] = None,
+                 precision: str = 'float32') -> None:
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f'model {path} does not exist')
+        content = path.read_bytes()
+        self.metadata = read_metadata(content, str(path))
+        missing = [field for field in FIELDS if field not in self.metadata]
+        if missing:
+            raise ValueError(f'{path}: found no {", ".join(PREFIX + field for field in missing)} in its metadata, '
+                             'expected a file that `mmfld export` has written')
+        self.layout: FaceLayout = get_layout(self.metadata['layout'])
+        self.input_size: Tuple[int, int] = tuple(int(side) for side in self.metadata['input_size'].split('x'))
+        self.crop_rule = self.metadata['crop_rule']
+        self.crop_padding = float(self.metadata['crop_padding'])
+        # mean score from which on a fit is the right way up, if it has been measured
+        self.sure: Optional[float] = float(self.metadata['sure']) if 'sure' in self.metadata else None
+        self.network = Network(content, backend, threads, precision)
+
+    def __call__(self, crops: np.ndarray) -> Prediction:
+        """Crops (N, H, W, 3) uint8 in BGR -> landmarks and scores."""
+        if not len(crops):
+            points = self.layout.num_keypoints
+            return Prediction(np.zeros((0, points, 2), np.float32), np.zeros((0, points), np.float32))
+        return Prediction(*self.network(crops)[:2])
+
+
+def read_metadata(model: bytes, name: str = 'model') -> Dict[str, str]:
+    """What an ONNX file says of itself under names that begin with ``mmfld.``, without any package for the format.
+
+    The file is a message of protocol buffers; field 14 of it is a pair of strings, fields 1 and 2.
+
+    Raises:
+        ValueError: If it is no such message.
+    """
+    try:
+        pairs = [{number: text for number, text in _fields(value)} for field, value in _fields(model) if field == 14]
+        found = {pair.get(1, b'').decode(): pair.get(2, b'').decode() for pair in pairs}
+    except (IndexError, ValueError, TypeError) as error:
+        raise ValueError(f'{name}: not an ONNX file ({error})') from error
+    return {key[len(PREFIX):]: value for key, value in found.items() if key.startswith(PREFIX)}
+
+
+def _fields(message: bytes) -> Iterator[Tuple[int, bytes]]:
+    """The fields of a message that have a length, in order, without a copy of what is skipped."""
+    view, at = memoryview(message), 0
+    while at < len(view):
+        key, at = _number(view, at)
+        kind = key & 7
+        if kind == 0:
+            _, at = _number(view, at)
+        elif kind in (1, 5):
+            at += 8 if kind == 1 else 4
+        elif kind == 2:
+            length, at = _number(view, at)
+            if at + length > len(view):
+                raise ValueError(f'found {len(view) - at} bytes of a field of {length}')
+            if length < 2**16:  # weights are long, and not looked at
+                yield key >> 3, bytes(view[at:at + length])
+            at += length
+        else:
+            raise ValueError(f'found the unknown kind of field {kind}')
+
+
+def _number(view: memoryview, at: int) -> Tuple[int, int]:
+    """A number of seven bits a byte, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = view[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at

@@ -1,0 +1,133 @@
+"""An ONNX model, run by whichever library is there."""
+import os
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Callable, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+Outputs = List[np.ndarray]
+PRECISIONS = ('float32', 'bfloat16')
+
+
+class Network:
+    """An ONNX model with one input, to be called from any thread.
+
+    It can be pickled, and works on in a forked process: there it is opened anew.
+
+    Args:
+        model (bytes | Path): The file or its content.
+        backend (str): One of ``backends``, or ``'auto'`` for the first of them that is installed. onnxruntime uses
+            CUDA where it is the package for it. Defaults to ``'auto'``.
+        threads (int, optional): For one call. Defaults to the library's choice, mostly one for each core.
+        precision (str): ``'float32'`` or, with OpenVINO, ``'bfloat16'``. Defaults to ``'float32'``.
+        backends (Sequence[str]): Those that can run the model, the fastest first. Defaults to ``'onnxruntime'`` and
+            ``'openvino'``; ``'opencv'`` knows few operators.
+
+    Raises:
+        ImportError: If the library is not installed.
+        ValueError: If the backend or the precision is unknown, or they do not go together.
+        FileNotFoundError: If the file does not exist.
+    """
+
+    def __init__(self,
+                 model: Union[bytes, Path],
+                 backend: str = 'auto',
+                 threads: Optional[int] = None,
+                 precision: str = 'float32',
+                 backends: Sequence[str] = ('onnxruntime', 'openvino')) -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(f'unknown precision {precision!r}, expected one of {PRECISIONS}')
+        if threads is not None and threads < 1:
+            raise ValueError(f'found threads={threads}, expected at least 1')
+        if backend == 'auto':
+            backend = next((name for name in backends if find_spec(_BACKENDS[name][0])), backends[0])
+        if backend not in backends:
+            raise ValueError(f'unknown backend {backend!r}, expected one of {("auto", *backends)}')
+        if precision != 'float32' and backend != 'openvino':
+            raise ValueError(f"precision {precision!r} needs backend 'openvino', found {backend!r}")
+        module, _ = _BACKENDS[backend]
+        if not find_spec(module):
+            raise ImportError(f'backend {backend!r} needs {module}, which is not installed: run `pip install '
+                              f'{"opencv-python" if module == "cv2" else module}`')
+        if isinstance(model, Path) and not model.is_file():
+            raise FileNotFoundError(f'model {model} does not exist')
+        self.model = model
+        self.backend = backend
+        self.threads = threads
+        self.precision = precision
+        self._opened: Tuple[int, Optional[Callable]] = (os.getpid(), self._open())
+
+    def __call__(self, inputs: np.ndarray) -> Outputs:
+        """Run it.
+
+        Args:
+            inputs (ndarray): Of the shape and type that the model takes.
+
+        Returns:
+            list[ndarray]: Its outputs, in the order of the model.
+        """
+        process, run = self._opened
+        if process != os.getpid() or run is None:
+            run = self._open()
+            self._opened = (os.getpid(), run)
+        return run(inputs)
+
+    def _content(self) -> bytes:
+        return self.model if isinstance(self.model, bytes) else self.model.read_bytes()
+
+    def _open(self) -> Callable[[np.ndarray], Outputs]:
+        _, opened_by = _BACKENDS[self.backend]
+        return opened_by(self._content(), self.threads, self.precision)
+
+    def __getstate__(self) -> dict:
+        return dict(self.__dict__, _opened=(-1, None))
+
+
+def _onnxruntime(content: bytes, threads: Optional[int], precision: str) -> Callable[[np.ndarray], Outputs]:
+    import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # it warns of initializers that old models list as inputs, too
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    available = onnxruntime.get_available_providers()
+    providers = [name for name in ('CUDAExecutionProvider', 'CPUExecutionProvider') if name in available]
+    session = onnxruntime.InferenceSession(content, options, providers=providers)
+    name = session.get_inputs()[0].name
+    return lambda inputs: session.run(None, {name: inputs})
+
+
+def _openvino(content: bytes, threads: Optional[int], precision: str) -> Callable[[np.ndarray], Outputs]:
+    import openvino
+    settings = {'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': dict(float32='f32', bfloat16='bf16')[precision]}
+    if threads is not None:
+        settings['INFERENCE_NUM_THREADS'] = threads
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(content, b''), 'CPU', settings)
+    requests = threading.local()  # a request serves one thread at a time
+
+    def run(inputs: np.ndarray) -> Outputs:
+        if not hasattr(requests, 'request'):
+            requests.request = compiled.create_infer_request()
+        result = requests.request.infer([inputs])
+        return [np.array(result[output]) for output in compiled.outputs]
+
+    return run
+
+
+def _opencv(content: bytes, threads: Optional[int], precision: str) -> Callable[[np.ndarray], Outputs]:
+    import cv2
+    network = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
+    names = network.getUnconnectedOutLayersNames()
+    lock = threading.Lock()
+
+    def run(inputs: np.ndarray) -> Outputs:
+        with lock:
+            network.setInput(inputs)
+            return [np.array(output) for output in network.forward(names)]
+
+    return run
+
+
+_BACKENDS = dict(onnxruntime=('onnxruntime', _onnxruntime), openvino=('openvino', _openvino), opencv=('cv2', _opencv))

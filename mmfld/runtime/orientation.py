@@ -1,0 +1,209 @@
+"""Which way up a face is, told by the scores of its landmarks.
+
+A network that was trained on upright faces is unsure of any other. So a first fit with high scores is accepted; else
+the other three quarter turns are tried, and the best is kept. Then the crop is taken again from the landmarks, turned
+upright by the eyes.
+"""
+from typing import Callable, NamedTuple, Optional, Tuple, Union
+
+import numpy as np
+
+from ..structures import FaceLayout
+from .boxes import middle_and_size, tight_box
+from .crops import eye_angle, turn
+from .detection import BoxCalibration, Detector
+
+QUARTERS = np.array([90., 180., 270.])  # beside the angle that is tried first
+NEAR_ANGLE = 10.  # degrees by which a crop may be turned the wrong way
+NEAR_PLACE = 0.1  # parts of its size by which it may be off
+ROUNDS = 3  # of crops taken again, at most
+
+Orientation = Union[str, float]
+
+
+class Crops(NamedTuple):
+    """What is to be cropped, of N faces.
+
+    Args:
+        image (ndarray): (N, ) int, which image.
+        box (ndarray): (N, 4) landmark boxes x1, y1, x2, y2, in the image as it is when it is turned by ``angle``
+            around its first pixel, see :func:`mmfld.runtime.crops.turn`.
+        angle (ndarray): (N, ) degrees.
+    """
+    image: np.ndarray
+    box: np.ndarray
+    angle: np.ndarray
+
+
+class Fit(NamedTuple):
+    """Of N faces.
+
+    Args:
+        landmarks (ndarray): (N, K, 2) in pixels of their images.
+        scores (ndarray): (N, K).
+        more (ndarray): (N, ) of objects, whatever else there is of each.
+    """
+    landmarks: np.ndarray
+    scores: np.ndarray
+    more: np.ndarray
+
+
+class Aligned(NamedTuple):
+    """Faces, and the crops from which they were fitted last."""
+    fit: Fit
+    crops: Crops
+
+
+def check_orientation(orientation: Orientation) -> None:
+    """Raise a ValueError if it is neither ``'auto'`` nor ``'upright'`` nor a finite angle."""
+    if orientation not in ('auto', 'upright') and (isinstance(orientation, str) or not np.isfinite(orientation)):
+        raise ValueError(f"orientation: found {orientation!r}, expected 'auto', 'upright' or an angle in degrees")
+
+
+def first_angle(orientation: Orientation) -> float:
+    """The angle at which the search begins."""
+    return 0. if isinstance(orientation, str) else float(orientation)
+
+
+def align(fit: Callable[[Crops], Fit],
+          image: np.ndarray,
+          boxes: np.ndarray,
+          layout: FaceLayout,
+          orientation: Orientation = 'auto',
+          sure: Optional[float] = None,
+          refine: int = 1,
+          calibration: BoxCalibration = BoxCalibration(),
+          start: Optional[np.ndarray] = None) -> Aligned:
+    """Landmarks of faces from their boxes.
+
+    Args:
+        fit (callable): Fits landmarks to crops.
+        image (ndarray): (N, ) int, which image a box is of.
+        boxes (ndarray): (N, 4 or 5) boxes of faces x1, y1, x2, y2.
+        layout (FaceLayout): Of the landmarks.
+        orientation (str | float): See :class:`mmfld.runtime.FaceLandmarker`.
+        sure (float, optional): Mean score from which on a first fit is the right way up. Without one all quarter turns
+            are tried.
+        refine (int): How often crops are taken again from the landmarks at least. They are where a crop was far from
+            what the landmarks say, too, three times at most.
+        calibration (BoxCalibration): Makes landmark boxes from ``boxes``.
+        start (ndarray, optional): (N, ) angles that are tried first. Defaults to ``orientation``, 0 if it is a word.
+    """
+    if start is None:
+        start = np.full(len(boxes), first_angle(orientation))
+    crops = _crops_of_boxes(image, boxes, calibration, start)
+    found = Aligned(fit(crops), crops)
+    if orientation == 'auto' and len(boxes):
+        doubtful = np.flatnonzero(found.fit.scores.mean(1) < (np.inf if sure is None else sure))
+        found = _best_quarter(fit, found, doubtful, boxes, calibration)
+    for n in range(max(refine, ROUNDS)):
+        again = crops_of_landmarks(image, found.fit.landmarks, layout, orientation != 'upright')
+        due = np.flatnonzero((n < refine) | _is_far(found.crops, again))
+        if not len(due):
+            break
+        again = _take(again, due)
+        found = Aligned(_replaced(found.fit, fit(again), due), _replaced(found.crops, again, due))
+    return found
+
+
+def detect(detector: Detector, image: np.ndarray, orientation: Orientation) -> Tuple[np.ndarray, np.ndarray]:
+    """Faces in an image, and by which quarter turn a detector found them.
+
+    Detectors are trained on upright faces. If nothing is found, ``'auto'`` looks at the image turned by each quarter;
+    with an angle the image is turned by the nearest quarter first of all.
+
+    Args:
+        detector (callable): See :mod:`mmfld.runtime.detection`.
+        image (ndarray): (H, W, 3) uint8 in BGR.
+        orientation (str | float): See :class:`mmfld.runtime.FaceLandmarker`.
+
+    Returns:
+        tuple: (N, 5) boxes in the image, as the detector frames them, and scores; (N, ) angles in degrees.
+    """
+    find = getattr(detector, 'raw', detector)
+    quarter = round(first_angle(orientation) / 90) % 4
+    boxes = _detect_turned(find, image, quarter)
+    if orientation == 'auto' and not len(boxes):
+        found = {turns: _detect_turned(find, image, turns) for turns in (2, 1, 3)}
+        quarter = max(found, key=lambda turns: found[turns][:, 4].max(initial=0))
+        boxes = found[quarter]
+    return boxes, np.full(len(boxes), first_angle(orientation) if not isinstance(orientation, str) else 90. * quarter)
+
+
+def landmark_boxes(boxes: np.ndarray, calibration: BoxCalibration, angle: np.ndarray) -> np.ndarray:
+    """(N, 4) landmark boxes, along the image, of what a detector frames (N, 4 or 5) around faces of these angles."""
+    crops = _crops_of_boxes(np.zeros(len(boxes), int), boxes, calibration, angle)
+    x1, y1, x2, y2 = crops.box.T
+    corners = np.stack([np.stack([x1, y1], 1), np.stack([x2, y1], 1), np.stack([x2, y2], 1), np.stack([x1, y2], 1)], 1)
+    return tight_box(turn(corners, -angle))
+
+
+def _detect_turned(find: Detector, image: np.ndarray, quarter: int) -> np.ndarray:
+    """(N, 5) in the image, of a detector that sees it turned anti-clockwise by quarters."""
+    if not quarter:
+        return find(image)
+    height, width = image.shape[:2]
+    found = find(np.ascontiguousarray(np.rot90(image, quarter)))
+    x1, y1, x2, y2, score = found[:, :5].T
+    if quarter == 1:
+        x1, y1, x2, y2 = width - 1 - y2, x1, width - 1 - y1, x2
+    elif quarter == 2:
+        x1, y1, x2, y2 = width - 1 - x2, height - 1 - y2, width - 1 - x1, height - 1 - y1
+    else:
+        x1, y1, x2, y2 = y1, height - 1 - x2, y2, height - 1 - x1
+    return np.stack([x1, y1, x2, y2, score], axis=1)
+
+
+def crops_of_landmarks(image: np.ndarray, landmarks: np.ndarray, layout: FaceLayout, turned: bool = True) -> Crops:
+    """The crops in which landmarks (N, K, 2) are upright, or with ``turned`` False those along the image."""
+    angle = eye_angle(landmarks, layout) if turned else np.zeros(len(landmarks))
+    return Crops(image, tight_box(turn(landmarks, angle)), angle)
+
+
+def _crops_of_boxes(image: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration, angle: np.ndarray) -> Crops:
+    middle, size = middle_and_size(boxes)
+    sideways = np.abs((angle + 90) % 180 - 90) > 45
+    half = np.where(sideways[:, None], size[:, ::-1], size) / 2
+    middle = turn(middle[:, None], angle)[:, 0]
+    return Crops(image, calibration(np.concatenate([middle - half, middle + half], axis=1)), angle)
+
+
+def _best_quarter(fit, found: Aligned, doubtful: np.ndarray, boxes: np.ndarray,
+                  calibration: BoxCalibration) -> Aligned:
+    """Replace doubtful faces where another quarter turn has better scores."""
+    if not len(doubtful):
+        return found
+    which = np.tile(doubtful, len(QUARTERS))
+    angles = found.crops.angle[which] + np.repeat(QUARTERS, len(doubtful))
+    crops = _crops_of_boxes(found.crops.image[which], boxes[which], calibration, angles)
+    tried = fit(crops)
+    scores = np.stack([found.fit.scores[doubtful].mean(1), *tried.scores.mean(1).reshape(len(QUARTERS), -1)])
+    best = scores.argmax(axis=0)
+    better = np.flatnonzero(best)
+    index = (best[better] - 1) * len(doubtful) + better
+    return Aligned(_replaced(found.fit, _take(tried, index), doubtful[better]),
+                   _replaced(found.crops, _take(crops, index), doubtful[better]))
+
+
+def _is_far(crops: Crops, others: Crops) -> np.ndarray:
+    """(N, ) whether two crops of a face are apart in angle, place or size."""
+    off = np.abs((crops.angle - others.angle + 180) % 360 - 180)
+    middle, size = middle_and_size(crops.box)
+    other_middle, other_size = middle_and_size(others.box)
+    middle, other_middle = (turn(points[:, None], -angle)[:, 0]
+                            for points, angle in ((middle, crops.angle), (other_middle, others.angle)))
+    size, other_size = (np.maximum(sides.max(axis=1), 1.) for sides in (size, other_size))
+    moved = np.abs(middle - other_middle).max(axis=1) / size
+    return (off > NEAR_ANGLE) | (moved > NEAR_PLACE) | (np.abs(np.log(other_size / size)) > NEAR_PLACE)
+
+
+def _take(arrays: NamedTuple, index: np.ndarray) -> NamedTuple:
+    return type(arrays)(*(array[index] for array in arrays))
+
+
+def _replaced(arrays: NamedTuple, others: NamedTuple, index: np.ndarray) -> NamedTuple:
+    """The arrays with rows ``index`` of each from the others."""
+    arrays = type(arrays)(*(array.copy() for array in arrays))
+    for array, other in zip(arrays, others):
+        array[index] = other
+    return arrays

@@ -1,0 +1,240 @@
+"""Faces followed from frame to frame, whatever finds and fits them."""
+from dataclasses import dataclass
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from ..structures import FaceLayout
+from .boxes import overlaps, tight_box
+from .crops import eye_angle, turn
+from .one_euro_filter import OneEuroFilter
+
+
+class Prediction(NamedTuple):
+    """Of one face in one frame.
+
+    Args:
+        box (ndarray): (4, ) landmark box that the crop was made from, in the frame turned by ``angle`` around its
+            first pixel, see :func:`mmfld.runtime.crops.turn`.
+        angle (float): Degrees, of the crop.
+        landmarks (ndarray): (K, 2) in pixels of the frame.
+        scores (ndarray): (K, ).
+        state (object): What the model remembers, to go on with.
+        more (object): Whatever else there is of it.
+    """
+    box: np.ndarray
+    angle: float
+    landmarks: np.ndarray
+    scores: np.ndarray
+    state: Any = None
+    more: Any = None
+
+    @property
+    def score(self) -> float:
+        return float(self.scores.mean())
+
+
+@dataclass(eq=False)
+class Track:
+    """A face, as the last frame in which it was good left it.
+
+    Args:
+        track_id (int): Its number.
+        prediction (Prediction): Of the present frame.
+        landmarks (ndarray): (K, 2) of the present frame, smoothed.
+        detection_score (float): Of the detection with which it started, or last started again.
+        is_confirmed (bool): Seen by the detector again after the frame in which it was found.
+    """
+    track_id: int
+    prediction: Optional[Prediction] = None
+    landmarks: Optional[np.ndarray] = None
+    detection_score: float = 0.
+    is_confirmed: bool = False
+    image_box: Optional[np.ndarray] = None  # (4, ) of the good landmarks in the frame
+    box: Optional[np.ndarray] = None  # (4, ) of the good landmarks in the frame turned by angle: of the next crop
+    angle: float = 0.
+    score: float = 0.
+    mean_score: float = 0.  # running mean
+    frames: int = 0
+    state: Any = None
+    smoother: Optional[OneEuroFilter] = None
+    doubts: int = 0  # frames since it was good; more than PATIENCE: lost
+    frames_lost: int = 0
+    misses: int = 0  # runs of the detector since it saw the face; only the regular ones if it is confirmed
+
+
+Follow = Callable[[np.ndarray, Sequence[Track]], List[Prediction]]
+Find = Callable[[np.ndarray, np.ndarray], List[Prediction]]
+
+
+class FaceTracks:
+    """The faces of one video; what happens to them is told in :class:`mmfld.apis.FaceLandmarkTracker`.
+
+    Args:
+        detect (callable): Frame -> detections (N, 5 or more), landmark boxes, scores and whatever ``find`` needs.
+        find (callable): Frame and detections -> predictions of faces that are new.
+        follow (callable): Frame and tracks -> their predictions, from ``box``, ``angle`` and ``state`` of each.
+        layout (FaceLayout, optional): Crops turn with the eyes of this layout. Without one they stay upright.
+        smoothing (dict, optional): Arguments of :class:`OneEuroFilter`.
+        max_faces (int, optional): Follow no more than so many.
+        redetect_interval (int): Frames between two regular runs of the detector. Defaults to 25.
+    """
+
+    OVERLAP = 0.5  # of the smaller box: a detection is a known face
+    DUPLICATE = 0.7  # IoU of two tracks on one face
+    JUMP = 0.3  # IoU of successive landmark boxes below which the landmarks cannot be those of the same face
+    IN_DOUBT, LOW = 0.5, 0.75  # parts of the running mean of a face's scores
+    HISTORY = 100  # frames in the running mean
+    PATIENCE = 5  # frames in doubt until a face is lost
+    MISSES = 3  # runs of the detector without the face
+
+    def __init__(self,
+                 detect: Callable[[np.ndarray], np.ndarray],
+                 find: Find,
+                 follow: Follow,
+                 layout: Optional[FaceLayout] = None,
+                 smoothing: Optional[dict] = None,
+                 max_faces: Optional[int] = None,
+                 redetect_interval: int = 25) -> None:
+        if redetect_interval < 1 or (max_faces is not None and max_faces < 1):
+            raise ValueError(f'found redetect_interval={redetect_interval} and max_faces={max_faces}, expected at '
+                             'least 1')
+        self.detect = detect
+        self.find = find
+        self.follow = follow
+        self.layout = layout
+        self.smoothing = smoothing
+        self.max_faces = max_faces
+        self.redetect_interval = redetect_interval
+        self._tracks: List[Track] = []
+        self._next_id = 0
+        self.index = 0
+        self._new_smoother()  # complains of wrong arguments now rather than at the first face
+
+    def step(self, image: np.ndarray) -> List[Track]:
+        """Follow the faces into the next frame (H, W, 3); those that are in it, the oldest first."""
+        tracks = self._followed()
+        for track, prediction in zip(tracks, self.follow(image, tracks) if tracks else []):
+            self._continue(track, prediction, image)
+
+        is_regular = self.index % self.redetect_interval == 0
+        is_wanted = any(track.doubts or not track.is_confirmed for track in self._tracks)
+        if is_regular or is_wanted or not self._tracks:
+            self._detect(image, is_regular)
+        self._end_duplicates()
+        if self.max_faces is not None:  # a new face may have come while another is in doubt
+            for track in sorted(self._followed(), key=lambda track: track.doubts)[self.max_faces:]:
+                self._lose(track)
+
+        tracks = self._followed()
+        for track in tracks:
+            track.landmarks = self._smoothed(track)  # also of those that are not returned yet
+        for track in self._tracks:
+            track.frames_lost += track not in tracks
+        self._tracks = [track for track in self._tracks if track in tracks or (
+            track.is_confirmed and track.frames_lost <= self.redetect_interval)]
+        self.index += 1
+        return tracks
+
+    def _continue(self, track: Track, prediction: Prediction, image: np.ndarray) -> None:
+        """Take the prediction of a frame into a track, or doubts about it."""
+        track.prediction = prediction
+        if not self._is_plausible(prediction, image):
+            self._lose(track)
+        elif prediction.score < self.IN_DOUBT * track.mean_score:
+            track.doubts += 1
+        else:
+            self._accept(track)
+
+    def _accept(self, track: Track) -> None:
+        prediction = track.prediction
+        track.state = prediction.state  # a doubtful frame is no part of what the model remembers
+        box = turned_box = tight_box(prediction.landmarks)
+        angle = 0.
+        if self.layout is not None:
+            angle = float(eye_angle(prediction.landmarks, self.layout))
+            turned_box = tight_box(turn(prediction.landmarks, angle))
+        if (turned_box[2:] - turned_box[:2] >= 1).all():
+            track.image_box, track.box, track.angle = box, turned_box, angle
+        else:  # landmarks on one spot, where there was no face: nothing to crop
+            track.box, track.angle = prediction.box, prediction.angle
+            track.image_box = _upright_box(prediction)
+        track.score = prediction.score
+        track.frames = min(track.frames + 1, self.HISTORY)
+        track.mean_score += (track.score - track.mean_score) / track.frames
+        track.doubts = track.frames_lost = 0
+
+    def _is_plausible(self, prediction: Prediction, image: np.ndarray) -> bool:
+        height, width = image.shape[:2]
+        inside = overlaps(tight_box(prediction.landmarks)[None], np.array([[0, 0, width - 1, height - 1]]), 'iof')
+        box = tight_box(turn(prediction.landmarks, prediction.angle))
+        return bool(overlaps(box[None], prediction.box[None])[0, 0] >= self.JUMP and inside[0, 0] >= 0.5)
+
+    def _detect(self, image: np.ndarray, is_regular: bool) -> None:
+        """Run the detector: find again what is in doubt or lost, start new tracks, end those that are no faces."""
+        detections = self.detect(image)
+        detections = detections[np.argsort(-detections[:, 4], kind='stable')]
+        good = [track for track in self._tracks if not track.doubts]
+        is_known = overlaps(detections, _boxes(good), 'smaller') >= self.OVERLAP
+        for track, is_seen in zip(good, is_known.any(axis=0)):
+            if is_seen:
+                track.misses, track.is_confirmed = 0, True
+            elif is_regular or not track.is_confirmed:
+                track.misses += 1
+                is_low = track.score < self.LOW * track.mean_score
+                if track.misses >= self.MISSES and (is_low or not track.is_confirmed):
+                    self._lose(track)
+        fresh = detections[~is_known.any(axis=1)]
+        if self.max_faces is not None:
+            fresh = fresh[:self.max_faces - sum(not track.doubts for track in self._tracks)]
+        for detection, prediction in zip(fresh, self.find(image, fresh) if len(fresh) else []):
+            if self._is_plausible(prediction, image):
+                self._start(detection, prediction)
+
+    def _start(self, detection: np.ndarray, prediction: Prediction) -> None:
+        """Start a track, or a doubtful or lost one again if the detection touches the place where it was good."""
+        missing = [track for track in self._tracks if track.doubts]
+        shared = overlaps(detection[None], _boxes(missing), 'smaller')[0]
+        if shared.any():
+            track = missing[shared.argmax()]
+            if prediction.score < self.IN_DOUBT * track.mean_score:
+                return
+        else:
+            track = Track(self._next_id)
+            self._tracks.append(track)
+            self._next_id += 1
+        track.prediction, track.smoother, track.misses = prediction, self._new_smoother(), 0
+        track.detection_score = float(detection[4])
+        self._accept(track)
+
+    def _end_duplicates(self) -> None:
+        good = [track for track in self._tracks if not track.doubts]  # the oldest first
+        for i, track in enumerate(good):
+            older = [other for other in good[:i] if not other.doubts]
+            if (overlaps(track.image_box[None], _boxes(older)) > self.DUPLICATE).any():
+                self._lose(track)
+
+    def _lose(self, track: Track) -> None:
+        track.doubts = self.PATIENCE + 1
+
+    def _followed(self) -> List[Track]:
+        return [track for track in self._tracks if track.doubts <= self.PATIENCE]
+
+    def _new_smoother(self) -> Optional[OneEuroFilter]:
+        return None if self.smoothing is None else OneEuroFilter(**self.smoothing)
+
+    def _smoothed(self, track: Track) -> np.ndarray:
+        if track.smoother is None:
+            return track.prediction.landmarks
+        return track.smoother(track.prediction.landmarks, scale=np.sqrt(np.prod(track.box[2:] - track.box[:2])) / 2)
+
+
+def _boxes(tracks: Sequence[Track]) -> np.ndarray:
+    """(N, 4) in the frame, also of none."""
+    return np.array([track.image_box for track in tracks]).reshape(-1, 4)
+
+
+def _upright_box(prediction: Prediction) -> np.ndarray:
+    """(4, ) around the box of a crop that may be turned."""
+    x1, y1, x2, y2 = prediction.box
+    return tight_box(turn(np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]), -prediction.angle))

@@ -1,0 +1,97 @@
+"""Every head as an ONNX file, at small size; that onnxruntime answers as torch does is checked by the export itself."""
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+
+from mmfld.apis import onnx_export
+from mmfld.apis.onnx_export import export_onnx
+from mmfld.cli.main import main
+from mmfld.engine.rows import read_config
+from mmfld.runtime import LandmarkModel
+
+MINI = {'model.backbone.width': 16, 'model.backbone.num_stacks': 1, 'model.backbone.num_levels': 2}
+FEATURES = {**MINI, 'model.head.in_channels': 16}
+SMALL = {**MINI, 'codec.input_size': (128, 128), 'codec.heatmap_size': (32, 32)}
+BRANCHES = {'model.head.length': 128, 'model.head.channels': 8, 'codec.length': 128, 'codec.sigma': 4.}
+CASES = {
+    'structured': ('configs/300w/structured_hg2_mini.py', MINI),
+    'structured with attention maps': ('configs/300w/structured_hg4.py', {**SMALL, 'model.backbone.num_stacks': 2}),
+    'STAR': ('configs/300w/star_hg2_mini.py', MINI),
+    'soft-argmax': ('configs/300w/softargmax_hg4.py', SMALL),
+    'ADNet': ('configs/300w/adnet_hg4.py', SMALL),
+    'subpixel': ('configs/300w/subpixel_mini.py', {**MINI, 'model.backbone.init_cfg': None}),
+    'Siamese': ('configs/300w/subpixel_siamese_mini.py', {**MINI, 'model.backbone.init_cfg': None}),
+    'quarter shift': ('configs/300w/subpixel_mini.py', {**MINI, 'codec.decoder': 'quarter_shift'}),
+    'coordinate correction': ('projects/reproduce/subpixel.yml:mini-correction-static', FEATURES),
+    'co-attention': ('configs/300w/attentive1d_mini.py', {**FEATURES, **BRANCHES}),
+    'co-attention, local soft-argmax': ('configs/300w/attentive1d_mini.py',
+                                        {**FEATURES, **BRANCHES, 'codec.decoder': 'local_soft_argmax'}),
+    'with boundaries': ('configs/300w/attentive1d_hg4_boundary.py',
+                        {**FEATURES, **BRANCHES, 'codec.input_size': (128, 128), 'model.head.feature_size': 32}),
+}
+
+
+def saved(name, options, folder):
+    """The config, and a checkpoint of random weights with random running statistics."""
+    cfg = read_config(name, options)
+    init_default_scope('mmpose')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    for buffer_name, buffer in model.named_buffers():
+        if buffer_name.endswith('running_mean'):
+            buffer.normal_(0, 0.1)
+        elif buffer_name.endswith('running_var'):
+            buffer.uniform_(0.5, 2)
+    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'weights.pth')
+    return cfg, folder / 'weights.pth'
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_every_head(case, tmp_path):
+    cfg, checkpoint = saved(*CASES[case], tmp_path)
+    flip_test = case in ('structured', 'coordinate correction', 'co-attention')
+    export_onnx(cfg, checkpoint, tmp_path / 'model.onnx', flip_test=flip_test)
+    model = LandmarkModel(tmp_path / 'model.onnx', threads=1)
+    crops = onnx_export.made_up_crops(3, *model.input_size)
+    together, alone = model(crops), model(crops[1:2])
+    assert together.landmarks.shape == (3, 68, 2) and together.scores.shape == (3, 68)
+    np.testing.assert_allclose(alone.landmarks[0], together.landmarks[1], atol=0.01)
+    assert model.metadata['method'] == cfg.model.head.type and model.layout.name == '300w68'
+
+
+def test_landmarks_that_differ_leave_no_file(tmp_path, monkeypatch):
+    cfg, checkpoint = saved(*CASES['structured'], tmp_path)
+    monkeypatch.setattr(onnx_export, 'TOLERANCE', -1.)
+    with pytest.raises(ValueError, match='model.onnx: landmarks of onnxruntime and torch are up to .* pixels apart'):
+        export_onnx(cfg, checkpoint, tmp_path / 'model.onnx')
+    assert not (tmp_path / 'model.onnx').exists()
+
+
+def test_half_is_half_and_says_what_it_is(tmp_path, capsys):
+    cfg, checkpoint = saved(*CASES['structured'], tmp_path)
+    cfg.dump(str(tmp_path / 'config.py'))
+    for name, half in (('whole', []), ('half', ['--half'])):
+        assert main(['export', str(tmp_path / 'config.py'), str(checkpoint), str(tmp_path / f'{name}.onnx'), '--sure',
+                     '0.3', '--licence', 'ours', *half]) == 0
+    sizes = [(tmp_path / f'{name}.onnx').stat().st_size for name in ('half', 'whole')]
+    assert sizes[0] < 0.75 * sizes[1]
+    whole, half = (LandmarkModel(tmp_path / f'{name}.onnx', threads=1) for name in ('whole', 'half'))
+    assert half.sure == 0.3 and half.metadata['licence'] == 'ours' and half.metadata['flip_test'] == 'False'
+    crops = onnx_export.made_up_crops(2, *half.input_size)
+    np.testing.assert_allclose(half(crops).scores, whole(crops).scores, rtol=0.05, atol=0.01)
+
+
+def test_a_pipeline_with_another_crop_is_named(tmp_path):
+    cfg, checkpoint = saved(*CASES['structured'], tmp_path)
+    cfg.test_dataloader.dataset.pipeline = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale')]
+    with pytest.raises(ValueError, match='found no GetFaceCrop and FaceAffine in the test pipeline'):
+        export_onnx(cfg, checkpoint, tmp_path / 'model.onnx')
+
+
+def test_a_missing_package_is_one_sentence(tmp_path, monkeypatch):
+    cfg, checkpoint = saved(*CASES['structured'], tmp_path)
+    monkeypatch.setitem(__import__('sys').modules, 'onnx', None)
+    with pytest.raises(ImportError, match='exporting needs .* run `pip install onnx onnxscript onnxruntime`'):
+        export_onnx(cfg, checkpoint, tmp_path / 'model.onnx')

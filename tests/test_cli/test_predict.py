@@ -1,0 +1,94 @@
+"""``mmfld predict`` as it is typed."""
+import csv
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from matplotlib.cbook import get_sample_data
+
+from mmfld.cli.main import main
+
+PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A photograph, an empty picture, one that is cut off, and what is no picture."""
+    path = tmp_path / 'photos'
+    path.mkdir()
+    content = open(PHOTO, 'rb').read()
+    (path / 'b.jpg').write_bytes(content)
+    (path / 'a.jpg').write_bytes(content[:9000])
+    cv2.imwrite(str(path / 'c.png'), np.zeros((50, 60, 3), np.uint8))
+    (path / 'notes.txt').write_text('no picture')
+    (path / '._b.jpg').write_text('what macOS leaves')
+    return path
+
+
+def predict(*arguments):
+    return main(['predict', '--threads', '1', *map(str, arguments)])
+
+
+def test_a_folder_with_a_broken_picture(folder, tmp_path, capsys):
+    assert predict(folder, '--out', tmp_path / 'out', '--draw') == 1
+    output = capsys.readouterr()
+    assert output.out == '1 faces in 2 images\n'
+    assert output.err.count('not read: ') == 1 and 'a.jpg: found 9000 bytes of a JPEG that has no end' in output.err
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['b.jpg', 'b.json', 'c.json', 'c.png']
+    face, = json.loads((tmp_path / 'out/b.json').read_text())
+    assert np.shape(face['keypoints']) == (68, 2) and abs(face['angle']) < 10
+    assert json.loads((tmp_path / 'out/c.json').read_text()) == []
+    drawn, photo = cv2.imread(str(tmp_path / 'out/b.jpg')), cv2.imread(PHOTO)
+    changed = np.argwhere((np.abs(drawn.astype(int) - photo) > 60).any(2))
+    low, high = changed.min(0)[::-1], changed.max(0)[::-1]
+    np.testing.assert_allclose([*low, *high], face['bbox'][0], atol=8)
+
+
+def test_strict_stops(folder, tmp_path, capsys):
+    assert predict(folder, '--out', tmp_path / 'out', '--strict') == 1
+    assert 'mmfld predict: ' in capsys.readouterr().err
+    assert not (tmp_path / 'out/b.json').exists()
+
+
+def test_a_table(folder, tmp_path):
+    assert predict(folder / 'b.jpg', folder / 'c.png', '--out', tmp_path / 'out', '--format', 'csv') == 0
+    row, = csv.DictReader(open(tmp_path / 'out/faces.csv'))
+    assert row['file'].endswith('b.jpg') and len(row) == 9 + 3 * 68
+    assert 200 < float(row['x36']) < float(row['x45']) < 340
+
+
+def test_inputs_that_are_not_there(folder, tmp_path, capsys):
+    assert predict('missing.jpg', folder / 'b.jpg', folder / 'notes.txt', '--out', tmp_path / 'out') == 1
+    output = capsys.readouterr()
+    assert output.out == '1 faces in 1 images\n'
+    assert 'missing.jpg does not exist' in output.err and "found suffix '.txt'" in output.err
+
+
+def test_a_video_is_followed(tmp_path, capsys):
+    video = cv2.VideoWriter(str(tmp_path / 'clip.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 10, (256, 300))
+    photo = cv2.resize(cv2.imread(PHOTO), (256, 300))
+    for _ in range(4):
+        video.write(photo)
+    video.release()
+    assert predict(tmp_path / 'clip.mp4', '--out', tmp_path / 'out', '--track', '--smooth') == 0
+    frames = json.loads((tmp_path / 'out/clip.json').read_text())
+    assert [[face['track_id'] for face in frame['instances']] for frame in frames] == [[], [0], [0], [0]]
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['--smooth'], '--smooth needs --track'), (['--detector', 'none'], "unknown detector 'none'"),
+    (['--orientation', 'nan'], 'orientation: found nan'), (['--model', 'none.onnx'], 'none.onnx does not exist')])
+def test_wrong_arguments_are_one_line(folder, tmp_path, capsys, arguments, message):
+    assert predict(folder / 'b.jpg', '--out', tmp_path / 'out', *arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count('\n') == 1
+
+
+def test_as_a_module_and_without_a_command():
+    done = subprocess.run([sys.executable, '-m', 'mmfld', '--version'], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith('mmfld ')
+    done = subprocess.run([sys.executable, '-m', 'mmfld'], capture_output=True, text=True)
+    assert done.returncode == 2 and 'COMMAND' in done.stderr

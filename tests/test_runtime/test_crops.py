@@ -1,0 +1,58 @@
+"""Crops that are turned with the face, and the way back."""
+import numpy as np
+import pytest
+
+from mmfld.runtime.crops import crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
+from mmfld.structures import get_layout
+
+LAYOUT = get_layout('300w68')
+
+
+def face(angle, middle=(60., 50.)):
+    """68 points whose eyes are turned clockwise by ``angle`` on the screen."""
+    points = np.random.default_rng(0).uniform(-20, 20, (68, 2))
+    points[36], points[45] = (-15, -5), (15, -5)
+    a = np.deg2rad(angle)
+    return points @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) + middle
+
+
+@pytest.mark.parametrize('angle', [0, 30, 90, -135, 180])
+def test_the_crop_of_the_eyes_angle_shows_them_side_by_side(angle):
+    found = eye_angle(face(angle), LAYOUT)
+    assert (found - angle + 180) % 360 - 180 == pytest.approx(0, abs=1e-9)
+    eyes = turn(face(angle), found)[[36, 45]]
+    assert eyes[0, 1] == pytest.approx(eyes[1, 1]) and eyes[1, 0] > eyes[0, 0]
+
+
+@pytest.mark.parametrize('angle', [0, 37, 180])
+def test_turn_is_what_the_crop_does(angle):
+    points = face(10)
+    matrix = crop_matrix(np.array([0., 0.]), (100, 100), angle, (101, 101))
+    np.testing.assert_allclose(points @ matrix[:, :2].T + matrix[:, 2], turn(points, angle) * 1.01 + 50)
+
+
+def test_points_of_a_crop_go_back_to_the_image():
+    points = np.stack([face(20), face(-70)])
+    matrices = np.stack([crop_matrix(np.array([40., 70.]), (80, 80), a, (64, 64)) for a in (20., -70.)])
+    cropped = np.einsum('nij,nkj->nki', matrices[..., :2], points) + matrices[:, None, :, 2]
+    np.testing.assert_allclose(to_image(cropped, matrices), points)
+
+
+def test_a_turned_crop_of_a_turned_image_is_the_image():
+    image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    turned = np.ascontiguousarray(np.rot90(image, -1))  # clockwise
+    matrix = crop_matrix(np.array([19.5, 19.5]), (40, 40), 90., (40, 40))
+    np.testing.assert_array_equal(sample(turned, [matrix], (40, 40))[0], image)
+
+
+def test_boxes_and_crops_of_several_faces():
+    boxes = np.array([[0., 0., 10., 20.], [0., 0., 30., 20.]])
+    centers, sides = crop_of_box(boxes, 'longer_side', 1.5, LAYOUT)
+    np.testing.assert_allclose(centers, [[5, 10], [15, 10]])
+    np.testing.assert_allclose(sides, [30, 45])
+
+
+def test_a_rule_of_faces_takes_the_annotated_face_where_landmarks_do_not_span_it():
+    box, face_box = np.array([0., 0., 10., 10.]), np.array([0., 0., 22., 11.])
+    for layout, side in (('cofw29', 22), ('300w68', 10)):
+        assert crop_of_box(box, 'face_220', 1., get_layout(layout), face_box)[1] == pytest.approx(side * 256 / 220)

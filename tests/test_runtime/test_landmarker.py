@@ -1,0 +1,236 @@
+"""Landmarks of faces that are turned in any way, of several images at once, from several threads and processes."""
+import multiprocessing
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from matplotlib.cbook import get_sample_data
+
+from mmfld.apis import FaceLandmarkInferencer
+from mmfld.runtime import FaceLandmarker
+from mmfld.runtime.detection import BoxCalibration
+
+PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)  # one face, eye corners 130 pixels apart
+# read off the photograph: centres of the eyes, tip of the nose, corners of the mouth, chin
+SPOTS = {(36, 37, 38, 39, 40, 41): (222, 190), (42, 43, 44, 45, 46, 47): (302, 187), (33, ): (267, 252),
+         (48, ): (235, 280), (54, ): (304, 278), (8, ): (271, 331)}
+
+
+from .fakes import FakeDetector, FakeFace, FakeModel, picture
+
+
+@pytest.fixture
+def fake_model():
+    return FakeModel()
+
+
+def check(found, *faces, tolerance=1.5):
+    assert len(found) == len(faces)
+    for one, face in zip(found, faces):
+        np.testing.assert_allclose(one.landmarks, face.landmarks, atol=tolerance)
+        assert (one.angle - face.place[3] + 180) % 360 - 180 == pytest.approx(0, abs=3)
+
+
+@pytest.mark.parametrize('angle', [0, 20, 45, 80, 90, 135, 180, 225, 270, -30])
+def test_a_face_with_a_box_may_be_turned_by_any_angle(fake_model, angle):
+    face = FakeFace(100, 80, angle=angle)
+    found = FaceLandmarker(fake_model, 'whole_image')(picture(face), [face.box])
+    check(found, face)
+    assert found[0].score == 1 and found[0].scores.mean() == pytest.approx(0.6)
+
+
+def test_an_upright_face_with_a_box_goes_through_the_network_once(fake_model):
+    face = FakeFace(100, 80)
+    FaceLandmarker(fake_model, 'whole_image')(picture(face), [face.box])
+    assert fake_model.batches == [1]
+
+
+def test_detected_faces_are_looked_at_again(fake_model):
+    faces = FakeFace(50, 60, 50), FakeFace(140, 90, 60, 180)
+    found = FaceLandmarker(fake_model, FakeDetector(*faces))(picture(*faces))
+    check(found, *faces)
+    # both; three turns of the one that is not upright; both again
+    assert fake_model.batches == [2, 3, 2]
+    assert [face.score for face in found] == [pytest.approx(0.9)] * 2
+
+
+def test_upright_tries_no_turns_and_turns_no_crop(fake_model):
+    face = FakeFace(100, 80, angle=20)
+    found, = FaceLandmarker(fake_model, 'whole_image', orientation='upright')(picture(face), [face.box], refine=3)
+    assert fake_model.batches == [1, 1, 1, 1]
+    assert np.abs(found.landmarks[:5] - face.landmarks[:5]).min() > 1  # what a turned crop would have mended
+
+
+def test_an_angle_is_where_it_begins(fake_model):
+    face = FakeFace(100, 80, angle=180)
+    found = FaceLandmarker(fake_model, 'whole_image', orientation=175.)(picture(face), [face.box])
+    check(found, face)
+    assert 3 not in fake_model.batches and len(fake_model.batches) == 1
+
+
+def test_without_a_sure_score_all_turns_are_tried(fake_model):
+    fake_model.sure = None
+    face = FakeFace(100, 80)
+    check(FaceLandmarker(fake_model, 'whole_image')(picture(face), [face.box]), face)
+    assert fake_model.batches == [1, 3]
+
+
+def test_a_crop_far_from_its_landmarks_is_taken_again(fake_model):
+    face = FakeFace(100, 80)
+    rough = face.box + [15, 12, 15, 12]
+    check(FaceLandmarker(fake_model, 'whole_image')(picture(face), [rough]), face, tolerance=1)
+    assert fake_model.batches == [1, 1]
+
+
+def test_several_images_go_through_the_network_together(fake_model):
+    faces = FakeFace(60, 60), FakeFace(120, 80)
+    landmarker = FaceLandmarker(fake_model, 'whole_image', batch_size=2)
+    images = [picture(faces[0]), picture(), picture(*faces)]
+    found = landmarker.batch(images, [[faces[0].box], [], [face.box for face in faces]])
+    assert [len(of_image) for of_image in found] == [1, 0, 2]
+    check(found[0] + found[2], faces[0], *faces)
+    assert fake_model.batches == [2, 1]
+
+
+def test_an_image_without_a_face(fake_model):
+    assert FaceLandmarker(fake_model, FakeDetector())(picture()) == []
+
+
+def test_proposals_with_low_scores_are_no_faces(fake_model):
+    face = FakeFace(60, 60)
+    landmarker = FaceLandmarker(fake_model, FakeDetector(face, FakeFace(150, 100)), min_score=0.3)
+    check(landmarker(picture(face)), face)
+    # a box that was given is answered
+    assert len(landmarker(picture(face), [face.box, FakeFace(150, 100).box])) == 2
+
+
+def test_a_calibration_turns_with_the_face(fake_model):
+    """A detector that frames faces half their height too high, as the face sees it."""
+
+    class Detector(FakeDetector):
+        calibration = BoxCalibration((0., 0.5))
+
+        def raw(self, image):
+            face, = self.faces
+            side = face.box[3] - face.box[1]
+            return self(image) + np.array([0, side / 2, 0, side / 2, 0])  # upside down: lower in the image
+
+    face = FakeFace(100, 60, angle=180)
+    check(FaceLandmarker(fake_model, Detector(face))(picture(face)), face)
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(orientation='left'), "orientation: found 'left'"), (dict(orientation=float('nan')), 'orientation: found nan'),
+    (dict(batch_size=0), 'batch_size=0'), (dict(detector='none'), "unknown detector 'none'")])
+def test_wrong_arguments_are_named(fake_model, options, message):
+    with pytest.raises(ValueError, match=message):
+        FaceLandmarker(fake_model, **dict(detector='whole_image') | options)
+
+
+@pytest.mark.parametrize('box', [[5., 5., 5., 9.], [9., 5., 5., 9.], [0., 0., float('nan'), 4.]])
+def test_boxes_that_are_none_are_named(fake_model, box):
+    with pytest.raises(ValueError, match='expected x1, y1, x2, y2 with x1 < x2 and y1 < y2'):
+        FaceLandmarker(fake_model, 'whole_image')(picture(), [box])
+
+
+# The model that comes with the package
+
+
+@pytest.fixture(scope='module')
+def landmarker():
+    return FaceLandmarker(threads=1)
+
+
+@pytest.fixture(scope='module')
+def images():
+    return [cv2.resize(picture(FakeFace(100, 80)), None, fx=1 + n / 4, fy=1 + n / 4) for n in range(8)]
+
+
+BOXES = [[40., 30., 150., 140.]]
+
+
+def landmarks(landmarker, image):
+    return np.concatenate([face.landmarks for face in landmarker(image, BOXES)])
+
+
+def test_threads_get_what_one_gets(landmarker, images):
+    expected = [landmarks(landmarker, image) for image in images]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(2):
+            found = list(pool.map(lambda image: landmarks(landmarker, image), images))
+            np.testing.assert_array_equal(np.stack(found), np.stack(expected))
+
+
+@pytest.mark.parametrize('method', ['fork', 'spawn'])
+def test_processes_get_what_one_gets(landmarker, images, method):
+    expected = landmarks(landmarker, images[0])
+    with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:
+        np.testing.assert_array_equal(pool.submit(landmarks, landmarker, images[0]).result(), expected)
+
+
+def test_a_pickle_is_the_same(landmarker, images):
+    copy = pickle.loads(pickle.dumps(landmarker))
+    np.testing.assert_array_equal(landmarks(copy, images[0]), landmarks(landmarker, images[0]))
+
+
+def test_it_needs_neither_torch_nor_openmmlab_and_imports_at_once():
+    program = ('import sys, importlib.machinery as m\n'
+               'for name in ("torch", "mmengine", "mmcv", "mmdet", "mmpose", "scipy", "matplotlib", "PIL"):\n'
+               '    sys.modules[name] = None\n'
+               'import importlib.util; real = importlib.util.find_spec\n'
+               'importlib.util.find_spec = lambda name, *a: None if name == "mmpose" else real(name, *a)\n'
+               'from mmfld.runtime import FaceLandmarker, FaceTracker\n'
+               'import numpy as np\n'
+               'print(len(FaceLandmarker(threads=1)(np.zeros((100, 100, 3), np.uint8), [[20, 20, 80, 80]])))\n')
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True,
+                          cwd=Path(__file__).resolve().parents[2])
+    assert (done.returncode, done.stdout) == (0, '1\n'), done.stderr
+
+
+@pytest.mark.parametrize('angle', [0, 45, 90, 180, 290])
+def test_a_photograph_any_way_up(landmarker, angle):
+    """Detected as well; on the spots that are read off the photograph."""
+    image = cv2.imread(PHOTO)
+    height, width = image.shape[:2]
+    side = int(np.hypot(height, width)) + 1
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -angle, 1)
+    matrix[:, 2] += (side - width) / 2, (side - height) / 2
+    found, = landmarker(cv2.warpAffine(image, matrix, (side, side)))
+    assert (found.angle - angle + 180) % 360 - 180 == pytest.approx(0, abs=5)
+    for indices, spot in SPOTS.items():
+        spot = matrix[:, :2] @ spot + matrix[:, 2]
+        np.testing.assert_allclose(found.landmarks[list(indices)].mean(0), spot, atol=8, err_msg=str(indices))
+
+
+def test_it_answers_what_the_inferencer_answers(landmarker):
+    box = [168., 136., 358., 335.]
+    expected = next(FaceLandmarkInferencer(device='cpu', detector='whole_image')(PHOTO, bboxes=[box]))['predictions'][0][0]
+    found, = FaceLandmarker(landmarker.model, 'whole_image', orientation='upright')(PHOTO, [box])
+    np.testing.assert_allclose(found.landmarks, expected['keypoints'], atol=0.02)
+    np.testing.assert_allclose(found.scores, expected['keypoint_scores'], atol=1e-4)
+
+
+class UprightDetector(FakeDetector):
+    """Sees a face only where the eyes are above the mouth and side by side, and frames it from the picture."""
+
+    def __call__(self, image):
+        self.asked += 1
+        found = FakeModel().predict(cv2.resize(image, None, fx=2, fy=2))
+        if found[1].mean() < 0.5:
+            return np.zeros((0, 5))
+        low, high = found[0].min(0) / 2 - 0.25, found[0].max(0) / 2 - 0.25
+        return np.array([[*low, *high, 0.8]])
+
+
+@pytest.mark.parametrize('orientation', ['auto', 90., 180., -90.])
+def test_a_face_that_the_detector_sees_only_in_a_turned_picture(fake_model, orientation):
+    angle = 180 if orientation == 'auto' else orientation
+    face, detector = FakeFace(80, 90, angle=angle), UprightDetector()
+    check(FaceLandmarker(fake_model, detector, orientation=orientation)(picture(face)), face)
+    assert detector.asked == (4 if orientation == 'auto' else 1)
+    assert fake_model.batches[0] == 1 and 3 not in fake_model.batches  # the turn is known

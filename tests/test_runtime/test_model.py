@@ -1,0 +1,70 @@
+"""ONNX files: what they say of themselves, what runs them, what is none."""
+import onnx
+import pytest
+
+from mmfld.runtime import LandmarkModel
+from mmfld.runtime.landmarker import DEFAULT_MODEL
+from mmfld.runtime.model import read_metadata
+from mmfld.runtime.network import Network
+
+
+@pytest.fixture(scope='module')
+def content():
+    return DEFAULT_MODEL.read_bytes()
+
+
+def test_metadata_is_what_the_library_reads(content):
+    properties = {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
+    assert {f'mmfld.{key}': value for key, value in read_metadata(content).items()} == properties
+
+
+def test_the_model_of_the_package():
+    assert DEFAULT_MODEL.stat().st_size <= 3e6
+    model = LandmarkModel(DEFAULT_MODEL, threads=1)
+    assert model.layout.name == '300w68' and model.input_size == (256, 256) and model.sure == 0.4
+    assert (model.crop_rule, model.crop_padding) == ('landmark_height', 1.1)
+    assert 'non-commercial' in model.metadata['licence']
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match='none.onnx does not exist'):
+        LandmarkModel(tmp_path / 'none.onnx')
+
+
+@pytest.mark.parametrize('cut', [100, 5000, 2_000_000])
+def test_a_file_that_is_cut_off(content, tmp_path, cut):
+    (tmp_path / 'cut.onnx').write_bytes(content[:cut])
+    with pytest.raises(ValueError, match='cut.onnx: '):
+        LandmarkModel(tmp_path / 'cut.onnx')
+
+
+@pytest.mark.parametrize('text', [b'version https://git-lfs.github.com/spec/v1\n', b'', b'\x00' * 64])
+def test_what_is_no_model(tmp_path, text):
+    (tmp_path / 'no.onnx').write_bytes(text)
+    with pytest.raises(ValueError, match='no.onnx: '):
+        LandmarkModel(tmp_path / 'no.onnx')
+
+
+def test_a_model_of_something_else(content, tmp_path):
+    model = onnx.load_from_string(content)
+    del model.metadata_props[:]
+    onnx.save(model, str(tmp_path / 'other.onnx'))
+    with pytest.raises(ValueError, match='other.onnx: found no mmfld.layout, .* `mmfld export`'):
+        LandmarkModel(tmp_path / 'other.onnx')
+
+
+@pytest.mark.parametrize('options, error, message', [
+    (dict(backend='tensorrt'), ValueError, "unknown backend 'tensorrt', expected one of"),
+    (dict(precision='int8'), ValueError, "unknown precision 'int8'"),
+    (dict(precision='bfloat16', backend='onnxruntime'), ValueError, "needs backend 'openvino', found 'onnxruntime'"),
+    (dict(threads=0), ValueError, 'threads=0')])
+def test_wrong_arguments_are_named(content, options, error, message):
+    with pytest.raises(error, match=message):
+        Network(content, **options)
+
+
+def test_a_backend_that_is_not_installed(content, monkeypatch):
+    monkeypatch.setattr('mmfld.runtime.network.find_spec', lambda name: None)
+    for backend, package in (('auto', 'onnxruntime'), ('openvino', 'openvino')):
+        with pytest.raises(ImportError, match=f'run `pip install {package}`'):
+            Network(content, backend)

@@ -1,0 +1,56 @@
+"""Faces that turn while they are followed; what tracks do is tested with mmfld.apis.FaceLandmarkTracker."""
+import numpy as np
+import pytest
+
+from mmfld.runtime import FaceLandmarker, FaceTracker
+
+from .fakes import FakeDetector, FakeFace, FakeModel, picture
+
+
+def turning(steps, size=60.):
+    return [FakeFace(100 + n, 80, size, 15. * n) for n in range(steps)]
+
+
+def follow(faces, **options):
+    detector = FakeDetector()
+    tracker = FaceTracker(FaceLandmarker(FakeModel(), detector, **options), redetect_interval=1000)
+    found = []
+    for face in faces:
+        detector.faces = (face, )
+        found.append(tracker(picture(face)))
+    return found, detector
+
+
+def test_a_face_that_turns_all_around_is_followed_in_upright_crops():
+    faces = turning(26)
+    found, detector = follow(faces)
+    assert found[0] == [] and detector.asked == 2  # found in the first frame, confirmed in the second
+    for (one, ), face in zip(found[1:], faces[1:]):
+        assert one.track_id == 0
+        np.testing.assert_allclose(one.landmarks, face.landmarks, atol=3)
+        assert (one.angle - face.place[3] + 180) % 360 - 180 == pytest.approx(0, abs=3)
+
+
+def test_upright_loses_it():
+    found, _ = follow(turning(12), orientation='upright')
+    assert not found[-1]
+
+
+def test_a_face_that_comes_upside_down():
+    found, _ = follow([FakeFace(100, 80, angle=180)] * 3)
+    assert [len(faces) for faces in found] == [0, 1, 1]
+    assert abs(found[-1][0].angle) == pytest.approx(180, abs=2)
+
+
+def test_smoothing_and_wrong_arguments():
+    detector = FakeDetector(FakeFace(100, 80))
+    landmarker = FaceLandmarker(FakeModel(), detector)
+    tracker = FaceTracker(landmarker, smoothing=dict(min_cutoff=0.1), return_unconfirmed=True)
+    first, = tracker(picture(FakeFace(100, 80)))
+    second, = tracker(picture(FakeFace(103, 80)))
+    moved = (second.landmarks - first.landmarks)[:, 0]
+    assert 0 < moved.mean() < 2.5
+    assert not first.is_confirmed and second.is_confirmed
+    for options in (dict(smoothing=dict(beta=-1)), dict(max_faces=0), dict(redetect_interval=0)):
+        with pytest.raises(ValueError):
+            FaceTracker(landmarker, **options)
