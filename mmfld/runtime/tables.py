@@ -14,7 +14,7 @@ def to_dict(face: Face) -> Dict[str, Any]:
 
 
 class TableWriter:
-    """A csv file: file, frame, face or track, score, angle, box, then x, y and score of each landmark.
+    """A csv file: file, frame, face or track, score, angle, box (``box_x1``, ...), then x, y and score of each landmark.
 
     Args:
         path (Path): To write.
@@ -25,7 +25,7 @@ class TableWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, 'w', newline='', encoding='utf-8')
         self._rows = csv.writer(self._file)
-        self._rows.writerow(['file', 'frame', 'face', 'score', 'angle', 'x1', 'y1', 'x2', 'y2',
+        self._rows.writerow(['file', 'frame', 'face', 'score', 'angle', 'box_x1', 'box_y1', 'box_x2', 'box_y2',
                              *(f'{name}{k}' for k in range(num_keypoints) for name in ('x', 'y', 'score'))])
 
     def write(self, path: str, frame: Optional[int], faces: Sequence[Face]) -> None:
