@@ -181,14 +181,17 @@ def test_all_of_mmpose_imports_in_a_fresh_process():
 
 
 def test_without_mmpose_every_part_but_the_runtime_says_what_to_install():
-    program = ('import importlib.util as u, importlib\n'
-               'real = u.find_spec\n'
-               'u.find_spec = lambda name, *a: None if name in ("mmengine", "mmcv", "mmdet", "mmpose") else real(name, *a)\n'
-               'import mmfld, mmfld.runtime, mmfld.structures\n'
-               'for part in ("apis", "codecs", "datasets", "engine.rows", "evaluation", "models.heads", "visualization"):\n'
-               '    try:\n'
-               '        importlib.import_module(f"mmfld.{part}")\n'
-               '    except ImportError as error:\n'
-               '        print(str(error).split(":")[0])\n')
+    program = """
+import importlib, importlib.util
+real = importlib.util.find_spec
+hidden = ('mmengine', 'mmcv', 'mmdet', 'mmpose')
+importlib.util.find_spec = lambda name, *package: None if name in hidden else real(name, *package)
+import mmfld, mmfld.runtime, mmfld.structures
+for part in ('apis', 'codecs', 'datasets', 'engine.rows', 'evaluation', 'models.heads', 'visualization'):
+    try:
+        importlib.import_module(f'mmfld.{part}')
+    except ImportError as error:
+        print(str(error).split(':')[0])
+"""
     done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
     assert done.stdout == 7 * 'mmfld needs mmengine >= 0.10.0, which is not installed\n', done.stderr

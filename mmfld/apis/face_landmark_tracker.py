@@ -140,8 +140,8 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
 
     def _frame(self, image: np.ndarray) -> Frame:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise ValueError(f'frame {self._faces.index}: found an array of shape {image.shape} and type {image.dtype}, '
-                             'expected (H, W, 3) uint8 in BGR')
+            raise ValueError(f'frame {self._faces.index}: found an array of shape {image.shape} and type '
+                             f'{image.dtype}, expected (H, W, 3) uint8 in BGR')
         return Frame(image, f'{self._faces.index:010d}.jpg', self._faces.index)
 
     def __call__(self, inputs: Union[Input, Sequence[Input]], **outputs) -> Iterator[Dict]:

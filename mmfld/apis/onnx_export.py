@@ -114,7 +114,8 @@ def export_onnx(config: Union[str, Path, Config],
         warnings.simplefilter('ignore')
         program = torch.onnx.export(
             module, (crops[:2], ), input_names=['crops'], output_names=['landmarks', 'scores'], dynamo=True,
-            opset_version=OPSET, optimize=False, dynamic_shapes=({0: torch.export.Dim('faces', min=1)}, ), verbose=False)
+            opset_version=OPSET, optimize=False, verbose=False,
+            dynamic_shapes=({0: torch.export.Dim('faces', min=1)}, ))
         expected = module(crops)
     proto = program.model_proto
     _strip(proto)
@@ -168,8 +169,8 @@ def _metadata(cfg: Config, checkpoint: Path) -> Dict[str, str]:
     crop = next((step for step in pipeline if step['type'] == 'GetFaceCrop'), None)
     affine = next((step for step in pipeline if step['type'] == 'FaceAffine'), None)
     if crop is None or affine is None:
-        raise ValueError(f'{cfg.filename}: found no GetFaceCrop and FaceAffine in the test pipeline, expected them: the '
-                         'runtime crops as these do')
+        raise ValueError(f'{cfg.filename}: found no GetFaceCrop and FaceAffine in the test pipeline, expected them: '
+                         'the runtime crops as these do')
     return dict(
         layout=get_layout(cfg.model.head.layout).name,
         input_size='x'.join(str(side) for side in affine['input_size']),

@@ -50,9 +50,10 @@ class FaceLandmarker:
 
     Args:
         model (str | Path | LandmarkModel, optional): A file that ``mmfld export`` has written. Defaults to the model
-            that comes with the package (68 landmarks; for non-commercial research, as the faces that it was trained on).
+            that comes with the package (68 landmarks; for non-commercial research, as the faces it was trained on).
         detector (str | callable): Finds the faces, see :mod:`mmfld.runtime.detection`. Defaults to ``'centerface'``.
-        backend (str): ``'onnxruntime'``, ``'openvino'`` or ``'auto'``, the first that is installed. Defaults to ``'auto'``.
+        backend (str): ``'onnxruntime'``, ``'openvino'`` or ``'auto'``, the first that is installed. Defaults to
+            ``'auto'``.
         threads (int, optional): For one call of a network. Defaults to the backend's choice.
         precision (str): ``'float32'`` or, with OpenVINO, ``'bfloat16'``. Defaults to ``'float32'``.
         orientation (str | float): ``'auto'``: faces may be turned by any angle. ``'upright'``: they are not, and crops
@@ -163,5 +164,6 @@ def _with_score(boxes: np.ndarray) -> np.ndarray:
     if not boxes.size:
         return np.zeros((0, 5))
     if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all() or (boxes[:, 2:] <= boxes[:, :2]).any():
-        raise ValueError(f'boxes: found {boxes.tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2 of each face')
+        raise ValueError(f'boxes: found {boxes.tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2 of each '
+                         'face')
     return np.column_stack([boxes, np.ones(len(boxes))])

@@ -100,7 +100,8 @@ def _onnxruntime(content: bytes, threads: Optional[int], precision: str) -> Call
 
 def _openvino(content: bytes, threads: Optional[int], precision: str) -> Callable[[np.ndarray], Outputs]:
     import openvino
-    settings = {'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': dict(float32='f32', bfloat16='bf16')[precision]}
+    settings = {'PERFORMANCE_HINT': 'LATENCY',
+                'INFERENCE_PRECISION_HINT': dict(float32='f32', bfloat16='bf16')[precision]}
     if threads is not None:
         settings['INFERENCE_NUM_THREADS'] = threads
     core = openvino.Core()

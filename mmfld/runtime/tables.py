@@ -14,7 +14,7 @@ def to_dict(face: Face) -> Dict[str, Any]:
 
 
 class TableWriter:
-    """A csv file: file, frame, face or track, score, angle, box (``box_x1``, ...), then x, y and score of each landmark.
+    """A csv file: file, frame, face or track, score, angle, box (``box_x1``, ...), and x, y and score of each landmark.
 
     Args:
         path (Path): To write.

