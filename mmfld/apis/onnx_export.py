@@ -83,7 +83,7 @@ def export_onnx(config: Union[str, Path, Config],
         half (bool): Round weights to half precision, which halves the file; computed is in single precision as before.
             The comparison is then with the rounded weights.
         flip_test (bool, optional): Defaults to what the config tests with.
-        fields (dict, optional): Further metadata, such as ``sure``, ``min_score`` and ``licence``.
+        fields (dict, optional): Further metadata, such as ``sure`` and ``licence``.
 
     Returns:
         dict: The metadata, without the prefix ``mmfld.``.

@@ -59,7 +59,7 @@ class FaceLandmarker:
         orientation (str | float): ``'auto'``: faces may be turned by any angle. ``'upright'``: they are not, and crops
             are not turned. An angle in degrees: all are turned clockwise by about that. Defaults to ``'auto'``.
         min_score (float): Least mean score of the landmarks of a face; what a detector proposes below it is none.
-            Defaults to that of the model.
+            Defaults to None: all are faces. Boxes that are given are always answered.
         batch_size (int): Faces that go through the network together. Defaults to 16.
 
     Raises:
