@@ -11,10 +11,12 @@ from .crops import crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
 from .detection import BoxCalibration, Detector, build_detector
 from .images import Image, read_image
 from .model import LandmarkModel
-from .orientation import Crops, Fit, Orientation, align, check_orientation, detect
+from .orientation import Crops, Fit, Orientation, align, check_orientation, detect, detect_turned
 
 DEFAULT_MODEL = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.onnx'
 """The model that comes with the package; the README beside it says what it is and what it may be used for."""
+FIRST_CROP = 1.1
+"""By how much the first crop of a detected face is larger: boxes scatter, and what a crop cuts off is not found."""
 
 
 @dataclass
@@ -114,16 +116,19 @@ class FaceLandmarker:
             return []
         given = boxes is not None
         if given:
-            found, start = list(map(_with_score, boxes)), None
+            found, start, look_again = list(map(_with_score, boxes)), None, None
         else:
             found, start = zip(*(detect(self.detector, image, self.orientation) for image in images))
             start = np.concatenate(start)
+
+            def look_again(index: int, quarter: int) -> np.ndarray:
+                return detect_turned(self.detector, images[index], quarter)
         image = np.repeat(np.arange(len(images)), [len(array) for array in found])
         found = np.concatenate([np.zeros((0, 5)), *found])
         fit, _ = align(
             partial(self.fit, images), image, found, self.model.layout, self.orientation, self.model.sure,
             (0 if given else 1) if refine is None else refine,
-            BoxCalibration() if given else self.calibration, start)
+            BoxCalibration() if given else self.calibration.wider(FIRST_CROP), start, look_again)
         angles = eye_angle(fit.landmarks, self.model.layout)
         faces: List[List[Face]] = [[] for _ in images]
         for n, index in enumerate(image):

@@ -1,15 +1,16 @@
 """Which way up a face is, told by the scores of its landmarks.
 
 A network that was trained on upright faces is unsure of any other. So a first fit with high scores is accepted; else
-the other three quarter turns are tried, and the best is kept. Then the crop is taken again from the landmarks, turned
-upright by the eyes.
+the other three quarter turns are tried, and the best is kept. A detector was trained on upright faces, too, and frames
+others badly: it looks again at an image that is turned that way. Then the crop is taken again from the landmarks,
+turned upright by the eyes.
 """
 from typing import Callable, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
 from ..structures import FaceLayout
-from .boxes import middle_and_size, tight_box
+from .boxes import middle_and_size, overlaps, tight_box
 from .crops import eye_angle, turn
 from .detection import BoxCalibration, Detector
 
@@ -17,6 +18,7 @@ QUARTERS = np.array([90., 180., 270.])  # beside the angle that is tried first
 NEAR_ANGLE = 10.  # degrees by which a crop may be turned the wrong way
 NEAR_PLACE = 0.1  # parts of its size by which it may be off
 ROUNDS = 3  # of crops taken again, at most
+SAME = 0.3  # overlap (IoU) from which on two boxes are of one face
 
 Orientation = Union[str, float]
 
@@ -73,7 +75,8 @@ def align(fit: Callable[[Crops], Fit],
           sure: Optional[float] = None,
           refine: int = 1,
           calibration: BoxCalibration = BoxCalibration(),
-          start: Optional[np.ndarray] = None) -> Aligned:
+          start: Optional[np.ndarray] = None,
+          look_again: Optional[Callable[[int, int], np.ndarray]] = None) -> Aligned:
     """Landmarks of faces from their boxes.
 
     Args:
@@ -88,6 +91,8 @@ def align(fit: Callable[[Crops], Fit],
             what the landmarks say, too, three times at most.
         calibration (BoxCalibration): Makes landmark boxes from ``boxes``.
         start (ndarray, optional): (N, ) angles that are tried first. Defaults to ``orientation``, 0 if it is a word.
+        look_again (callable, optional): Index of an image and quarter turns -> boxes (M, 5) that a detector finds in
+            the image turned anti-clockwise by these. Asked for faces that are not as ``start`` says.
     """
     if start is None:
         start = np.full(len(boxes), first_angle(orientation))
@@ -96,6 +101,8 @@ def align(fit: Callable[[Crops], Fit],
     if orientation == 'auto' and len(boxes):
         doubtful = np.flatnonzero(found.fit.scores.mean(1) < (np.inf if sure is None else sure))
         found = _best_quarter(fit, found, doubtful, boxes, calibration)
+        if look_again is not None:
+            found = _framed_upright(fit, found, start, boxes, calibration, look_again)
     for n in range(max(refine, ROUNDS)):
         again = crops_of_landmarks(image, found.fit.landmarks, layout, orientation != 'upright')
         due = np.flatnonzero((n < refine) | _is_far(found.crops, again))
@@ -120,11 +127,10 @@ def detect(detector: Detector, image: np.ndarray, orientation: Orientation) -> T
     Returns:
         tuple: (N, 5) boxes in the image, as the detector frames them, and scores; (N, ) angles in degrees.
     """
-    find = getattr(detector, 'raw', detector)
     quarter = round(first_angle(orientation) / 90) % 4
-    boxes = _detect_turned(find, image, quarter)
+    boxes = detect_turned(detector, image, quarter)
     if orientation == 'auto' and not len(boxes):
-        found = {turns: _detect_turned(find, image, turns) for turns in (2, 1, 3)}
+        found = {turns: detect_turned(detector, image, turns) for turns in (2, 1, 3)}
         quarter = max(found, key=lambda turns: found[turns][:, 4].max(initial=0))
         boxes = found[quarter]
     return boxes, np.full(len(boxes), first_angle(orientation) if not isinstance(orientation, str) else 90. * quarter)
@@ -138,8 +144,10 @@ def landmark_boxes(boxes: np.ndarray, calibration: BoxCalibration, angle: np.nda
     return tight_box(turn(corners, -angle))
 
 
-def _detect_turned(find: Detector, image: np.ndarray, quarter: int) -> np.ndarray:
-    """(N, 5) in the image, of a detector that sees it turned anti-clockwise by quarters."""
+def detect_turned(detector: Detector, image: np.ndarray, quarter: int) -> np.ndarray:
+    """Boxes as the detector frames them and scores (N, 5), in the image; it sees it turned anti-clockwise by quarters.
+    """
+    find = getattr(detector, 'raw', detector)
     if not quarter:
         return find(image)
     height, width = image.shape[:2]
@@ -183,6 +191,26 @@ def _best_quarter(fit, found: Aligned, doubtful: np.ndarray, boxes: np.ndarray,
     index = (best[better] - 1) * len(doubtful) + better
     return Aligned(_replaced(found.fit, _take(tried, index), doubtful[better]),
                    _replaced(found.crops, _take(crops, index), doubtful[better]))
+
+
+def _framed_upright(fit, found: Aligned, start: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration,
+                    look_again: Callable[[int, int], np.ndarray]) -> Aligned:
+    """Replace faces of another quarter turn than ``start`` where the detector's second look gives better scores."""
+    quarters = np.round(found.crops.angle / 90).astype(int) % 4
+    other = np.flatnonzero(quarters != np.round(start / 90).astype(int) % 4)
+    for image, quarter in {(found.crops.image[n], quarters[n]) for n in other}:
+        of_look = other[(found.crops.image[other] == image) & (quarters[other] == quarter)]
+        seen = look_again(image, quarter)
+        if not len(seen):
+            continue
+        common = overlaps(boxes[of_look], seen)
+        of_look, seen = of_look[common.max(axis=1) > SAME], seen[common.argmax(axis=1)[common.max(axis=1) > SAME]]
+        crops = _crops_of_boxes(found.crops.image[of_look], seen, calibration, found.crops.angle[of_look])
+        again = fit(crops)
+        better = np.flatnonzero(again.scores.mean(1) > found.fit.scores[of_look].mean(1))
+        found = Aligned(_replaced(found.fit, _take(again, better), of_look[better]),
+                        _replaced(found.crops, _take(crops, better), of_look[better]))
+    return found
 
 
 def _is_far(crops: Crops, others: Crops) -> np.ndarray:

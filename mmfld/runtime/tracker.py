@@ -7,8 +7,8 @@ import numpy as np
 from .boxes import tight_box
 from .crops import eye_angle
 from .images import Image, read_image
-from .landmarker import Face, FaceLandmarker
-from .orientation import Crops, align, detect, landmark_boxes
+from .landmarker import FIRST_CROP, Face, FaceLandmarker
+from .orientation import Crops, align, detect, detect_turned, landmark_boxes
 from .tracking import FaceTracks, Prediction, Track
 
 
@@ -69,7 +69,8 @@ class FaceTracker:
         fit, crops = align(
             partial(landmarker.fit, [image]), np.zeros(len(detections), int), detections[:, 5:9],
             landmarker.model.layout, landmarker.orientation, landmarker.model.sure, refine=1,
-            calibration=landmarker.calibration, start=detections[:, 9])
+            calibration=landmarker.calibration.wider(FIRST_CROP), start=detections[:, 9],
+            look_again=lambda _, quarter: detect_turned(landmarker.detector, image, quarter))
         return [Prediction(*parts) for parts in zip(crops.box, crops.angle, fit.landmarks, fit.scores)]
 
     def _follow(self, image: np.ndarray, tracks: Sequence[Track]) -> List[Prediction]:

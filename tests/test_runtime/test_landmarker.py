@@ -13,6 +13,7 @@ from matplotlib.cbook import get_sample_data
 
 from mmfld.apis import FaceLandmarkInferencer
 from mmfld.runtime import FaceLandmarker
+from mmfld.runtime.crops import turn
 from mmfld.runtime.detection import BoxCalibration
 
 from .fakes import FakeDetector, FakeFace, FakeModel, picture
@@ -53,9 +54,35 @@ def test_detected_faces_are_looked_at_again(fake_model):
     faces = FakeFace(50, 60, 50), FakeFace(140, 90, 60, 180)
     found = FaceLandmarker(fake_model, FakeDetector(*faces))(picture(*faces))
     check(found, *faces)
-    # both; three turns of the one that is not upright; both again
-    assert fake_model.batches == [2, 3, 2]
+    # both; three turns of the one that is not upright; that as the detector frames it in the turned picture; both again
+    assert fake_model.batches == [2, 3, 1, 2]
     assert [face.score for face in found] == [pytest.approx(0.9)] * 2
+
+
+@pytest.mark.parametrize('angle', [90, 180, 270])
+def test_the_detector_looks_again_at_a_face_that_is_not_upright(fake_model, angle):
+    face = FakeFace(100, 80, 60, angle)
+    other = FakeFace(30, 30, 40)
+    shown = picture(face, other)
+    turned = {turns: np.rot90(shown, turns) for turns in range(4)}
+
+    def frames_upright_faces(image):
+        turns, = (turns for turns, one in turned.items() if one.shape == image.shape and (one == image).all())
+        if turns == 0:
+            return np.array([[*face.box + [20, 15, 20, 15], 0.9], [*other.box, 0.8]])
+        assert turns == angle / 90
+        # where the corner of the first pixel and the face come to lie
+        x, y = {90: (80, 199 - 100), 180: (199 - 100, 159 - 80), 270: (159 - 80, 100)}[angle]
+        return np.array([[*FakeFace(x, y, 60).box, 0.95]])
+
+    landmarker = FaceLandmarker(fake_model, frames_upright_faces, orientation='auto')
+    fitted = []
+    model = landmarker.fit
+    landmarker.fit = lambda images, crops: fitted.append(crops) or model(images, crops)
+    check(landmarker(shown), face, other)
+    assert [len(crops.image) for crops in fitted] == [2, 3, 1, 2]
+    middle = (fitted[2].box[:, :2] + fitted[2].box[:, 2:]) / 2
+    np.testing.assert_allclose(turn(middle, -float(angle)), [[100, 80]], atol=1)  # not where the first look said
 
 
 def test_upright_tries_no_turns_and_turns_no_crop(fake_model):

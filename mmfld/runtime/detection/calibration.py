@@ -25,6 +25,11 @@ class BoxCalibration:
         half = size * self.scale / 2
         return np.concatenate([middle - half, middle + half], axis=1)
 
+    def wider(self, factor: float) -> 'BoxCalibration':
+        """Boxes of ``factor`` times the size around the same middle."""
+        width, height = self.scale
+        return BoxCalibration(self.shift, (width * factor, height * factor))
+
     @classmethod
     def fit(cls, boxes: np.ndarray, landmark_boxes: np.ndarray) -> 'BoxCalibration':
         """Median shift and scale over (N, 4) boxes of a detector and the landmark boxes of the same faces."""

@@ -1,0 +1,122 @@
+"""How well faces are found that are turned in the picture, by any angle.
+
+    python tools/analysis_tools/measure_orientations.py ANNOTATIONS.json IMAGES [--every N] [--step DEGREES]
+
+Each picture is turned around its middle, on a larger black one, so that nothing of it is lost. For each angle,
+clockwise:
+
+* with the box: landmarks from the tight box of the turned annotation, as an application that knows it would ask;
+* with the detector: found is a face of which some answer's mean error is below 8 % (that of the nearest answer counts).
+
+NME is in percent of the inter-ocular distance, a mean over the faces (with the detector: over those found), "above 8"
+the share of faces with a larger one, in percent; "extra" are further answers for 100 pictures, some of which are real
+other faces. Neither torch nor an OpenMMLab package is needed.
+"""
+import argparse
+import csv
+import json
+from pathlib import Path
+from typing import Iterator, List, NamedTuple, Sequence, Tuple
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from mmfld.runtime import FaceLandmarker
+from mmfld.runtime.boxes import tight_box
+from mmfld.runtime.crops import turn
+
+WRONG = 8.  # percent
+COLUMNS = ('angle', 'NME', 'above 8', 'detected NME', 'found and right', 'extra', 'angle off')
+
+
+class Turned(NamedTuple):
+    """Attributes: image (H, W, 3) uint8 in BGR; landmarks (K, 2) in its pixels."""
+    image: np.ndarray
+    landmarks: np.ndarray
+
+
+def read_faces(annotations: Path, images: Path, every: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+    """Image and landmarks of every ``every``-th face of a COCO file.
+
+    Raises:
+        FileNotFoundError: If an image cannot be read.
+    """
+    content = json.loads(annotations.read_text(encoding='utf-8'))
+    names = {image['id']: image['file_name'] for image in content['images']}
+    for face in content['annotations'][::every]:
+        path = images / names[face['image_id']]
+        image = cv2.imread(str(path))
+        if image is None:
+            raise FileNotFoundError(f'{path}: no image that OpenCV can read')
+        yield image, np.array(face['keypoints'], np.float64).reshape(-1, 3)[:, :2]
+
+
+def turned(image: np.ndarray, landmarks: np.ndarray, angle: float) -> Turned:
+    """A picture, turned clockwise on a canvas that holds all of it."""
+    height, width = image.shape[:2]
+    corners = turn(np.array([[[0., 0.], [width - 1., 0.], [width - 1., height - 1.], [0., height - 1.]]]), -angle)[0]
+    low = np.floor(corners.min(0))
+    size = (np.ceil(corners.max(0)) - low + 1).astype(int)
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    matrix = np.array([[cos, -sin, -low[0]], [sin, cos, -low[1]]])
+    return Turned(cv2.warpAffine(image, matrix, tuple(size.tolist())), turn(landmarks[None], -angle)[0] - low)
+
+
+def nme(predicted: np.ndarray, landmarks: np.ndarray, eyes: Sequence[int]) -> float:
+    """Percent of the distance of the outer corners of the eyes."""
+    distance = np.linalg.norm(landmarks[eyes[0]] - landmarks[eyes[1]])
+    return float(np.linalg.norm(predicted - landmarks, axis=1).mean() / distance * 100)
+
+
+def measure(landmarker: FaceLandmarker, faces: Sequence[Tuple[np.ndarray, np.ndarray]], angle: float,
+            offset: Sequence[float]) -> List[float]:
+    """A row of :data:`COLUMNS`."""
+    eyes = landmarker.model.layout.eye_corners
+    given, detected, extra, off = [], [], 0, []
+    for image, annotated in faces:
+        picture, landmarks = turned(image, annotated + offset, angle)
+        face, = landmarker(picture, tight_box(landmarks)[None])
+        given.append(nme(face.landmarks, landmarks, eyes))
+        errors = [nme(found.landmarks, landmarks, eyes) for found in landmarker(picture)]
+        detected.append(min(errors, default=np.inf))
+        extra += max(len(errors) - 1, 0)
+        true_angle = np.rad2deg(np.arctan2(*(landmarks[eyes[1]] - landmarks[eyes[0]])[::-1]))
+        off.append(abs((face.angle - true_angle + 180) % 360 - 180))
+    given, detected = np.array(given), np.array(detected)
+    right = detected <= WRONG
+    return [angle, given.mean(), (given > WRONG).mean() * 100, detected[right].mean() if right.any() else np.nan,
+            right.mean() * 100, extra / len(faces) * 100, float(np.median(off))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('annotations', type=Path, help='COCO file of the faces')
+    parser.add_argument('images', type=Path, help='folder that its file names are in')
+    parser.add_argument('--model', help='of mmfld export; default: the model of the package')
+    parser.add_argument('--detector', default='centerface')
+    parser.add_argument('--orientation', default='auto')
+    parser.add_argument('--keypoint-offset', type=float, nargs=2, default=(0., 0.), metavar=('X', 'Y'),
+                        help='moves the annotations, in pixels of the picture as it is; the model of the package was '
+                        'trained with -1 0')
+    parser.add_argument('--every', type=int, default=1, help='only each N-th face')
+    parser.add_argument('--step', type=int, default=15, help='degrees')
+    parser.add_argument('--threads', type=int)
+    parser.add_argument('--csv', type=Path, metavar='FILE', help='write the table, too')
+    args = parser.parse_args()
+    landmarker = FaceLandmarker(args.model, args.detector, threads=args.threads, orientation=args.orientation)
+    faces = list(read_faces(args.annotations, args.images, args.every))
+    print(f'{len(faces)} faces')
+    print(' | '.join(COLUMNS))
+    rows = []
+    for angle in tqdm(range(0, 360, args.step), unit='angle'):
+        rows.append(measure(landmarker, faces, angle, args.keypoint_offset))
+        tqdm.write(' | '.join(f'{value:.2f}' for value in rows[-1]))
+    if args.csv:
+        args.csv.parent.mkdir(parents=True, exist_ok=True)
+        with open(args.csv, 'w', newline='', encoding='utf-8') as file:
+            csv.writer(file).writerows([COLUMNS, *([f'{value:.3f}' for value in row] for row in rows)])
+
+
+if __name__ == '__main__':
+    main()
