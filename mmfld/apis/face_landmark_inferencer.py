@@ -1,9 +1,10 @@
 """Landmarks of all faces in images, folders, videos and camera pictures."""
 import logging
 import os
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Union
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import mmcv
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn as nn
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.infer.infer import ModelType
 from mmengine.logging import print_log
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
@@ -24,19 +26,24 @@ from rich.progress import track
 
 from ..engine.provenance import other_inputs
 from ..engine.rows import read_config
-from ..runtime.boxes import tight_box
-from ..runtime.detection import Detector, WholeImage, build_detector
+from ..runtime.crops import turn
+from ..runtime.detection import BoxCalibration, Detector, WholeImage, build_detector
+from ..runtime.landmarker import DEFAULT_MODEL, FIRST_CROP
 from ..runtime.media import Frame, Input, ResultWriter, Source, open_source
-from ..structures import get_conversion, get_layout
+from ..runtime.model import read_metadata
+from ..runtime.orientation import (ROUNDS, Crops, Fit, Orientation, align, check_orientation, detect, detect_turned,
+                                   image_boxes)
+from ..structures import FaceLayout, get_conversion, get_layout
 
 ESCAPE = 27  # key code
 DEFAULT_WEIGHTS = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.pth'
 """The model that comes with the package; the README beside it says what it is and what it may be used for."""
+FRAMING = ('GetFaceCrop', 'GetBBoxCenterScale')  # steps of test pipelines that say where a crop lies
 
 
 @INFERENCERS.register_module()
 class FaceLandmarkInferencer(Pose2DInferencer):
-    """MMPose's 2D inferencer for faces: own detectors, refinement, batches over images, streamed videos.
+    """MMPose's 2D inferencer for faces: own detectors, any way up, refinement, batches over images, streamed videos.
 
     Models, checkpoints, the test pipeline with its crop rule, drawing and the format of the results are MMPose's.
 
@@ -53,17 +60,22 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             warning; without both it is the model that comes with the package (:data:`DEFAULT_WEIGHTS`; 68 landmarks;
             for non-commercial research, as the faces that it was trained on).
         device (str, optional): Defaults to a GPU if there is one.
-        detector (str | callable): Finds the faces: ``'opencv'``, ``'whole_image'``, ``'mmdet'``, ``'mmdet:CONFIG'`` or
-            a callable as :mod:`mmfld.runtime.detection` describes. Defaults to ``'opencv'``.
+        detector (str | callable): Finds the faces: ``'centerface'``, ``'opencv'``, ``'whole_image'``, ``'mmdet'``,
+            ``'mmdet:CONFIG'`` or a callable as :mod:`mmfld.runtime.detection` describes. Defaults to ``'centerface'``.
         detector_weights (str, optional): Checkpoint of a detector of MMDetection.
         show_progress (bool): Show a progress bar. Defaults to False.
         layout (str, optional): Convert the landmarks of the model to this layout, in results, files and pictures, e.g.
             to ``'300w68'`` from a model for WFLW; :mod:`mmfld.structures.layout_conversion` lists the conversions. The
             score of a landmark is the least of those it is made from; heatmaps stay those of the model.
+        orientation (str | float, optional): See :class:`mmfld.runtime.FaceLandmarker`. Defaults to ``'auto'`` for the
+            model that comes with the package, of which it is known from which score on a face is the right way up; to
+            ``'upright'`` for others. With ``'auto'`` they try all four quarter turns of each face.
 
     Raises:
         KeyError: If the layout is unknown or the landmarks of the model cannot be converted to it.
-        ValueError: If the detector is unknown, or if the checkpoint does not fit the model.
+        ValueError: If the detector or the orientation is unknown, if the checkpoint does not fit the model, or if crops
+            are to be turned of a model whose landmarks or test pipeline are not those of a face.
+        ImportError: If a package that the detector needs is not installed.
         FileNotFoundError: If the config or the checkpoint does not exist.
     """
 
@@ -71,12 +83,17 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                  model: Optional[Union[ModelType, str, Path]] = None,
                  weights: Optional[Union[str, Path]] = None,
                  device: Optional[str] = None,
-                 detector: Union[str, Detector] = 'opencv',
+                 detector: Union[str, Detector] = 'centerface',
                  detector_weights: Optional[str] = None,
                  show_progress: bool = False,
-                 layout: Optional[str] = None) -> None:
+                 layout: Optional[str] = None,
+                 orientation: Optional[Orientation] = None) -> None:
         if model is None and weights is None:
             weights = DEFAULT_WEIGHTS
+        is_default = weights is not None and Path(weights).resolve() == DEFAULT_WEIGHTS
+        self.orientation: Orientation = ('auto' if is_default else 'upright') if orientation is None else orientation
+        check_orientation(self.orientation)
+        self.sure = float(read_metadata(DEFAULT_MODEL.read_bytes())['sure']) if is_default else None
         model = os.fspath(model) if isinstance(model, Path) else model
         weights = os.fspath(weights) if isinstance(weights, Path) else weights
         if isinstance(model, str) and model.endswith('.py') and not os.path.isfile(model):
@@ -87,6 +104,10 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         detector = build_detector(detector, detector_weights, device)  # first, as it is quick to fail
         super().__init__(model, weights, device, det_model='whole_image', show_progress=show_progress)
         self.detector = detector
+        self._framing, self._sampling = _split(self.pipeline)
+        if self.orientation != 'upright' and (self._framing is None or self._face_layout is None):
+            raise ValueError(f"orientation {self.orientation!r} needs the landmarks of a face and a test pipeline with "
+                             f"{' or '.join(FRAMING)}: take orientation 'upright'")
         self.conversion = None
         if layout is not None:
             self.conversion = get_conversion(self.model.dataset_meta['dataset_name'], layout)
@@ -121,12 +142,13 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             pred_out_dir (str | Path): Save the predictions in this folder: one json file per image or video.
             batch_size (int): Number of images read ahead, and of faces that go through the network together.
                 Defaults to 8. A camera is not read ahead.
-            refine (int, optional): How often the crop is taken again from the predicted landmarks. Defaults to 1, or to
-                0 with ``bboxes`` or ``detector='whole_image'``.
+            refine (int, optional): How often the crop is taken again from the predicted landmarks. Defaults to once, or
+                not at all with ``bboxes`` or ``detector='whole_image'``; unless the orientation is ``'upright'``, up to
+                three times where a crop was far from what the landmarks say.
             return_datasamples (bool): Return a PoseDataSample instead of a list of dicts.
             out_dir (str | Path, optional): Short for ``vis_out_dir=OUT_DIR/visualizations`` and
                 ``pred_out_dir=OUT_DIR/predictions``.
-            **visualize_kwargs: ``draw_bbox`` (the box from which the last crop was taken), ``draw_heatmap``,
+            **visualize_kwargs: ``draw_bbox`` (around the box from which the last crop was taken), ``draw_heatmap``,
                 ``radius`` and ``thickness`` in pixels (by default in proportion to the face), ``kpt_thr`` (0, as all
                 landmarks of a face are always there), ``wait_time``, ``black_background``.
 
@@ -140,17 +162,20 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             FileNotFoundError: If an input does not exist.
             ValueError: For inputs, boxes or output folders that cannot be used; it names them.
         """
-        if refine is None:
-            refine = 0 if bboxes is not None or isinstance(self.detector, WholeImage) else 1
-        if refine < 0 or batch_size < 1:
+        if batch_size < 1 or (refine is not None and refine < 0):
             raise ValueError(f'found refine={refine} and batch_size={batch_size}, expected at least 0 and 1')
+        if refine is None:
+            least = 0 if bboxes is not None or isinstance(self.detector, WholeImage) else 1
+            rounds = (least, least if self.orientation == 'upright' else ROUNDS)
+        else:
+            rounds = (refine, refine)
         source = open_source(inputs)
         if bboxes is not None:
             bboxes = _boxes_per_image(bboxes, source)
 
         def predict(frames: Sequence[Frame]) -> List[PoseDataSample]:
-            boxes = [self._find_faces(frame, bboxes) for frame in frames]
-            return self._predict(frames, boxes, refine, batch_size, visualize_kwargs.get('draw_heatmap', False))
+            given = None if bboxes is None else [_boxes_of_frame(bboxes, frame) for frame in frames]
+            return self._predict(frames, given, rounds, batch_size, visualize_kwargs.get('draw_heatmap', False))
 
         return self._run(
             source,
@@ -234,54 +259,80 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         """The faces of a frame as MMPose's dicts."""
         return split_instances(sample.pred_instances)
 
-    def _find_faces(self, frame: Frame, bboxes: Optional[Sequence]) -> np.ndarray:
-        """(N, 5) landmark boxes and scores of one image, given or detected."""
-        if bboxes is None:
-            return self.detector(frame.image)
-        if frame.index >= len(bboxes):
-            raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, but {frame.path} has more frames')
-        boxes = np.asarray(bboxes[frame.index], np.float64)
-        if not boxes.size:
-            return np.zeros((0, 5))
-        if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all() or (
-                boxes[:, 2:] <= boxes[:, :2]).any():
-            raise ValueError(f'bboxes of image {frame.index} ({frame.path}): found {boxes.tolist()}, expected a list '
-                             'of x1, y1, x2, y2 with x1 < x2 and y1 < y2')
-        return np.column_stack([boxes, np.ones(len(boxes))])
+    @property
+    def _calibration(self) -> BoxCalibration:
+        """Of what the detector frames, to the landmark boxes of the first crops."""
+        calibration = getattr(self.detector, 'calibration', BoxCalibration())
+        # as they were trained to be, for who compares with MMPose
+        return calibration if self.orientation == 'upright' else calibration.wider(FIRST_CROP)
 
-    def _predict(self, frames: Sequence[Frame], boxes: Sequence[np.ndarray], refine: int, batch_size: int,
-                 output_heatmaps: bool) -> List[PoseDataSample]:
-        """One sample per frame with all its faces, from their boxes (N, 5)."""
+    @property
+    def _face_layout(self) -> Optional[FaceLayout]:
+        """Of the model's landmarks, if they are those of a face."""
+        try:
+            return get_layout(self.model.dataset_meta['dataset_name'])
+        except KeyError:
+            return None
+
+    def _predict(self, frames: Sequence[Frame], given: Optional[Sequence[np.ndarray]], rounds: Tuple[int, int],
+                 batch_size: int, output_heatmaps: bool) -> List[PoseDataSample]:
+        """One sample per frame with all its faces, from given boxes (N, 5) of each, or detected."""
         self.model.test_cfg['output_heatmaps'] = output_heatmaps
-        faces = [(frame, box) for frame, found in zip(frames, boxes) for box in found]
-        samples = self._predict_faces(faces, batch_size)
-        for _ in range(refine):
-            faces = [(frame, landmark_box(sample, box)) for (frame, box), sample in zip(faces, samples)]
-            samples = self._predict_faces(faces, batch_size)
-        rest = iter(samples)
-        return [
-            self._merge(frame, list(islice(rest, len(found))), output_heatmaps) for frame, found in zip(frames, boxes)
-        ]
+        if given is None:
+            found, start = zip(*(detect(self.detector, frame.image, self.orientation) for frame in frames))
+            settings = dict(
+                calibration=self._calibration, start=np.concatenate(start),
+                look_again=lambda index, quarter: detect_turned(self.detector, frames[index].image, quarter))
+        else:
+            found, settings = given, {}
+        image = np.repeat(np.arange(len(frames)), [len(boxes) for boxes in found])
+        faces = np.concatenate([np.zeros((0, 5)), *found])
+        fit, _ = align(partial(self._fit, frames, batch_size), image, faces, self._face_layout, self.orientation,
+                       self.sure, rounds, **settings)
+        for sample, score in zip(fit.more, faces[:, 4]):
+            sample.pred_instances.bbox_scores[:] = score
+        return [self._merge(frame, list(fit.more[image == index]), output_heatmaps)
+                for index, frame in enumerate(frames)]
+
+    def _fit(self, frames: Sequence[Frame], batch_size: int, crops: Crops) -> Fit:
+        """Landmarks of crops of frames; ``more`` are their samples."""
+        samples = np.empty(len(crops.image), object)
+        for start in range(0, len(samples), batch_size):
+            part = slice(start, start + batch_size)
+            samples[part] = self._predict_crops(frames, Crops(*(array[part] for array in crops)))
+        num_keypoints = self.model.dataset_meta['num_keypoints']
+        landmarks = np.array([sample.pred_instances.keypoints[0] for sample in samples])
+        scores = np.array([sample.pred_instances.keypoint_scores[0] for sample in samples])
+        return Fit(landmarks.reshape(-1, num_keypoints, 2), scores.reshape(-1, num_keypoints), samples)
 
     @torch.no_grad()
-    def _predict_faces(self, faces: Sequence, batch_size: int) -> List[PoseDataSample]:
-        """One sample per face, from frames and boxes (5, )."""
-        samples = []
-        for start in range(0, len(faces), batch_size):
-            samples += self.model.test_step(self._crop(faces[start:start + batch_size]))
+    def _predict_crops(self, frames: Sequence[Frame], crops: Crops) -> List[PoseDataSample]:
+        """One sample per crop, all in one batch, with landmarks and heatmaps as the frame has them."""
+        data, centers = self._crop(frames, crops)
+        samples = self.model.test_step(data)
+        for sample, center, angle in zip(samples, centers, crops.angle):
+            _turn_back(sample, center, angle)
         return samples
 
-    def _crop(self, faces: Sequence) -> dict:
-        """The collated crops of faces, from frames and boxes (5, )."""
-        return self.collate_fn([
-            self.pipeline(
-                dict(
-                    img=frame.image,
-                    img_path=frame.path,
-                    bbox=box[None, :4].astype(np.float32),
-                    bbox_score=box[4:].astype(np.float32),
-                    **self.model.dataset_meta)) for frame, box in faces
-        ])
+    def _crop(self, frames: Sequence[Frame], crops: Crops) -> Tuple[dict, List[Optional[np.ndarray]]]:
+        """The collated crops, and for each the point (2, ) that it is turned around, None if it is not turned."""
+        cropped, centers = [], []
+        for index, box, angle, around in zip(*crops, image_boxes(crops)):
+            frame = frames[index]
+            results = dict(img=frame.image, img_path=frame.path, bbox=box[None].astype(np.float32),
+                           bbox_score=np.ones(1, np.float32), **self.model.dataset_meta)
+            center = None
+            if angle:
+                results = self._framing(results)
+                center = turn(results['bbox_center'].astype(np.float64), -angle)
+                results.update(bbox_center=center.astype(np.float32), bbox=around[None].astype(np.float32),
+                               bbox_rotation=np.array([angle], np.float32))
+                results = self._sampling(results)
+            else:
+                results = self.pipeline(results)
+            cropped.append(results)
+            centers.append(center)
+        return self.collate_fn(cropped), centers
 
     def _merge(self, frame: Frame, samples: List[PoseDataSample], output_heatmaps: bool) -> PoseDataSample:
         """One sample from those of a frame's faces, with the landmarks in the layout that was asked for."""
@@ -339,6 +390,42 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         model.dataset_meta = meta
 
 
+def _split(pipeline: Compose) -> Tuple[Optional[Compose], Optional[Compose]]:
+    """What says where a crop lies, and what samples it; None and None if it is not told apart."""
+    steps = pipeline.transforms
+    framing = [n for n, step in enumerate(steps) if type(step).__name__ in FRAMING]
+    if not framing:
+        return None, None
+    return Compose(steps[:framing[-1] + 1]), Compose(steps[framing[-1] + 1:])
+
+
+def _turn_back(sample: PoseDataSample, center: Optional[np.ndarray], angle: float) -> None:
+    """Turn what MMPose, which knows no turned crops, has mapped to the image."""
+    if center is None:
+        return
+    keypoints = sample.pred_instances.keypoints
+    sample.pred_instances.keypoints = (turn(keypoints - center, -angle) + center).astype(keypoints.dtype)
+    if 'pred_fields' in sample and 'heatmaps' in sample.pred_fields:
+        maps = sample.pred_fields.heatmaps.cpu().numpy() if isinstance(
+            sample.pred_fields.heatmaps, torch.Tensor) else sample.pred_fields.heatmaps
+        height, width = maps.shape[1:]
+        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -angle, 1)
+        sample.pred_fields.heatmaps = np.stack([cv2.warpAffine(one, matrix, (width, height)) for one in maps])
+
+
+def _boxes_of_frame(bboxes: Sequence, frame: Frame) -> np.ndarray:
+    """(N, 5) given landmark boxes and scores of one image."""
+    if frame.index >= len(bboxes):
+        raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, but {frame.path} has more frames')
+    boxes = np.asarray(bboxes[frame.index], np.float64)
+    if not boxes.size:
+        return np.zeros((0, 5))
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all() or (boxes[:, 2:] <= boxes[:, :2]).any():
+        raise ValueError(f'bboxes of image {frame.index} ({frame.path}): found {boxes.tolist()}, expected a list of '
+                         'x1, y1, x2, y2 with x1 < x2 and y1 < y2')
+    return np.column_stack([boxes, np.ones(len(boxes))])
+
+
 def _boxes_per_image(bboxes: Sequence, source: Source) -> Sequence:
     if source.length == 1 and len(bboxes) and np.ndim(bboxes[0]) == 1 and len(bboxes[0]) == 4:
         bboxes = [bboxes]  # of the single image
@@ -346,11 +433,3 @@ def _boxes_per_image(bboxes: Sequence, source: Source) -> Sequence:
         raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, expected one for each of the {source.length} '
                          'images')
     return bboxes
-
-
-def landmark_box(sample: PoseDataSample, box: np.ndarray) -> np.ndarray:
-    """The tight box of predicted landmarks, with the score of ``box`` (5, )."""
-    tight = tight_box(sample.pred_instances.keypoints[0])
-    if not (tight[2:] - tight[:2] >= 1).all():  # landmarks on one spot, where there was no face: nothing to crop
-        return box
-    return np.concatenate([tight, box[4:]])

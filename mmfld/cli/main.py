@@ -10,6 +10,7 @@ from ..version import __version__
 COMMANDS = dict(
     predict='landmarks of the faces in images, folders, videos and camera pictures',
     export='a checkpoint as one ONNX file for mmfld.runtime',
+    benchmark='how long landmarks take on this machine',
 )
 
 

@@ -11,7 +11,7 @@ from .crops import crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
 from .detection import BoxCalibration, Detector, build_detector
 from .images import Image, read_image
 from .model import LandmarkModel
-from .orientation import Crops, Fit, Orientation, align, check_orientation, detect, detect_turned
+from .orientation import ROUNDS, Crops, Fit, Orientation, align, check_orientation, detect, detect_turned
 
 DEFAULT_MODEL = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.onnx'
 """The model that comes with the package; the README beside it says what it is and what it may be used for."""
@@ -97,8 +97,8 @@ class FaceLandmarker:
             image (str | Path | ndarray | PIL.Image): File, array, see :func:`mmfld.runtime.images.read_image`, or
                 picture of Pillow.
             boxes (ndarray, optional): (N, 4) landmark boxes x1, y1, x2, y2 in pixels, instead of a detector's.
-            refine (int, optional): How often the crop is taken again from the landmarks. Defaults to 1, or to 0 where
-                boxes are given and the face is upright in its crop.
+            refine (int, optional): How often the crop is taken again from the landmarks. Defaults to once, or where
+                boxes are given not at all, and up to three times where it is far from what the landmarks say.
 
         Returns:
             list[Face]: With boxes, one for each; else those that are faces, best first.
@@ -127,7 +127,7 @@ class FaceLandmarker:
         found = np.concatenate([np.zeros((0, 5)), *found])
         fit, _ = align(
             partial(self.fit, images), image, found, self.model.layout, self.orientation, self.model.sure,
-            (0 if given else 1) if refine is None else refine,
+            (0 if given else 1, ROUNDS) if refine is None else (refine, refine),
             BoxCalibration() if given else self.calibration.wider(FIRST_CROP), start, look_again)
         angles = eye_angle(fit.landmarks, self.model.layout)
         faces: List[List[Face]] = [[] for _ in images]

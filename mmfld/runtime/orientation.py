@@ -73,7 +73,7 @@ def align(fit: Callable[[Crops], Fit],
           layout: FaceLayout,
           orientation: Orientation = 'auto',
           sure: Optional[float] = None,
-          refine: int = 1,
+          rounds: Tuple[int, int] = (0, ROUNDS),
           calibration: BoxCalibration = BoxCalibration(),
           start: Optional[np.ndarray] = None,
           look_again: Optional[Callable[[int, int], np.ndarray]] = None) -> Aligned:
@@ -87,8 +87,8 @@ def align(fit: Callable[[Crops], Fit],
         orientation (str | float): See :class:`mmfld.runtime.FaceLandmarker`.
         sure (float, optional): Mean score from which on a first fit is the right way up. Without one all quarter turns
             are tried.
-        refine (int): How often crops are taken again from the landmarks at least. They are where a crop was far from
-            what the landmarks say, too, three times at most.
+        rounds (tuple): How often crops are taken again from the landmarks, at least and, where a crop was far from
+            what the landmarks say, at most. Defaults to (0, 3).
         calibration (BoxCalibration): Makes landmark boxes from ``boxes``.
         start (ndarray, optional): (N, ) angles that are tried first. Defaults to ``orientation``, 0 if it is a word.
         look_again (callable, optional): Index of an image and quarter turns -> boxes (M, 5) that a detector finds in
@@ -103,9 +103,12 @@ def align(fit: Callable[[Crops], Fit],
         found = _best_quarter(fit, found, doubtful, boxes, calibration)
         if look_again is not None:
             found = _framed_upright(fit, found, start, boxes, calibration, look_again)
-    for n in range(max(refine, ROUNDS)):
+    least, most = rounds
+    for n in range(most):
         again = crops_of_landmarks(image, found.fit.landmarks, layout, orientation != 'upright')
-        due = np.flatnonzero((n < refine) | _is_far(found.crops, again))
+        sides = again.box[:, 2:] - again.box[:, :2]
+        # landmarks on one spot, where there was no face, leave nothing to crop
+        due = np.flatnonzero((sides >= 1).all(axis=1) & ((n < least) | _is_far(found.crops, again)))
         if not len(due):
             break
         again = _take(again, due)
@@ -136,12 +139,16 @@ def detect(detector: Detector, image: np.ndarray, orientation: Orientation) -> T
     return boxes, np.full(len(boxes), first_angle(orientation) if not isinstance(orientation, str) else 90. * quarter)
 
 
-def landmark_boxes(boxes: np.ndarray, calibration: BoxCalibration, angle: np.ndarray) -> np.ndarray:
-    """(N, 4) landmark boxes, along the image, of what a detector frames (N, 4 or 5) around faces of these angles."""
-    crops = _crops_of_boxes(np.zeros(len(boxes), int), boxes, calibration, angle)
+def image_boxes(crops: Crops) -> np.ndarray:
+    """(N, 4) boxes along the image around those of crops."""
     x1, y1, x2, y2 = crops.box.T
     corners = np.stack([np.stack([x1, y1], 1), np.stack([x2, y1], 1), np.stack([x2, y2], 1), np.stack([x1, y2], 1)], 1)
-    return tight_box(turn(corners, -angle))
+    return tight_box(turn(corners, -crops.angle))
+
+
+def landmark_boxes(boxes: np.ndarray, calibration: BoxCalibration, angle: np.ndarray) -> np.ndarray:
+    """(N, 4) landmark boxes, along the image, of what a detector frames (N, 4 or 5) around faces of these angles."""
+    return image_boxes(_crops_of_boxes(np.zeros(len(boxes), int), boxes, calibration, angle))
 
 
 def detect_turned(detector: Detector, image: np.ndarray, quarter: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from .boxes import tight_box
 from .crops import eye_angle
 from .images import Image, read_image
 from .landmarker import FIRST_CROP, Face, FaceLandmarker
-from .orientation import Crops, align, detect, detect_turned, landmark_boxes
+from .orientation import ROUNDS, Crops, align, detect, detect_turned, landmark_boxes
 from .tracking import FaceTracks, Prediction, Track
 
 
@@ -68,7 +68,7 @@ class FaceTracker:
         landmarker = self.landmarker
         fit, crops = align(
             partial(landmarker.fit, [image]), np.zeros(len(detections), int), detections[:, 5:9],
-            landmarker.model.layout, landmarker.orientation, landmarker.model.sure, refine=1,
+            landmarker.model.layout, landmarker.orientation, landmarker.model.sure, (1, ROUNDS),
             calibration=landmarker.calibration.wider(FIRST_CROP), start=detections[:, 9],
             look_again=lambda _, quarter: detect_turned(landmarker.detector, image, quarter))
         return [Prediction(*parts) for parts in zip(crops.box, crops.angle, fit.landmarks, fit.scores)]

@@ -1,0 +1,157 @@
+"""``mmfld benchmark``: how long landmarks take on this machine."""
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, NamedTuple, Tuple
+
+import cv2
+import numpy as np
+
+from ..runtime import FaceLandmarker, FaceTracker
+from ..runtime.images import read_image
+
+BATCHES = (1, 4, 16)
+PICTURE, VIDEO = (1280, 720), (640, 480)  # pixels
+FRAMES = 50
+COLUMNS = ('model', 'what', 'threads', 'median, ms', '90 % below, ms')
+
+
+class Row(NamedTuple):
+    """Attributes: model, what is timed, threads, and the median and 0.9 quantile in milliseconds."""
+    model: str
+    what: str
+    threads: int
+    median: float
+    high: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('picture', metavar='PICTURE', help='an image with one face')
+    parser.add_argument('--model', nargs='+', metavar='FILE.onnx', default=[None],
+                        help='of mmfld export; default: the model of the package')
+    parser.add_argument('--threads', type=int, nargs='+', default=[1, 2, 4], metavar='N', help='default: 1 2 4')
+    parser.add_argument('--backend', default='auto', help='auto (default), onnxruntime or openvino')
+    parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
+    parser.add_argument('--detector', default='centerface', help='default: centerface')
+    parser.add_argument('--seconds', type=float, default=2., help='for each row; default: 2')
+    parser.add_argument('--inferencer', action='store_true',
+                        help='also FaceLandmarkInferencer and FaceLandmarkTracker in torch, with the Haar cascades of '
+                        'OpenCV 4, which were the only way before')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a row after each measurement; then ratios, and the memory."""
+    image = read_image(args.picture)
+    whole, frames = _on_canvas(image, PICTURE), _video(image)
+    print(' | '.join(COLUMNS), flush=True)
+    rows: List[Row] = []
+    before = _memory()
+    for threads in args.threads:
+        for model in args.model:
+            landmarker = FaceLandmarker(model, args.detector, args.backend, threads, args.precision)
+            name = f'{Path(model).stem if model else "default"}, {landmarker.model.network.backend}, {args.precision}'
+            rows += _measure(name, threads, args.seconds, _landmarker_calls(landmarker, whole, frames))
+    print(f'memory: {before:.0f} MB after the import, {_memory():.0f} MB at the peak')
+    if args.inferencer:
+        for threads in args.threads:
+            import torch
+            torch.set_num_threads(threads)
+            _print_ratios(_measure('inferencer, torch', threads, args.seconds, _inferencer_calls(whole, frames)), rows)
+        print(f'memory: {_memory():.0f} MB at the peak, with torch')
+    return 0
+
+
+def _landmarker_calls(landmarker: FaceLandmarker, picture: np.ndarray,
+                      frames: List[np.ndarray]) -> Dict[str, Callable[[], object]]:
+    """What is timed, by name.
+
+    Raises:
+        ValueError: If the detector does not find one face.
+    """
+    found = landmarker(picture)
+    if len(found) != 1:
+        raise ValueError(f'picture: the detector finds {len(found)} faces, expected 1')
+    box = found[0].box[None]
+    crops = np.zeros((max(BATCHES), *landmarker.model.input_size[::-1], 3), np.uint8)
+    tracker, film = FaceTracker(landmarker), _forever(frames)
+    for frame in frames:  # until the face is confirmed, and the detector has run as often as it does
+        tracker(frame)
+    return {
+        **{f'network, {batch} crops': lambda batch=batch: landmarker.model(crops[:batch]) for batch in BATCHES},
+        'a face, box given': lambda: landmarker(picture, box),
+        'picture of 1280 x 720 with a face': lambda: landmarker(picture),
+        'detector': lambda: landmarker.detector(picture),
+        'frame of 640 x 480, a face followed': lambda: tracker(next(film)),
+    }
+
+
+def _inferencer_calls(picture: np.ndarray, frames: List[np.ndarray]) -> Dict[str, Callable[[], object]]:
+    from ..apis import FaceLandmarkInferencer, FaceLandmarkTracker
+    inferencer = FaceLandmarkInferencer(device='cpu', detector='opencv', orientation='upright')
+    tracker, film = FaceLandmarkTracker(device='cpu', detector='opencv', orientation='upright'), _forever(frames)
+    faces = next(inferencer(picture))['predictions'][0]
+    if len(faces) != 1:
+        raise ValueError(f'picture: the Haar cascades find {len(faces)} faces, expected 1')
+    points = np.array(faces[0]['keypoints'])
+    box = [[*points.min(0), *points.max(0)]]
+    for frame in frames:
+        tracker.track(frame)
+    return {
+        'a face, box given': lambda: next(inferencer(picture, bboxes=box)),
+        'picture of 1280 x 720 with a face': lambda: next(inferencer(picture)),
+        'frame of 640 x 480, a face followed': lambda: tracker.track(next(film)),
+    }
+
+
+def _measure(model: str, threads: int, seconds: float, calls: Dict[str, Callable[[], object]]) -> List[Row]:
+    rows = []
+    for what, call in calls.items():
+        call()
+        times, end = [], time.perf_counter() + seconds
+        while len(times) < 5 or time.perf_counter() < end:
+            start = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - start)
+        rows.append(Row(model, what, threads, *(np.quantile(times, [0.5, 0.9]) * 1e3)))
+        print(' | '.join(f'{value:.2f}' if isinstance(value, float) else str(value) for value in rows[-1]), flush=True)
+    return rows
+
+
+def _print_ratios(slow: List[Row], rows: List[Row]) -> None:
+    for before in slow:
+        for row in rows:
+            if (row.what, row.threads) == (before.what, before.threads):
+                print(f'{row.model}: {row.what}, {row.threads} threads: {before.median / row.median:.2f} times as fast')
+
+
+def _on_canvas(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+    """The image on a grey picture, as large as it gets there."""
+    width, height = size
+    shrink = min(width / image.shape[1], height / image.shape[0])
+    image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    canvas = np.full((height, width, 3), 128, np.uint8)
+    y, x = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
+    canvas[y:y + image.shape[0], x:x + image.shape[1]] = image
+    return canvas
+
+
+def _video(image: np.ndarray) -> List[np.ndarray]:
+    """Frames in which the image moves to and fro by 20 pixels."""
+    still = _on_canvas(image, VIDEO)
+    return [np.roll(still, round(10 * np.sin(2 * np.pi * n / FRAMES)), axis=1) for n in range(FRAMES)]
+
+
+def _forever(frames: List[np.ndarray]) -> Iterator[np.ndarray]:
+    while True:
+        yield from frames
+
+
+def _memory() -> float:
+    """Peak of this process so far in MB; not known on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return float('nan')
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == 'darwin' else 2**10)
+
