@@ -2,12 +2,12 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import List, Optional, Sequence, Union
+from typing import List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
 from .boxes import tight_box
-from .crops import crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
+from .crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
 from .detection import BoxCalibration, Detector, build_detector
 from .images import Image, read_image
 from .model import LandmarkModel
@@ -29,6 +29,8 @@ class Face:
         angle (float): Degrees, from -180 to 180, by which the face is turned clockwise in the image, by its eyes.
         track_id (int, optional): Of a face that is followed.
         is_confirmed (bool): Whether the detector has seen a face that is followed more than once.
+        covariances (ndarray, optional): (K, 2, 2) float32, squared pixels, (x, y) order, of the distribution that each
+            landmark is read from: which way it spreads, not how far the landmark is off. None if the model has none.
     """
     landmarks: np.ndarray
     scores: np.ndarray
@@ -37,6 +39,18 @@ class Face:
     angle: float
     track_id: Optional[int] = None
     is_confirmed: bool = True
+    covariances: Optional[np.ndarray] = None
+
+
+class More(NamedTuple):
+    """What some models say of a face beside its landmarks, as :class:`mmfld.runtime.model.Prediction` explains it.
+
+    Args:
+        covariances (ndarray, optional): (K, 2, 2) float32, squared pixels of the image.
+        state (ndarray, optional): What is remembered for the next frame.
+    """
+    covariances: Optional[np.ndarray] = None
+    state: Optional[np.ndarray] = None
 
 
 class FaceLandmarker:
@@ -129,7 +143,7 @@ class FaceLandmarker:
         for n, index in enumerate(image):
             if given or self.min_score is None or fit.scores[n].mean() >= self.min_score:
                 faces[index].append(Face(fit.landmarks[n], fit.scores[n], tight_box(fit.landmarks[n]),
-                                         float(found[n, 4]), float(angles[n])))
+                                         float(found[n, 4]), float(angles[n]), covariances=fit.more[n].covariances))
         return faces
 
     @property
@@ -137,8 +151,14 @@ class FaceLandmarker:
         """From what the detector proposes, see ``raw`` in :mod:`mmfld.runtime.detection`, to landmark boxes."""
         return getattr(self.detector, 'calibration', BoxCalibration())
 
-    def fit(self, images: Sequence[np.ndarray], crops: Crops) -> Fit:
-        """Landmarks of crops of images (H, W, 3) uint8 in BGR, in pixels of these."""
+    def fit(self, images: Sequence[np.ndarray], crops: Crops, state: Optional[np.ndarray] = None) -> Fit:
+        """Landmarks of crops of images (H, W, 3) uint8 in BGR, in pixels of these, and :class:`More` of each.
+
+        Args:
+            images (Sequence[ndarray]): Those that ``crops.image`` counts.
+            crops (Crops): Of N faces.
+            state (ndarray, optional): (N, ...) after the frame before, see :class:`LandmarkModel`.
+        """
         size = self.model.input_size
         centers, sides = crop_of_box(crops.box, self.model.crop_rule, self.model.crop_padding, self.model.layout)
         centers, sides = turn(centers[:, None], -crops.angle)[:, 0], np.maximum(sides, 1.)
@@ -148,10 +168,17 @@ class FaceLandmarker:
         for index in np.unique(crops.image):
             of_image = np.flatnonzero(crops.image == index)
             pixels[of_image] = sample(images[index], matrices[of_image], size)
-        parts = [self.model(pixels[start:start + self.batch_size])
+        parts = [self.model(pixels[start:start + self.batch_size],
+                            *() if state is None else (state[start:start + self.batch_size], ))
                  for start in range(0, max(len(pixels), 1), self.batch_size)]
-        landmarks, scores = (np.concatenate(part) for part in zip(*parts))
-        return Fit(to_image(landmarks, matrices).astype(np.float32), scores, np.empty(len(scores), object))
+        landmarks, scores, covariances, state = (
+            None if part[0] is None else np.concatenate(part) for part in zip(*parts))
+        more = np.empty(len(scores), object)
+        if covariances is not None:
+            covariances = covariances_to_image(covariances, matrices).astype(np.float32)
+        for n in range(len(more)):
+            more[n] = More(*(None if array is None else array[n] for array in (covariances, state)))
+        return Fit(to_image(landmarks, matrices).astype(np.float32), scores, more)
 
 
 def _with_score(boxes: np.ndarray) -> np.ndarray:

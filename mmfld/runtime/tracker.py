@@ -8,7 +8,7 @@ from .boxes import tight_box
 from .crops import eye_angle
 from .images import Image, read_image
 from .landmarker import Face, FaceLandmarker
-from .orientation import Crops, align, detect, landmark_boxes
+from .orientation import Crops, Fit, align, detect, landmark_boxes
 from .tracking import FaceTracks, Prediction, Track
 
 
@@ -20,8 +20,9 @@ class FaceTracker:
     ...     for face in tracker(frame):
     ...         print(face.track_id, face.landmarks)
 
-    What begins, doubts about and ends a track is told in :class:`mmfld.apis.FaceLandmarkTracker`. One object is for one
-    video and one thread; several may share a landmarker.
+    A model that refines landmarks by the frames before remembers those of each face. What begins, doubts about and ends
+    a track is told in :class:`mmfld.apis.FaceLandmarkTracker`. One object is for one video and one thread; several may
+    share a landmarker.
 
     Args:
         landmarker (FaceLandmarker, optional): Defaults to one with its defaults.
@@ -56,7 +57,7 @@ class FaceTracker:
         landmarks = np.asarray(track.landmarks, np.float32)
         angle = float(eye_angle(landmarks, self.landmarker.model.layout))
         return Face(landmarks, track.prediction.scores, tight_box(landmarks), track.detection_score, angle,
-                    track.track_id, track.is_confirmed)
+                    track.track_id, track.is_confirmed, track.prediction.more.covariances)
 
     def _detect(self, image: np.ndarray) -> np.ndarray:
         """(N, 10) landmark boxes and scores, then what :meth:`_find` needs: the detector's boxes and angles."""
@@ -70,10 +71,15 @@ class FaceTracker:
             partial(landmarker.fit, [image]), np.zeros(len(detections), int), detections[:, 5:9],
             landmarker.model.layout, landmarker.orientation, landmarker.model.sure, refine=1,
             calibration=landmarker.calibration, start=detections[:, 9])
-        return [Prediction(*parts) for parts in zip(crops.box, crops.angle, fit.landmarks, fit.scores)]
+        return _predictions(crops, fit)
 
     def _follow(self, image: np.ndarray, tracks: Sequence[Track]) -> List[Prediction]:
         crops = Crops(np.zeros(len(tracks), int), np.array([track.box for track in tracks]),
                       np.array([track.angle for track in tracks]))
-        fit = self.landmarker.fit([image], crops)
-        return [Prediction(*parts) for parts in zip(crops.box, crops.angle, fit.landmarks, fit.scores)]
+        state = None if tracks[0].state is None else np.stack([track.state for track in tracks])
+        return _predictions(crops, self.landmarker.fit([image], crops, state))
+
+
+def _predictions(crops: Crops, fit: Fit) -> List[Prediction]:
+    return [Prediction(box, angle, landmarks, scores, more.state, more)
+            for box, angle, landmarks, scores, more in zip(crops.box, crops.angle, *fit)]

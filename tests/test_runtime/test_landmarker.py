@@ -14,8 +14,9 @@ from matplotlib.cbook import get_sample_data
 from mmfld.apis import FaceLandmarkInferencer
 from mmfld.runtime import FaceLandmarker
 from mmfld.runtime.detection import BoxCalibration
+from mmfld.runtime.tables import to_dict
 
-from .fakes import FakeDetector, FakeFace, FakeModel, picture
+from .fakes import FakeDetector, FakeFace, FakeModel, RememberingModel, picture
 
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)  # one face, eye corners 130 pixels apart
 # read off the photograph: centres of the eyes, tip of the nose, corners of the mouth, chin
@@ -94,6 +95,24 @@ def test_several_images_go_through_the_network_together(fake_model):
     assert [len(of_image) for of_image in found] == [1, 0, 2]
     check(found[0] + found[2], faces[0], *faces)
     assert fake_model.batches == [2, 1]
+
+
+@pytest.mark.parametrize('angle, covariance', [
+    (0, [[4, 0], [0, 1]]), (90, [[1, 0], [0, 4]]), (180, [[4, 0], [0, 1]]), (45, [[2.5, 1.5], [1.5, 2.5]])])
+def test_covariances_turn_and_grow_with_the_crop(angle, covariance):
+    face = FakeFace(100, 80, angle=angle)
+    found, = FaceLandmarker(RememberingModel(), 'whole_image', batch_size=1)(picture(face), [face.box], refine=2)
+    pixel = 1.2 * 60 / 64  # of the crop: its side is the box of an upright face, padded
+    np.testing.assert_allclose(found.covariances, np.tile(np.multiply(covariance, pixel**2), (68, 1, 1)), rtol=0.05,
+                               atol=0.05)
+    assert to_dict(found)['keypoint_covariances'] == found.covariances.tolist()
+
+
+def test_a_model_without_distributions_has_no_covariances(fake_model):
+    face = FakeFace(100, 80)
+    found, = FaceLandmarker(fake_model, 'whole_image')(picture(face), [face.box])
+    assert found.covariances is None and 'keypoint_covariances' not in to_dict(found)
+    assert FaceLandmarker(RememberingModel(), FakeDetector())(picture()) == []
 
 
 def test_an_image_without_a_face(fake_model):
