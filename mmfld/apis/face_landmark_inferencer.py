@@ -27,12 +27,12 @@ from rich.progress import track
 from ..engine.provenance import other_inputs
 from ..engine.rows import read_config
 from ..runtime.crops import turn
-from ..runtime.detection import BoxCalibration, Detector, WholeImage, build_detector
-from ..runtime.landmarker import DEFAULT_MODEL, FIRST_CROP
+from ..runtime.detection import Detector, WholeImage, build_detector
+from ..runtime.landmarker import DEFAULT_MODEL
 from ..runtime.media import Frame, Input, ResultWriter, Source, open_source
 from ..runtime.model import read_metadata
-from ..runtime.orientation import (ROUNDS, Crops, Fit, Orientation, align, check_orientation, detect, detect_turned,
-                                   image_boxes)
+from ..runtime.orientation import (Crops, Fit, Orientation, align, align_detected, check_orientation, detect,
+                                   image_boxes, objects, rounds_of, take)
 from ..structures import FaceLayout, get_conversion, get_layout
 
 ESCAPE = 27  # key code
@@ -164,11 +164,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         """
         if batch_size < 1 or (refine is not None and refine < 0):
             raise ValueError(f'found refine={refine} and batch_size={batch_size}, expected at least 0 and 1')
-        if refine is None:
-            least = 0 if bboxes is not None or isinstance(self.detector, WholeImage) else 1
-            rounds = (least, least if self.orientation == 'upright' else ROUNDS)
-        else:
-            rounds = (refine, refine)
+        least = 0 if bboxes is not None or isinstance(self.detector, WholeImage) else 1
+        rounds = rounds_of(refine, least, self.orientation)
         source = open_source(inputs)
         if bboxes is not None:
             bboxes = _boxes_per_image(bboxes, source)
@@ -260,13 +257,6 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         return split_instances(sample.pred_instances)
 
     @property
-    def _calibration(self) -> BoxCalibration:
-        """Of what the detector frames, to the landmark boxes of the first crops."""
-        calibration = getattr(self.detector, 'calibration', BoxCalibration())
-        # as they were trained to be, for who compares with MMPose
-        return calibration if self.orientation == 'upright' else calibration.wider(FIRST_CROP)
-
-    @property
     def _face_layout(self) -> Optional[FaceLayout]:
         """Of the model's landmarks, if they are those of a face."""
         try:
@@ -278,48 +268,57 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                  batch_size: int, output_heatmaps: bool) -> List[PoseDataSample]:
         """One sample per frame with all its faces, from given boxes (N, 5) of each, or detected."""
         self.model.test_cfg['output_heatmaps'] = output_heatmaps
+        images = [frame.image for frame in frames]
+        fit_crops = partial(self.fit, images, batch_size=batch_size)
+        settings = (self._face_layout, self.orientation, self.sure, rounds)
         if given is None:
-            found, start = zip(*(detect(self.detector, frame.image, self.orientation) for frame in frames))
-            settings = dict(
-                calibration=self._calibration, start=np.concatenate(start),
-                look_again=lambda index, quarter: detect_turned(self.detector, frames[index].image, quarter))
+            image, faces, _ = detections = detect(self.detector, images, self.orientation)
+            fit, _ = align_detected(fit_crops, self.detector, images, detections, *settings)
         else:
-            found, settings = given, {}
-        image = np.repeat(np.arange(len(frames)), [len(boxes) for boxes in found])
-        faces = np.concatenate([np.zeros((0, 5)), *found])
-        fit, _ = align(partial(self._fit, frames, batch_size), image, faces, self._face_layout, self.orientation,
-                       self.sure, rounds, **settings)
+            image, faces = np.repeat(np.arange(len(frames)), list(map(len, given))), np.concatenate(given)
+            fit, _ = align(fit_crops, image, faces, *settings)
         for sample, score in zip(fit.more, faces[:, 4]):
             sample.pred_instances.bbox_scores[:] = score
         return [self._merge(frame, list(fit.more[image == index]), output_heatmaps)
                 for index, frame in enumerate(frames)]
 
-    def _fit(self, frames: Sequence[Frame], batch_size: int, crops: Crops) -> Fit:
-        """Landmarks of crops of frames; ``more`` are their samples."""
-        samples = np.empty(len(crops.image), object)
-        for start in range(0, len(samples), batch_size):
-            part = slice(start, start + batch_size)
-            samples[part] = self._predict_crops(frames, Crops(*(array[part] for array in crops)))
+    def fit(self, images: Sequence[np.ndarray], crops: Crops, states: Optional[Sequence] = None,
+            batch_size: Optional[int] = None) -> Fit:
+        """Landmarks of crops of images (H, W, 3) uint8 in BGR; ``more`` are samples, as of that image.
+
+        Args:
+            images (Sequence[ndarray]): Those that ``crops.image`` counts.
+            crops (Crops): Of N faces.
+            states (Sequence, optional): N states after the frame before; for :class:`FaceLandmarkTracker`.
+            batch_size (int, optional): Faces that go through the network together. Defaults to all.
+        """
+        total = len(crops.image)
+        samples: List[PoseDataSample] = []
+        for start in range(0, total, batch_size or max(total, 1)):
+            samples += self._predict_crops(images, take(crops, np.arange(total)[start:start + (batch_size or total)]))
+        return self._as_fit(samples, [None] * total)
+
+    def _as_fit(self, samples: Sequence[PoseDataSample], states: Sequence) -> Fit:
         num_keypoints = self.model.dataset_meta['num_keypoints']
         landmarks = np.array([sample.pred_instances.keypoints[0] for sample in samples])
         scores = np.array([sample.pred_instances.keypoint_scores[0] for sample in samples])
-        return Fit(landmarks.reshape(-1, num_keypoints, 2), scores.reshape(-1, num_keypoints), samples)
+        return Fit(landmarks.reshape(-1, num_keypoints, 2), scores.reshape(-1, num_keypoints), objects(states),
+                   objects(samples))
 
     @torch.no_grad()
-    def _predict_crops(self, frames: Sequence[Frame], crops: Crops) -> List[PoseDataSample]:
-        """One sample per crop, all in one batch, with landmarks and heatmaps as the frame has them."""
-        data, centers = self._crop(frames, crops)
+    def _predict_crops(self, images: Sequence[np.ndarray], crops: Crops) -> List[PoseDataSample]:
+        """One sample per crop, all in one batch, with landmarks and heatmaps as the image has them."""
+        data, centers = self._crop(images, crops)
         samples = self.model.test_step(data)
         for sample, center, angle in zip(samples, centers, crops.angle):
-            _turn_back(sample, center, angle)
+            turn_back(sample, center, angle)
         return samples
 
-    def _crop(self, frames: Sequence[Frame], crops: Crops) -> Tuple[dict, List[Optional[np.ndarray]]]:
+    def _crop(self, images: Sequence[np.ndarray], crops: Crops) -> Tuple[dict, List[Optional[np.ndarray]]]:
         """The collated crops, and for each the point (2, ) that it is turned around, None if it is not turned."""
         cropped, centers = [], []
         for index, box, angle, around in zip(*crops, image_boxes(crops)):
-            frame = frames[index]
-            results = dict(img=frame.image, img_path=frame.path, bbox=box[None].astype(np.float32),
+            results = dict(img=images[index], img_path='', bbox=box[None].astype(np.float32),
                            bbox_score=np.ones(1, np.float32), **self.model.dataset_meta)
             center = None
             if angle:
@@ -337,6 +336,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
     def _merge(self, frame: Frame, samples: List[PoseDataSample], output_heatmaps: bool) -> PoseDataSample:
         """One sample from those of a frame's faces, with the landmarks in the layout that was asked for."""
         merged = merge_data_samples(samples) if samples else self._without_face(frame, output_heatmaps)
+        merged.set_metainfo(dict(img_path=frame.path))
         if self.conversion is not None:
             self._convert(merged)
         return merged
@@ -399,7 +399,7 @@ def _split(pipeline: Compose) -> Tuple[Optional[Compose], Optional[Compose]]:
     return Compose(steps[:framing[-1] + 1]), Compose(steps[framing[-1] + 1:])
 
 
-def _turn_back(sample: PoseDataSample, center: Optional[np.ndarray], angle: float) -> None:
+def turn_back(sample: PoseDataSample, center: Optional[np.ndarray], angle: float) -> None:
     """Turn what MMPose, which knows no turned crops, has mapped to the image."""
     if center is None:
         return

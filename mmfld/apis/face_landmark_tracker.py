@@ -11,8 +11,9 @@ from mmpose.structures import PoseDataSample
 
 from ..runtime.detection import Detector
 from ..runtime.media import Frame, Input, open_source
-from ..runtime.tracking import FaceTracks, Prediction, Track
-from .face_landmark_inferencer import FaceLandmarkInferencer, landmark_box
+from ..runtime.orientation import Crops, Fit, Orientation
+from ..runtime.tracking import FaceTracks
+from .face_landmark_inferencer import FaceLandmarkInferencer, turn_back
 
 
 @INFERENCERS.register_module()
@@ -53,8 +54,8 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
       the old one. Otherwise it comes back as a new one.
 
     Args:
-        model, weights, device, detector, detector_weights, show_progress, layout: As for
-            :class:`FaceLandmarkInferencer`.
+        model, weights, device, detector, detector_weights, show_progress, layout, orientation: As for
+            :class:`FaceLandmarkInferencer`; unless the orientation is ``'upright'``, crops turn with the face.
         smoothing (dict, optional): Arguments of :class:`OneEuroFilter` (``{}`` for its defaults), to smooth the
             landmarks of every face. The ``rate`` of a video file is known. Crops are taken from the landmarks as they
             were before, so that the filter's lag cannot lose a face. Defaults to no smoothing.
@@ -72,18 +73,20 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
                  model: Optional[Union[ModelType, str, Path]] = None,
                  weights: Optional[Union[str, Path]] = None,
                  device: Optional[str] = None,
-                 detector: Union[str, Detector] = 'opencv',
+                 detector: Union[str, Detector] = 'centerface',
                  detector_weights: Optional[str] = None,
                  smoothing: Optional[dict] = None,
                  max_faces: Optional[int] = None,
                  redetect_interval: int = 25,
                  show_progress: bool = False,
                  layout: Optional[str] = None,
-                 return_unconfirmed: bool = False) -> None:
+                 return_unconfirmed: bool = False,
+                 orientation: Optional[Orientation] = None) -> None:
         self._settings = dict(smoothing=smoothing, max_faces=max_faces, redetect_interval=redetect_interval)
         self.return_unconfirmed = return_unconfirmed
-        self.reset()  # quick to complain of wrong arguments
-        super().__init__(model, weights, device, detector, detector_weights, show_progress, layout)
+        FaceTracks(None, None, None, 'upright', **self._settings)  # quick to complain of wrong arguments
+        super().__init__(model, weights, device, detector, detector_weights, show_progress, layout, orientation)
+        self.reset()
 
     def reset(self, rate: Optional[float] = None) -> None:
         """Forget all faces, for the start of a new video; their numbers start again at 0.
@@ -94,7 +97,8 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         settings = dict(self._settings)
         if settings['smoothing'] is not None and rate is not None:
             settings['smoothing'] = dict(rate=rate) | settings['smoothing']
-        self._faces = FaceTracks(lambda image: self.detector(image), self._find, self._follow, **settings)
+        self._faces = FaceTracks(
+            lambda image: self.detector(image), self.fit, self._face_layout, self.orientation, self.sure, **settings)
 
     def track(self, frame: np.ndarray) -> List[dict]:
         """Track the faces in the next frame.
@@ -132,11 +136,10 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             ValueError: If the frame is not such an array.
         """
         frame = self._frame(frame)
-        boxes = np.column_stack([boxes, np.ones(len(boxes))])
         self.model.test_cfg['output_heatmaps'] = False
-        predictions = self._predict_next(frame, boxes, [None] * len(boxes) if states is None else states)
-        sample = self._merge(frame, [prediction.more for prediction in predictions], False)
-        return _faces(sample), [prediction.state for prediction in predictions]
+        boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+        fit = self.fit([frame.image], Crops(np.zeros(len(boxes), int), boxes, np.zeros(len(boxes))), states)
+        return _faces(self._merge(frame, list(fit.more), False)), list(fit.states)
 
     def _frame(self, image: np.ndarray) -> Frame:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
@@ -177,37 +180,27 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         self.model.test_cfg['output_heatmaps'] = output_heatmaps
         tracks = [track for track in self._faces.step(frame.image) if track.is_confirmed or self.return_unconfirmed]
         for track in tracks:
-            track.prediction.more.pred_instances.keypoints[0] = track.landmarks
+            instances = track.prediction.more.pred_instances
+            instances.keypoints[0] = track.landmarks
+            instances.bbox_scores[:] = track.detection_score
         merged = self._merge(frame, [track.prediction.more for track in tracks], output_heatmaps)
         merged.pred_instances.track_ids = np.array([track.track_id for track in tracks], int)
         merged.pred_instances.is_confirmed = np.array([track.is_confirmed for track in tracks], bool)
         return merged
 
-    def _follow(self, image: np.ndarray, tracks: Sequence[Track]) -> List[Prediction]:
-        boxes = [np.append(track.box, track.detection_score) for track in tracks]
-        return self._predict_next(self._frame(image), boxes, [track.state for track in tracks])
-
-    def _find(self, image: np.ndarray, detections: np.ndarray) -> List[Prediction]:
-        """Predictions from detected boxes (N, 5), with the crops taken again from the landmarks."""
-        frame, nothing = self._frame(image), [None] * len(detections)
-        first = self._predict_next(frame, detections, nothing)
-        return self._predict_next(
-            frame, [landmark_box(one.more, box) for one, box in zip(first, detections)], nothing)
-
     @torch.no_grad()
-    def _predict_next(self, frame: Frame, boxes: Sequence[np.ndarray], states: Sequence) -> List[Prediction]:
-        """Predictions from boxes (5, ) and the states after the frame before."""
-        if not len(boxes):
-            return []
-        data = self._crop([(frame, box) for box in boxes])
-        if hasattr(self.model, 'stream'):
-            data = self.model.data_preprocessor(data, False)
-            samples, states = self.model.stream(data['inputs'], data['data_samples'], states)
-        else:
-            samples = self.model.test_step(data)
-        return [Prediction(box[:4], 0., sample.pred_instances.keypoints[0].copy(),
-                           sample.pred_instances.keypoint_scores[0], state, sample)
-                for box, sample, state in zip(boxes, samples, states)]
+    def fit(self, images: Sequence[np.ndarray], crops: Crops, states: Optional[Sequence] = None,
+            batch_size: Optional[int] = None) -> Fit:
+        """As of :class:`FaceLandmarkInferencer`, but models that have a method ``stream`` are called through it."""
+        if not hasattr(self.model, 'stream') or not len(crops.image):
+            return super().fit(images, crops, states, batch_size)
+        data, centers = self._crop(images, crops)
+        data = self.model.data_preprocessor(data, False)
+        samples, states = self.model.stream(data['inputs'], data['data_samples'],
+                                            [None] * len(centers) if states is None else states)
+        for sample, center, angle in zip(samples, centers, crops.angle):
+            turn_back(sample, center, angle)
+        return self._as_fit(samples, states)
 
     def _numbers(self, sample: PoseDataSample) -> List[dict]:
         """Per face its ``track_id``, and with ``return_unconfirmed`` whether it ``is_confirmed``."""

@@ -3,69 +3,96 @@ import hashlib
 import logging
 import warnings
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Tuple, Union
 
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from ..engine.rows import read_config
-from ..models.heads import CoordinateCorrectionHead
-from ..runtime.model import PREFIX, LandmarkModel
+from ..models.heads import CoAttentionMarginalHead, CoordinateCorrectionHead
+from ..models.pose_estimators import FaceTracker
+from ..models.pose_estimators.face_tracker import TrackState
+from ..runtime.model import PREFIX, LandmarkModel, Prediction
 from ..structures import get_layout
 from ..version import __version__
+from .mmpose_heads import functions_of
 
-TOLERANCE = 0.01  # pixels of the crop by which onnxruntime may differ from torch
+TOLERANCE = 0.01  # by which onnxruntime may differ from torch: pixels of the crop, or parts of the highest score
 OPSET = 18
+CLIPS, FRAMES = 4, 4  # of the crops that are compared
 
 
 class CropsToLandmarks(nn.Module):
     """All that lies between the crop of a face and its landmarks.
 
     Args:
-        model (nn.Module): A top-down estimator whose head has a codec with ``landmarks``.
+        model (nn.Module): A top-down estimator with a head of this package or of MMPose's, see
+            :func:`mmfld.apis.mmpose_heads.functions_of`; or a :class:`FaceTracker`, whose state is then an input and an
+            output: what is remembered of both axes, (N, 2, C, L), or of two-dimensional maps, (N, 1, C, h, w).
         flip_test (bool): Average with the maps of the mirrored crop.
 
     Raises:
-        TypeError: If the head cannot be exported.
+        TypeError: If the model cannot be exported.
     """
 
     def __init__(self, model: nn.Module, flip_test: bool) -> None:
         super().__init__()
-        if not hasattr(model.head, 'predict_maps') or not hasattr(model.head.decoder, 'landmarks'):
-            raise TypeError(f'{type(model.head).__name__} with the codec {type(model.head.decoder).__name__} cannot be '
-                            'exported: expected a head with predict_maps() and a codec with landmarks()')
+        head = model.head
+        if hasattr(head, 'predict_maps') and hasattr(head.decoder, 'landmarks'):
+            self.predict_maps, self.landmarks = head.predict_maps, head.decoder.landmarks
+        else:
+            self.predict_maps, self.landmarks = functions_of(head)
+        self.state_shape: Optional[Tuple[int, ...]] = None
+        if isinstance(model, FaceTracker):
+            if model.move_state:
+                raise TypeError('a FaceTracker with move_state=True cannot be exported: where the crops lie in the '
+                                'image is not known to it, expected move_state=False')
+            maps = (2, head.decoder.length) if isinstance(head, CoAttentionMarginalHead) else (
+                1, *head.decoder.heatmap_size[::-1])
+            self.state_shape = maps[0], model.refine_x.channels, *maps[1:]
         self.model = model
-        self.flip_test = flip_test
+        self.test_cfg = dict(model.test_cfg, flip_test=flip_test)
         preprocessor = model.data_preprocessor
         self.rgb = bool(getattr(preprocessor, '_channel_conversion', False))
-        self.register_buffer('pixel_mean', preprocessor.mean.view(1, 3, 1, 1).clone())
-        self.register_buffer('pixel_std', preprocessor.std.view(1, 3, 1, 1).clone())
+        # not persistent, as they are no weights, which may be rounded
+        self.register_buffer('pixel_mean', preprocessor.mean.view(1, 3, 1, 1).clone(), persistent=False)
+        self.register_buffer('pixel_std', preprocessor.std.view(1, 3, 1, 1).clone(), persistent=False)
         self.samples = [PoseDataSample(metainfo=dict(flip_indices=list(model.dataset_meta['flip_indices'])))]
 
-    def forward(self, crops: Tensor) -> Tuple[Tensor, Tensor]:
-        """Crops (N, H, W, 3) uint8 in BGR -> landmarks (N, K, 2) and scores (N, K), float32."""
+    def predict(self, crops: Tensor, state: Optional[Tensor] = None) -> Dict[str, Tensor]:
+        """What :class:`mmfld.runtime.model.Prediction` has, for crops (N, H, W, 3) uint8 in BGR, as float32."""
         inputs = crops.permute(0, 3, 1, 2)
         if self.rgb:
             inputs = inputs.flip(1)
         inputs = (inputs.float() - self.pixel_mean) / self.pixel_std
         faces = crops.shape[0]
-        if self.flip_test:
+        if self.test_cfg['flip_test']:
             inputs = torch.cat([inputs, inputs.flip(-1)])
         feats = self.model.extract_feat(inputs)
-        if self.flip_test:  # as MMPose's estimators hand them on
+        if self.test_cfg['flip_test']:  # as MMPose's estimators hand them on
             feats = [tree_map(lambda part: part if part is None else part[:faces], feats),
                      tree_map(lambda part: part if part is None else part[faces:], feats)]
-        head, test_cfg = self.model.head, dict(flip_test=self.flip_test)
-        maps = head.predict_maps(feats, self.samples, test_cfg)
-        landmarks, scores = head.decoder.landmarks(*(maps if isinstance(maps, tuple) else (maps, )))
-        if isinstance(head, CoordinateCorrectionHead):
-            landmarks = landmarks + head.corrections_in_pixels(feats, self.samples, test_cfg)
-        return landmarks.float(), scores.float()
+        head = self.model.head
+        maps = self.predict_maps(feats, self.samples, self.test_cfg)
+        maps = maps if isinstance(maps, tuple) else (maps, )
+        if self.state_shape is not None:
+            refined, after = self.model.refine(tuple(axis[:, None] for axis in maps), TrackState(*state.unbind(1)))
+            maps, state = tuple(axis[:, 0] for axis in refined), torch.stack(after[:len(maps)], dim=1)
+        landmarks, scores = self.landmarks(*maps)
+        if isinstance(head, CoordinateCorrectionHead) and self.state_shape is None:
+            landmarks = landmarks + head.corrections_in_pixels(feats, self.samples, self.test_cfg)
+        covariances = head.covariances(*maps) if hasattr(head, 'covariances') else None
+        predicted = Prediction(landmarks.float(), scores.float(), covariances, state)._asdict()
+        return {name: value for name, value in predicted.items() if value is not None}
+
+    def forward(self, crops: Tensor, state: Optional[Tensor] = None) -> Tuple[Tensor, ...]:
+        return tuple(self.predict(crops, state).values())
 
 
 def export_onnx(config: Union[str, Path, Config],
@@ -76,6 +103,26 @@ def export_onnx(config: Union[str, Path, Config],
                 fields: Optional[Dict[str, Any]] = None) -> Dict[str, str]:
     """Write a model as one file, and compare what onnxruntime makes of it with torch on 16 made-up crops.
 
+    Inputs are ``crops`` (N, H, W, 3) uint8 in BGR, N at will, and of a :class:`FaceTracker` ``state`` (N, ...) float32,
+    zeros at first. Outputs are those of :class:`mmfld.runtime.model.Prediction`: ``landmarks``, ``scores``, and where
+    there are any ``covariances`` and the next ``state``. The comparison is with the model's own test step; that of a
+    tracker is over four frames of four videos.
+
+    The file's metadata, each name behind ``mmfld.``:
+
+    ================  ==================================================================================================
+    ``layout``        of the landmarks, a name of :func:`mmfld.structures.get_layout`
+    ``input_size``    WxH of the crop
+    ``crop_rule``     and ``crop_padding``: from the landmarks' box to the crop, see :mod:`mmfld.runtime.crops`
+    ``coordinates``   of the landmarks, in words
+    ``outputs``       their names, in order
+    ``state_shape``   of one face, if the model remembers: 2xCxL or 1xCxhxw
+    ``method``        the head; ``flip_test``: whether it averages with the mirrored crop
+    ``licence``       of the weights, ``not stated`` unless it is given
+    ``sha256``        of the checkpoint file
+    ``mmfld_version`` that wrote it
+    ================  ==================================================================================================
+
     Args:
         config (str | Path | Config): Config of the model, or ``FILE.yml:ROW``.
         checkpoint (str | Path): Its weights.
@@ -83,7 +130,8 @@ def export_onnx(config: Union[str, Path, Config],
         half (bool): Round weights to half precision, which halves the file; computed is in single precision as before.
             The comparison is then with the rounded weights.
         flip_test (bool, optional): Defaults to what the config tests with.
-        fields (dict, optional): Further metadata, such as ``sure`` and ``licence``.
+        fields (dict, optional): Further metadata, such as ``licence`` and ``sure``, the mean score of the landmarks
+            from which on a face is the right way up.
 
     Returns:
         dict: The metadata, without the prefix ``mmfld.``.
@@ -91,49 +139,65 @@ def export_onnx(config: Union[str, Path, Config],
     Raises:
         ImportError: If onnx, onnxscript or onnxruntime is not installed.
         TypeError: If the model has a head that cannot be exported.
-        ValueError: If the config's test pipeline crops in a way that the runtime does not know, or if the landmarks
-            of onnxruntime and torch are more than 0.01 pixels apart; the file is removed then.
+        ValueError: If the config's test pipeline crops in a way that the runtime does not know, if the landmarks are of
+            no layout of this package, or if onnxruntime and torch are apart: landmarks or standard deviations by more
+            than 0.01 pixels, or scores by more than 0.01 of the highest; the file is removed then.
     """
     onnx = _require_onnx()
     from .face_landmark_inferencer import FaceLandmarkInferencer
     cfg = config if isinstance(config, Config) else read_config(str(config))
-    metadata = {**_metadata(cfg, Path(checkpoint)), **{key: str(value) for key, value in (fields or {}).items()}}
+    crop = _crop(cfg)
     model = FaceLandmarkInferencer(cfg, str(checkpoint), device='cpu', detector='whole_image').model
+    try:
+        layout = get_layout(model.dataset_meta['dataset_name']).name
+    except KeyError as error:
+        raise ValueError(f'{checkpoint}: {error.args[0]}') from error
     if flip_test is None:
         flip_test = bool(cfg.model.get('test_cfg', {}).get('flip_test', False))
-    metadata['flip_test'] = str(flip_test)
     module = CropsToLandmarks(model, flip_test).eval()
     if half:
         _round(module)
 
-    width, height = (int(side) for side in metadata['input_size'].split('x'))
-    crops = torch.from_numpy(made_up_crops(16, width, height))
+    width, height = (int(side) for side in crop['input_size'].split('x'))
+    crops = made_up_crops(CLIPS * FRAMES, width, height)
+    example = [torch.from_numpy(crops[:2])]
+    if module.state_shape is not None:
+        example.append(torch.zeros(2, *module.state_shape))
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')
+        outputs = list(module.predict(*example))
+        faces = torch.export.Dim('faces', min=1)
         program = torch.onnx.export(
-            module, (crops[:2], ), input_names=['crops'], output_names=['landmarks', 'scores'], dynamo=True,
-            opset_version=OPSET, optimize=False, verbose=False,
-            dynamic_shapes=({0: torch.export.Dim('faces', min=1)}, ))
-        expected = module(crops)
+            module, tuple(example), input_names=['crops', 'state'][:len(example)],
+            # an output may not bear the name of an input
+            output_names=['next_state' if name == 'state' else name for name in outputs], dynamo=True,
+            opset_version=OPSET, optimize=False, verbose=False, dynamic_shapes=tuple({0: faces} for _ in example))
     proto = program.model_proto
     _strip(proto)
     if half:
         _halve(onnx, proto)
+    state = {} if module.state_shape is None else dict(state_shape='x'.join(map(str, module.state_shape)))
+    metadata = dict(
+        layout=layout, **crop, coordinates='pixels of the crop, (x, y), centres of pixels at integers from 0',
+        outputs=' '.join(outputs), **state, method=cfg.model.head.type, flip_test=flip_test, licence='not stated',
+        sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(), mmfld_version=__version__)
+    metadata = {key: str(value) for key, value in {**metadata, **(fields or {})}.items()}
     for key, value in metadata.items():
         entry = proto.metadata_props.add()
         entry.key, entry.value = PREFIX + key, value
     onnx.save(proto, str(path))
 
-    found = LandmarkModel(path, backend='onnxruntime')(crops.numpy())
-    apart = float(np.abs(found.landmarks - expected[0].numpy()).max())
-    if not apart <= TOLERANCE:
-        path.unlink()
-        raise ValueError(f'{path}: landmarks of onnxruntime and torch are up to {apart:.4f} pixels apart, expected at '
-                         f'most {TOLERANCE}; the file was removed')
-    print_log(f'{path}: {path.stat().st_size / 1e6:.2f} MB; onnxruntime differs from torch by up to {apart:.5f} pixels '
-              'on 16 crops', logger='current', level=logging.INFO)
+    found = _of_clips(LandmarkModel(path, backend='onnxruntime'), crops)
+    apart = _apart(found, _of_torch(module, crops))
+    for name, far in apart.items():
+        if not far <= TOLERANCE:
+            path.unlink()
+            raise ValueError(f'{path}: {name} of onnxruntime and torch are up to {far:.4f} {UNITS[name]} apart, '
+                             f'expected at most {TOLERANCE}; the file was removed')
+    print_log(f'{path}: {path.stat().st_size / 1e6:.2f} MB; onnxruntime differs from torch by up to '
+              f'{apart["landmarks"]:.5f} pixels on {len(crops)} crops', logger='current', level=logging.INFO)
     return metadata
 
 
@@ -148,6 +212,60 @@ def made_up_crops(number: int, width: int, height: int) -> np.ndarray:
     return (crops + 128).clip(0, 255).astype(np.uint8)
 
 
+UNITS = dict(landmarks='pixels', scores='of the highest', covariances='pixels of standard deviation')
+
+
+def _apart(found: Prediction, expected: Prediction) -> Dict[str, float]:
+    """How far two predictions are apart, in :data:`UNITS`."""
+    apart = dict(
+        landmarks=np.abs(found.landmarks - expected.landmarks),
+        scores=np.abs(found.scores - expected.scores) / np.abs(expected.scores).max())
+    if expected.covariances is not None:
+        variance = expected.covariances.trace(axis1=-2, axis2=-1)
+        # of a standard deviation, by its derivative
+        apart['covariances'] = np.abs(found.covariances - expected.covariances) / np.sqrt(
+            np.maximum(variance, 1))[..., None, None]
+    return {name: float(values.max()) for name, values in apart.items()}
+
+
+def _of_clips(model: Callable[..., Prediction], crops: np.ndarray) -> Prediction:
+    """Predictions of the frames of several clips, clip after clip, one frame of all at a time."""
+    frames, state = [], None
+    for frame in range(FRAMES):
+        frames.append(model(crops[frame::FRAMES], state))
+        state = frames[-1].state
+    return Prediction(*(None if parts[0] is None else np.stack(parts, axis=1).reshape(len(crops), *parts[0].shape[1:])
+                        for parts in zip(*frames)))
+
+
+@torch.no_grad()
+def _of_torch(module: CropsToLandmarks, crops: np.ndarray) -> Prediction:
+    """Landmarks and scores by the model's own test step, which gives nothing else; the rest by the module."""
+    model = module.model
+    model.test_cfg = dict(module.test_cfg, output_heatmaps=False)
+    height, width = crops.shape[1:3]
+    samples = []
+    for n in range(len(crops)):
+        sample = PoseDataSample(metainfo=dict(
+            input_size=(width, height), input_center=np.array([width / 2, height / 2]),
+            input_scale=np.array([width, height], float), video=str(n // FRAMES), frame=n % FRAMES,
+            flip_indices=module.samples[0].metainfo['flip_indices']))
+        sample.gt_instances = InstanceData(bboxes=np.zeros((1, 4)), bbox_scores=np.ones(1))
+        samples.append(sample)
+    inputs = [torch.from_numpy(crop.transpose(2, 0, 1).copy()) for crop in crops]
+    found = [sample.pred_instances for sample in model.test_step(dict(inputs=inputs, data_samples=samples))]
+
+    def of_module(crops: np.ndarray, state: Optional[np.ndarray]) -> Prediction:
+        if module.state_shape is not None and state is None:
+            state = np.zeros((len(crops), *module.state_shape), np.float32)
+        inputs = [torch.from_numpy(array) for array in (crops, state) if array is not None]
+        return Prediction(**{name: value.numpy() for name, value in module.predict(*inputs).items()})
+
+    return _of_clips(of_module, crops)._replace(
+        landmarks=np.concatenate([one.keypoints for one in found]),
+        scores=np.concatenate([one.keypoint_scores for one in found]))
+
+
 def _require_onnx():
     try:
         import onnx
@@ -159,8 +277,8 @@ def _require_onnx():
     return onnx
 
 
-def _metadata(cfg: Config, checkpoint: Path) -> Dict[str, str]:
-    """What the runtime has to know, and what a reader of the file wants to.
+def _crop(cfg: Config) -> Dict[str, str]:
+    """The metadata of the crop.
 
     Raises:
         ValueError: If the test pipeline does not crop by a rule of this package.
@@ -172,14 +290,9 @@ def _metadata(cfg: Config, checkpoint: Path) -> Dict[str, str]:
         raise ValueError(f'{cfg.filename}: found no GetFaceCrop and FaceAffine in the test pipeline, expected them: '
                          'the runtime crops as these do')
     return dict(
-        layout=get_layout(cfg.model.head.layout).name,
         input_size='x'.join(str(side) for side in affine['input_size']),
         crop_rule=crop.get('rule', 'longer_side'),
-        crop_padding=str(float(crop.get('padding', 1.))),
-        coordinates='pixels of the crop, (x, y), centres of pixels at integers from 0',
-        method=cfg.model.head.type,
-        sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
-        mmfld_version=__version__)
+        crop_padding=str(float(crop.get('padding', 1.))))
 
 
 def _strip(proto: Any) -> None:

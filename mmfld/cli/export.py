@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='average with the mirrored face; default: as the config tests')
     parser.add_argument('--sure', type=float, metavar='SCORE',
                         help='mean score of the landmarks from which on a face is the right way up')
-    parser.add_argument('--licence', help='of the weights, for the metadata')
+    parser.add_argument('--licence', help='of the weights, for the metadata; default: not stated')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -65,6 +65,7 @@ class ContinuousHeatmap(HeatmapCodec):
         self.tau = tau
         self.encoding = encoding
         self.outside = check_outside(outside)
+        self.has_distributions = decoder == 'expectation'
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
         """Targets of one face.

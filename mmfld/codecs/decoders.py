@@ -24,7 +24,7 @@ def quarter_shift(heatmaps: Tensor) -> Tensor:
     The standard refinement of hourglass models; not moved on the border of the map or where both neighbours are equal.
     """
     cells = argmax(heatmaps)
-    patches = _patches_around(heatmaps, cells.long(), 3, 3)  # (B, K, 3, 3), -inf outside
+    patches = patches_around(heatmaps, cells.long(), 3, 3)  # (B, K, 3, 3), -inf outside
     x_diff = patches[:, :, 1, 2] - patches[:, :, 1, 0]
     y_diff = patches[:, :, 2, 1] - patches[:, :, 0, 1]
     diff = torch.stack([x_diff, y_diff], dim=-1)
@@ -47,7 +47,7 @@ def local_soft_argmax(heatmaps: Tensor, window: Union[int, Tuple[int, int]] = 5,
     if width % 2 == 0 or height % 2 == 0:
         raise ValueError(f'window must be odd, got {window}')
     cells = argmax(heatmaps)
-    patches = _patches_around(heatmaps, cells.long(), width, height)
+    patches = patches_around(heatmaps, cells.long(), width, height)
     weights = torch.softmax(tau * patches.flatten(2), dim=2).view_as(patches)
     columns, rows = (torch.arange(side, device=heatmaps.device, dtype=weights.dtype) - side // 2
                      for side in (width, height))
@@ -73,7 +73,7 @@ def spatial_softmax(scores: Tensor, epsilon: float = 1.) -> Tensor:
     return torch.softmax(scores.flatten(2) / epsilon, dim=2).view_as(scores)
 
 
-def _patches_around(heatmaps: Tensor, cells: Tensor, width: int, height: int) -> Tensor:
+def patches_around(heatmaps: Tensor, cells: Tensor, width: int, height: int) -> Tensor:
     """(B, K, height, width) around integer cells (B, K, 2); -inf outside the map."""
     left, above = width // 2, height // 2
     heatmaps = heatmaps.to(_at_least_float32(heatmaps.dtype))

@@ -15,7 +15,9 @@ DECODERS = ('argmax', 'quarter_shift', 'local_soft_argmax', 'expectation')
 class HeatmapCodec(BaseKeypointCodec):
     """Decodes heatmaps (B, K, h, w) by one of :mod:`mmfld.codecs.decoders`; what they are is a subclass's ``encode``.
 
-    A subclass states its ``grid``: where the cells lie in the image, see :mod:`mmfld.structures.coordinates`.
+    A subclass states its ``grid``: where the cells lie in the image, see :mod:`mmfld.structures.coordinates`; and with
+    ``has_distributions`` whether the network's maps are distributions over their cells, or read as such, so that their
+    spread says something. Maps that were regressed to peaks of one height are not.
 
     Args:
         input_size (tuple): (W, H) of the network input in pixels.
@@ -28,6 +30,7 @@ class HeatmapCodec(BaseKeypointCodec):
     auxiliary_encode_keys = set()
     support_batch_decoding = True
     grid: str
+    has_distributions = True
 
     def __init__(self, input_size: Tuple[int, int], heatmap_size: Tuple[int, int], decoder: str, window: int,
                  tau: float):

@@ -117,3 +117,9 @@ def sample(image: np.ndarray, matrices: Sequence[np.ndarray], size: Tuple[int, i
 def to_image(points: np.ndarray, matrices: np.ndarray) -> np.ndarray:
     """Points (N, K, 2) in crops -> in the image, by the matrices (N, 2, 3) of :func:`crop_matrix`."""
     return np.linalg.solve(matrices[:, None, :, :2], (points - matrices[:, None, :, 2])[..., None])[..., 0]
+
+
+def covariances_to_image(covariances: np.ndarray, matrices: np.ndarray) -> np.ndarray:
+    """Covariances (N, K, 2, 2) in squared pixels of crops -> of the image, by the same matrices (N, 2, 3)."""
+    back = np.linalg.inv(matrices[:, None, :, :2])
+    return back @ covariances @ back.swapaxes(-1, -2)

@@ -7,16 +7,15 @@ from typing import List, Optional, Sequence, Union
 import numpy as np
 
 from .boxes import tight_box
-from .crops import crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
-from .detection import BoxCalibration, Detector, build_detector
+from .crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
+from .detection import Detector, build_detector
 from .images import Image, read_image
 from .model import LandmarkModel
-from .orientation import ROUNDS, Crops, Fit, Orientation, align, check_orientation, detect, detect_turned
+from .orientation import (Crops, Fit, Orientation, align, align_detected, check_orientation, detect, objects,
+                          rounds_of)
 
 DEFAULT_MODEL = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.onnx'
 """The model that comes with the package; the README beside it says what it is and what it may be used for."""
-FIRST_CROP = 1.1
-"""By how much the first crop of a detected face is larger: boxes scatter, and what a crop cuts off is not found."""
 
 
 @dataclass
@@ -31,6 +30,8 @@ class Face:
         angle (float): Degrees, from -180 to 180, by which the face is turned clockwise in the image, by its eyes.
         track_id (int, optional): Of a face that is followed.
         is_confirmed (bool): Whether the detector has seen a face that is followed more than once.
+        covariances (ndarray, optional): (K, 2, 2) float32, squared pixels, (x, y) order, of the distribution that each
+            landmark is read from: which way it spreads, not how far the landmark is off. None if the model has none.
     """
     landmarks: np.ndarray
     scores: np.ndarray
@@ -39,6 +40,7 @@ class Face:
     angle: float
     track_id: Optional[int] = None
     is_confirmed: bool = True
+    covariances: Optional[np.ndarray] = None
 
 
 class FaceLandmarker:
@@ -98,7 +100,8 @@ class FaceLandmarker:
                 picture of Pillow.
             boxes (ndarray, optional): (N, 4) landmark boxes x1, y1, x2, y2 in pixels, instead of a detector's.
             refine (int, optional): How often the crop is taken again from the landmarks. Defaults to once, or where
-                boxes are given not at all, and up to three times where it is far from what the landmarks say.
+                boxes are given not at all, and up to three times where it is far from what the landmarks say, unless
+                the orientation is ``'upright'``.
 
         Returns:
             list[Face]: With boxes, one for each; else those that are faces, best first.
@@ -114,36 +117,33 @@ class FaceLandmarker:
         images = [read_image(image) for image in images]
         if not images:
             return []
-        given = boxes is not None
-        if given:
-            found, start, look_again = list(map(_with_score, boxes)), None, None
+        fit_crops = partial(self.fit, images)
+        rounds = rounds_of(refine, 1 if boxes is None else 0, self.orientation)
+        settings = (self.model.layout, self.orientation, self.model.sure, rounds)
+        if boxes is not None:
+            given = list(map(_with_score, boxes))
+            image, found = np.repeat(np.arange(len(images)), list(map(len, given))), np.concatenate(given)
+            fit, _ = align(fit_crops, image, found, *settings)
+            is_face = np.full(len(found), True)
         else:
-            found, start = zip(*(detect(self.detector, image, self.orientation) for image in images))
-            start = np.concatenate(start)
-
-            def look_again(index: int, quarter: int) -> np.ndarray:
-                return detect_turned(self.detector, images[index], quarter)
-        image = np.repeat(np.arange(len(images)), [len(array) for array in found])
-        found = np.concatenate([np.zeros((0, 5)), *found])
-        fit, _ = align(
-            partial(self.fit, images), image, found, self.model.layout, self.orientation, self.model.sure,
-            (0 if given else 1, ROUNDS) if refine is None else (refine, refine),
-            BoxCalibration() if given else self.calibration.wider(FIRST_CROP), start, look_again)
+            image, found, _ = detections = detect(self.detector, images, self.orientation)
+            fit, _ = align_detected(fit_crops, self.detector, images, detections, *settings)
+            is_face = fit.scores.mean(axis=1) >= (-np.inf if self.min_score is None else self.min_score)
         angles = eye_angle(fit.landmarks, self.model.layout)
         faces: List[List[Face]] = [[] for _ in images]
-        for n, index in enumerate(image):
-            if given or self.min_score is None or fit.scores[n].mean() >= self.min_score:
-                faces[index].append(Face(fit.landmarks[n], fit.scores[n], tight_box(fit.landmarks[n]),
-                                         float(found[n, 4]), float(angles[n])))
+        for n in np.flatnonzero(is_face):
+            faces[image[n]].append(Face(fit.landmarks[n], fit.scores[n], tight_box(fit.landmarks[n]),
+                                        float(found[n, 4]), float(angles[n]), covariances=fit.more[n]))
         return faces
 
-    @property
-    def calibration(self) -> BoxCalibration:
-        """From what the detector proposes, see ``raw`` in :mod:`mmfld.runtime.detection`, to landmark boxes."""
-        return getattr(self.detector, 'calibration', BoxCalibration())
+    def fit(self, images: Sequence[np.ndarray], crops: Crops, states: Optional[Sequence] = None) -> Fit:
+        """Landmarks of crops of images (H, W, 3) uint8 in BGR, in pixels of these; ``more`` are their covariances.
 
-    def fit(self, images: Sequence[np.ndarray], crops: Crops) -> Fit:
-        """Landmarks of crops of images (H, W, 3) uint8 in BGR, in pixels of these."""
+        Args:
+            images (Sequence[ndarray]): Those that ``crops.image`` counts.
+            crops (Crops): Of N faces.
+            states (Sequence, optional): N states after the frame before, see :class:`LandmarkModel`.
+        """
         size = self.model.input_size
         centers, sides = crop_of_box(crops.box, self.model.crop_rule, self.model.crop_padding, self.model.layout)
         centers, sides = turn(centers[:, None], -crops.angle)[:, 0], np.maximum(sides, 1.)
@@ -153,10 +153,14 @@ class FaceLandmarker:
         for index in np.unique(crops.image):
             of_image = np.flatnonzero(crops.image == index)
             pixels[of_image] = sample(images[index], matrices[of_image], size)
-        parts = [self.model(pixels[start:start + self.batch_size])
+        remembered = (np.stack(states), ) if states and states[0] is not None else ()
+        parts = [self.model(*(array[start:start + self.batch_size] for array in (pixels, *remembered)))
                  for start in range(0, max(len(pixels), 1), self.batch_size)]
-        landmarks, scores = (np.concatenate(part) for part in zip(*parts))
-        return Fit(to_image(landmarks, matrices).astype(np.float32), scores, np.empty(len(scores), object))
+        landmarks, scores, covariances, states = (
+            [None] * len(pixels) if part[0] is None else np.concatenate(part) for part in zip(*parts))
+        if isinstance(covariances, np.ndarray):
+            covariances = covariances_to_image(covariances, matrices).astype(np.float32)
+        return Fit(to_image(landmarks, matrices).astype(np.float32), scores, objects(states), objects(covariances))
 
 
 def _with_score(boxes: np.ndarray) -> np.ndarray:

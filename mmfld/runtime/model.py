@@ -17,9 +17,15 @@ class Prediction(NamedTuple):
     Args:
         landmarks (ndarray): (N, K, 2) float32, pixels of the crop.
         scores (ndarray): (N, K) float32.
+        covariances (ndarray, optional): (N, K, 2, 2) float32, of the distribution that each landmark is read from, in
+            squared pixels of the crop and (x, y) order. None of models that have no distributions.
+        state (ndarray, optional): (N, ...) float32, what a model that refines landmarks by the frames before remembers
+            after this one. None of others.
     """
     landmarks: np.ndarray
     scores: np.ndarray
+    covariances: Optional[np.ndarray] = None
+    state: Optional[np.ndarray] = None
 
 
 class LandmarkModel:
@@ -54,14 +60,29 @@ class LandmarkModel:
         self.crop_padding = float(self.metadata['crop_padding'])
         # mean score from which on a fit is the right way up, if it has been measured
         self.sure: Optional[float] = float(self.metadata['sure']) if 'sure' in self.metadata else None
+        self.outputs = self.metadata.get('outputs', 'landmarks scores').split()  # fields of Prediction, in order
+        # of one face, if the model remembers the frames before
+        self.state_shape: Optional[Tuple[int, ...]] = None
+        if 'state_shape' in self.metadata:
+            self.state_shape = tuple(int(side) for side in self.metadata['state_shape'].split('x'))
         self.network = Network(content, backend, threads, precision)
 
-    def __call__(self, crops: np.ndarray) -> Prediction:
-        """Crops (N, H, W, 3) uint8 in BGR -> landmarks and scores."""
+    def __call__(self, crops: np.ndarray, state: Optional[np.ndarray] = None) -> Prediction:
+        """Landmarks of crops.
+
+        Args:
+            crops (ndarray): (N, H, W, 3) uint8 in BGR.
+            state (ndarray, optional): What the call for the frame before returned for the same N faces, of a model that
+                remembers. Defaults to None: the first frame.
+        """
         if not len(crops):
             points = self.layout.num_keypoints
-            return Prediction(np.zeros((0, points, 2), np.float32), np.zeros((0, points), np.float32))
-        return Prediction(*self.network(crops)[:2])
+            shapes = dict(landmarks=(points, 2), scores=(points, ), covariances=(points, 2, 2), state=self.state_shape)
+            return Prediction(**{name: np.zeros((0, *shapes[name]), np.float32) for name in self.outputs})
+        inputs = [crops]
+        if self.state_shape is not None:
+            inputs.append(np.zeros((len(crops), *self.state_shape), np.float32) if state is None else state)
+        return Prediction(**dict(zip(self.outputs, self.network(*inputs))))
 
 
 def read_metadata(model: bytes, name: str = 'model') -> Dict[str, str]:

@@ -12,7 +12,7 @@ PRECISIONS = ('float32', 'bfloat16')
 
 
 class Network:
-    """An ONNX model with one input, to be called from any thread.
+    """An ONNX model, to be called from any thread.
 
     It can be pickled, and works on in a forked process: there it is opened anew.
 
@@ -23,7 +23,7 @@ class Network:
         threads (int, optional): For one call. Defaults to the library's choice, mostly one for each core.
         precision (str): ``'float32'`` or, with OpenVINO, ``'bfloat16'``. Defaults to ``'float32'``.
         backends (Sequence[str]): Those that can run the model, the fastest first. Defaults to ``'onnxruntime'`` and
-            ``'openvino'``; ``'opencv'`` knows few operators.
+            ``'openvino'``; ``'opencv'`` knows few operators, and one input.
 
     Raises:
         ImportError: If the library is not installed.
@@ -59,11 +59,11 @@ class Network:
         self.precision = precision
         self._opened: Tuple[int, Optional[Callable]] = (os.getpid(), self._open())
 
-    def __call__(self, inputs: np.ndarray) -> Outputs:
+    def __call__(self, *inputs: np.ndarray) -> Outputs:
         """Run it.
 
         Args:
-            inputs (ndarray): Of the shape and type that the model takes.
+            *inputs (ndarray): In the order of the model, of the shapes and types that it takes.
 
         Returns:
             list[ndarray]: Its outputs, in the order of the model.
@@ -72,12 +72,12 @@ class Network:
         if process != os.getpid() or run is None:
             run = self._open()
             self._opened = (os.getpid(), run)
-        return run(inputs)
+        return run(*inputs)
 
     def _content(self) -> bytes:
         return self.model if isinstance(self.model, bytes) else self.model.read_bytes()
 
-    def _open(self) -> Callable[[np.ndarray], Outputs]:
+    def _open(self) -> Callable[..., Outputs]:
         _, opened_by = _BACKENDS[self.backend]
         return opened_by(self._content(), self.threads, self.precision)
 
@@ -85,7 +85,7 @@ class Network:
         return dict(self.__dict__, _opened=(-1, None))
 
 
-def _onnxruntime(content: bytes, threads: Optional[int], precision: str) -> Callable[[np.ndarray], Outputs]:
+def _onnxruntime(content: bytes, threads: Optional[int], precision: str) -> Callable[..., Outputs]:
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # it warns of initializers that old models list as inputs, too
@@ -94,11 +94,11 @@ def _onnxruntime(content: bytes, threads: Optional[int], precision: str) -> Call
     available = onnxruntime.get_available_providers()
     providers = [name for name in ('CUDAExecutionProvider', 'CPUExecutionProvider') if name in available]
     session = onnxruntime.InferenceSession(content, options, providers=providers)
-    name = session.get_inputs()[0].name
-    return lambda inputs: session.run(None, {name: inputs})
+    names = [each.name for each in session.get_inputs()]
+    return lambda *inputs: session.run(None, dict(zip(names, inputs)))
 
 
-def _openvino(content: bytes, threads: Optional[int], precision: str) -> Callable[[np.ndarray], Outputs]:
+def _openvino(content: bytes, threads: Optional[int], precision: str) -> Callable[..., Outputs]:
     import openvino
     settings = {'PERFORMANCE_HINT': 'LATENCY',
                 'INFERENCE_PRECISION_HINT': dict(float32='f32', bfloat16='bf16')[precision]}
@@ -108,10 +108,10 @@ def _openvino(content: bytes, threads: Optional[int], precision: str) -> Callabl
     compiled = core.compile_model(core.read_model(content, b''), 'CPU', settings)
     requests = threading.local()  # a request serves one thread at a time
 
-    def run(inputs: np.ndarray) -> Outputs:
+    def run(*inputs: np.ndarray) -> Outputs:
         if not hasattr(requests, 'request'):
             requests.request = compiled.create_infer_request()
-        result = requests.request.infer([inputs])
+        result = requests.request.infer(list(inputs))
         return [np.array(result[output]) for output in compiled.outputs]
 
     return run

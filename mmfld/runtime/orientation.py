@@ -5,7 +5,7 @@ the other three quarter turns are tried, and the best is kept. A detector was tr
 others badly: it looks again at an image that is turned that way. Then the crop is taken again from the landmarks,
 turned upright by the eyes.
 """
-from typing import Callable, NamedTuple, Optional, Tuple, Union
+from typing import Callable, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from .crops import eye_angle, turn
 from .detection import BoxCalibration, Detector
 
 QUARTERS = np.array([90., 180., 270.])  # beside the angle that is tried first
+FIRST_CROP = 1.1  # factor on that of a detected face: boxes scatter, and what a crop cuts off is not found
 NEAR_ANGLE = 10.  # degrees by which a crop may be turned the wrong way
 NEAR_PLACE = 0.1  # parts of its size by which it may be off
 ROUNDS = 3  # of crops taken again, at most
@@ -43,17 +44,40 @@ class Fit(NamedTuple):
     Args:
         landmarks (ndarray): (N, K, 2) in pixels of their images.
         scores (ndarray): (N, K).
+        states (ndarray): (N, ) of objects, what the model remembers of each for the next frame; None of most models.
         more (ndarray): (N, ) of objects, whatever else there is of each.
     """
     landmarks: np.ndarray
     scores: np.ndarray
+    states: np.ndarray
     more: np.ndarray
+
+
+class Detections(NamedTuple):
+    """What a detector has found, N faces in all.
+
+    Args:
+        image (ndarray): (N, ) int, in which image.
+        boxes (ndarray): (N, 5) boxes x1, y1, x2, y2 in the image as the detector frames faces, and scores.
+        angle (ndarray): (N, ) degrees, by which quarter turn it was found.
+    """
+    image: np.ndarray
+    boxes: np.ndarray
+    angle: np.ndarray
 
 
 class Aligned(NamedTuple):
     """Faces, and the crops from which they were fitted last."""
     fit: Fit
     crops: Crops
+
+
+def objects(items: Sequence) -> np.ndarray:
+    """(N, ) array of objects."""
+    array = np.empty(len(items), object)
+    for n, item in enumerate(items):
+        array[n] = item
+    return array
 
 
 def check_orientation(orientation: Orientation) -> None:
@@ -67,10 +91,18 @@ def first_angle(orientation: Orientation) -> float:
     return 0. if isinstance(orientation, str) else float(orientation)
 
 
+def rounds_of(refine: Optional[int], least: int, orientation: Orientation) -> Tuple[int, int]:
+    """``rounds`` of :func:`align`: ``refine`` if that is said; else at least ``least``, without more for ``'upright'``,
+    which is for who compares with what knows no turned crops."""
+    if refine is not None:
+        return refine, refine
+    return least, least if orientation == 'upright' else ROUNDS
+
+
 def align(fit: Callable[[Crops], Fit],
           image: np.ndarray,
           boxes: np.ndarray,
-          layout: FaceLayout,
+          layout: Optional[FaceLayout],
           orientation: Orientation = 'auto',
           sure: Optional[float] = None,
           rounds: Tuple[int, int] = (0, ROUNDS),
@@ -83,7 +115,7 @@ def align(fit: Callable[[Crops], Fit],
         fit (callable): Fits landmarks to crops.
         image (ndarray): (N, ) int, which image a box is of.
         boxes (ndarray): (N, 4 or 5) boxes of faces x1, y1, x2, y2.
-        layout (FaceLayout): Of the landmarks.
+        layout (FaceLayout, optional): Of the landmarks; not needed for ``'upright'``.
         orientation (str | float): See :class:`mmfld.runtime.FaceLandmarker`.
         sure (float, optional): Mean score from which on a first fit is the right way up. Without one all quarter turns
             are tried.
@@ -105,38 +137,60 @@ def align(fit: Callable[[Crops], Fit],
             found = _framed_upright(fit, found, start, boxes, calibration, look_again)
     least, most = rounds
     for n in range(most):
-        again = crops_of_landmarks(image, found.fit.landmarks, layout, orientation != 'upright')
+        again = _crops_of_landmarks(image, found.fit.landmarks, None if orientation == 'upright' else layout)
         sides = again.box[:, 2:] - again.box[:, :2]
         # landmarks on one spot, where there was no face, leave nothing to crop
         due = np.flatnonzero((sides >= 1).all(axis=1) & ((n < least) | _is_far(found.crops, again)))
         if not len(due):
             break
-        again = _take(again, due)
+        again = take(again, due)
         found = Aligned(_replaced(found.fit, fit(again), due), _replaced(found.crops, again, due))
     return found
 
 
-def detect(detector: Detector, image: np.ndarray, orientation: Orientation) -> Tuple[np.ndarray, np.ndarray]:
-    """Faces in an image, and by which quarter turn a detector found them.
+def detect(detector: Detector, images: Sequence[np.ndarray], orientation: Orientation) -> Detections:
+    """Faces in images, and by which quarter turn a detector found them.
 
-    Detectors are trained on upright faces. If nothing is found, ``'auto'`` looks at the image turned by each quarter;
-    with an angle the image is turned by the nearest quarter first of all.
+    Detectors are trained on upright faces. If nothing is found in an image, ``'auto'`` looks at it turned by each
+    quarter; with an angle the image is turned by the nearest quarter first of all.
 
     Args:
         detector (callable): See :mod:`mmfld.runtime.detection`.
-        image (ndarray): (H, W, 3) uint8 in BGR.
+        images (Sequence[ndarray]): (H, W, 3) uint8 in BGR.
         orientation (str | float): See :class:`mmfld.runtime.FaceLandmarker`.
-
-    Returns:
-        tuple: (N, 5) boxes in the image, as the detector frames them, and scores; (N, ) angles in degrees.
     """
-    quarter = round(first_angle(orientation) / 90) % 4
-    boxes = detect_turned(detector, image, quarter)
-    if orientation == 'auto' and not len(boxes):
-        found = {turns: detect_turned(detector, image, turns) for turns in (2, 1, 3)}
-        quarter = max(found, key=lambda turns: found[turns][:, 4].max(initial=0))
-        boxes = found[quarter]
-    return boxes, np.full(len(boxes), first_angle(orientation) if not isinstance(orientation, str) else 90. * quarter)
+    first = round(first_angle(orientation) / 90) % 4
+    parts = [(np.zeros(0, int), np.zeros((0, 5)), np.zeros(0))]
+    for index, image in enumerate(images):
+        quarter, boxes = first, _detect_turned(detector, image, first)
+        if orientation == 'auto' and not len(boxes):
+            found = {turns: _detect_turned(detector, image, turns) for turns in (2, 1, 3)}
+            quarter = max(found, key=lambda turns: found[turns][:, 4].max(initial=0))
+            boxes = found[quarter]
+        angle = 90. * quarter if orientation == 'auto' else first_angle(orientation)
+        parts.append((np.full(len(boxes), index), boxes[:, :5], np.full(len(boxes), angle)))
+    return Detections(*map(np.concatenate, zip(*parts)))
+
+
+def align_detected(fit: Callable[[Crops], Fit],
+                   detector: Detector,
+                   images: Sequence[np.ndarray],
+                   detections: Detections,
+                   layout: Optional[FaceLayout],
+                   orientation: Orientation,
+                   sure: Optional[float],
+                   rounds: Tuple[int, int]) -> Aligned:
+    """Landmarks of detected faces, see :func:`align`."""
+    calibration = _calibration(detector)
+    return align(
+        fit, detections.image, detections.boxes, layout, orientation, sure, rounds,
+        calibration if orientation == 'upright' else calibration.wider(FIRST_CROP), detections.angle,
+        lambda index, quarter: _detect_turned(detector, images[index], quarter))
+
+
+def landmark_boxes(detector: Detector, detections: Detections) -> np.ndarray:
+    """(N, 4) estimated landmark boxes, along the image."""
+    return image_boxes(_crops_of_boxes(*detections[:2], _calibration(detector), detections.angle))
 
 
 def image_boxes(crops: Crops) -> np.ndarray:
@@ -146,12 +200,12 @@ def image_boxes(crops: Crops) -> np.ndarray:
     return tight_box(turn(corners, -crops.angle))
 
 
-def landmark_boxes(boxes: np.ndarray, calibration: BoxCalibration, angle: np.ndarray) -> np.ndarray:
-    """(N, 4) landmark boxes, along the image, of what a detector frames (N, 4 or 5) around faces of these angles."""
-    return image_boxes(_crops_of_boxes(np.zeros(len(boxes), int), boxes, calibration, angle))
+def _calibration(detector: Detector) -> BoxCalibration:
+    """From what a detector frames, see ``raw`` in :mod:`mmfld.runtime.detection`, to landmark boxes."""
+    return getattr(detector, 'calibration', BoxCalibration())
 
 
-def detect_turned(detector: Detector, image: np.ndarray, quarter: int) -> np.ndarray:
+def _detect_turned(detector: Detector, image: np.ndarray, quarter: int) -> np.ndarray:
     """Boxes as the detector frames them and scores (N, 5), in the image; it sees it turned anti-clockwise by quarters.
     """
     find = getattr(detector, 'raw', detector)
@@ -169,9 +223,9 @@ def detect_turned(detector: Detector, image: np.ndarray, quarter: int) -> np.nda
     return np.stack([x1, y1, x2, y2, score], axis=1)
 
 
-def crops_of_landmarks(image: np.ndarray, landmarks: np.ndarray, layout: FaceLayout, turned: bool = True) -> Crops:
-    """The crops in which landmarks (N, K, 2) are upright, or with ``turned`` False those along the image."""
-    angle = eye_angle(landmarks, layout) if turned else np.zeros(len(landmarks))
+def _crops_of_landmarks(image: np.ndarray, landmarks: np.ndarray, layout: Optional[FaceLayout]) -> Crops:
+    """The crops in which landmarks (N, K, 2) are upright, or without a layout those along the image."""
+    angle = np.zeros(len(landmarks)) if layout is None else eye_angle(landmarks, layout)
     return Crops(image, tight_box(turn(landmarks, angle)), angle)
 
 
@@ -196,8 +250,8 @@ def _best_quarter(fit, found: Aligned, doubtful: np.ndarray, boxes: np.ndarray,
     best = scores.argmax(axis=0)
     better = np.flatnonzero(best)
     index = (best[better] - 1) * len(doubtful) + better
-    return Aligned(_replaced(found.fit, _take(tried, index), doubtful[better]),
-                   _replaced(found.crops, _take(crops, index), doubtful[better]))
+    return Aligned(_replaced(found.fit, take(tried, index), doubtful[better]),
+                   _replaced(found.crops, take(crops, index), doubtful[better]))
 
 
 def _framed_upright(fit, found: Aligned, start: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration,
@@ -215,8 +269,8 @@ def _framed_upright(fit, found: Aligned, start: np.ndarray, boxes: np.ndarray, c
         crops = _crops_of_boxes(found.crops.image[of_look], seen, calibration, found.crops.angle[of_look])
         again = fit(crops)
         better = np.flatnonzero(again.scores.mean(1) > found.fit.scores[of_look].mean(1))
-        found = Aligned(_replaced(found.fit, _take(again, better), of_look[better]),
-                        _replaced(found.crops, _take(crops, better), of_look[better]))
+        found = Aligned(_replaced(found.fit, take(again, better), of_look[better]),
+                        _replaced(found.crops, take(crops, better), of_look[better]))
     return found
 
 
@@ -232,7 +286,8 @@ def _is_far(crops: Crops, others: Crops) -> np.ndarray:
     return (off > NEAR_ANGLE) | (moved > NEAR_PLACE) | (np.abs(np.log(other_size / size)) > NEAR_PLACE)
 
 
-def _take(arrays: NamedTuple, index: np.ndarray) -> NamedTuple:
+def take(arrays: NamedTuple, index: np.ndarray) -> NamedTuple:
+    """The arrays with only these rows of each."""
     return type(arrays)(*(array[index] for array in arrays))
 
 

@@ -7,14 +7,17 @@ from .landmarker import Face
 
 
 def to_dict(face: Face) -> Dict[str, Any]:
-    """A face as MMPose's inferencers write it, with the angle, and its number if it is followed."""
+    """A face as MMPose's inferencers write it, with the angle, its number if it is followed, and
+    ``keypoint_covariances`` if there are any."""
     number = {} if face.track_id is None else dict(track_id=face.track_id)
-    return dict(number, keypoints=face.landmarks.tolist(), keypoint_scores=face.scores.tolist(),
+    spread = {} if face.covariances is None else dict(keypoint_covariances=face.covariances.tolist())
+    return dict(number, keypoints=face.landmarks.tolist(), keypoint_scores=face.scores.tolist(), **spread,
                 bbox=[face.box.tolist()], bbox_score=face.score, angle=face.angle)
 
 
 class TableWriter:
     """A csv file: file, frame, face or track, score, angle, box (``box_x1``, ...), and x, y and score of each landmark.
+    Covariances are in json files alone.
 
     Args:
         path (Path): To write.

@@ -1,15 +1,13 @@
 """The faces of a video, followed by a landmarker."""
-from functools import partial
-from typing import List, Optional, Sequence
+from typing import List, Optional
 
 import numpy as np
 
 from .boxes import tight_box
 from .crops import eye_angle
 from .images import Image, read_image
-from .landmarker import FIRST_CROP, Face, FaceLandmarker
-from .orientation import ROUNDS, Crops, align, detect, detect_turned, landmark_boxes
-from .tracking import FaceTracks, Prediction, Track
+from .landmarker import Face, FaceLandmarker
+from .tracking import FaceTracks, Track
 
 
 class FaceTracker:
@@ -20,8 +18,9 @@ class FaceTracker:
     ...     for face in tracker(frame):
     ...         print(face.track_id, face.landmarks)
 
-    What begins, doubts about and ends a track is told in :class:`mmfld.apis.FaceLandmarkTracker`. One object is for one
-    video and one thread; several may share a landmarker.
+    A model that refines landmarks by the frames before remembers those of each face. What begins, doubts about and ends
+    a track is told in :class:`mmfld.apis.FaceLandmarkTracker`. One object is for one video and one thread; several may
+    share a landmarker.
 
     Args:
         landmarker (FaceLandmarker, optional): Defaults to one with its defaults.
@@ -42,9 +41,9 @@ class FaceTracker:
                  return_unconfirmed: bool = False) -> None:
         self.landmarker = landmarker or FaceLandmarker()
         self.return_unconfirmed = return_unconfirmed
-        turned = self.landmarker.orientation != 'upright'
+        model = self.landmarker.model
         self.tracks = FaceTracks(
-            self._detect, self._find, self._follow, self.landmarker.model.layout if turned else None,
+            self.landmarker.detector, self.landmarker.fit, model.layout, self.landmarker.orientation, model.sure,
             smoothing, max_faces, redetect_interval)
 
     def __call__(self, frame: Image) -> List[Face]:
@@ -56,25 +55,4 @@ class FaceTracker:
         landmarks = np.asarray(track.landmarks, np.float32)
         angle = float(eye_angle(landmarks, self.landmarker.model.layout))
         return Face(landmarks, track.prediction.scores, tight_box(landmarks), track.detection_score, angle,
-                    track.track_id, track.is_confirmed)
-
-    def _detect(self, image: np.ndarray) -> np.ndarray:
-        """(N, 10) landmark boxes and scores, then what :meth:`_find` needs: the detector's boxes and angles."""
-        boxes, angles = detect(self.landmarker.detector, image, self.landmarker.orientation)
-        return np.column_stack([landmark_boxes(boxes, self.landmarker.calibration, angles), boxes[:, 4], boxes[:, :4],
-                                angles])
-
-    def _find(self, image: np.ndarray, detections: np.ndarray) -> List[Prediction]:
-        landmarker = self.landmarker
-        fit, crops = align(
-            partial(landmarker.fit, [image]), np.zeros(len(detections), int), detections[:, 5:9],
-            landmarker.model.layout, landmarker.orientation, landmarker.model.sure, (1, ROUNDS),
-            calibration=landmarker.calibration.wider(FIRST_CROP), start=detections[:, 9],
-            look_again=lambda _, quarter: detect_turned(landmarker.detector, image, quarter))
-        return [Prediction(*parts) for parts in zip(crops.box, crops.angle, fit.landmarks, fit.scores)]
-
-    def _follow(self, image: np.ndarray, tracks: Sequence[Track]) -> List[Prediction]:
-        crops = Crops(np.zeros(len(tracks), int), np.array([track.box for track in tracks]),
-                      np.array([track.angle for track in tracks]))
-        fit = self.landmarker.fit([image], crops)
-        return [Prediction(*parts) for parts in zip(crops.box, crops.angle, fit.landmarks, fit.scores)]
+                    track.track_id, track.is_confirmed, track.prediction.more)

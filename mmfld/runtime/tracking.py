@@ -7,7 +7,10 @@ import numpy as np
 from ..structures import FaceLayout
 from .boxes import overlaps, tight_box
 from .crops import eye_angle, turn
+from .detection import Detector
 from .one_euro_filter import OneEuroFilter
+from .orientation import (Crops, Detections, Fit, Orientation, align_detected, detect, image_boxes, landmark_boxes,
+                          rounds_of, take)
 
 
 class Prediction(NamedTuple):
@@ -63,18 +66,20 @@ class Track:
     misses: int = 0  # runs of the detector since it saw the face; only the regular ones if it is confirmed
 
 
-Follow = Callable[[np.ndarray, Sequence[Track]], List[Prediction]]
-Find = Callable[[np.ndarray, np.ndarray], List[Prediction]]
+FitFrame = Callable[[Sequence[np.ndarray], Crops, Optional[Sequence]], Fit]
 
 
 class FaceTracks:
     """The faces of one video; what happens to them is told in :class:`mmfld.apis.FaceLandmarkTracker`.
 
     Args:
-        detect (callable): Frame -> detections (N, 5 or more), landmark boxes, scores and whatever ``find`` needs.
-        find (callable): Frame and detections -> predictions of faces that are new.
-        follow (callable): Frame and tracks -> their predictions, from ``box``, ``angle`` and ``state`` of each.
-        layout (FaceLayout, optional): Crops turn with the eyes of this layout. Without one they stay upright.
+        detector (callable): See :mod:`mmfld.runtime.detection`.
+        fit (callable): Fits landmarks to crops of a list of one frame, with the states that the model remembers of each
+            face after the frame before, or None.
+        layout (FaceLayout, optional): Of the landmarks; not needed for ``'upright'``.
+        orientation (str | float): See :class:`mmfld.runtime.FaceLandmarker`. Unless it is ``'upright'``, crops turn
+            with the eyes.
+        sure (float, optional): See :func:`mmfld.runtime.orientation.align`.
         smoothing (dict, optional): Arguments of :class:`OneEuroFilter`.
         max_faces (int, optional): Follow no more than so many.
         redetect_interval (int): Frames between two regular runs of the detector. Defaults to 25.
@@ -89,20 +94,22 @@ class FaceTracks:
     MISSES = 3  # runs of the detector without the face
 
     def __init__(self,
-                 detect: Callable[[np.ndarray], np.ndarray],
-                 find: Find,
-                 follow: Follow,
-                 layout: Optional[FaceLayout] = None,
+                 detector: Detector,
+                 fit: FitFrame,
+                 layout: Optional[FaceLayout],
+                 orientation: Orientation,
+                 sure: Optional[float] = None,
                  smoothing: Optional[dict] = None,
                  max_faces: Optional[int] = None,
                  redetect_interval: int = 25) -> None:
         if redetect_interval < 1 or (max_faces is not None and max_faces < 1):
             raise ValueError(f'found redetect_interval={redetect_interval} and max_faces={max_faces}, expected at '
                              'least 1')
-        self.detect = detect
-        self.find = find
-        self.follow = follow
+        self.detector = detector
+        self.fit = fit
         self.layout = layout
+        self.orientation = orientation
+        self.sure = sure
         self.smoothing = smoothing
         self.max_faces = max_faces
         self.redetect_interval = redetect_interval
@@ -114,7 +121,7 @@ class FaceTracks:
     def step(self, image: np.ndarray) -> List[Track]:
         """Follow the faces into the next frame (H, W, 3); those that are in it, the oldest first."""
         tracks = self._followed()
-        for track, prediction in zip(tracks, self.follow(image, tracks) if tracks else []):
+        for track, prediction in zip(tracks, self._follow(image, tracks) if tracks else []):
             self._continue(track, prediction, image)
 
         is_regular = self.index % self.redetect_interval == 0
@@ -151,14 +158,14 @@ class FaceTracks:
         track.state = prediction.state  # a doubtful frame is no part of what the model remembers
         box = turned_box = tight_box(prediction.landmarks)
         angle = 0.
-        if self.layout is not None:
+        if self.orientation != 'upright':
             angle = float(eye_angle(prediction.landmarks, self.layout))
             turned_box = tight_box(turn(prediction.landmarks, angle))
         if (turned_box[2:] - turned_box[:2] >= 1).all():
             track.image_box, track.box, track.angle = box, turned_box, angle
         else:  # landmarks on one spot, where there was no face: nothing to crop
             track.box, track.angle = prediction.box, prediction.angle
-            track.image_box = _upright_box(prediction)
+            track.image_box, = image_boxes(Crops(np.zeros(1, int), prediction.box[None], np.array([prediction.angle])))
         track.score = prediction.score
         track.frames = min(track.frames + 1, self.HISTORY)
         track.mean_score += (track.score - track.mean_score) / track.frames
@@ -172,10 +179,11 @@ class FaceTracks:
 
     def _detect(self, image: np.ndarray, is_regular: bool) -> None:
         """Run the detector: find again what is in doubt or lost, start new tracks, end those that are no faces."""
-        detections = self.detect(image)
-        detections = detections[np.argsort(-detections[:, 4], kind='stable')]
+        detections = detect(self.detector, [image], self.orientation)
+        detections = take(detections, np.argsort(-detections.boxes[:, 4], kind='stable'))
+        boxes = landmark_boxes(self.detector, detections)
         good = [track for track in self._tracks if not track.doubts]
-        is_known = overlaps(detections, _boxes(good), 'smaller') >= self.OVERLAP
+        is_known = overlaps(boxes, _boxes(good), 'smaller') >= self.OVERLAP
         for track, is_seen in zip(good, is_known.any(axis=0)):
             if is_seen:
                 track.misses, track.is_confirmed = 0, True
@@ -184,17 +192,31 @@ class FaceTracks:
                 is_low = track.score < self.LOW * track.mean_score
                 if track.misses >= self.MISSES and (is_low or not track.is_confirmed):
                     self._lose(track)
-        fresh = detections[~is_known.any(axis=1)]
+        fresh = np.flatnonzero(~is_known.any(axis=1))
         if self.max_faces is not None:
             fresh = fresh[:self.max_faces - sum(not track.doubts for track in self._tracks)]
-        for detection, prediction in zip(fresh, self.find(image, fresh) if len(fresh) else []):
+        if not len(fresh):
+            return
+        for n, prediction in zip(fresh, self._find(image, take(detections, fresh))):
             if self._is_plausible(prediction, image):
-                self._start(detection, prediction)
+                self._start(boxes[n], detections.boxes[n, 4], prediction)
 
-    def _start(self, detection: np.ndarray, prediction: Prediction) -> None:
+    def _find(self, image: np.ndarray, detections: Detections) -> List[Prediction]:
+        """Of faces that are new."""
+        fit, crops = align_detected(lambda crops: self.fit([image], crops, None), self.detector, [image], detections,
+                                    self.layout, self.orientation, self.sure, rounds_of(None, 1, self.orientation))
+        return _predictions(crops, fit)
+
+    def _follow(self, image: np.ndarray, tracks: Sequence[Track]) -> List[Prediction]:
+        """From box, angle and state of each."""
+        crops = Crops(np.zeros(len(tracks), int), np.array([track.box for track in tracks]),
+                      np.array([track.angle for track in tracks]))
+        return _predictions(crops, self.fit([image], crops, [track.state for track in tracks]))
+
+    def _start(self, box: np.ndarray, score: float, prediction: Prediction) -> None:
         """Start a track, or a doubtful or lost one again if the detection touches the place where it was good."""
         missing = [track for track in self._tracks if track.doubts]
-        shared = overlaps(detection[None], _boxes(missing), 'smaller')[0]
+        shared = overlaps(box[None], _boxes(missing), 'smaller')[0]
         if shared.any():
             track = missing[shared.argmax()]
             if prediction.score < self.IN_DOUBT * track.mean_score:
@@ -204,7 +226,7 @@ class FaceTracks:
             self._tracks.append(track)
             self._next_id += 1
         track.prediction, track.smoother, track.misses = prediction, self._new_smoother(), 0
-        track.detection_score = float(detection[4])
+        track.detection_score = float(score)
         self._accept(track)
 
     def _end_duplicates(self) -> None:
@@ -234,7 +256,5 @@ def _boxes(tracks: Sequence[Track]) -> np.ndarray:
     return np.array([track.image_box for track in tracks]).reshape(-1, 4)
 
 
-def _upright_box(prediction: Prediction) -> np.ndarray:
-    """(4, ) around the box of a crop that may be turned."""
-    x1, y1, x2, y2 = prediction.box
-    return tight_box(turn(np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]), -prediction.angle))
+def _predictions(crops: Crops, fit: Fit) -> List[Prediction]:
+    return [Prediction(*parts) for parts in zip(crops.box, crops.angle, *fit)]

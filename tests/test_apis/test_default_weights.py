@@ -1,8 +1,10 @@
 """The weights that come with the package: what they are, and landmarks on a photograph that matplotlib ships."""
 import hashlib
 import re
+import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -58,3 +60,23 @@ def test_landmarks_on_a_photograph(inferencer):
 
 def test_the_tracker_has_the_same_default():
     assert FaceLandmarkTracker(device='cpu').model.dataset_meta['num_keypoints'] == 68
+
+
+@pytest.mark.parametrize('quarter', [0, 1, 2])
+def test_heatmaps_and_boxes_of_a_face_that_is_turned(inferencer, quarter):
+    image = np.ascontiguousarray(np.rot90(cv2.imread(PHOTO), quarter))
+    sample, = next(inferencer(image, draw_heatmap=True, return_datasamples=True))['predictions']
+    heatmaps, keypoints = sample.pred_fields.heatmaps, sample.pred_instances.keypoints[0]
+    assert heatmaps.shape == (68, *image.shape[:2])
+    peaks = np.array([np.unravel_index(one.argmax(), one.shape)[::-1] for one in heatmaps])
+    assert np.median(np.abs(peaks - keypoints).max(1)) < 6  # a cell is 4 pixels
+    x1, y1, x2, y2 = sample.pred_instances.bboxes[0]
+    assert ((keypoints > [x1 - 20, y1 - 20]) & (keypoints < [x2 + 20, y2 + 20])).all()
+
+
+def test_orientation_is_auto_for_this_model_alone(inferencer, tmp_path):
+    assert inferencer.orientation == 'auto' and 0.3 < inferencer.sure < 0.5
+    copy = shutil.copy(DEFAULT_WEIGHTS, tmp_path / 'copy.pth')
+    assert FaceLandmarkInferencer(weights=copy, device='cpu', detector='whole_image').orientation == 'upright'
+    with pytest.raises(ValueError, match="orientation: found 'left'"):
+        FaceLandmarkInferencer(device='cpu', orientation='left')

@@ -117,15 +117,15 @@ def test_refinement_crops_again_from_the_landmarks(inferencer, images):
 
 
 def test_no_refinement_from_landmarks_on_one_spot(inferencer, images, monkeypatch):
-    predict = inferencer._predict_faces
+    predict = inferencer._predict_crops
 
-    def collapsed(faces, batch_size):
-        samples = predict(faces, batch_size)
+    def collapsed(images, crops):
+        samples = predict(images, crops)
         for sample in samples:
             sample.pred_instances.keypoints[...] = 5.
         return samples
 
-    monkeypatch.setattr(inferencer, '_predict_faces', collapsed)
+    monkeypatch.setattr(inferencer, '_predict_crops', collapsed)
     face, = next(inferencer(images[0], bboxes=BOXES[:1], refine=1))['predictions'][0]
     np.testing.assert_allclose(face['bbox'][0], BOXES[0])
 

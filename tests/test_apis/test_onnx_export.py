@@ -1,15 +1,21 @@
 """Every head as an ONNX file, at small size; that onnxruntime answers as torch does is checked by the export itself."""
+import hashlib
+
 import numpy as np
 import pytest
 import torch
 from mmengine.registry import init_default_scope
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 
 from mmfld.apis import onnx_export
 from mmfld.apis.onnx_export import export_onnx
 from mmfld.cli.main import main
+from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 from mmfld.engine.rows import read_config
 from mmfld.runtime import LandmarkModel
+from mmfld.runtime.model import Prediction
+from mmfld.structures import get_layout
 
 MINI = {'model.backbone.width': 16, 'model.backbone.num_stacks': 1, 'model.backbone.num_levels': 2}
 FEATURES = {**MINI, 'model.head.in_channels': 16}
@@ -30,6 +36,19 @@ CASES = {
                                         {**FEATURES, **BRANCHES, 'codec.decoder': 'local_soft_argmax'}),
     'with boundaries': ('configs/300w/attentive1d_hg4_boundary.py',
                         {**FEATURES, **BRANCHES, 'codec.input_size': (128, 128), 'model.head.feature_size': 32}),
+    "MMPose's heatmaps": ('projects/benchmark_300w/configs/heatmap.py', FEATURES),
+    "MMPose's heatmaps, UDP": ('projects/benchmark_300w/configs/heatmap.py', {**FEATURES, 'codec.type': 'UDPHeatmap'}),
+    "MMPose's SimCC": ('projects/benchmark_300w/configs/simcc.py', FEATURES),
+}
+WITH_COVARIANCES = 'structured', 'structured with attention maps', 'STAR', 'soft-argmax', 'ADNet'
+TRACKER = 'configs/synthetic/attentive1d_tracker_mini.py', {
+    **FEATURES, **BRANCHES, 'model.refinement.channels': 4, 'model.min_score': 0.}
+TRACKERS = {
+    'of marginals': (*TRACKER, (2, 4, 128)),
+    # its global soft-argmax reads distributions; of the first two crops only the second is good enough to be remembered
+    'of maps': ('configs/300w/subpixel_mini.py', {
+        **MINI, 'model.backbone.init_cfg': None, 'codec.decoder': 'expectation', 'model.type': 'FaceTracker',
+        'model.refinement': dict(channels=4), 'model.min_score': 0.0918}, (1, 4, 32, 32)),
 }
 
 
@@ -44,21 +63,57 @@ def saved(name, options, folder):
             buffer.normal_(0, 0.1)
         elif buffer_name.endswith('running_var'):
             buffer.uniform_(0.5, 2)
-    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'weights.pth')
+    for parameter_name, parameter in model.named_parameters():
+        if 'cnn4.3' in parameter_name:  # zero in an untrained refinement, which then refines nothing
+            torch.nn.init.normal_(parameter)
+    meta = dict(dataset_meta=parse_pose_metainfo(get_layout('300w68').metainfo))
+    torch.save(dict(state_dict=model.state_dict(), meta=to_plain(meta, 'meta')), folder / 'weights.pth')
     return cfg, folder / 'weights.pth'
 
 
 @pytest.mark.parametrize('case', CASES)
 def test_every_head(case, tmp_path):
     cfg, checkpoint = saved(*CASES[case], tmp_path)
-    flip_test = case in ('structured', 'coordinate correction', 'co-attention')
+    flip_test = case in ('structured', 'coordinate correction', 'co-attention') or case.startswith('MMPose')
     export_onnx(cfg, checkpoint, tmp_path / 'model.onnx', flip_test=flip_test)
     model = LandmarkModel(tmp_path / 'model.onnx', threads=1)
     crops = onnx_export.made_up_crops(3, *model.input_size)
     together, alone = model(crops), model(crops[1:2])
     assert together.landmarks.shape == (3, 68, 2) and together.scores.shape == (3, 68)
     np.testing.assert_allclose(alone.landmarks[0], together.landmarks[1], atol=0.01)
+    assert (together.covariances is not None) == (case in WITH_COVARIANCES)
+    if together.covariances is not None:
+        assert together.covariances.shape == (3, 68, 2, 2) and (np.linalg.eigvalsh(together.covariances) > 0).all()
+        assert model(crops[:0]).covariances.shape == (0, 68, 2, 2)
     assert model.metadata['method'] == cfg.model.head.type and model.layout.name == '300w68'
+
+
+@pytest.mark.parametrize('case', TRACKERS)
+def test_the_refinement_of_a_tracker(case, tmp_path):
+    """Frame after frame as torch does, which the export checks; and it does remember."""
+    name, options, state_shape = TRACKERS[case]
+    export_onnx(*saved(name, options, tmp_path), tmp_path / 'model.onnx')
+    model = LandmarkModel(tmp_path / 'model.onnx', threads=1)
+    assert model.state_shape == state_shape
+    crops = onnx_export.made_up_crops(4, *model.input_size)
+    first = model(crops[:2])
+    assert first.state.shape == (2, *state_shape) and model(crops[:0]).state.shape == (0, *state_shape)
+    assert (first.covariances is not None) == (case == 'of maps')
+    moved = np.abs(model(crops[2:], first.state).landmarks - model(crops[2:]).landmarks).max(axis=(1, 2))
+    assert (moved > 0.1).tolist() == [case == 'of marginals', True]
+
+
+def test_a_state_that_moves_with_the_crop_is_not_exported(tmp_path):
+    name, options = TRACKER
+    with pytest.raises(TypeError, match='move_state=True cannot be exported'):
+        export_onnx(*saved(name, {**options, 'model.move_state': True}, tmp_path), tmp_path / 'model.onnx')
+
+
+def test_what_is_compared():
+    one = Prediction(np.zeros((1, 1, 2)), np.full((1, 1), 0.5), 100 * np.eye(2)[None, None])
+    other = Prediction(one.landmarks + [0.2, -0.3], one.scores - 0.1, one.covariances + [[0, 0], [0, 10]])
+    apart = onnx_export._apart(other, one)
+    assert apart == pytest.approx(dict(landmarks=0.3, scores=0.2, covariances=10 / 200**0.5))
 
 
 def test_landmarks_that_differ_leave_no_file(tmp_path, monkeypatch):
@@ -79,6 +134,9 @@ def test_half_is_half_and_says_what_it_is(tmp_path, capsys):
     assert sizes[0] < 0.85 * sizes[1]
     whole, half = (LandmarkModel(tmp_path / f'{name}.onnx', threads=1) for name in ('whole', 'half'))
     assert half.sure == 0.3 and half.metadata['licence'] == 'ours' and half.metadata['flip_test'] == 'False'
+    assert half.metadata['sha256'] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert half.metadata['outputs'] == 'landmarks scores covariances'
+    assert half.metadata['coordinates'].startswith('pixels of the crop, (x, y)')
     crops = onnx_export.made_up_crops(2, *half.input_size)
     np.testing.assert_allclose(half(crops).scores, whole(crops).scores, rtol=0.05, atol=0.01)
 
@@ -87,6 +145,15 @@ def test_a_pipeline_with_another_crop_is_named(tmp_path):
     cfg, checkpoint = saved(*CASES['structured'], tmp_path)
     cfg.test_dataloader.dataset.pipeline = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale')]
     with pytest.raises(ValueError, match='found no GetFaceCrop and FaceAffine in the test pipeline'):
+        export_onnx(cfg, checkpoint, tmp_path / 'model.onnx')
+
+
+def test_landmarks_of_no_layout_are_named(tmp_path):
+    cfg, checkpoint = saved(*CASES["MMPose's SimCC"], tmp_path)
+    content = torch.load(checkpoint)
+    content['meta']['dataset_meta']['dataset_name'] = 'coco'
+    torch.save(content, checkpoint)
+    with pytest.raises(ValueError, match="weights.pth: .*coco"):
         export_onnx(cfg, checkpoint, tmp_path / 'model.onnx')
 
 

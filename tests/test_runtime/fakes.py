@@ -58,7 +58,7 @@ class FakeModel:
     def __init__(self):
         self.batches = []
 
-    def __call__(self, crops):
+    def __call__(self, crops, state=None):
         self.batches.append(len(crops))
         points, scores = zip(*map(self.predict, crops)) if len(crops) else ((), ())
         return Prediction(np.array(points, np.float32).reshape(-1, 68, 2), np.array(scores, np.float32).reshape(-1, 68))
@@ -79,6 +79,15 @@ class FakeModel:
         points = placed(SHAPE, *middle, size, angle)
         points[:5] += abs(angle) / 10
         return points, np.full(68, 0.6)
+
+
+class RememberingModel(FakeModel):
+    """Counts the frames of each face. Variances are 4 squared pixels of the crop across and 1 down, times that."""
+
+    def __call__(self, crops, state=None):
+        frames = np.ones((len(crops), 1)) if state is None else state + 1
+        spread = frames[..., None, None] * np.tile(np.diag([4., 1.]), (len(crops), 68, 1, 1))
+        return super().__call__(crops)._replace(covariances=spread, state=frames)
 
 
 class FakeDetector:

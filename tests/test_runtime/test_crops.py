@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mmfld.runtime.crops import crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
+from mmfld.runtime.crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
 from mmfld.structures import get_layout
 
 LAYOUT = get_layout('300w68')
@@ -36,6 +36,14 @@ def test_points_of_a_crop_go_back_to_the_image():
     matrices = np.stack([crop_matrix(np.array([40., 70.]), (80, 80), a, (64, 64)) for a in (20., -70.)])
     cropped = np.einsum('nij,nkj->nki', matrices[..., :2], points) + matrices[:, None, :, 2]
     np.testing.assert_allclose(to_image(cropped, matrices), points)
+
+
+def test_covariances_of_a_crop_go_back_to_the_image():
+    matrices = np.stack([crop_matrix((50, 40), (30, 30), angle, (64, 64)) for angle in (0., 35.)])
+    points = np.random.default_rng(0).normal(size=(2, 1, 100, 2)) * [3, 1] + 20
+    in_image = to_image(points.reshape(2, 100, 2), matrices)
+    found = covariances_to_image(np.stack([np.cov(one[0].T)[None] for one in points]), matrices)
+    np.testing.assert_allclose(found[:, 0], [np.cov(one.T) for one in in_image], rtol=1e-9)
 
 
 def test_a_turned_crop_of_a_turned_image_is_the_image():

@@ -15,8 +15,9 @@ from mmfld.apis import FaceLandmarkInferencer
 from mmfld.runtime import FaceLandmarker
 from mmfld.runtime.crops import turn
 from mmfld.runtime.detection import BoxCalibration
+from mmfld.runtime.tables import to_dict
 
-from .fakes import FakeDetector, FakeFace, FakeModel, picture
+from .fakes import FakeDetector, FakeFace, FakeModel, RememberingModel, picture
 
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)  # one face, eye corners 130 pixels apart
 # read off the photograph: centres of the eyes, tip of the nose, corners of the mouth, chin
@@ -121,6 +122,24 @@ def test_several_images_go_through_the_network_together(fake_model):
     assert [len(of_image) for of_image in found] == [1, 0, 2]
     check(found[0] + found[2], faces[0], *faces)
     assert fake_model.batches == [2, 1]
+
+
+@pytest.mark.parametrize('angle, covariance', [
+    (0, [[4, 0], [0, 1]]), (90, [[1, 0], [0, 4]]), (180, [[4, 0], [0, 1]]), (45, [[2.5, 1.5], [1.5, 2.5]])])
+def test_covariances_turn_and_grow_with_the_crop(angle, covariance):
+    face = FakeFace(100, 80, angle=angle)
+    found, = FaceLandmarker(RememberingModel(), 'whole_image', batch_size=1)(picture(face), [face.box], refine=2)
+    pixel = 1.2 * 60 / 64  # of the crop: its side is the box of an upright face, padded
+    np.testing.assert_allclose(found.covariances, np.tile(np.multiply(covariance, pixel**2), (68, 1, 1)), rtol=0.05,
+                               atol=0.05)
+    assert to_dict(found)['keypoint_covariances'] == found.covariances.tolist()
+
+
+def test_a_model_without_distributions_has_no_covariances(fake_model):
+    face = FakeFace(100, 80)
+    found, = FaceLandmarker(fake_model, 'whole_image')(picture(face), [face.box])
+    assert found.covariances is None and 'keypoint_covariances' not in to_dict(found)
+    assert FaceLandmarker(RememberingModel(), FakeDetector())(picture()) == []
 
 
 def test_an_image_without_a_face(fake_model):
@@ -233,13 +252,24 @@ def test_a_photograph_any_way_up(landmarker, angle):
         np.testing.assert_allclose(found.landmarks[list(indices)].mean(0), spot, atol=8, err_msg=str(indices))
 
 
-def test_it_answers_what_the_inferencer_answers(landmarker):
-    box = [168., 136., 358., 335.]
-    inferencer = FaceLandmarkInferencer(device='cpu', detector='whole_image')
-    expected = next(inferencer(PHOTO, bboxes=[box]))['predictions'][0][0]
-    found, = FaceLandmarker(landmarker.model, 'whole_image', orientation='upright')(PHOTO, [box])
-    np.testing.assert_allclose(found.landmarks, expected['keypoints'], atol=0.02)
-    np.testing.assert_allclose(found.scores, expected['keypoint_scores'], atol=1e-4)
+@pytest.mark.parametrize('orientation, quarter', [('upright', 0), ('auto', 0), ('auto', 1), (180., 2)])
+def test_it_answers_what_the_inferencer_answers(landmarker, orientation, quarter):
+    image = np.ascontiguousarray(np.rot90(cv2.imread(PHOTO), -quarter))  # clockwise
+    inferencer = FaceLandmarkInferencer(device='cpu', orientation=orientation)
+    expected, = next(inferencer(image, draw_bbox=True))['predictions'][0]
+    found, = FaceLandmarker(landmarker.model, orientation=orientation, threads=1)(image)
+    np.testing.assert_allclose(found.landmarks, expected['keypoints'], atol=0.1)
+    np.testing.assert_allclose(found.scores, expected['keypoint_scores'], atol=5e-3)
+    assert found.score == pytest.approx(expected['bbox_score'], abs=1e-6)
+    assert (found.angle - 90 * quarter + 180) % 360 - 180 == pytest.approx(0, abs=5)
+    # the box of the last crop holds the landmarks of the one before, turned or not
+    low, high = found.landmarks.min(0), found.landmarks.max(0)
+    np.testing.assert_allclose(expected['bbox'][0], [*low, *high], atol=30)
+    width, height = image.shape[1::-1]
+    for points, spot in SPOTS.items():
+        spot = [spot, (width - 1 - spot[1], spot[0]),
+                (width - 1 - spot[0], height - 1 - spot[1])][quarter]
+        np.testing.assert_allclose(found.landmarks[list(points)].mean(0), spot, atol=8)
 
 
 class UprightDetector(FakeDetector):

@@ -4,7 +4,7 @@ import pytest
 
 from mmfld.runtime import FaceLandmarker, FaceTracker
 
-from .fakes import FakeDetector, FakeFace, FakeModel, picture
+from .fakes import FakeDetector, FakeFace, FakeModel, RememberingModel, picture
 
 
 def turning(steps, size=60.):
@@ -40,6 +40,20 @@ def test_a_face_that_comes_upside_down():
     found, _ = follow([FakeFace(100, 80, angle=180)] * 3)
     assert [len(faces) for faces in found] == [0, 1, 1]
     assert abs(found[-1][0].angle) == pytest.approx(180, abs=2)
+
+
+def test_a_model_remembers_each_face_by_itself():
+    first, second = FakeFace(50, 60, 50), FakeFace(150, 90, 50)
+    detector = FakeDetector(first)
+    tracker = FaceTracker(FaceLandmarker(RememberingModel(), detector), return_unconfirmed=True, redetect_interval=1)
+    frames = []
+    for faces in [(first, )] * 2 + [(first, second)] * 3:
+        detector.faces = faces
+        found = tracker(picture(*faces))
+        pixel = 1.2 * 50 / 64  # of the crop
+        frames.append([round(float(face.covariances[0, 0, 0]) / (4 * pixel**2)) for face in found])
+    # the frame in which a face is found counts once, however often its crop was taken
+    assert frames == [[1], [2], [3, 1], [4, 2], [5, 3]]
 
 
 def test_smoothing_and_wrong_arguments():

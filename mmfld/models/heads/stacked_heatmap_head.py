@@ -10,7 +10,8 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
 
-from ...structures import FaceLayout, get_layout
+from ...structures import FaceLayout, cells_to_pixels, get_layout
+from ..losses.heatmap_moments import heatmap_moments
 from ..stack_output import StackOutput
 
 Features = Sequence[StackOutput]
@@ -116,6 +117,26 @@ class StackedHeatmapHead(BaseHead):
         if output_heatmaps:
             return preds, [PixelData(heatmaps=one) for one in maps.detach()]
         return preds
+
+    def covariances(self, maps: Tensor) -> Optional[Tensor]:
+        """How far the distribution of each landmark is spread (P4, Eq. 4), which is no measure of its error.
+
+        Args:
+            maps (Tensor): (B, K, h, w) of :meth:`predict_maps`.
+
+        Returns:
+            Tensor, optional: (B, K, 2, 2) float32, squared pixels of the network input, (x, y) order. None where the
+            codec's maps are no distributions.
+        """
+        codec = self.decoder
+        if not codec.has_distributions:
+            return None
+        _, covariances = heatmap_moments(codec.distributions(maps))
+        # the moments are those of the outermost cells at -1 and 1
+        outermost = covariances.new_tensor([[0, 0], [side - 1 for side in codec.heatmap_size]])
+        first, last = cells_to_pixels(outermost, codec.heatmap_size, codec.input_size, codec.grid)
+        pixels = (last - first) / 2
+        return (covariances * pixels[:, None] * pixels).float()
 
     def loss_of_maps(self, maps: Tensor, batch_data_samples: OptSampleList) -> Tensor:
         """``loss_landmark`` of maps (B, K, h, w), of whatever origin."""
