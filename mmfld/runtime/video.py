@@ -58,12 +58,12 @@ class VideoSource:
             ValueError: If it is ``strict`` and there is no frame, one is damaged, or the end is missing.
         """
         self.broken.clear()
-        index, damaged, lost, time, end = -1, [], 0, None, 0
+        index, damaged, lost, reasons, time, end = -1, [], 0, [], None, 0
         with _open(Path(self.path)) as container:
             stream = container.streams.best('video')
             stream.thread_type = 'AUTO'
-            start = _start(container)
-            for packet in container.demux():
+            start, expected = _start(container), Fraction(container.duration or 0, 10**6)
+            for packet in _packets(container, reasons):
                 lost += packet.is_corrupt
                 if packet.pts is not None:
                     end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base - start)
@@ -85,8 +85,6 @@ class VideoSource:
                     else:
                         yield Frame(_upright(frame), self.path, index, float(time),
                                     float((frame.duration or 0) * frame.time_base or 1 / self.fps))
-            expected = Fraction(container.duration or 0, 10**6)
-        reasons = []
         if index < 0:
             reasons.append('opened, but PyAV can decode no frame of it')
         if damaged:
@@ -224,6 +222,14 @@ def _open(path: Path) -> Any:
         return av.open(str(path))
     except av.FFmpegError as error:
         raise ValueError(f'{path}: PyAV cannot open this video ({error.strerror})') from error
+
+
+def _packets(container: Any, reasons: List[str]) -> Iterator[Any]:
+    """Packets of all streams, to the end or to where reading fails, for a reason that is added to ``reasons``."""
+    try:
+        yield from container.demux()
+    except _av().FFmpegError as error:
+        reasons.append(f'cannot be read to the end ({error.strerror})')
 
 
 def _start(container: Any) -> Fraction:
