@@ -69,7 +69,7 @@ def main():
                 **options):
             images += 1
             faces += len(result['predictions'][0])
-    except KeyboardInterrupt:  # the way to end a camera without a window; what was saved is complete
+    except KeyboardInterrupt:  # the way to end a camera without a window, whose files are complete; others end in .part
         pass
     print(f'{faces} faces in {images} images')
 

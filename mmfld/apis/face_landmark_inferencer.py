@@ -130,7 +130,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
 
         Args:
             inputs: Path of an image, a video or a folder of images; ``'webcam'`` or ``'webcam:1'``; an image (H, W, 3)
-                uint8 in BGR; or a sequence of images and paths of images.
+                uint8 in BGR; or a sequence of images and paths of images. Videos need PyAV.
             bboxes (Sequence, optional): Boxes instead of a detector's: for each image or video frame a list of
                 x1, y1, x2, y2 in pixels; for a single image also just that list. Each is the tight box of a face's
                 landmarks, from the brows to the chin; :class:`~mmfld.apis.BoxCalibration` makes them from a
@@ -160,6 +160,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
 
         Raises:
             FileNotFoundError: If an input does not exist.
+            ImportError: If a package is not installed that reads or writes a file; it names it.
             ValueError: For inputs, boxes or output folders that cannot be used; it names them.
         """
         if batch_size < 1 or (refine is not None and refine < 0):
@@ -226,25 +227,25 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                 frames = track(frames, description='Inference', total=source.length)
             total = without_face = 0
             try:
-                while batch := list(islice(frames, read_ahead)):
-                    for frame, sample in zip(batch, predict(batch)):
-                        instances = self._split(sample)
-                        total += 1
-                        if not instances and not faces_are_given:
-                            without_face += 1
-                            if not is_video:
-                                print_log(f'{frame.path}: no face found', logger='current', level=logging.WARNING)
-                        picture = self._draw(frame, sample, is_video, **visualize_kwargs) if draw else None
-                        if draw:
-                            writer.write_picture(frame, mmcv.rgb2bgr(picture))
-                        writer.write_instances(frame, instances)
-                        yield dict(
-                            predictions=[sample if return_datasamples else instances],
-                            visualization=[picture] if return_vis else [])
-                    if show and is_video and cv2.waitKey(1) & 0xFF == ESCAPE:
-                        break
+                with writer:
+                    while batch := list(islice(frames, read_ahead)):
+                        for frame, sample in zip(batch, predict(batch)):
+                            instances = self._split(sample)
+                            total += 1
+                            if not instances and not faces_are_given:
+                                without_face += 1
+                                if not is_video:
+                                    print_log(f'{frame.path}: no face found', logger='current', level=logging.WARNING)
+                            picture = self._draw(frame, sample, is_video, **visualize_kwargs) if draw else None
+                            if draw:
+                                writer.write_picture(frame, mmcv.rgb2bgr(picture))
+                            writer.write_instances(frame, instances)
+                            yield dict(
+                                predictions=[sample if return_datasamples else instances],
+                                visualization=[picture] if return_vis else [])
+                        if show and is_video and cv2.waitKey(1) & 0xFF == ESCAPE:
+                            break
             finally:
-                writer.close()
                 if is_video and without_face:
                     name = source.path if source.is_video else 'inputs'
                     print_log(f'{name}: no face found in {without_face} of {total} frames', logger='current',

@@ -166,11 +166,14 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             ValueError: For inputs or output folders that cannot be used; it names them.
         """
         source = open_source(inputs)
+        is_start = True  # the frame of index 0 may be damaged
 
         def predict(frames: Sequence[Frame]) -> List[PoseDataSample]:
+            nonlocal is_start
             frame, = frames
-            if frame.index == 0:
+            if is_start:
                 self.reset(source.fps if source.is_video else None)
+                is_start = False
             return [self._track(frame, outputs.get('draw_heatmap', False))]
 
         return self._run(source, predict, read_ahead=1, is_video=True, **outputs)

@@ -1,8 +1,9 @@
 """``mmfld predict``: landmarks of what files show."""
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import List, Tuple
+from typing import ContextManager, Iterator, List, Optional, Tuple
 
 from ..runtime import FaceLandmarker, FaceTracker
 from ..runtime.detection import DETECTORS
@@ -23,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
     parser.add_argument('--threads', type=int, help="default: the backend's choice")
     parser.add_argument('--draw', action='store_true', help='save pictures with the landmarks, too')
-    parser.add_argument('--format', choices=('json', 'csv'), default='json',
-                        help='a json file for each input (default), or one csv with a row a face')
+    parser.add_argument('--format', choices=('json', 'csv', 'parquet'), default='json',
+                        help='a json file for each input (default), or one table with a row a face')
     parser.add_argument('--track', action='store_true', help='follow the faces of a video; they get numbers')
     parser.add_argument('--smooth', action='store_true', help='with --track: a One-Euro filter')
     parser.add_argument('--strict', action='store_true', help='stop at the first input that cannot be read')
@@ -36,9 +37,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError('--smooth needs --track')
     landmarker = FaceLandmarker(args.model, args.detector, args.backend, args.threads, args.precision, args.orientation)
     sources, broken = _open(args.inputs, args.strict)
-    table = TableWriter(args.out / 'faces.csv', landmarker.model.layout.num_keypoints) if args.format == 'csv' else None
     images = faces = 0
-    try:
+    with _table(landmarker, args) as table:
         for source in sources:
             try:
                 for found in _predict(source, landmarker, table, args):
@@ -47,10 +47,10 @@ def run(args: argparse.Namespace) -> int:
                 if args.strict:
                     raise
                 broken.append((getattr(source, 'path', ''), str(error)))
-            broken += getattr(source, 'broken', [])
-    finally:
-        if table is not None:
-            table.close()
+            except KeyboardInterrupt:
+                if not source.is_live:  # the way to stop a camera
+                    raise
+            broken += source.broken
     print(f'{faces} faces in {images} images')
     for _, reason in broken:
         print(f'not read: {reason}', file=sys.stderr)
@@ -62,32 +62,36 @@ def _open(inputs: List[str], strict: bool) -> Tuple[List[Source], List[Tuple[str
     for item in inputs:
         try:
             sources.append(open_source(item, strict))
-        except (OSError, ValueError) as error:
+        except (ImportError, OSError, ValueError) as error:
             if strict:
                 raise
             broken.append((item, str(error)))
     return sources, broken
 
 
-def _predict(source: Source, landmarker: FaceLandmarker, table, args: argparse.Namespace):
+def _table(landmarker: FaceLandmarker, args: argparse.Namespace) -> ContextManager[Optional[TableWriter]]:
+    if args.format == 'json':
+        return nullcontext()
+    return TableWriter(args.out / f'faces.{args.format}', landmarker.model.layout.num_keypoints)
+
+
+def _predict(source: Source, landmarker: FaceLandmarker, table: Optional[TableWriter],
+             args: argparse.Namespace) -> Iterator[int]:
     """Yields how many faces there are in each image."""
     tracker = None
     if args.track:
         smoothing = dict(rate=source.fps) if source.is_video else {}
         tracker = FaceTracker(landmarker, smoothing if args.smooth else None)
-    writer = ResultWriter(source, str(args.out) if args.draw else '', '' if table else str(args.out))
-    try:
+    with ResultWriter(source, str(args.out) if args.draw else '', '' if table else str(args.out)) as writer:
         for frame in source:
             faces = tracker(frame.image) if tracker else landmarker(frame.image)
             if table is None:
                 writer.write_instances(frame, [to_dict(face) for face in faces])
             else:
-                table.write(frame.path, frame.index if source.is_video else None, faces)
+                table.write(frame, faces)
             if args.draw:
                 writer.write_picture(frame, draw_faces(frame.image, faces))
             yield len(faces)
-    finally:
-        writer.close()
 
 
 def _orientation(text: str) -> Orientation:

@@ -1,9 +1,12 @@
 """One image, from a file, an array or a picture of Pillow."""
+import io
 from pathlib import Path
 from typing import Any, Union
 
 import cv2
 import numpy as np
+
+from .optional import load
 
 Image = Union[str, Path, np.ndarray, Any]
 
@@ -12,15 +15,17 @@ def read_image(image: Image) -> np.ndarray:
     """An image as all else here takes it.
 
     Args:
-        image (str | Path | ndarray | PIL.Image): File; array (H, W) grey, (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA of
-            8 or 16 bit; or picture of Pillow. What says how a camera was held (EXIF) is followed.
+        image (str | Path | ndarray | PIL.Image): File, of an animation its first frame; array (H, W) grey, (H, W, 1),
+            (H, W, 3) BGR or (H, W, 4) BGRA of 8 or 16 bit; or picture of Pillow. What says how a camera was held (EXIF)
+            is followed.
 
     Returns:
         ndarray: (H, W, 3) uint8 in BGR.
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If a file is no complete image that OpenCV reads, or an array has another shape or type.
+        ImportError: If a package is not installed that reads AVIF or HEIC.
+        ValueError: If a file is no complete image that OpenCV or Pillow reads, or an array has another shape or type.
         TypeError: For anything else.
     """
     if isinstance(image, (str, Path)):
@@ -28,9 +33,25 @@ def read_image(image: Image) -> np.ndarray:
     if isinstance(image, np.ndarray):
         return _to_bgr(image)
     if hasattr(image, 'convert') and hasattr(image, 'getexif'):
-        from PIL import ImageOps  # as the picture is Pillow's
-        return np.ascontiguousarray(np.asarray(ImageOps.exif_transpose(image).convert('RGB'))[..., ::-1])
+        return _from_pillow(image)
     raise TypeError(f'image: found {type(image).__name__}, expected a file name, an array or a picture of Pillow')
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a GIF has several frames.
+
+    Raises:
+        ValueError: If it is cut off.
+    """
+    import PIL.Image
+    try:
+        with PIL.Image.open(path) as picture:
+            animated = getattr(picture, 'is_animated', False)
+    except OSError:
+        return False  # whoever reads it will say so
+    if animated and path.read_bytes().rstrip(b'\0')[-1:] != b';':
+        raise ValueError(f'{path}: found a GIF that has no end: it is cut off')
+    return animated
 
 
 def _read_file(path: Path) -> np.ndarray:
@@ -39,10 +60,38 @@ def _read_file(path: Path) -> np.ndarray:
     content = path.read_bytes()
     if content[:2] == b'\xff\xd8' and not _is_complete_jpeg(content):
         raise ValueError(f'{path}: found {len(content)} bytes of a JPEG that has no end: it is cut off')
+    if content[:4] == b'GIF8' or content[8:12] == b'WEBP' or content[4:8] == b'ftyp':
+        return _decode_with_pillow(path, content)
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
     if image is None:
         raise ValueError(f'{path}: not an image that OpenCV can read')
     return image
+
+
+def _decode_with_pillow(path: Path, content: bytes) -> np.ndarray:
+    """What OpenCV does not read, or not the right way up: GIF, WebP, AVIF and HEIC."""
+    import PIL.Image
+    brands = content[8:int.from_bytes(content[:4], 'big')] if content[4:8] == b'ftyp' else b''
+    is_avif = b'avif' in brands or b'avis' in brands
+    if is_avif and '.avif' not in PIL.Image.registered_extensions():
+        raise ImportError(f'{path}: AVIF needs Pillow 11.3 or newer, found {PIL.__version__}: run '
+                          '`pip install -U pillow`')
+    try:
+        if brands and not is_avif:
+            picture = load('pillow_heif', 'pillow-heif', f'{path}: HEIC').open_heif(io.BytesIO(content)).to_pillow()
+        else:
+            picture = PIL.Image.open(io.BytesIO(content))
+        return _from_pillow(picture)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f'{path}: not a complete image that Pillow can read') from error
+
+
+def _from_pillow(picture: Any) -> np.ndarray:
+    from PIL import ImageOps
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith('I'):  # of 16 bit, which Pillow would cut off at 255
+        return _to_bgr(np.asarray(picture).clip(0, 2**16 - 1).astype(np.uint16))
+    return np.ascontiguousarray(np.asarray(picture.convert('RGB'))[..., ::-1])
 
 
 def _to_bgr(array: np.ndarray) -> np.ndarray:

@@ -3,34 +3,25 @@
 Nothing is kept, so memory does not grow with the length of a video.
 """
 import json
+import time
 from collections import Counter
-from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Iterator, List, Optional, Sequence, TextIO, Tuple, Union
+from typing import Any, Iterator, List, Optional, Sequence, TextIO, Tuple, Type, Union
 
 import cv2
 import numpy as np
 
-from .images import read_image
+from .frame import Frame
+from .images import is_animated, read_image
+from .unfinished import finish, unfinished
+from .video import VideoSource, VideoWriter
 
 VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
-IMAGE_SUFFIXES = ('.bmp', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
+WRITABLE_SUFFIXES = ('.bmp', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
+IMAGE_SUFFIXES = ('.avif', '.gif', '.heic', '.heif') + WRITABLE_SUFFIXES
 
 Input = Union[str, Path, np.ndarray]
-
-
-@dataclass
-class Frame:
-    """One image.
-
-    Args:
-        image (ndarray): (H, W, 3) uint8, BGR.
-        path (str): Of its file, or of the video; a made-up file name for an array.
-        index (int): Its place in the input.
-    """
-    image: np.ndarray
-    path: str
-    index: int
 
 
 class ImageSource:
@@ -70,60 +61,60 @@ class ImageSource:
 
         Raises:
             ValueError: If one cannot be read, unless they are not ``strict``.
+            ImportError: If a package is not installed that reads it, likewise.
         """
         self.broken.clear()
         for index, (item, name) in enumerate(zip(self.inputs, self.names)):
             path = str(item) if isinstance(item, Path) else name
             try:
                 image = read_image(item)
-            except (OSError, ValueError) as error:
+            except (ImportError, OSError, ValueError) as error:
                 reason = str(error) if isinstance(item, Path) else f'image {index}: {error}'
                 if self.strict:
-                    raise ValueError(reason) from error
+                    raise (ImportError if isinstance(error, ImportError) else ValueError)(reason) from error
                 self.broken.append((path, reason))
                 continue
             yield Frame(image, path, index)
 
 
-class VideoSource:
-    """A video file or a camera.
+class CameraSource:
+    """A camera, through OpenCV.
 
     Args:
-        source (Path | int): File, or the number of a camera.
+        number (int): Its number.
 
     Raises:
-        FileNotFoundError: If the file does not exist.
-        ValueError: If OpenCV can open neither.
+        ValueError: If OpenCV cannot open it.
     """
     is_video = True
-    length = None  # what a file says about its number of frames is often wrong
+    is_live = True
+    length = None
+    time_base = Fraction(1, 90000)  # fine enough for the times at which pictures come
 
-    def __init__(self, source: Union[Path, int]) -> None:
-        is_camera = isinstance(source, int)
-        if not is_camera and not source.is_file():
-            raise FileNotFoundError(f'video {source} does not exist')
-        self.is_live = is_camera
-        self.path = f'webcam:{source}' if is_camera else str(source)
-        self.name = f'webcam_{source}' if is_camera else source.stem
-        self._capture = cv2.VideoCapture(source if is_camera else str(source))
+    def __init__(self, number: int) -> None:
+        self.path = f'webcam:{number}'
+        self.name = f'webcam_{number}'
+        self.broken: List[Tuple[str, str]] = []
+        self._capture = cv2.VideoCapture(number)
         if not self._capture.isOpened():
-            raise ValueError(f'{self.path}: OpenCV cannot open this {"camera" if is_camera else "video"}')
-        # cameras may report 0
-        self.fps = self._capture.get(cv2.CAP_PROP_FPS) or 25.
+            raise ValueError(f'{self.path}: OpenCV cannot open this camera')
+        self.fps = self._capture.get(cv2.CAP_PROP_FPS) or 25.  # cameras may report 0
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read frames until the video ends, then close it.
+        """Read pictures, with the times at which they come, until there are no more, then close the camera.
 
         Raises:
-            ValueError: If there is not one frame.
+            ValueError: If there is not one.
         """
-        index = 0
+        index, start = 0, None
         try:
             while True:
                 read, image = self._capture.read()
                 if not read:
                     break
-                yield Frame(image, self.path, index)
+                now = time.monotonic()
+                start = now if start is None else start
+                yield Frame(image, self.path, index, now - start, 1 / self.fps)
                 index += 1
         finally:
             self._capture.release()
@@ -131,7 +122,7 @@ class VideoSource:
             raise ValueError(f'{self.path}: opened, but OpenCV can read no frame of it')
 
 
-Source = Union[ImageSource, VideoSource]
+Source = Union[ImageSource, VideoSource, CameraSource]
 
 
 def open_source(inputs: Union[Input, Sequence[Input]], strict: bool = True) -> Source:
@@ -140,11 +131,12 @@ def open_source(inputs: Union[Input, Sequence[Input]], strict: bool = True) -> S
     Args:
         inputs: Path of an image, a video or a folder of images (not its subfolders; in the order of their names);
             ``'webcam'`` or ``'webcam:1'``; an image (H, W, 3) uint8 in BGR; or a sequence of images and paths of
-            images.
-        strict (bool): See :class:`ImageSource`.
+            images. An animated GIF is a video; of one in a folder or a sequence, the first frame is taken.
+        strict (bool): See :class:`ImageSource` and :class:`~mmfld.runtime.video.VideoSource`.
 
     Raises:
         FileNotFoundError: If a path does not exist.
+        ImportError: If PyAV is not installed, for a video.
         ValueError: For a folder without images, a file that is neither image nor video by its suffix, a camera that is
             not given as ``webcam:NUMBER``, an empty sequence, or a video or camera that cannot be opened.
     """
@@ -158,7 +150,7 @@ def open_source(inputs: Union[Input, Sequence[Input]], strict: bool = True) -> S
         number = str(inputs)[len('webcam:'):] or '0'
         if not number.isdigit():
             raise ValueError(f"inputs: found {inputs!r}, expected 'webcam' or 'webcam:NUMBER'")
-        return VideoSource(int(number))
+        return CameraSource(int(number))
 
     path = Path(inputs)
     if path.is_dir():
@@ -169,8 +161,8 @@ def open_source(inputs: Union[Input, Sequence[Input]], strict: bool = True) -> S
         return ImageSource(images, strict)
     if not path.exists():
         raise FileNotFoundError(f'input {path} does not exist')
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        return VideoSource(path)
+    if path.suffix.lower() in VIDEO_SUFFIXES or path.suffix.lower() == '.gif' and is_animated(path):
+        return VideoSource(path, strict)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageSource([path], strict)
     raise ValueError(f'input {path}: found suffix {path.suffix!r}, expected an image ({", ".join(IMAGE_SUFFIXES)}), a '
@@ -180,17 +172,22 @@ def open_source(inputs: Union[Input, Sequence[Input]], strict: bool = True) -> S
 class ResultWriter:
     """Saves drawn pictures and predictions under the names of their source.
 
-    Images keep their file name; each gets its own json file with the list of its faces. A video becomes NAME.mp4 and
-    one NAME.json, [{"frame_id": 0, "instances": [...]}, ...]. Both formats are MMPose's.
+    Images keep their file name (as PNG where OpenCV does not write their format); each gets its own json file with the
+    list of its faces. A video becomes NAME.mp4, see :class:`~mmfld.runtime.video.VideoWriter`, and one NAME.json,
+    [{"frame_id": 0, "time": 0.0, "instances": [...]}, ...], with the time in seconds. Both formats are MMPose's, but
+    for the time.
+
+    In a ``with`` statement the files of a video end in .part until it is left without an error; to stop a camera or to
+    read no further is none.
 
     Args:
-        source (ImageSource | VideoSource): What is predicted on.
-        vis_out_dir (str): Folder for pictures, or the name of a video file; none if empty.
+        source (ImageSource | VideoSource | CameraSource): What is predicted on.
+        vis_out_dir (str): Folder for pictures, or the name of an mp4 file; none if empty.
         pred_out_dir (str): Folder for json files; none if empty.
 
     Raises:
         ValueError: If two inputs would be saved under one name, an input would be overwritten, or ``vis_out_dir`` is a
-            file name for images.
+            file name for images or of another kind of video.
     """
 
     def __init__(self, source: Source, vis_out_dir: str = '', pred_out_dir: str = '') -> None:
@@ -199,44 +196,49 @@ class ResultWriter:
         self._pred_dir = Path(pred_out_dir) if pred_out_dir else None
         self._video_path = None
         if self._vis_dir is not None:
-            names_file = self._vis_dir.suffix.lower() in IMAGE_SUFFIXES + VIDEO_SUFFIXES
+            suffix = self._vis_dir.suffix.lower()
             if source.is_video:
-                self._video_path = self._vis_dir if names_file else self._vis_dir / f'{source.name}.mp4'
-            elif names_file:
-                raise ValueError(f'vis_out_dir: found {vis_out_dir}, expected a folder for pictures')
+                self._video_path = self._vis_dir if suffix == '.mp4' else self._vis_dir / f'{source.name}.mp4'
+            if suffix in IMAGE_SUFFIXES + VIDEO_SUFFIXES and not (source.is_video and suffix == '.mp4'):
+                raise ValueError(f'vis_out_dir: found {vis_out_dir}, expected a folder for pictures or, of a video, a '
+                                 'name that ends in .mp4')
             self._check_pictures()
         if self._pred_dir is not None and not source.is_video:
             _check_unique([Path(name).stem for name in source.names], self._pred_dir)
-        self._video: Optional[cv2.VideoWriter] = None
+        self._video: Optional[VideoWriter] = None
         self._json: Optional[TextIO] = None
+        self._unfinished: List[Path] = []
+
+    def __enter__(self) -> 'ResultWriter':
+        return self
+
+    def __exit__(self, error: Optional[Type[BaseException]], *_) -> None:
+        is_end = error is None or error is GeneratorExit or error is KeyboardInterrupt and self.source.is_live
+        self.close(is_end)
 
     def write_picture(self, frame: Frame, picture: np.ndarray) -> None:
         """Save a picture (H, W, 3) uint8 in BGR.
 
         Raises:
-            ValueError: If OpenCV cannot write it.
+            ImportError: If PyAV is not installed, for a video.
+            ValueError: If OpenCV cannot write it, or it has another size than that of the frame before.
         """
         if self._vis_dir is None:
             return
         if not self.source.is_video:
-            path = self._vis_dir / self.source.names[frame.index]
+            path = self._vis_dir / self._picture_names[frame.index]
             path.parent.mkdir(parents=True, exist_ok=True)
             if not cv2.imwrite(str(path), picture):
                 raise ValueError(f'{path}: OpenCV cannot write this image')
             return
         size = picture.shape[1::-1]
         if self._video is None:
-            self._video_path.parent.mkdir(parents=True, exist_ok=True)
+            self._video = VideoWriter(self._begin(self._video_path), *size, self.source)
             self._video_size = size
-            self._video = cv2.VideoWriter(
-                str(self._video_path), cv2.VideoWriter_fourcc(*'mp4v'), self.source.fps, size)
-            if not self._video.isOpened():
-                raise ValueError(f'{self._video_path}: OpenCV cannot write this video of {size[0]} x {size[1]} pixels '
-                                 f'and {self.source.fps:g} frames a second')
-        if size != self._video_size:  # OpenCV would leave it out
+        if size != self._video_size:
             raise ValueError(f'{self.source.path}: found a frame of {size} pixels, expected {self._video_size} as '
                              'before')
-        self._video.write(picture)
+        self._video.write(picture, frame.time, frame.duration)
 
     def write_instances(self, frame: Frame, instances: List[dict]) -> None:
         """Save the faces of an image, as a list of plain data; NumPy's scalars and arrays are turned into it."""
@@ -250,26 +252,37 @@ class ResultWriter:
         # item by item, so that the predictions on a long video need no memory either
         separator = ',\n'
         if self._json is None:
-            self._pred_dir.mkdir(parents=True, exist_ok=True)
-            self._json = open(self._pred_dir / f'{self.source.name}.json', 'w', encoding='utf-8')
+            self._json = open(self._begin(self._pred_dir / f'{self.source.name}.json'), 'w', encoding='utf-8')
             separator = '[\n'
-        item = dict(frame_id=frame.index, instances=instances)
+        item = dict(frame_id=frame.index, time=round(frame.time, 6), instances=instances)
         self._json.write(separator + json.dumps(item, default=_plain))
 
-    def close(self) -> None:
-        """Complete the files of a video."""
+    def close(self, is_complete: bool = True) -> None:
+        """End the files of a video; they get their names if it ``is_complete``."""
         if self._video is not None:
-            self._video.release()
+            self._video.close()
         if self._json is not None:
             self._json.write('\n]\n')
             self._json.close()
+        for path in self._unfinished if is_complete else []:
+            finish(path)
+        self._unfinished.clear()
+
+    @property
+    def _picture_names(self) -> List[str]:
+        return [name if Path(name).suffix.lower() in WRITABLE_SUFFIXES else f'{Path(name).stem}.png'
+                for name in self.source.names]
+
+    def _begin(self, path: Path) -> Path:
+        self._unfinished.append(path)
+        return unfinished(path)
 
     def _check_pictures(self) -> None:
         if self.source.is_video:
             written, read = [self._video_path], [Path(self.source.path)]
         else:
-            _check_unique(self.source.names, self._vis_dir)
-            written = [self._vis_dir / name for name in self.source.names]
+            _check_unique(self._picture_names, self._vis_dir)
+            written = [self._vis_dir / name for name in self._picture_names]
             read = [item for item in self.source.inputs if isinstance(item, Path)]
         overwritten = {path.resolve() for path in written} & {path.resolve() for path in read}
         if overwritten:

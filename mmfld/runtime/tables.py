@@ -1,9 +1,14 @@
 """Predictions as plain data and as a table with one row a face."""
 import csv
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Type
 
+from .frame import Frame
 from .landmarker import Face
+from .optional import load
+from .unfinished import finish, unfinished
+
+ROWS = 4096  # of a parquet file that are written together
 
 
 def to_dict(face: Face) -> Dict[str, Any]:
@@ -16,29 +21,92 @@ def to_dict(face: Face) -> Dict[str, Any]:
 
 
 class TableWriter:
-    """A csv file: file, frame, face or track, score, angle, box (``box_x1``, ...), and x, y and score of each landmark.
-    Covariances are in json files alone.
+    """A table of faces: file, frame and time in seconds (none for images), face or track, score, angle, box
+    (``box_x1``, ...), and x, y and score of each landmark (``x0``, ``y0``, ``score0``, ...). Covariances
+    are in json files alone.
+
+    In a ``with`` statement, the file's name ends in .part until it is left without an error.
 
     Args:
-        path (Path): To write.
+        path (Path): To write, a csv or parquet file by its suffix.
         num_keypoints (int): K.
+
+    Raises:
+        ImportError: If pyarrow is not installed, for parquet.
+        ValueError: If it is of another suffix.
     """
 
     def __init__(self, path: Path, num_keypoints: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, 'w', newline='', encoding='utf-8')
-        self._rows = csv.writer(self._file)
-        self._rows.writerow(['file', 'frame', 'face', 'score', 'angle', 'box_x1', 'box_y1', 'box_x2', 'box_y2',
-                             *(f'{name}{k}' for k in range(num_keypoints) for name in ('x', 'y', 'score'))])
+        if path.suffix not in FILES:
+            raise ValueError(f'table {path}: found suffix {path.suffix!r}, expected one of {", ".join(FILES)}')
+        columns = dict(file=str, frame=int, time=float, face=int)
+        values = ['score', 'angle', 'box_x1', 'box_y1', 'box_x2', 'box_y2',
+                  *(f'{name}{k}' for k in range(num_keypoints) for name in ('x', 'y', 'score'))]
+        self.path = path
+        self._file = FILES[path.suffix](unfinished(path), columns, values)
 
-    def write(self, path: str, frame: Optional[int], faces: Sequence[Face]) -> None:
+    def __enter__(self) -> 'TableWriter':
+        return self
+
+    def __exit__(self, error: Optional[Type[BaseException]], *_) -> None:
+        self.close(error is None)
+
+    def write(self, frame: Frame, faces: Sequence[Face]) -> None:
         """The faces of an image, or of a frame of a video."""
         for number, face in enumerate(faces):
-            points: List[float] = [value for (x, y), score in zip(face.landmarks.tolist(), face.scores.tolist())
-                                   for value in (x, y, score)]
-            self._rows.writerow([path, '' if frame is None else frame,
-                                 number if face.track_id is None else face.track_id, f'{face.score:.4f}',
-                                 f'{face.angle:.2f}', *(f'{value:.3f}' for value in (*face.box.tolist(), *points))])
+            points = [value for (x, y), score in zip(face.landmarks.tolist(), face.scores.tolist())
+                      for value in (x, y, score)]
+            self._file.write(
+                [frame.path, None if frame.time is None else frame.index, frame.time,
+                 number if face.track_id is None else face.track_id],
+                [face.score, face.angle, *face.box.tolist(), *points])
+
+    def close(self, is_complete: bool = True) -> None:
+        """End the file; it gets its name if it ``is_complete``."""
+        self._file.close()
+        if is_complete:
+            finish(self.path)
+
+
+class _Csv:
+
+    def __init__(self, path: Path, columns: Dict[str, type], values: Sequence[str]) -> None:
+        self._file = open(path, 'w', newline='', encoding='utf-8')
+        self._rows = csv.writer(self._file)
+        self._rows.writerow([*columns, *values])
+
+    def write(self, columns: Sequence[Any], values: Sequence[float]) -> None:
+        self._rows.writerow([f'{value:.6f}' if isinstance(value, float) else value for value in columns] +
+                            [f'{value:.4f}' for value in values])
 
     def close(self) -> None:
         self._file.close()
+
+
+class _Parquet:
+
+    def __init__(self, path: Path, columns: Dict[str, type], values: Sequence[str]) -> None:
+        self._arrow = load('pyarrow', 'pyarrow', 'a parquet file')
+        types = {str: self._arrow.string(), int: self._arrow.int64(), float: self._arrow.float64()}
+        self._schema = self._arrow.schema([*((name, types[kind]) for name, kind in columns.items()),
+                                           *((name, self._arrow.float32()) for name in values)])
+        self._file = load('pyarrow.parquet', 'pyarrow', 'a parquet file').ParquetWriter(path, self._schema)
+        self._rows: List[Sequence[Any]] = []
+
+    def write(self, columns: Sequence[Any], values: Sequence[float]) -> None:
+        self._rows.append([*columns, *values])
+        if len(self._rows) == ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._rows:
+            arrays = [self._arrow.array(column, field.type) for column, field in zip(zip(*self._rows), self._schema)]
+            self._file.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+            self._rows.clear()
+
+
+FILES = {'.csv': _Csv, '.parquet': _Parquet}

@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 
+import av
 import cv2
 import numpy as np
+import pyarrow.parquet
 import pytest
 from matplotlib.cbook import get_sample_data
 
@@ -56,7 +58,7 @@ def test_strict_stops(folder, tmp_path, capsys):
 def test_a_table(folder, tmp_path):
     assert predict(folder / 'b.jpg', folder / 'c.png', '--out', tmp_path / 'out', '--format', 'csv') == 0
     row, = csv.DictReader(open(tmp_path / 'out/faces.csv'))
-    assert row['file'].endswith('b.jpg') and len(row) == 9 + 3 * 68
+    assert row['file'].endswith('b.jpg') and len(row) == 10 + 3 * 68
     assert 200 < float(row['x36']) < float(row['x45']) < 340
 
 
@@ -76,6 +78,27 @@ def test_a_video_is_followed(tmp_path, capsys):
     assert predict(tmp_path / 'clip.mp4', '--out', tmp_path / 'out', '--track', '--smooth') == 0
     frames = json.loads((tmp_path / 'out/clip.json').read_text())
     assert [[face['track_id'] for face in frame['instances']] for frame in frames] == [[], [0], [0], [0]]
+    assert [frame['time'] for frame in frames] == [0, 0.1, 0.2, 0.3]
+
+
+def test_a_cut_video_gives_what_is_there(tmp_path, capsys):
+    with av.open(str(tmp_path / 'clip.mkv'), 'w') as output:
+        stream = output.add_stream('mjpeg', 10)
+        stream.width, stream.height, stream.pix_fmt = 256, 300, 'yuvj420p'
+        photo = cv2.resize(cv2.imread(PHOTO), (256, 300))
+        packets = [packet for _ in range(12) for packet in stream.encode(av.VideoFrame.from_ndarray(photo, 'bgr24'))]
+        output.mux(packets)
+    content = (tmp_path / 'clip.mkv').read_bytes()
+    (tmp_path / 'clip.mkv').write_bytes(content[:-sum(packet.size for packet in packets[2:])])  # within the third
+    assert predict(tmp_path / 'clip.mkv', '--out', tmp_path / 'out', '--draw', '--format', 'parquet') == 1
+    output = capsys.readouterr()
+    assert output.out == '2 faces in 2 images\n'
+    assert output.err.count('not read: ') == 1 and 'clip.mkv: ' in output.err and 'cut off' in output.err
+    table = pyarrow.parquet.read_table(tmp_path / 'out/faces.parquet')
+    assert table['time'].to_pylist() == pytest.approx([0, 0.1]) and table['frame'].to_pylist() == [0, 1]
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['clip.mp4', 'faces.parquet']
+    assert predict(tmp_path / 'clip.mkv', '--out', tmp_path / 'strict', '--strict') == 1
+    assert [path.name for path in (tmp_path / 'strict').iterdir()] == ['clip.json.part']
 
 
 @pytest.mark.parametrize('arguments, message', [

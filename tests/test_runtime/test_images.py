@@ -1,6 +1,10 @@
 """Whatever has one meaning as an image is one."""
+import io
+import sys
+
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -27,6 +31,59 @@ def test_pictures_of_pillow(image):
     exif = picture.getexif()
     exif[0x0112] = 6  # turned clockwise to be upright
     np.testing.assert_array_equal(read_image(picture), np.rot90(image, -1))
+
+
+@pytest.mark.parametrize('dtype', [np.uint16, np.int32])
+def test_pictures_of_pillow_of_16_bit(image, dtype):
+    grey = image[..., 0]
+    picture = Image.fromarray(grey.astype(dtype) * 257)
+    np.testing.assert_array_equal(read_image(picture), np.repeat(grey[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize('suffix', ['avif', 'gif', 'heic', 'jpg', 'png', 'tiff', 'webp'])
+def test_formats_are_the_right_way_up(tmp_path, suffix):
+    """A red corner, turned by what the file says of the camera."""
+    pillow_heif.register_heif_opener()
+    corner = np.zeros((48, 64, 3), np.uint8)
+    corner[:24, :32, 0] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(corner).save(tmp_path / f'a.{suffix}', **({} if suffix == 'gif' else dict(exif=exif.tobytes())))
+    expected = corner[..., ::-1] if suffix == 'gif' else np.rot90(corner[..., ::-1], -1)
+    found = read_image(tmp_path / f'a.{suffix}')
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected).mean() < 4
+
+
+def test_alpha_and_16_bit_in_files(image, tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), np.dstack([image, image[..., 0]]).astype(np.uint16) * 257)
+    np.testing.assert_array_equal(read_image(tmp_path / 'a.png'), image)
+    Image.fromarray(np.dstack([image[..., ::-1], image[..., 0]])).save(tmp_path / 'a.webp', lossless=True, exact=True)
+    np.testing.assert_array_equal(read_image(tmp_path / 'a.webp'), image)
+
+
+@pytest.mark.parametrize('suffix', ['avif', 'gif', 'heic', 'webp'])
+def test_files_of_pillow_that_are_cut_off(image, tmp_path, suffix):
+    pillow_heif.register_heif_opener()
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, 'heif' if suffix == 'heic' else suffix)
+    (tmp_path / f'a.{suffix}').write_bytes(content.getvalue()[:-30])
+    with pytest.raises(ValueError, match=f'a.{suffix}: not a complete image that Pillow can read'):
+        read_image(tmp_path / f'a.{suffix}')
+
+
+def test_what_is_missing_for_heic(image, tmp_path, monkeypatch):
+    pillow_heif.from_pillow(Image.fromarray(image)).save(tmp_path / 'a.heic')
+    monkeypatch.setitem(sys.modules, 'pillow_heif', None)
+    with pytest.raises(ImportError, match='a.heic: HEIC needs pillow-heif, .*: run `pip install pillow-heif`'):
+        read_image(tmp_path / 'a.heic')
+
+
+def test_what_is_missing_for_avif(image, tmp_path, monkeypatch):
+    Image.fromarray(image).save(tmp_path / 'a.avif')
+    monkeypatch.setattr(Image, 'registered_extensions', dict)
+    with pytest.raises(ImportError, match='a.avif: AVIF needs Pillow 11.3 or newer, found .*`pip install -U pillow`'):
+        read_image(tmp_path / 'a.avif')
 
 
 def test_files(image, tmp_path):

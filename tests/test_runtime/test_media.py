@@ -4,7 +4,11 @@ import json
 import cv2
 import numpy as np
 import pytest
-from mmfld.runtime.media import Frame, ResultWriter, VideoSource, open_source
+from PIL import Image
+
+from mmfld.runtime.frame import Frame
+from mmfld.runtime.media import CameraSource, ResultWriter, open_source
+from mmfld.runtime.video import VideoSource
 
 
 @pytest.fixture
@@ -63,20 +67,25 @@ def test_list_of_paths_and_arrays(tmp_path, image):
 def test_video_frames_and_rate(video):
     source = open_source(video)
     assert source.is_video and source.fps == 12 and source.name == 'clip'
-    assert [frame.index for frame in source] == [0, 1, 2, 3, 4]
+    frames = list(source)
+    assert [frame.index for frame in frames] == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose([frame.time for frame in frames], np.arange(5) / 12, atol=1e-4)
 
 
 def test_camera(monkeypatch):
     monkeypatch.setattr(cv2, 'VideoCapture', FakeCamera)
     source = open_source('webcam:1')
     assert source.is_live and source.fps == 25 and source.name == 'webcam_1'
-    assert [int(frame.image[0, 0, 0]) for frame in source] == [3, 2, 1, 0]
+    frames = list(source)
+    assert [int(frame.image[0, 0, 0]) for frame in frames] == [3, 2, 1, 0]
+    times = [frame.time for frame in frames]
+    assert times[0] == 0 and times == sorted(times)
     assert source._capture.released
 
 
 def test_camera_is_released_when_the_reader_stops_early(monkeypatch):
     monkeypatch.setattr(cv2, 'VideoCapture', FakeCamera)
-    source = VideoSource(1)
+    source = CameraSource(1)
     frames = iter(source)
     next(frames)
     frames.close()
@@ -97,7 +106,7 @@ def test_unusable_input_is_named(monkeypatch, inputs, error, message):
 
 
 @pytest.mark.parametrize('name, message', [
-    ('broken.mp4', 'broken.mp4: OpenCV cannot open this video'),
+    ('broken.mp4', 'broken.mp4: PyAV cannot open this video'),
     ('notes.txt', "notes.txt: found suffix '.txt'"),
     ('', 'found no image'),
 ])
@@ -143,15 +152,15 @@ def test_saves_a_video_with_its_frame_rate(tmp_path, video, vis_out_dir, written
     saved = VideoSource(tmp_path / written)
     assert saved.fps == 12 and len(list(saved)) == 5
     predictions = json.loads((tmp_path / 'json/clip.json').read_text())
-    assert predictions == [dict(frame_id=i, instances=[]) for i in range(5)]
+    assert predictions == [dict(frame_id=i, time=pytest.approx(i / 12, abs=1e-4), instances=[]) for i in range(5)]
 
 
 def test_video_that_changes_its_size(tmp_path, video, image):
     source = open_source(video)
     writer = ResultWriter(source, str(tmp_path / 'out'))
-    writer.write_picture(Frame(image, source.path, 0), image)
+    writer.write_picture(Frame(image, source.path, 0, 0., 0.1), image)
     with pytest.raises(ValueError, match=r'clip.mp4: found a frame of \(16, 24\) pixels, expected \(32, 24\)'):
-        writer.write_picture(Frame(image, source.path, 1), image[:, :16])
+        writer.write_picture(Frame(image, source.path, 1, 0.1, 0.1), image[:, :16])
     writer.close()
 
 
@@ -174,3 +183,78 @@ def test_two_inputs_under_one_name(tmp_path, image):
 def test_images_need_a_folder(tmp_path, image):
     with pytest.raises(ValueError, match='out.png, expected a folder'):
         ResultWriter(open_source(image), str(tmp_path / 'out.png'))
+
+
+def test_a_video_is_no_other_kind_of_file(tmp_path, video):
+    with pytest.raises(ValueError, match=r'out.avi, expected .* a name that ends in .mp4'):
+        ResultWriter(open_source(video), str(tmp_path / 'out.avi'))
+
+
+@pytest.mark.parametrize('error, suffix', [(None, ''), (GeneratorExit, ''), (KeyboardInterrupt, '.part'),
+                                           (ValueError, '.part')])
+def test_interrupted_files_do_not_look_complete(tmp_path, video, error, suffix):
+    source = open_source(video)
+    try:
+        with ResultWriter(source, str(tmp_path / 'out'), str(tmp_path / 'out')) as writer:
+            frame = next(iter(source))
+            writer.write_picture(frame, frame.image)
+            writer.write_instances(frame, [])
+            if error:
+                raise error
+    except BaseException as raised:
+        assert type(raised) is error
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [f'clip.json{suffix}', f'clip.mp4{suffix}']
+
+
+def test_an_interrupt_is_how_a_camera_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(cv2, 'VideoCapture', FakeCamera)
+    source = open_source('webcam:1')
+    with pytest.raises(KeyboardInterrupt), ResultWriter(source, str(tmp_path)) as writer:
+        for frame in source:
+            writer.write_picture(frame, frame.image)
+            if frame.index == 2:
+                raise KeyboardInterrupt
+    assert len(list(VideoSource(tmp_path / 'webcam_1.mp4'))) == 3
+
+
+# --- GIF -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gif(tmp_path):
+    """Red for 0.1 s, green for 0.3 s, blue for 2 s."""
+    first, *others = [Image.new('RGB', (32, 24), colour) for colour in ('red', 'lime', 'blue')]
+    first.save(tmp_path / 'a.gif', save_all=True, append_images=others, duration=[100, 300, 2000])
+    return tmp_path / 'a.gif'
+
+
+def test_an_animated_gif_is_a_video(gif, tmp_path):
+    frames = list(open_source(gif))
+    assert [frame.image[3, 3].tolist() for frame in frames] == [[0, 0, 255], [0, 255, 0], [255, 0, 0]]
+    assert [(frame.time, frame.duration) for frame in frames] == [(0, 0.1), (0.1, 0.3), (0.4, 2)]
+    with ResultWriter(open_source(gif), str(tmp_path / 'out')) as writer:
+        for frame in frames:
+            writer.write_picture(frame, frame.image)
+    saved = list(VideoSource(tmp_path / 'out/a.mp4'))
+    np.testing.assert_allclose([frame.time for frame in saved], [0, 0.1, 0.4], atol=1e-4)
+    assert saved[-1].duration == pytest.approx(2, abs=1e-3)
+
+
+def test_a_gif_among_images_is_its_first_frame(gif, tmp_path):
+    source = open_source(tmp_path)
+    frame, = source
+    assert not source.is_video and frame.image[3, 3].tolist() == [0, 0, 255]
+    writer = ResultWriter(source, str(tmp_path / 'out'))
+    writer.write_picture(frame, frame.image)
+    assert cv2.imread(str(tmp_path / 'out/a.png'))[3, 3].tolist() == [0, 0, 255]
+
+
+def test_a_gif_of_one_frame_is_an_image(tmp_path):
+    Image.new('RGB', (32, 24), 'red').save(tmp_path / 'a.gif')
+    assert not open_source(tmp_path / 'a.gif').is_video
+
+
+def test_a_gif_that_is_cut_off(gif):
+    gif.write_bytes(gif.read_bytes()[:-3])
+    with pytest.raises(ValueError, match='a.gif: found a GIF that has no end'):
+        open_source(gif)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmfld.runtime.frame import Frame
 from mmfld.runtime.media import ResultWriter
 from mmfld.structures import get_layout
 
@@ -128,7 +129,7 @@ def test_reads_what_the_inferencer_writes(tmp_path, capsys):
 
     writer = ResultWriter(Source, pred_out_dir=str(tmp_path))
     for index, (points, ) in enumerate(shaking(1)):
-        frame = type('Frame', (), dict(index=index))
+        frame = Frame(None, 'clip.mp4', index, index / 25)
         writer.write_instances(frame, [dict(keypoints=points, keypoint_scores=np.ones(68))])
     writer.close()
     run(tmp_path / 'clip.json', '--legend', 'one')

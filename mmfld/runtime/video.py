@@ -1,0 +1,245 @@
+"""Video files, read and written with PyAV."""
+import warnings
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Dict, Iterator, List, Tuple
+
+import cv2
+import numpy as np
+
+from .frame import Frame
+from .optional import load
+
+CUT = Fraction(1, 2)  # seconds that may be missing at the end: what files say about their length is not exact
+BT709, FCC = 1, 4  # matrices of colours and their ranges, as FFmpeg counts them
+LIMITED, FULL = 1, 2
+H264 = {'crf': '18', 'preset': 'veryfast', 'bf': '0'}  # players show for how long the frame that is stored last lasts
+SOUND_IN_MP4 = ('aac', 'flac', 'opus')  # what browsers play and fits at any rate; mp3 does not
+
+
+class VideoSource:
+    """The frames of a video file, or of an animated GIF, the way up and at the times that players show them.
+
+    Frames that the decoder reports as damaged, as by an error in the file, are left out.
+
+    Args:
+        path (Path): File.
+        strict (bool): Whether damage is an error; if not, it is noted in ``broken``, a list of names and reasons, once
+            what can be read has been. Defaults to True.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ImportError: If PyAV is not installed.
+        ValueError: If PyAV cannot open it.
+    """
+    is_video = True
+    is_live = False
+    length = None  # what a file says about its number of frames is often wrong
+
+    def __init__(self, path: Path, strict: bool = True) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f'video {path} does not exist')
+        self.path = str(path)
+        self.name = path.stem
+        self.strict = strict
+        self.broken: List[Tuple[str, str]] = []
+        with _open(path) as container:
+            stream = container.streams.best('video')
+            if stream is None or stream.codec_context is None:
+                raise ValueError(f'{path}: found no pictures that PyAV can decode, expected a video')
+            self.time_base = stream.time_base
+            self.fps = float(stream.average_rate or 25)  # on average
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read frames until the video ends.
+
+        Raises:
+            ValueError: If it is ``strict`` and there is no frame, one is damaged, or the end is missing.
+        """
+        self.broken.clear()
+        index, damaged, lost, reasons, time, end = -1, [], 0, [], None, 0
+        with _open(Path(self.path)) as container:
+            stream = container.streams.best('video')
+            stream.thread_type = 'AUTO'
+            start, expected = _start(container), Fraction(container.duration or 0, 10**6)
+            for packet in _packets(container, reasons):
+                lost += packet.is_corrupt
+                if packet.pts is not None:
+                    end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base - start)
+                if packet.stream.index != stream.index or packet.is_corrupt:
+                    continue
+                try:
+                    frames = stream.decode(packet)
+                except _av().FFmpegError:
+                    lost += 1
+                    continue
+                for frame in frames:
+                    index += 1
+                    shown = None if frame.pts is None else frame.pts * frame.time_base - start
+                    if shown is None or time is not None and shown <= time:
+                        shown = 0 if time is None else time + 1 / self.fps
+                    time = shown
+                    if frame.is_corrupt:
+                        damaged.append(time)
+                    else:
+                        yield Frame(_upright(frame), self.path, index, float(time),
+                                    float((frame.duration or 0) * frame.time_base or 1 / self.fps))
+        if index < 0:
+            reasons.append('opened, but PyAV can decode no frame of it')
+        if damaged:
+            reasons.append(f'{len(damaged)} of {index + 1} frames are damaged and left out, the first at '
+                           f'{float(damaged[0]):.2f} s')
+        if lost:
+            reasons.append(f'{lost} of its packets cannot be decoded')
+        if end < expected - CUT:
+            reasons.append(f'cut off: found {float(end):.2f} s of {float(expected):.2f} s')
+        if reasons:
+            reason = f'{self.path}: {"; ".join(reasons)}'
+            if self.strict:
+                raise ValueError(reason)
+            self.broken.append((self.path, reason))
+
+
+class VideoWriter:
+    """A video for browsers: H.264 in mp4, with the sound of another video.
+
+    Args:
+        path (Path): To write.
+        width, height (int): Of its pictures; where they are odd, the last column or row is there twice.
+        source (VideoSource | CameraSource): Where the pictures come from, for the rate of frames, the unit of time and,
+            of a file, the sound: copied if browsers play it in mp4, else as AAC.
+
+    Raises:
+        ImportError: If PyAV is not installed.
+    """
+
+    def __init__(self, path: Path, width: int, height: int, source: Any) -> None:
+        self._output = _av().open(str(path), 'w', format='mp4', options={'movflags': '+faststart'})
+        rate = Fraction(source.fps).limit_denominator(1001)
+        self._stream = self._output.add_stream('libx264', rate, options=H264)
+        self._stream.width, self._stream.height = width + width % 2, height + height % 2
+        self._stream.pix_fmt = 'yuv420p'
+        context = self._stream.codec_context
+        context.time_base = source.time_base
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED
+        self._sound = None if source.is_live else _Sound(Path(source.path), self._output)
+        self._durations: Dict[int, int] = {}  # of the frames that are in the encoder
+        self._last = -1
+        self._end = 0.
+
+    def write(self, picture: np.ndarray, time: float, duration: float) -> None:
+        """Append a picture (height, width, 3) uint8 in BGR, shown from ``time`` on for ``duration``, in seconds."""
+        height, width = picture.shape[:2]
+        picture = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        frame = _av().VideoFrame.from_ndarray(picture, 'bgr24').reformat(
+            format='yuv420p', dst_colorspace=BT709, dst_color_range=LIMITED)
+        frame.time_base = self._stream.codec_context.time_base
+        frame.pts = self._last = max(round(time / frame.time_base), self._last + 1)
+        self._durations[frame.pts] = round(duration / frame.time_base)
+        self._end = time + duration
+        self._mux(self._stream.encode(frame))
+        if self._sound is not None:
+            self._sound.write(time)
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._mux(self._stream.encode())
+        if self._sound is not None:
+            self._sound.write(self._end)
+            self._sound.close()
+        self._output.close()
+
+    def _mux(self, packets: List[Any]) -> None:
+        for packet in packets:
+            packet.duration = self._durations.pop(packet.pts)
+            self._output.mux(packet)
+
+
+class _Sound:
+    """The sound of a video file for another one, bit by bit as its pictures come."""
+
+    def __init__(self, path: Path, output: Any) -> None:
+        self._input, self._output = _open(path), output
+        self._next = None
+        self._packets: Iterator[Any] = iter(())
+        stream = self._input.streams.best('audio')
+        if stream is None:
+            return
+        if stream.codec_context is None:
+            warnings.warn(f'{path}: PyAV cannot decode its sound, which is left out')
+        elif stream.codec_context.codec.canonical_name in SOUND_IN_MP4:
+            self._packets = self._copied(stream, output.add_stream_from_template(stream))
+        else:
+            context = stream.codec_context
+            rates = _av().Codec('aac', 'w').audio_rates
+            self._packets = self._encoded(stream, output.add_stream(
+                'aac', context.rate if context.rate in rates else 48000,
+                layout='stereo' if context.layout.nb_channels > 1 else 'mono'))
+
+    def write(self, end: float) -> None:
+        """Append what begins before ``end``, in seconds."""
+        while self._next is None or self._next.pts * self._next.time_base < end:
+            if self._next is not None:
+                self._output.mux(self._next)
+            self._next = next(self._packets, None)
+            if self._next is None:
+                break
+
+    def close(self) -> None:
+        self._input.close()
+
+    def _copied(self, stream: Any, target: Any) -> Iterator[Any]:
+        shift = round(_start(self._input) / stream.time_base)
+        for packet in self._input.demux(stream):
+            if packet.dts is not None and packet.pts is not None and not packet.is_corrupt:
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = target
+                yield packet
+
+    def _encoded(self, stream: Any, target: Any) -> Iterator[Any]:
+        for packet in self._input.demux(stream):
+            try:
+                frames = [] if packet.is_corrupt else stream.decode(packet)
+            except _av().FFmpegError:
+                continue  # a gap
+            for frame in frames:
+                if frame.pts is not None:
+                    frame.pts -= round(_start(self._input) / frame.time_base)
+                yield from target.encode(frame)
+        yield from target.encode(None)
+
+
+def _av(what: str = 'a video') -> ModuleType:
+    return load('av', 'av', what)
+
+
+def _open(path: Path) -> Any:
+    """A container of PyAV."""
+    av = _av(f'{path}: a video')
+    try:
+        return av.open(str(path))
+    except av.FFmpegError as error:
+        raise ValueError(f'{path}: PyAV cannot open this video ({error.strerror})') from error
+
+
+def _packets(container: Any, reasons: List[str]) -> Iterator[Any]:
+    """Packets of all streams, to the end or to where reading fails, for a reason that is added to ``reasons``."""
+    try:
+        yield from container.demux()
+    except _av().FFmpegError as error:
+        reasons.append(f'cannot be read to the end ({error.strerror})')
+
+
+def _start(container: Any) -> Fraction:
+    """Seconds at which a file's clock starts."""
+    return Fraction(container.start_time or 0, 10**6)
+
+
+def _upright(frame: Any) -> np.ndarray:
+    """(H, W, 3) uint8 in BGR of a decoded frame."""
+    # PyAV leaves out what a file says about its colours unless one of these differs from what they are converted to
+    image = frame.to_ndarray(format='bgr24', src_color_range=frame.color_range or LIMITED, dst_colorspace=FCC,
+                             dst_color_range=FULL)
+    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
