@@ -36,12 +36,23 @@ def read_image(image: Image) -> np.ndarray:
 def _read_file(path: Path) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f'image {path} does not exist')
-    content = path.read_bytes()
+    return decode_image(path.read_bytes(), str(path))
+
+
+def decode_image(content: bytes, name: str) -> np.ndarray:
+    """The bytes of an image file as :func:`read_image` returns it; errors call it ``name``.
+
+    Raises:
+        ValueError: If they are no complete image that OpenCV reads.
+    """
     if content[:2] == b'\xff\xd8' and not _is_complete_jpeg(content):
-        raise ValueError(f'{path}: found {len(content)} bytes of a JPEG that has no end: it is cut off')
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+        raise ValueError(f'{name}: found {len(content)} bytes of a JPEG that has no end: it is cut off')
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    except cv2.error as error:  # such as more than 2^30 pixels
+        raise ValueError(f'{name}: OpenCV cannot read this image ({error.err})') from error
     if image is None:
-        raise ValueError(f'{path}: not an image that OpenCV can read')
+        raise ValueError(f'{name}: not an image that OpenCV can read')
     return image
 
 
