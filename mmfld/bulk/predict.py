@@ -58,7 +58,7 @@ def predict_in_bulk(inputs: Sequence[str],
     Raises:
         FileNotFoundError: If an input does not exist.
         ValueError: If it cannot be read, ``out`` lies in it or is of another run, or a number is below 1.
-        ConnectionError: If there is no cluster at the address.
+        OSError: If there is no cluster at the address, or its workers do not start.
     """
     for name, number in dict(part_size=part_size, workers=workers, threads=threads).items():
         if number is not None and number < 1:
@@ -152,6 +152,10 @@ def _hand_out(parts: List[Part], make_landmarker: Callable[[], FaceLandmarker], 
     workers = workers or max(1, int(ray.cluster_resources().get('CPU', 1)) // threads)
     dataset = ray.data.from_items([part._asdict() for part in parts], override_num_blocks=len(parts))
     # a part is a block and a block is a task, which Ray gives to another worker if its worker dies
-    yield from dataset.map_batches(
+    rows = dataset.map_batches(
         Worker, fn_constructor_args=(make_landmarker, folder), batch_size=1, num_cpus=threads,
         compute=ray.data.ActorPoolStrategy(size=min(workers, len(parts)), max_tasks_in_flight_per_actor=1)).iter_rows()
+    try:
+        yield from rows
+    except ray.exceptions.RayError as error:  # such as workers that do not start
+        raise OSError(f'Ray cannot go on: {str(error).strip().splitlines()[-1].strip()}') from error
