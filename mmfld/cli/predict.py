@@ -11,11 +11,12 @@ from ..runtime.drawing import draw_faces
 from ..runtime.media import ResultWriter, Source, open_source
 from ..runtime.orientation import Orientation
 from ..runtime.tables import TableWriter, to_dict
+from . import predict_bulk
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='image, folder of images, video, webcam or webcam:1')
-    parser.add_argument('--out', required=True, type=Path, metavar='DIR', help='folder for what is found')
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder for what is found')
     parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
     parser.add_argument('--detector', default='centerface', help=f'{", ".join(DETECTORS)}; default: centerface')
     parser.add_argument('--orientation', type=_orientation, default='auto',
@@ -29,12 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--track', action='store_true', help='follow the faces of a video; they get numbers')
     parser.add_argument('--smooth', action='store_true', help='with --track: a One-Euro filter')
     parser.add_argument('--strict', action='store_true', help='stop at the first input that cannot be read')
+    predict_bulk.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict all inputs; 1 if one could not be read."""
     if args.smooth and not args.track:
         raise ValueError('--smooth needs --track')
+    predict_bulk.check(args)
+    if args.ray:
+        return predict_bulk.run(args)
+    args.out = Path(args.out)
     landmarker = FaceLandmarker(args.model, args.detector, args.backend, args.threads, args.precision, args.orientation)
     sources, broken = _open(args.inputs, args.strict)
     images = faces = 0

@@ -57,33 +57,44 @@ def is_animated(path: Path) -> bool:
 def _read_file(path: Path) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f'image {path} does not exist')
-    content = path.read_bytes()
+    return decode_image(path.read_bytes(), str(path))
+
+
+def decode_image(content: bytes, name: str) -> np.ndarray:
+    """The bytes of an image file as :func:`read_image` returns it; errors call it ``name``.
+
+    Raises:
+        ValueError: If they are no complete image that OpenCV reads.
+    """
     if content[:2] == b'\xff\xd8' and not _is_complete_jpeg(content):
-        raise ValueError(f'{path}: found {len(content)} bytes of a JPEG that has no end: it is cut off')
+        raise ValueError(f'{name}: found {len(content)} bytes of a JPEG that has no end: it is cut off')
     if content[:4] == b'GIF8' or content[8:12] == b'WEBP' or content[4:8] == b'ftyp':
-        return _decode_with_pillow(path, content)
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+        return _decode_with_pillow(name, content)
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    except cv2.error as error:  # such as more than 2^30 pixels
+        raise ValueError(f'{name}: OpenCV cannot read this image ({error.err})') from error
     if image is None:
-        raise ValueError(f'{path}: not an image that OpenCV can read')
+        raise ValueError(f'{name}: not an image that OpenCV can read')
     return image
 
 
-def _decode_with_pillow(path: Path, content: bytes) -> np.ndarray:
+def _decode_with_pillow(name: str, content: bytes) -> np.ndarray:
     """What OpenCV does not read, or not the right way up: GIF, WebP, AVIF and HEIC."""
     import PIL.Image
     brands = content[8:int.from_bytes(content[:4], 'big')] if content[4:8] == b'ftyp' else b''
     is_avif = b'avif' in brands or b'avis' in brands
     if is_avif and '.avif' not in PIL.Image.registered_extensions():
-        raise ImportError(f'{path}: AVIF needs Pillow 11.3 or newer, found {PIL.__version__}: run '
+        raise ImportError(f'{name}: AVIF needs Pillow 11.3 or newer, found {PIL.__version__}: run '
                           '`pip install -U pillow`')
     try:
         if brands and not is_avif:
-            picture = load('pillow_heif', 'pillow-heif', f'{path}: HEIC').open_heif(io.BytesIO(content)).to_pillow()
+            picture = load('pillow_heif', 'pillow-heif', f'{name}: HEIC').open_heif(io.BytesIO(content)).to_pillow()
         else:
             picture = PIL.Image.open(io.BytesIO(content))
         return _from_pillow(picture)
     except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f'{path}: not a complete image that Pillow can read') from error
+        raise ValueError(f'{name}: not a complete image that Pillow can read') from error
 
 
 def _from_pillow(picture: Any) -> np.ndarray:

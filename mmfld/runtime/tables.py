@@ -3,12 +3,15 @@ import csv
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Type
 
+import numpy as np
+
 from .frame import Frame
 from .landmarker import Face
 from .optional import load
 from .unfinished import finish, unfinished
 
 ROWS = 4096  # of a parquet file that are written together
+COLUMNS = dict(file=str, frame=int, time=float, face=int)  # before the values
 
 
 def to_dict(face: Face) -> Dict[str, Any]:
@@ -18,6 +21,18 @@ def to_dict(face: Face) -> Dict[str, Any]:
     spread = {} if face.covariances is None else dict(keypoint_covariances=face.covariances.tolist())
     return dict(number, keypoints=face.landmarks.tolist(), keypoint_scores=face.scores.tolist(), **spread,
                 bbox=[face.box.tolist()], bbox_score=face.score, angle=face.angle)
+
+
+def value_names(num_keypoints: int) -> List[str]:
+    """Of :func:`values_of`."""
+    return ['score', 'angle', 'box_x1', 'box_y1', 'box_x2', 'box_y2',
+            *(f'{name}{k}' for k in range(num_keypoints) for name in ('x', 'y', 'score'))]
+
+
+def values_of(face: Face) -> List[float]:
+    """The numbers of a face, as they stand in a row of a table."""
+    return [face.score, face.angle, *face.box.tolist(),
+            *np.column_stack([face.landmarks, face.scores]).ravel().tolist()]
 
 
 class TableWriter:
@@ -39,11 +54,8 @@ class TableWriter:
     def __init__(self, path: Path, num_keypoints: int) -> None:
         if path.suffix not in FILES:
             raise ValueError(f'table {path}: found suffix {path.suffix!r}, expected one of {", ".join(FILES)}')
-        columns = dict(file=str, frame=int, time=float, face=int)
-        values = ['score', 'angle', 'box_x1', 'box_y1', 'box_x2', 'box_y2',
-                  *(f'{name}{k}' for k in range(num_keypoints) for name in ('x', 'y', 'score'))]
         self.path = path
-        self._file = FILES[path.suffix](unfinished(path), columns, values)
+        self._file = FILES[path.suffix](unfinished(path), COLUMNS, value_names(num_keypoints))
 
     def __enter__(self) -> 'TableWriter':
         return self
@@ -54,12 +66,8 @@ class TableWriter:
     def write(self, frame: Frame, faces: Sequence[Face]) -> None:
         """The faces of an image, or of a frame of a video."""
         for number, face in enumerate(faces):
-            points = [value for (x, y), score in zip(face.landmarks.tolist(), face.scores.tolist())
-                      for value in (x, y, score)]
-            self._file.write(
-                [frame.path, None if frame.time is None else frame.index, frame.time,
-                 number if face.track_id is None else face.track_id],
-                [face.score, face.angle, *face.box.tolist(), *points])
+            self._file.write([frame.path, None if frame.time is None else frame.index, frame.time,
+                              number if face.track_id is None else face.track_id], values_of(face))
 
     def close(self, is_complete: bool = True) -> None:
         """End the file; it gets its name if it ``is_complete``."""
