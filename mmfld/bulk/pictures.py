@@ -119,7 +119,7 @@ def _decode(name: str, content: Content) -> Picture:
         return Picture(name, content)
     try:
         return Picture(name, decode_image(content, name))
-    except ValueError as error:
+    except (ImportError, ValueError) as error:
         return Picture(name, str(error))
 
 
