@@ -1,5 +1,5 @@
 """What a detector calls the box of a face, and the tight box of its landmarks."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Tuple
 
 import numpy as np
@@ -14,13 +14,19 @@ class BoxCalibration:
     Args:
         shift (tuple): (x, y) from the middle of the detector's box to that of the landmark box.
         scale (tuple): (width, height) of the landmark box.
+        least_height (float): Of the detector's box, as a part of its width. A lower one ends where a mask or a hand
+            covers the face, and is made higher downwards. Defaults to 0.
     """
     shift: Tuple[float, float] = (0., 0.)
     scale: Tuple[float, float] = (1., 1.)
+    least_height: float = 0.
 
     def __call__(self, boxes: np.ndarray) -> np.ndarray:
         """Detector's boxes (N, 4) as x1, y1, x2, y2 -> estimated landmark boxes (N, 4)."""
         middle, size = middle_and_size(boxes)
+        missing = np.maximum(self.least_height * size[:, 0] - size[:, 1], 0)
+        middle = middle + np.stack([np.zeros(len(missing)), missing / 2], axis=1)
+        size = size + np.stack([np.zeros(len(missing)), missing], axis=1)
         middle = middle + size * self.shift
         half = size * self.scale / 2
         return np.concatenate([middle - half, middle + half], axis=1)
@@ -28,7 +34,7 @@ class BoxCalibration:
     def wider(self, factor: float) -> 'BoxCalibration':
         """Boxes of ``factor`` times the size around the same middle."""
         width, height = self.scale
-        return BoxCalibration(self.shift, (width * factor, height * factor))
+        return replace(self, scale=(width * factor, height * factor))
 
     @classmethod
     def fit(cls, boxes: np.ndarray, landmark_boxes: np.ndarray) -> 'BoxCalibration':

@@ -19,7 +19,8 @@ class CenterFaceDetector:
 
     The image is searched at up to ``max_side`` pixels. May be called from several threads.
 
-    The calibration is the median over 259 training faces of 300W, every 7th, with x made symmetric.
+    The calibration is the median over 259 training faces of 300W, every 7th, with x made symmetric. 19 of 20
+    faces are framed at least 1.15 times as high as wide if nothing covers them.
 
     Args:
         min_score (float): Of a face. Defaults to 0.5.
@@ -34,7 +35,7 @@ class CenterFaceDetector:
         ValueError: If its model is not the one that is known.
     """
 
-    calibration = BoxCalibration((0., 0.123), (1.020, 0.779))
+    calibration = BoxCalibration((0., 0.123), (1.020, 0.779), 1.15)
 
     def __init__(self,
                  min_score: float = 0.5,
