@@ -21,6 +21,9 @@ def functions_of(head: nn.Module) -> Tuple[Callable, Callable]:
 
     They are called as ``predict_maps`` of :class:`StackedHeatmapHead` and ``landmarks`` of :class:`HeatmapCodec`.
 
+    DARK and UDP take a Newton step, which rounding decides where a map is nearly flat around its maximum, as those of
+    an untrained network are: such a network fails the comparison of the export.
+
     Raises:
         TypeError: If it is neither a ``HeatmapHead`` with ``MSRAHeatmap`` or the Gaussian ``UDPHeatmap``, nor a
             ``SimCCHead`` with ``SimCCLabel`` without ``use_dark``.
@@ -83,14 +86,15 @@ def msra_landmarks(codec: MSRAHeatmap, maps: Tensor) -> Decoded:
 
 
 def udp_landmarks(codec: UDPHeatmap, maps: Tensor) -> Decoded:
-    """``UDPHeatmap.decode`` of Gaussian maps. Where a map is nowhere above 0 MMPose moves the landmark by what other
-    maps say; here it is not moved."""
+    """``UDPHeatmap.decode`` of Gaussian maps, its reading of other maps where one is nowhere above 0 included."""
     cells, scores = _maximum(maps)
     logs = F.pad(_blurred(maps, codec.blur_kernel_size).clamp(1e-3, 50.).log(), (1, 1, 1, 1), mode='replicate')
-    patches = patches_around(logs, cells.long().clamp(min=0) + 1, 3, 3)
+    count, height, width = logs.shape[1:]
+    x, y = (cells.long() + 1).unbind(-1)
+    index = x + y * width + torch.arange(count, device=maps.device) * (height * width)
 
     def at(right: int, down: int) -> Tensor:
-        return patches[:, :, 1 + down, 1 + right]
+        return logs.flatten(1).gather(1, (index + right + down * width) % (count * height * width))
 
     middle = at(0, 0)
     cross = (at(1, 1) - at(1, 0) - at(0, 1) + 2 * middle - at(-1, 0) - at(0, -1) + at(-1, -1)) / 2
@@ -98,9 +102,8 @@ def udp_landmarks(codec: UDPHeatmap, maps: Tensor) -> Decoded:
     shift, _ = _newton(
         (at(1, 0) - at(-1, 0)) / 2, (at(0, 1) - at(0, -1)) / 2, (at(1, 0) - 2 * middle + at(-1, 0)).double() + tiny,
         cross, (at(0, 1) - 2 * middle + at(0, -1)).double() + tiny)
-    cells = cells + torch.where(scores[..., None] > 0, shift, torch.zeros_like(shift))
     pixels = [side / (count - 1) for side, count in zip(codec.input_size, codec.heatmap_size)]
-    return cells * cells.new_tensor(pixels), scores
+    return (cells + shift) * cells.new_tensor(pixels), scores
 
 
 def simcc_landmarks(codec: SimCCLabel, x_maps: Tensor, y_maps: Tensor) -> Decoded:

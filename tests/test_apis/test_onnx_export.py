@@ -37,7 +37,6 @@ CASES = {
     'with boundaries': ('configs/300w/attentive1d_hg4_boundary.py',
                         {**FEATURES, **BRANCHES, 'codec.input_size': (128, 128), 'model.head.feature_size': 32}),
     "MMPose's heatmaps": ('projects/benchmark_300w/configs/heatmap.py', FEATURES),
-    "MMPose's heatmaps, UDP": ('projects/benchmark_300w/configs/heatmap.py', {**FEATURES, 'codec.type': 'UDPHeatmap'}),
     "MMPose's SimCC": ('projects/benchmark_300w/configs/simcc.py', FEATURES),
 }
 WITH_COVARIANCES = 'structured', 'structured with attention maps', 'STAR', 'soft-argmax', 'ADNet'
