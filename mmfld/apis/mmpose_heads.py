@@ -21,7 +21,7 @@ def functions_of(head: nn.Module) -> Tuple[Callable, Callable]:
 
     They are called as ``predict_maps`` of :class:`StackedHeatmapHead` and ``landmarks`` of :class:`HeatmapCodec`.
 
-    DARK and UDP take a Newton step, which rounding decides where a map is nearly flat around its maximum, as the maps of
+    DARK and UDP take a Newton step, which rounding decides where a map is nearly flat around its maximum, as those of
     an untrained network are: such a network fails the comparison of the export.
 
     Raises:
