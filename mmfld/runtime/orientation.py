@@ -132,7 +132,7 @@ def align(fit: Callable[[Crops], Fit],
     found = Aligned(fit(crops), crops)
     if orientation == 'auto' and len(boxes):
         doubtful = np.flatnonzero(found.fit.scores.mean(1) < (np.inf if sure is None else sure))
-        found = _best_quarter(fit, found, doubtful, boxes, calibration)
+        found = _best_guess(fit, found, doubtful, boxes, calibration)
         if look_again is not None:
             found = _framed_upright(fit, found, start, boxes, calibration, look_again)
     least, most = rounds
@@ -229,24 +229,26 @@ def _crops_of_landmarks(image: np.ndarray, landmarks: np.ndarray, layout: Option
     return Crops(image, tight_box(turn(landmarks, angle)), angle)
 
 
-def _crops_of_boxes(image: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration, angle: np.ndarray) -> Crops:
+def _crops_of_boxes(image: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration, angle: np.ndarray,
+                    covered: bool = False) -> Crops:
     middle, size = middle_and_size(boxes)
     sideways = np.abs((angle + 90) % 180 - 90) > 45
     half = np.where(sideways[:, None], size[:, ::-1], size) / 2
     middle = turn(middle[:, None], angle)[:, 0]
-    return Crops(image, calibration(np.concatenate([middle - half, middle + half], axis=1)), angle)
+    return Crops(image, calibration(np.concatenate([middle - half, middle + half], axis=1), covered), angle)
 
 
-def _best_quarter(fit, found: Aligned, doubtful: np.ndarray, boxes: np.ndarray,
-                  calibration: BoxCalibration) -> Aligned:
-    """Replace doubtful faces where another quarter turn has better scores."""
+def _best_guess(fit, found: Aligned, doubtful: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration) -> Aligned:
+    """Replace doubtful faces where another quarter turn has better scores, or what is seen of a covered one."""
     if not len(doubtful):
         return found
-    which = np.tile(doubtful, len(QUARTERS))
-    angles = found.crops.angle[which] + np.repeat(QUARTERS, len(doubtful))
-    crops = _crops_of_boxes(found.crops.image[which], boxes[which], calibration, angles)
+    image, angle = found.crops.image[doubtful], found.crops.angle[doubtful]
+    guesses = [_crops_of_boxes(image, boxes[doubtful], calibration, angle + quarter) for quarter in QUARTERS]
+    if calibration.whole_height:
+        guesses.append(_crops_of_boxes(image, boxes[doubtful], calibration, angle, covered=True))
+    crops = Crops(*map(np.concatenate, zip(*guesses)))
     tried = fit(crops)
-    scores = np.stack([found.fit.scores[doubtful].mean(1), *tried.scores.mean(1).reshape(len(QUARTERS), -1)])
+    scores = np.stack([found.fit.scores[doubtful].mean(1), *tried.scores.mean(1).reshape(len(guesses), -1)])
     best = scores.argmax(axis=0)
     better = np.flatnonzero(best)
     index = (best[better] - 1) * len(doubtful) + better

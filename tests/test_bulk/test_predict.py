@@ -75,7 +75,7 @@ def test_a_worker_is_killed(photos, tmp_path):
     row = faces.set_index('file').loc[str(photos / '00.jpg')]
     found = row[[f'{name}{k}' for k in range(68) for name in 'xy']].to_numpy(float).reshape(68, 2)
     assert abs(found - face.landmarks).max() < 0.01
-    assert list(faces.columns[:6]) == ['file', 'frame', 'face', 'score', 'angle', 'box_x1']
+    assert list(faces.columns[:6]) == ['file', 'frame', 'time', 'face', 'score', 'angle']
 
 
 def test_a_picture_that_kills_every_worker(photos, tmp_path):

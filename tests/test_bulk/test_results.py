@@ -60,8 +60,8 @@ def test_starts_are_counted(folder):
 
 def test_tables_without_faces_have_the_columns_of_those_with(folder, tmp_path):
     table = pq.read_table(tmp_path / 'out/faces/part-000001.parquet')
-    assert table.num_rows == 0 and table.num_columns == 9 + 3 * 68
-    assert {str(kind) for kind in table.schema.types} == {'string', 'int32', 'float'}
+    assert table.num_rows == 0 and table.num_columns == 10 + 3 * 68
+    assert {str(kind) for kind in table.schema.types} == {'string', 'int64', 'double', 'float'}
 
 
 def test_results_inside_the_inputs(tmp_path):

@@ -68,7 +68,7 @@ def test_blocks_without_batch_norm():
 
 
 def test_landmarks_of_the_inferencer():
-    inferencer = FaceLandmarkInferencer(device='cpu', detector='whole_image')
+    inferencer = FaceLandmarkInferencer(device='cpu', detector='whole_image', orientation='upright')
     image = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
 
     def landmarks() -> np.ndarray:

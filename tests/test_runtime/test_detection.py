@@ -34,12 +34,12 @@ def test_calibration_is_recovered_from_boxes():
 
 
 def test_a_box_that_ends_at_a_mask_is_made_higher_downwards():
-    calibration = BoxCalibration((0., 0.1), (1., 0.5), least_height=1.5)
-    boxes = calibration(np.array([[10., 20., 30., 30.], [10., 20., 30., 60.]]))
+    calibration = BoxCalibration((0., 0.1), (1., 0.5), whole_height=1.5)
+    boxes = np.array([[10., 20., 30., 30.], [10., 20., 30., 60.]])
     # the first as if it ended at 50: 30 high, its middle 35 + 3
-    np.testing.assert_allclose(boxes, [[10, 30.5, 30, 45.5], [10, 34, 30, 54]])
-    wider = calibration.wider(2.)(np.array([[10., 20., 30., 30.]]))
-    np.testing.assert_allclose(wider, [[0, 23, 40, 53]])
+    np.testing.assert_allclose(calibration(boxes, covered=True), [[10, 30.5, 30, 45.5], [10, 34, 30, 54]])
+    np.testing.assert_allclose(calibration(boxes), [[10, 23.5, 30, 28.5], [10, 34, 30, 54]])
+    np.testing.assert_allclose(calibration.wider(2.)(boxes[:1], covered=True), [[0, 23, 40, 53]])
 
 
 def test_whole_image_is_one_box():

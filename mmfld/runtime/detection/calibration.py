@@ -14,19 +14,23 @@ class BoxCalibration:
     Args:
         shift (tuple): (x, y) from the middle of the detector's box to that of the landmark box.
         scale (tuple): (width, height) of the landmark box.
-        least_height (float): Of the detector's box, as a part of its width. A lower one ends where a mask or a hand
-            covers the face, and is made higher downwards. Defaults to 0.
+        whole_height (float): Least height of the detector's box, as a part of its width, of faces of which nothing is
+            covered. Defaults to 0, which says nothing.
     """
     shift: Tuple[float, float] = (0., 0.)
     scale: Tuple[float, float] = (1., 1.)
-    least_height: float = 0.
+    whole_height: float = 0.
 
-    def __call__(self, boxes: np.ndarray) -> np.ndarray:
-        """Detector's boxes (N, 4) as x1, y1, x2, y2 -> estimated landmark boxes (N, 4)."""
+    def __call__(self, boxes: np.ndarray, covered: bool = False) -> np.ndarray:
+        """Detector's boxes (N, 4) as x1, y1, x2, y2 -> estimated landmark boxes (N, 4).
+
+        With ``covered``, boxes below ``whole_height`` are taken to end where a mask or a hand covers the face.
+        """
+        boxes = np.array(boxes[:, :4], np.float64)
+        if covered:
+            x1, y1, x2, y2 = boxes.T
+            boxes[:, 3] = np.maximum(y2, y1 + self.whole_height * (x2 - x1))
         middle, size = middle_and_size(boxes)
-        missing = np.maximum(self.least_height * size[:, 0] - size[:, 1], 0)
-        middle = middle + np.stack([np.zeros(len(missing)), missing / 2], axis=1)
-        size = size + np.stack([np.zeros(len(missing)), missing], axis=1)
         middle = middle + size * self.shift
         half = size * self.scale / 2
         return np.concatenate([middle - half, middle + half], axis=1)
