@@ -15,6 +15,7 @@ import argparse
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
+from mmfld.cli.predict import orientation
 
 
 def main():
@@ -22,8 +23,12 @@ def main():
     parser.add_argument('inputs', help='image, video, folder of images, "webcam" or "webcam:1"')
     parser.add_argument('--pose2d', metavar='CONFIG', help='config of the model; default: from the checkpoint')
     parser.add_argument('--pose2d-weights', metavar='CHECKPOINT', help='checkpoint of the model; without both, the model that comes with the package')
-    parser.add_argument('--det-model', default='opencv', metavar='DETECTOR',
-                        help='opencv (default), whole_image, mmdet (downloads MMPose\'s face detector) or mmdet:CONFIG')
+    parser.add_argument('--det-model', default='centerface', metavar='DETECTOR',
+                        help='centerface (default), opencv, whole_image, mmdet (downloads MMPose\'s face detector) or '
+                        'mmdet:CONFIG')
+    parser.add_argument('--orientation', type=orientation,
+                        help='auto, upright, or by how many degrees faces are turned clockwise; default: auto for the '
+                        'model that comes with the package, else upright')
     parser.add_argument('--det-weights', metavar='CHECKPOINT', help='checkpoint of a detector of MMDetection')
     parser.add_argument('--layout', help='convert the landmarks to this layout, e.g. 300w68 with a model for WFLW')
     parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
@@ -54,7 +59,7 @@ def main():
             parser.error(f'--{name.replace("_", "-")} cannot be used {"with" if args.track else "without"} --track')
 
     model = (args.pose2d, args.pose2d_weights, args.device, args.det_model, args.det_weights)
-    settings = dict(show_progress=not args.show, layout=args.layout)
+    settings = dict(show_progress=not args.show, layout=args.layout, orientation=args.orientation)
     if args.track:
         predict = FaceLandmarkTracker(*model, smoothing=args.smooth, max_faces=args.max_faces, **settings)
     else:

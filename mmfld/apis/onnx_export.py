@@ -130,8 +130,8 @@ def export_onnx(config: Union[str, Path, Config],
         half (bool): Round weights to half precision, which halves the file; computed is in single precision as before.
             The comparison is then with the rounded weights.
         flip_test (bool, optional): Defaults to what the config tests with.
-        fields (dict, optional): Further metadata, such as ``licence`` and ``sure``, the mean score of the landmarks
-            from which on a face is the right way up.
+        fields (dict, optional): Further metadata, such as ``licence`` and the mean scores of the landmarks ``sure``,
+            from which on a face is the right way up, and ``min_score``, below which there is no face.
 
     Returns:
         dict: The metadata, without the prefix ``mmfld.``.

@@ -11,11 +11,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='average with the mirrored face; default: as the config tests')
     parser.add_argument('--sure', type=float, metavar='SCORE',
                         help='mean score of the landmarks from which on a face is the right way up')
+    parser.add_argument('--min-score', type=float, metavar='SCORE',
+                        help='mean score of the landmarks below which what a detector proposes is no face')
     parser.add_argument('--licence', help='of the weights, for the metadata; default: not stated')
 
 
 def run(args: argparse.Namespace) -> int:
     from ..apis.onnx_export import export_onnx
-    fields = {name: getattr(args, name) for name in ('sure', 'licence') if getattr(args, name) is not None}
+    fields = {name: getattr(args, name) for name in ('sure', 'min_score', 'licence') if getattr(args, name) is not None}
     export_onnx(args.config, args.checkpoint, args.path, args.half, args.flip_test, fields)
     return 0

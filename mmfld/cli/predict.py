@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for what is found')
     parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
     parser.add_argument('--detector', default='centerface', help=f'{", ".join(DETECTORS)}; default: centerface')
-    parser.add_argument('--orientation', type=_orientation, default='auto',
+    parser.add_argument('--orientation', type=orientation, default='auto',
                         help='auto (default), upright, or by how many degrees faces are turned clockwise')
     parser.add_argument('--backend', default='auto', help='auto (default), onnxruntime or openvino')
     parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
@@ -100,5 +100,6 @@ def _predict(source: Source, landmarker: FaceLandmarker, table: Optional[TableWr
             yield len(faces)
 
 
-def _orientation(text: str) -> Orientation:
+def orientation(text: str) -> Orientation:
+    """Of a command line."""
     return text if text in ('auto', 'upright') else float(text)

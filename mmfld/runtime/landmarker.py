@@ -62,8 +62,9 @@ class FaceLandmarker:
         precision (str): ``'float32'`` or, with OpenVINO, ``'bfloat16'``. Defaults to ``'float32'``.
         orientation (str | float): ``'auto'``: faces may be turned by any angle. ``'upright'``: they are not, and crops
             are not turned. An angle in degrees: all are turned clockwise by about that. Defaults to ``'auto'``.
-        min_score (float): Least mean score of the landmarks of a face; what a detector proposes below it is none.
-            Defaults to None: all are faces. Boxes that are given are always answered.
+        min_score (float, optional): Least mean score of the landmarks of a face; what a detector proposes below it is
+            none. Defaults to what the model says (0.25 for the one of the package), or to all. Boxes that are given are
+            always answered.
         batch_size (int): Faces that go through the network together. Defaults to 16.
 
     Raises:
@@ -89,7 +90,7 @@ class FaceLandmarker:
         self.model = model
         self.detector = build_detector(detector, threads=threads)
         self.orientation = orientation
-        self.min_score = min_score
+        self.min_score = model.min_score if min_score is None else min_score
         self.batch_size = batch_size
 
     def __call__(self, image: Image, boxes: Optional[np.ndarray] = None, refine: Optional[int] = None) -> List[Face]:

@@ -60,6 +60,8 @@ class LandmarkModel:
         self.crop_padding = float(self.metadata['crop_padding'])
         # mean score from which on a fit is the right way up, if it has been measured
         self.sure: Optional[float] = float(self.metadata['sure']) if 'sure' in self.metadata else None
+        # mean score below which what a detector proposes is no face, likewise
+        self.min_score: Optional[float] = float(self.metadata['min_score']) if 'min_score' in self.metadata else None
         self.outputs = self.metadata.get('outputs', 'landmarks scores').split()  # fields of Prediction, in order
         # of one face, if the model remembers the frames before
         self.state_shape: Optional[Tuple[int, ...]] = None

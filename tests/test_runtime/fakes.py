@@ -54,6 +54,7 @@ class FakeModel:
     input_size = (64, 64)
     crop_rule, crop_padding = 'longer_side', 1.2
     sure = 0.4
+    min_score = None
 
     def __init__(self):
         self.batches = []

@@ -150,6 +150,9 @@ def test_proposals_with_low_scores_are_no_faces(fake_model):
     face = FakeFace(60, 60)
     landmarker = FaceLandmarker(fake_model, FakeDetector(face, FakeFace(150, 100)), min_score=0.3)
     check(landmarker(picture(face)), face)
+    fake_model.min_score = 0.3  # what the model says
+    check(FaceLandmarker(fake_model, FakeDetector(face, FakeFace(150, 100)))(picture(face)), face)
+    assert len(FaceLandmarker(fake_model, FakeDetector(face, FakeFace(150, 100)), min_score=0.)(picture(face))) == 2
     # a box that was given is answered
     assert len(landmarker(picture(face), [face.box, FakeFace(150, 100).box])) == 2
 

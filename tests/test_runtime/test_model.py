@@ -22,10 +22,10 @@ def test_the_model_of_the_package():
     assert DEFAULT_MODEL.stat().st_size <= 3e6
     model = LandmarkModel(DEFAULT_MODEL, threads=1)
     assert model.layout.name == '300w68' and model.input_size == (256, 256) and model.sure == 0.4
+    assert model.min_score == 0.25
     assert (model.crop_rule, model.crop_padding) == ('landmark_height', 1.1)
     assert 'non-commercial' in model.metadata['licence']
-    # written before files said what they answer
-    assert model.outputs == ['landmarks', 'scores'] and model.state_shape is None
+    assert model.outputs == ['landmarks', 'scores', 'covariances'] and model.state_shape is None
 
 
 def test_a_file_that_is_not_there(tmp_path):
