@@ -26,6 +26,7 @@ from rich.progress import track
 
 from ..engine.provenance import other_inputs
 from ..engine.rows import read_config
+from ..runtime.boxes import given_boxes
 from ..runtime.crops import turn
 from ..runtime.detection import Detector, WholeImage, build_detector
 from ..runtime.landmarker import DEFAULT_MODEL
@@ -418,13 +419,7 @@ def _boxes_of_frame(bboxes: Sequence, frame: Frame) -> np.ndarray:
     """(N, 5) given landmark boxes and scores of one image."""
     if frame.index >= len(bboxes):
         raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, but {frame.path} has more frames')
-    boxes = np.asarray(bboxes[frame.index], np.float64)
-    if not boxes.size:
-        return np.zeros((0, 5))
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all() or (boxes[:, 2:] <= boxes[:, :2]).any():
-        raise ValueError(f'bboxes of image {frame.index} ({frame.path}): found {boxes.tolist()}, expected a list of '
-                         'x1, y1, x2, y2 with x1 < x2 and y1 < y2')
-    return np.column_stack([boxes, np.ones(len(boxes))])
+    return given_boxes(bboxes[frame.index], f'bboxes of image {frame.index} ({frame.path})')
 
 
 def _boxes_per_image(bboxes: Sequence, source: Source) -> Sequence:

@@ -38,3 +38,18 @@ def non_maximum_suppression(boxes: np.ndarray, iou_threshold: float) -> np.ndarr
         kept.append(best)
         order = order[overlaps(boxes[best][None], boxes[order])[0] <= iou_threshold]
     return np.array(kept, int)
+
+
+def given_boxes(boxes: np.ndarray, name: str) -> np.ndarray:
+    """Boxes (N, 4) that somebody gives, also none, as (N, 5) float64 with a score of 1; errors call them ``name``.
+
+    Raises:
+        ValueError: If one is no box.
+    """
+    boxes = np.asarray(boxes, np.float64)
+    if not boxes.size:
+        return np.zeros((0, 5))
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all() or (boxes[:, 2:] <= boxes[:, :2]).any():
+        raise ValueError(f'{name}: found {boxes.tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2 of each '
+                         'face')
+    return np.column_stack([boxes, np.ones(len(boxes))])

@@ -6,7 +6,7 @@ from typing import List, Optional, Sequence, Union
 
 import numpy as np
 
-from .boxes import tight_box
+from .boxes import given_boxes, tight_box
 from .crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
 from .detection import Detector, build_detector
 from .images import Image, read_image
@@ -122,7 +122,7 @@ class FaceLandmarker:
         rounds = rounds_of(refine, 1 if boxes is None else 0, self.orientation)
         settings = (self.model.layout, self.orientation, self.model.sure, rounds)
         if boxes is not None:
-            given = list(map(_with_score, boxes))
+            given = [given_boxes(of_image, 'boxes') for of_image in boxes]
             image, found = np.repeat(np.arange(len(images)), list(map(len, given))), np.concatenate(given)
             fit, _ = align(fit_crops, image, found, *settings)
             is_face = np.full(len(found), True)
@@ -162,18 +162,3 @@ class FaceLandmarker:
         if isinstance(covariances, np.ndarray):
             covariances = covariances_to_image(covariances, matrices).astype(np.float32)
         return Fit(to_image(landmarks, matrices).astype(np.float32), scores, objects(states), objects(covariances))
-
-
-def _with_score(boxes: np.ndarray) -> np.ndarray:
-    """(N, 4) given boxes -> (N, 5).
-
-    Raises:
-        ValueError: If one is no box.
-    """
-    boxes = np.asarray(boxes, np.float64)
-    if not boxes.size:
-        return np.zeros((0, 5))
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all() or (boxes[:, 2:] <= boxes[:, :2]).any():
-        raise ValueError(f'boxes: found {boxes.tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2 of each '
-                         'face')
-    return np.column_stack([boxes, np.ones(len(boxes))])

@@ -309,7 +309,7 @@ def test_checkpoint_of_another_model(config, weights, tmp_path):
 @pytest.mark.parametrize('boxes, message', [
     ([[10, 10, 5, 20]], r'bboxes of image 0 \(0000000000.jpg\): found \[\[10.0, 10.0, 5.0, 20.0\]\]'),
     ([[10, 10, 20, float('nan')]], 'nan'),
-    ([[[10, 10, 20]]], 'expected a list of x1, y1, x2, y2'),
+    ([[[10, 10, 20]]], 'expected x1, y1, x2, y2'),
     ([BOXES, BOXES], 'found 2 lists of boxes, expected one for each of the 1 images'),
 ])
 def test_wrong_boxes_are_named(inferencer, images, boxes, message):
