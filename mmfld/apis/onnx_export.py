@@ -22,6 +22,7 @@ from ..runtime.model import PREFIX, LandmarkModel, Prediction
 from ..structures import get_layout
 from ..version import __version__
 from .mmpose_heads import functions_of
+from .onnx_graph import convolve_batch_norms, halve, strip
 
 TOLERANCE = 0.01  # by which onnxruntime may differ from torch: pixels of the crop, or parts of the highest score
 OPSET = 18
@@ -175,9 +176,10 @@ def export_onnx(config: Union[str, Path, Config],
             output_names=['next_state' if name == 'state' else name for name in outputs], dynamo=True,
             opset_version=OPSET, optimize=False, verbose=False, dynamic_shapes=tuple({0: faces} for _ in example))
     proto = program.model_proto
-    _strip(proto)
+    strip(proto)
+    convolve_batch_norms(proto)
     if half:
-        _halve(onnx, proto)
+        halve(proto)
     state = {} if module.state_shape is None else dict(state_shape='x'.join(map(str, module.state_shape)))
     metadata = dict(
         layout=layout, **crop, coordinates='pixels of the crop, (x, y), centres of pixels at integers from 0',
@@ -295,22 +297,6 @@ def _crop(cfg: Config) -> Dict[str, str]:
         crop_padding=str(float(crop.get('padding', 1.))))
 
 
-def _strip(proto: Any) -> None:
-    """Remove where in the code each node comes from, which is as long as the weights of a small model, and name what is
-    between the nodes by numbers."""
-    del proto.graph.value_info[:], proto.graph.metadata_props[:], proto.metadata_props[:]
-    for part in (*proto.graph.node, *proto.graph.initializer, *proto.graph.input, *proto.graph.output):
-        del part.metadata_props[:]
-        part.doc_string = ''
-    kept = {part.name for part in (*proto.graph.initializer, *proto.graph.input, *proto.graph.output)} | {''}
-    between = {name: f'%{number}' for number, name in enumerate(
-        name for node in proto.graph.node for name in node.output if name not in kept)}
-    for node in proto.graph.node:
-        node.name = ''
-        for names in (node.input, node.output):
-            names[:] = [between.get(name, name) for name in names]
-
-
 @torch.no_grad()
 def _round(module: nn.Module) -> None:
     """Weights as half precision holds them, but those beyond its range."""
@@ -319,23 +305,3 @@ def _round(module: nn.Module) -> None:
             rounded = value.half().to(value.dtype)
             if rounded.isfinite().all():
                 value.copy_(rounded)
-
-
-def _halve(onnx: Any, proto: Any, at_least: int = 64) -> None:
-    """Store larger tensors that lose nothing by it in half precision, each with a cast behind it, which runtimes do
-    once."""
-    casts = []
-    for tensor in list(proto.graph.initializer):
-        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < at_least:
-            continue
-        values = onnx.numpy_helper.to_array(tensor)
-        with np.errstate(over='ignore'):
-            rounded = values.astype(np.float16)
-        if (rounded != values).any():
-            continue
-        name = f'%half{len(casts)}'
-        proto.graph.initializer.remove(tensor)
-        proto.graph.initializer.append(onnx.numpy_helper.from_array(rounded, name))
-        casts.append(onnx.helper.make_node('Cast', [name], [tensor.name], to=onnx.TensorProto.FLOAT))
-    for cast in reversed(casts):
-        proto.graph.node.insert(0, cast)

@@ -89,6 +89,8 @@ def _onnxruntime(content: bytes, threads: Optional[int], precision: str) -> Call
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # it warns of initializers that old models list as inputs, too
+    # else the threads of one network wait, at full load, on the cores that the next one would run on
+    options.add_session_config_entry('session.force_spinning_stop', '1')
     if threads is not None:
         options.intra_op_num_threads = threads
     available = onnxruntime.get_available_providers()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mmpose.registry import MODELS
 
 from ...structures import FaceLayout, get_layout, layout_names
-from ..layers import Conv3x3, ConvBlock, Hourglass, coord_conv, coordinate_channels
+from ..layers import Conv3x3, ConvBlock, Hourglass, coord_conv, coordinate_channels, pixel_unshuffle
 from ..stack_output import StackOutput
 from .official_weights import Renames, check_weights, count_channels, count_stacks, rename_keys
 
@@ -120,7 +120,7 @@ class HourglassAAM(BaseModule):
     def forward(self, x: Tensor) -> Tuple[StackOutput, ...]:
         if x.shape[-1] % self.stride or x.shape[-2] % self.stride:
             raise ValueError(f'input height and width must be divisible by {self.stride}, got {tuple(x.shape[-2:])}')
-        x = coordinate_channels(F.pixel_unshuffle(x, self.pixel_unshuffle)).contiguous(memory_format=torch.channels_last)
+        x = coordinate_channels(pixel_unshuffle(x, self.pixel_unshuffle)).contiguous(memory_format=torch.channels_last)
         x = self.res1(self.stem(x))
         x = self.res3(self.res2(F.max_pool2d(x, 2)))
         outputs = []
