@@ -71,6 +71,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         orientation (str | float, optional): See :class:`mmfld.runtime.FaceLandmarker`. Defaults to ``'auto'`` for the
             model that comes with the package, of which it is known from which score on a face is the right way up; to
             ``'upright'`` for others. With ``'auto'`` they try all four quarter turns of each face.
+        min_score (float, optional): See :class:`mmfld.runtime.FaceLandmarker`. Defaults to 0.25 for the model that comes
+            with the package, and to no bound for others.
 
     Raises:
         KeyError: If the layout is unknown or the landmarks of the model cannot be converted to it.
@@ -88,13 +90,16 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                  detector_weights: Optional[str] = None,
                  show_progress: bool = False,
                  layout: Optional[str] = None,
-                 orientation: Optional[Orientation] = None) -> None:
+                 orientation: Optional[Orientation] = None,
+                 min_score: Optional[float] = None) -> None:
         if model is None and weights is None:
             weights = DEFAULT_WEIGHTS
         is_default = weights is not None and Path(weights).resolve() == DEFAULT_WEIGHTS
         self.orientation: Orientation = ('auto' if is_default else 'upright') if orientation is None else orientation
         check_orientation(self.orientation)
-        self.sure = float(read_metadata(DEFAULT_MODEL.read_bytes())['sure']) if is_default else None
+        measured = read_metadata(DEFAULT_MODEL.read_bytes()) if is_default else {}
+        self.sure = float(measured['sure']) if measured else None
+        self.min_score = float(measured.get('min_score', '-inf')) if min_score is None else min_score
         model = os.fspath(model) if isinstance(model, Path) else model
         weights = os.fspath(weights) if isinstance(weights, Path) else weights
         if isinstance(model, str) and model.endswith('.py') and not os.path.isfile(model):
@@ -276,6 +281,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         if given is None:
             image, faces, _ = detections = detect(self.detector, images, self.orientation)
             fit, _ = align_detected(fit_crops, self.detector, images, detections, *settings)
+            is_face = fit.scores.mean(axis=1) >= self.min_score
+            image, faces, fit = image[is_face], faces[is_face], take(fit, is_face)
         else:
             image, faces = np.repeat(np.arange(len(frames)), list(map(len, given))), np.concatenate(given)
             fit, _ = align(fit_crops, image, faces, *settings)

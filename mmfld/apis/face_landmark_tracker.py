@@ -37,6 +37,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
     * The detector runs every ``redetect_interval`` frames, and in every frame while a face is new, in doubt or lost, or
       none is there. What it finds is a tracked face if half of the smaller of the two boxes lies in the other; else it
       is a new one, whose crop is taken once more from its own landmarks.
+    * What scores below ``min_score`` is no face, and begins no track.
     * A new face has to be seen by the detector a second time; if it is not in the next three frames, it was none. Until
       then it is unconfirmed and not returned, so the first frame of a video has no face. ``return_unconfirmed`` returns
       it from its first frame, with a flag.
@@ -54,7 +55,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
       the old one. Otherwise it comes back as a new one.
 
     Args:
-        model, weights, device, detector, detector_weights, show_progress, layout, orientation: As for
+        model, weights, device, detector, detector_weights, show_progress, layout, orientation, min_score: As for
             :class:`FaceLandmarkInferencer`; unless the orientation is ``'upright'``, crops turn with the face.
         smoothing (dict, optional): Arguments of :class:`OneEuroFilter` (``{}`` for its defaults), to smooth the
             landmarks of every face. The ``rate`` of a video file is known. Crops are taken from the landmarks as they
@@ -81,11 +82,13 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
                  show_progress: bool = False,
                  layout: Optional[str] = None,
                  return_unconfirmed: bool = False,
-                 orientation: Optional[Orientation] = None) -> None:
+                 orientation: Optional[Orientation] = None,
+                 min_score: Optional[float] = None) -> None:
         self._settings = dict(smoothing=smoothing, max_faces=max_faces, redetect_interval=redetect_interval)
         self.return_unconfirmed = return_unconfirmed
         FaceTracks(None, None, None, 'upright', **self._settings)  # quick to complain of wrong arguments
-        super().__init__(model, weights, device, detector, detector_weights, show_progress, layout, orientation)
+        super().__init__(model, weights, device, detector, detector_weights, show_progress, layout, orientation,
+                         min_score)
         self.reset()
 
     def reset(self, rate: Optional[float] = None) -> None:
@@ -97,8 +100,8 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         settings = dict(self._settings)
         if settings['smoothing'] is not None and rate is not None:
             settings['smoothing'] = dict(rate=rate) | settings['smoothing']
-        self._faces = FaceTracks(
-            lambda image: self.detector(image), self.fit, self._face_layout, self.orientation, self.sure, **settings)
+        self._faces = FaceTracks(self.detector, self.fit, self._face_layout, self.orientation, self.sure,
+                                 min_score=self.min_score, **settings)
 
     def track(self, frame: np.ndarray) -> List[dict]:
         """Track the faces in the next frame.

@@ -90,7 +90,7 @@ class FaceLandmarker:
         self.model = model
         self.detector = build_detector(detector, threads=threads)
         self.orientation = orientation
-        self.min_score = model.min_score if min_score is None else min_score
+        self.min_score = next((score for score in (min_score, model.min_score) if score is not None), -np.inf)
         self.batch_size = batch_size
 
     def __call__(self, image: Image, boxes: Optional[np.ndarray] = None, refine: Optional[int] = None) -> List[Face]:
@@ -129,7 +129,7 @@ class FaceLandmarker:
         else:
             image, found, _ = detections = detect(self.detector, images, self.orientation)
             fit, _ = align_detected(fit_crops, self.detector, images, detections, *settings)
-            is_face = fit.scores.mean(axis=1) >= (-np.inf if self.min_score is None else self.min_score)
+            is_face = fit.scores.mean(axis=1) >= self.min_score
         angles = eye_angle(fit.landmarks, self.model.layout)
         faces: List[List[Face]] = [[] for _ in images]
         for n in np.flatnonzero(is_face):

@@ -44,7 +44,7 @@ class FaceTracker:
         model = self.landmarker.model
         self.tracks = FaceTracks(
             self.landmarker.detector, self.landmarker.fit, model.layout, self.landmarker.orientation, model.sure,
-            smoothing, max_faces, redetect_interval)
+            smoothing, max_faces, redetect_interval, self.landmarker.min_score)
 
     def __call__(self, frame: Image) -> List[Face]:
         """The faces of the next frame, see :func:`mmfld.runtime.read_image`, with their ``track_id``."""

@@ -83,6 +83,7 @@ class FaceTracks:
         smoothing (dict, optional): Arguments of :class:`OneEuroFilter`.
         max_faces (int, optional): Follow no more than so many.
         redetect_interval (int): Frames between two regular runs of the detector. Defaults to 25.
+        min_score (float): Least mean score of the landmarks of a face when it is found. Defaults to none.
     """
 
     OVERLAP = 0.5  # of the smaller box: a detection is a known face
@@ -101,7 +102,8 @@ class FaceTracks:
                  sure: Optional[float] = None,
                  smoothing: Optional[dict] = None,
                  max_faces: Optional[int] = None,
-                 redetect_interval: int = 25) -> None:
+                 redetect_interval: int = 25,
+                 min_score: float = -np.inf) -> None:
         if redetect_interval < 1 or (max_faces is not None and max_faces < 1):
             raise ValueError(f'found redetect_interval={redetect_interval} and max_faces={max_faces}, expected at '
                              'least 1')
@@ -113,6 +115,7 @@ class FaceTracks:
         self.smoothing = smoothing
         self.max_faces = max_faces
         self.redetect_interval = redetect_interval
+        self.min_score = min_score
         self._tracks: List[Track] = []
         self._next_id = 0
         self.index = 0
@@ -198,7 +201,7 @@ class FaceTracks:
         if not len(fresh):
             return
         for n, prediction in zip(fresh, self._find(image, take(detections, fresh))):
-            if self._is_plausible(prediction, image):
+            if prediction.score >= self.min_score and self._is_plausible(prediction, image):
                 self._start(boxes[n], detections.boxes[n, 4], prediction)
 
     def _find(self, image: np.ndarray, detections: Detections) -> List[Prediction]:

@@ -12,6 +12,7 @@ from matplotlib.cbook import get_sample_data
 from mmengine.config import Config
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
 from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
+from mmfld.runtime.detection import BoxCalibration
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/mmfld_best_mini.py'
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)  # one face, eye corners 130 pixels apart
@@ -80,3 +81,21 @@ def test_orientation_is_auto_for_this_model_alone(inferencer, tmp_path):
     assert FaceLandmarkInferencer(weights=copy, device='cpu', detector='whole_image').orientation == 'upright'
     with pytest.raises(ValueError, match="orientation: found 'left'"):
         FaceLandmarkInferencer(device='cpu', orientation='left')
+
+
+def test_what_scores_low_is_no_face(inferencer):
+    """Where a detector is wrong: in the background beside the face."""
+
+    class Detector:
+        calibration = BoxCalibration()
+
+        def __call__(self, image):
+            return np.array([[190., 130, 350, 340, 0.9], [0, 400, 120, 520, 0.9]])
+
+    image = cv2.imread(PHOTO)
+    strict = FaceLandmarkInferencer(device='cpu', detector=Detector())
+    face, = next(strict(image))['predictions'][0]
+    np.testing.assert_allclose(np.array(face['keypoints'])[33], SPOTS[33, ], atol=8)
+    assert len(next(FaceLandmarkInferencer(device='cpu', detector=Detector(), min_score=0.)(image))['predictions'][0]) == 2
+    tracker = FaceLandmarkTracker(device='cpu', detector=Detector(), return_unconfirmed=True)
+    assert len(tracker.track(image)) == 1

@@ -68,3 +68,9 @@ def test_smoothing_and_wrong_arguments():
     for options in (dict(smoothing=dict(beta=-1)), dict(max_faces=0), dict(redetect_interval=0)):
         with pytest.raises(ValueError):
             FaceTracker(landmarker, **options)
+
+
+def test_what_scores_low_begins_no_track():
+    faces = [FakeFace(60, 60)] * 2
+    assert all(not found for found in follow(faces, min_score=0.7)[0])
+    assert [len(found) for found in follow(faces, min_score=0.3)[0]] == [0, 1]
