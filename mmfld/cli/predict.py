@@ -8,7 +8,7 @@ from typing import ContextManager, Iterator, List, Optional, Tuple
 from ..runtime import FaceLandmarker, FaceTracker
 from ..runtime.detection import DETECTORS
 from ..runtime.drawing import draw_faces
-from ..runtime.media import ResultWriter, Source, open_source
+from ..runtime.media import ResultWriter, Source, check_names, open_source
 from ..runtime.orientation import Orientation
 from ..runtime.tables import TableWriter, to_dict
 from . import predict_bulk
@@ -43,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     args.out = Path(args.out)
     landmarker = FaceLandmarker(args.model, args.detector, args.backend, args.threads, args.precision, args.orientation)
     sources, broken = _open(args.inputs, args.strict)
+    if sources and (args.draw or args.format == 'json'):
+        check_names(sources, args.out)
     images = faces = 0
     with _table(landmarker, args) as table:
         for source in sources:

@@ -169,6 +169,12 @@ def open_source(inputs: Union[Input, Sequence[Input]], strict: bool = True) -> S
                      f'video ({", ".join(VIDEO_SUFFIXES)}) or a folder of images')
 
 
+def check_names(sources: Sequence[Source], folder: Path) -> None:
+    """Raise a ValueError if results of two inputs would be saved in a folder under one name."""
+    _check_unique([name for source in sources
+                   for name in ([source.name] if source.is_video else [Path(name).stem for name in source.names])], folder)
+
+
 class ResultWriter:
     """Saves drawn pictures and predictions under the names of their source.
 

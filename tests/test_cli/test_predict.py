@@ -55,6 +55,17 @@ def test_strict_stops(folder, tmp_path, capsys):
     assert not (tmp_path / 'out/b.json').exists()
 
 
+def test_inputs_of_one_name_do_not_overwrite_each_other(folder, tmp_path, capsys):
+    other = tmp_path / 'other'
+    other.mkdir()
+    cv2.imwrite(str(other / 'c.png'), np.zeros((50, 60, 3), np.uint8))
+    assert predict(folder, other, '--out', tmp_path / 'out') == 1
+    assert '2 inputs would be saved under the one name c' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+    # a table has them both
+    assert predict(folder / 'c.png', other, '--out', tmp_path / 'out', '--format', 'csv') == 0
+
+
 def test_a_table(folder, tmp_path):
     assert predict(folder / 'b.jpg', folder / 'c.png', '--out', tmp_path / 'out', '--format', 'csv') == 0
     row, = csv.DictReader(open(tmp_path / 'out/faces.csv'))
