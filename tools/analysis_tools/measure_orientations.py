@@ -1,6 +1,6 @@
 """How well faces are found that are turned in the picture, by any angle.
 
-    python tools/analysis_tools/measure_orientations.py ANNOTATIONS.json IMAGES [--every N] [--step DEGREES]
+    python tools/analysis_tools/measure_orientations.py ANNOTATIONS.json IMAGES [--every N] [--step DEGREES | --angles DEGREES ...]
 
 Each picture is turned around its middle, on a larger black one, so that nothing of it is lost. For each angle,
 clockwise:
@@ -100,7 +100,9 @@ def main() -> None:
                         help='moves the annotations, in pixels of the picture as it is; the model of the package was '
                         'trained with -1 0')
     parser.add_argument('--every', type=int, default=1, help='only each N-th face')
-    parser.add_argument('--step', type=int, default=15, help='degrees')
+    angles = parser.add_mutually_exclusive_group()
+    angles.add_argument('--step', type=int, default=15, metavar='DEGREES', help='from 0 to 360; default: 15')
+    angles.add_argument('--angles', type=int, nargs='+', metavar='DEGREES', help='only these')
     parser.add_argument('--threads', type=int)
     parser.add_argument('--csv', type=Path, metavar='FILE', help='write the table, too')
     args = parser.parse_args()
@@ -109,7 +111,7 @@ def main() -> None:
     print(f'{len(faces)} faces')
     print(' | '.join(COLUMNS))
     rows = []
-    for angle in tqdm(range(0, 360, args.step), unit='angle'):
+    for angle in tqdm(args.angles or range(0, 360, args.step), unit='angle'):
         rows.append(measure(landmarker, faces, angle, args.keypoint_offset))
         tqdm.write(' | '.join(f'{value:.2f}' for value in rows[-1]))
     if args.csv:
