@@ -9,7 +9,7 @@ from ..runtime import FaceLandmarker, FaceTracker
 from ..runtime.detection import DETECTORS
 from ..runtime.drawing import draw_faces
 from ..runtime.media import ResultWriter, Source, check_names, open_source
-from ..runtime.orientation import Orientation
+from ..runtime.orientation import ORIENTATIONS, Orientation
 from ..runtime.tables import TableWriter, to_dict
 from . import predict_bulk
 
@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
     parser.add_argument('--detector', default='centerface', help=f'{", ".join(DETECTORS)}; default: centerface')
     parser.add_argument('--orientation', type=orientation, default='auto',
-                        help='auto (default), upright, or by how many degrees faces are turned clockwise')
+                        help='auto (default), mixed (faces of one image are turned differently), upright, or by how many '
+                        'degrees faces are turned clockwise')
     parser.add_argument('--backend', default='auto', help='auto (default), onnxruntime or openvino')
     parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
     parser.add_argument('--threads', type=int, help="default: the backend's choice")
@@ -104,4 +105,4 @@ def _predict(source: Source, landmarker: FaceLandmarker, table: Optional[TableWr
 
 def orientation(text: str) -> Orientation:
     """Of a command line."""
-    return text if text in ('auto', 'upright') else float(text)
+    return text if text in ORIENTATIONS else float(text)

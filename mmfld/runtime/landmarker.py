@@ -60,8 +60,10 @@ class FaceLandmarker:
             ``'auto'``.
         threads (int, optional): For one call of a network. Defaults to the backend's choice.
         precision (str): ``'float32'`` or, with OpenVINO, ``'bfloat16'``. Defaults to ``'float32'``.
-        orientation (str | float): ``'auto'``: faces may be turned by any angle. ``'upright'``: they are not, and crops
-            are not turned. An angle in degrees: all are turned clockwise by about that. Defaults to ``'auto'``.
+        orientation (str | float): ``'auto'``: faces may be turned by any angle. ``'mixed'``: and those of one image
+            differently, so that the detector looks at each image four times, and not only where it has found nothing.
+            ``'upright'``: they are not turned, and crops neither. An angle in degrees: all are turned clockwise by about
+            that. Defaults to ``'auto'``.
         min_score (float, optional): Least mean score of the landmarks of a face; what a detector proposes below it is
             none. Defaults to what the model says (0.25 for the one of the package), or to all. Boxes that are given are
             always answered.

@@ -10,10 +10,11 @@ from typing import Callable, NamedTuple, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from ..structures import FaceLayout
-from .boxes import middle_and_size, overlaps, tight_box
+from .boxes import middle_and_size, non_maximum_suppression, overlaps, tight_box
 from .crops import eye_angle, turn
 from .detection import BoxCalibration, Detector
 
+ORIENTATIONS = ('auto', 'mixed', 'upright')
 QUARTERS = np.array([90., 180., 270.])  # beside the angle that is tried first
 FIRST_CROP = 1.1  # factor on that of a detected face: boxes scatter, and what a crop cuts off is not found
 NEAR_ANGLE = 10.  # degrees by which a crop may be turned the wrong way
@@ -81,9 +82,9 @@ def objects(items: Sequence) -> np.ndarray:
 
 
 def check_orientation(orientation: Orientation) -> None:
-    """Raise a ValueError if it is neither ``'auto'`` nor ``'upright'`` nor a finite angle."""
-    if orientation not in ('auto', 'upright') and (isinstance(orientation, str) or not np.isfinite(orientation)):
-        raise ValueError(f"orientation: found {orientation!r}, expected 'auto', 'upright' or an angle in degrees")
+    """Raise a ValueError if it is neither one of the words nor a finite angle."""
+    if orientation not in ORIENTATIONS and (isinstance(orientation, str) or not np.isfinite(orientation)):
+        raise ValueError(f'orientation: found {orientation!r}, expected one of {ORIENTATIONS} or an angle in degrees')
 
 
 def first_angle(orientation: Orientation) -> float:
@@ -130,7 +131,7 @@ def align(fit: Callable[[Crops], Fit],
         start = np.full(len(boxes), first_angle(orientation))
     crops = _crops_of_boxes(image, boxes, calibration, start)
     found = Aligned(fit(crops), crops)
-    if orientation == 'auto' and len(boxes):
+    if orientation in ('auto', 'mixed') and len(boxes):
         doubtful = np.flatnonzero(found.fit.scores.mean(1) < (np.inf if sure is None else sure))
         found = _best_guess(fit, found, doubtful, boxes, calibration)
         if look_again is not None:
@@ -152,7 +153,7 @@ def detect(detector: Detector, images: Sequence[np.ndarray], orientation: Orient
     """Faces in images, and by which quarter turn a detector found them.
 
     Detectors are trained on upright faces. If nothing is found in an image, ``'auto'`` looks at it turned by each
-    quarter; with an angle the image is turned by the nearest quarter first of all.
+    quarter; ``'mixed'`` always does; with an angle the image is turned by the nearest quarter first of all.
 
     Args:
         detector (callable): See :mod:`mmfld.runtime.detection`.
@@ -162,13 +163,19 @@ def detect(detector: Detector, images: Sequence[np.ndarray], orientation: Orient
     first = round(first_angle(orientation) / 90) % 4
     parts = [(np.zeros(0, int), np.zeros((0, 5)), np.zeros(0))]
     for index, image in enumerate(images):
-        quarter, boxes = first, _detect_turned(detector, image, first)
-        if orientation == 'auto' and not len(boxes):
-            found = {turns: _detect_turned(detector, image, turns) for turns in (2, 1, 3)}
-            quarter = max(found, key=lambda turns: found[turns][:, 4].max(initial=0))
-            boxes = found[quarter]
-        angle = 90. * quarter if orientation == 'auto' else first_angle(orientation)
-        parts.append((np.full(len(boxes), index), boxes[:, :5], np.full(len(boxes), angle)))
+        boxes = _detect_turned(detector, image, first)
+        angles = np.full(len(boxes), first_angle(orientation))
+        if orientation == 'mixed' or orientation == 'auto' and not len(boxes):
+            turned = [_detect_turned(detector, image, quarter) for quarter in (1, 2, 3)]
+            if orientation == 'auto':  # one way up
+                best = max(range(3), key=lambda n: turned[n][:, 4].max(initial=0))
+                boxes, angles = turned[best], np.full(len(turned[best]), QUARTERS[best])
+            else:
+                angles = np.repeat([0., *QUARTERS], [len(found) for found in (boxes, *turned)])
+                boxes = np.concatenate([boxes, *turned])
+                kept = non_maximum_suppression(boxes, SAME)
+                boxes, angles = boxes[kept], angles[kept]
+        parts.append((np.full(len(boxes), index), boxes[:, :5], angles))
     return Detections(*map(np.concatenate, zip(*parts)))
 
 

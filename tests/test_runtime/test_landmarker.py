@@ -294,3 +294,22 @@ def test_a_face_that_the_detector_sees_only_in_a_turned_picture(fake_model, orie
     check(FaceLandmarker(fake_model, detector, orientation=orientation)(picture(face)), face)
     assert detector.asked == (4 if orientation == 'auto' else 1)
     assert fake_model.batches[0] == 1 and 3 not in fake_model.batches  # the turn is known
+
+
+@pytest.mark.parametrize('orientation', ['auto', 'mixed'])
+def test_faces_of_one_picture_that_are_turned_differently(fake_model, orientation):
+    upright, upside_down = FakeFace(40, 40, 50), FakeFace(140, 100, 50, 180)
+    shown = picture(upright, upside_down)
+    looks = []
+
+    def sees_upright_faces(image):
+        looks.append(image)
+        if image.shape == shown.shape and (image == shown).all():
+            return np.array([[*upright.box, 0.9]])
+        if image.shape == shown.shape:  # turned by half; the other face is seen a second time, and less well
+            return np.array([[*FakeFace(199 - 140, 159 - 100, 50).box, 0.8], [*FakeFace(199 - 40, 159 - 40, 50).box, 0.6]])
+        return np.zeros((0, 5))
+
+    found = FaceLandmarker(fake_model, sees_upright_faces, orientation=orientation)(shown)
+    check(found, *([upright, upside_down] if orientation == 'mixed' else [upright]))
+    assert len(looks) == (4 if orientation == 'mixed' else 1)
