@@ -11,6 +11,7 @@ from .crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sa
 from .detection import Detector, build_detector
 from .images import Image, read_image
 from .model import LandmarkModel
+from .network import Network
 from .orientation import (Crops, Fit, Orientation, align, align_detected, check_orientation, detect, objects,
                           rounds_of)
 
@@ -50,7 +51,8 @@ class FaceLandmarker:
     >>> for face in landmarker('photo.jpg'):
     ...     print(face.landmarks, face.scores, face.box, face.score, face.angle)
 
-    One object serves several threads, can be pickled, and works on in a forked process.
+    One object serves several threads, can be pickled, and works on in a forked process. In a ``with`` statement it is
+    closed at its end.
 
     Args:
         model (str | Path | LandmarkModel, optional): A file that ``mmfld export`` has written. Defaults to the model
@@ -62,8 +64,8 @@ class FaceLandmarker:
         precision (str): ``'float32'`` or, with OpenVINO, ``'bfloat16'``. Defaults to ``'float32'``.
         orientation (str | float): ``'auto'``: faces may be turned by any angle. ``'mixed'``: and those of one image
             differently, so that the detector looks at each image four times, and not only where it has found nothing.
-            ``'upright'``: they are not turned, and crops neither. An angle in degrees: all are turned clockwise by about
-            that. Defaults to ``'auto'``.
+            ``'upright'``: they are not turned, and crops neither. An angle in degrees: all are turned clockwise by
+            about that. Defaults to ``'auto'``.
         min_score (float, optional): Least mean score of the landmarks of a face; what a detector proposes below it is
             none. Defaults to what the model says (0.25 for the one of the package), or to all. Boxes that are given are
             always answered.
@@ -111,6 +113,18 @@ class FaceLandmarker:
         """
         faces, = self.batch([image], None if boxes is None else [boxes], refine)
         return faces
+
+    def close(self) -> None:
+        """Give up the memory and the threads of its networks; a later call opens them anew."""
+        for owner in (self.model, self.detector):
+            if isinstance(getattr(owner, 'network', None), Network):
+                owner.network.close()
+
+    def __enter__(self) -> 'FaceLandmarker':
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
 
     def batch(self,
               images: Sequence[Image],

@@ -171,8 +171,8 @@ def open_source(inputs: Union[Input, Sequence[Input]], strict: bool = True) -> S
 
 def check_names(sources: Sequence[Source], folder: Path) -> None:
     """Raise a ValueError if results of two inputs would be saved in a folder under one name."""
-    _check_unique([name for source in sources
-                   for name in ([source.name] if source.is_video else [Path(name).stem for name in source.names])], folder)
+    names = ([source.name] if source.is_video else [Path(name).stem for name in source.names] for source in sources)
+    _check_unique([name for of_source in names for name in of_source], folder)
 
 
 class ResultWriter:

@@ -74,6 +74,10 @@ class Network:
             self._opened = (os.getpid(), run)
         return run(*inputs)
 
+    def close(self) -> None:
+        """Give up its memory and threads; a later call opens it anew."""
+        self._opened = (-1, None)
+
     def _content(self) -> bytes:
         return self.model if isinstance(self.model, bytes) else self.model.read_bytes()
 

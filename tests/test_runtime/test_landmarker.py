@@ -313,3 +313,11 @@ def test_faces_of_one_picture_that_are_turned_differently(fake_model, orientatio
     found = FaceLandmarker(fake_model, sees_upright_faces, orientation=orientation)(shown)
     check(found, *([upright, upside_down] if orientation == 'mixed' else [upright]))
     assert len(looks) == (4 if orientation == 'mixed' else 1)
+
+
+def test_it_is_closed_by_with_and_opens_anew():
+    image = cv2.imread(PHOTO)
+    with FaceLandmarker(threads=1) as landmarker:
+        face, = landmarker(image)
+    again, = landmarker(image)
+    np.testing.assert_array_equal(face.landmarks, again.landmarks)

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument('--every', type=int, default=1, help='only each N-th face')
     parser.add_argument('--threads', type=int)
     args = parser.parse_args()
-    landmarker = FaceLandmarker(args.model, args.detector, threads=args.threads, min_score=None)
+    landmarker = FaceLandmarker(args.model, args.detector, threads=args.threads, min_score=float('-inf'))
     eyes = landmarker.model.layout.eye_corners
 
     right, others = [], []  # the scores of the answers that hit the face best, and of all others

@@ -14,7 +14,8 @@ from .calibration import BoxCalibration
 from .centerface import CenterFaceDetector
 from .haar_cascades import OpenCVFaceDetector
 from .mmdetection import MMDetFaceDetector
+from .wheels import MTCNNDetector, SlimeFaceDetector
 from .whole_image import WholeImage
 
-__all__ = ['BoxCalibration', 'CenterFaceDetector', 'DETECTORS', 'Detector', 'MMDetFaceDetector', 'OpenCVFaceDetector',
-           'WholeImage', 'build_detector']
+__all__ = ['BoxCalibration', 'CenterFaceDetector', 'DETECTORS', 'Detector', 'MMDetFaceDetector', 'MTCNNDetector',
+           'OpenCVFaceDetector', 'SlimeFaceDetector', 'WholeImage', 'build_detector']

