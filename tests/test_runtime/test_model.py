@@ -1,11 +1,18 @@
 """ONNX files: what they say of themselves, what runs them, what is none."""
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
 import onnx
 import pytest
+from matplotlib.cbook import get_sample_data
 
 from mmfld.runtime import LandmarkModel
 from mmfld.runtime.landmarker import DEFAULT_MODEL
 from mmfld.runtime.model import read_metadata
 from mmfld.runtime.network import Network
+
+PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
 
 
 @pytest.fixture(scope='module')
@@ -70,3 +77,18 @@ def test_a_backend_that_is_not_installed(content, monkeypatch):
     for backend, package in (('auto', 'onnxruntime'), ('openvino', 'openvino')):
         with pytest.raises(ImportError, match=f'run `pip install {package}`'):
             Network(content, backend)
+
+
+@pytest.mark.parametrize('precision, tolerance', [('float32', 0.01), ('bfloat16', 1.)])
+def test_openvino_answers_what_onnxruntime_answers(precision, tolerance):
+    crops = [np.ascontiguousarray(np.roll(cv2.resize(cv2.imread(PHOTO)[80:360, 130:410], (256, 256)), shift, axis=1))
+             for shift in range(-12, 12, 3)]
+    expected = LandmarkModel(DEFAULT_MODEL, 'onnxruntime', 1)(np.stack(crops))
+    model = LandmarkModel(DEFAULT_MODEL, 'openvino', 1, precision)
+    found = model(np.stack(crops))
+    assert found.landmarks.dtype == np.float32
+    np.testing.assert_allclose(found.landmarks, expected.landmarks, atol=tolerance)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=0.03 * tolerance)
+    with ThreadPoolExecutor(8) as pool:  # a crop each, at once
+        answers = list(pool.map(lambda crop: model(crop[None]).landmarks[0], crops * 3))
+    np.testing.assert_allclose(answers, np.tile(found.landmarks, (3, 1, 1)), atol=tolerance)
