@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.combine import merge_options
-from mmfld.engine.launch import adapt_to_cpu, argument_parser, leave_process_group, load_config, require_file
+from mmfld.engine.launch import adapt_to_cpu, argument_parser, leave_process_group, load_config, require_checkpoint
 from mmfld.engine.provenance import other_inputs
 
 
@@ -36,7 +36,7 @@ def main():
         parser.error(f'--out {args.out} should end with .json, .yml or .pkl')
     if args.dump and not args.dump.endswith(('.pkl', '.pickle')):
         parser.error(f'--dump {args.dump} should end with .pkl')
-    require_file(parser, 'checkpoint', args.checkpoint)
+    require_checkpoint(parser, args.checkpoint)
     cfg = load_config(parser, args)
 
     cfg.load_from = args.checkpoint

@@ -1,4 +1,6 @@
 """Trains a model; see ``--help``. Start it on several GPUs, or CPU processes, with ``tools/dist_train.sh``."""
+import logging
+
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
@@ -6,7 +8,7 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 from mmfld.engine.batch_scaling import as_it_is, fit_to_batch
 from mmfld.engine.combine import merge_options
 from mmfld.engine.launch import (adapt_to_cpu, argument_parser, latest_checkpoint, leave_process_group, load_config,
-                                 require_file, require_start)
+                                 require_checkpoint, require_start)
 
 
 def main():
@@ -28,7 +30,10 @@ def main():
     batch.add_argument('--no-scale', action='store_true', help='train as the config says, whatever the batch')
     args = parser.parse_args()
     cfg = load_config(parser, args)
-    resumed = latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
+    try:
+        resumed = latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
+    except ValueError as error:
+        parser.error(str(error))
     if not resumed:
         require_start(parser, args, cfg)
     if args.amp:
@@ -43,9 +48,10 @@ def main():
     if resumed:  # over load_from, with which the same command began
         cfg.resume, cfg.load_from = True, str(resumed)
     elif args.resume:
-        print_log(f'{cfg.work_dir} has no checkpoint to go on from: training begins.', logger='current')
+        print_log(f'{cfg.work_dir} has no checkpoint to go on from: training starts from the beginning.',
+                  logger='current', level=logging.WARNING)
     if cfg.get('load_from'):
-        require_file(parser, 'checkpoint', cfg.load_from)
+        require_checkpoint(parser, cfg.load_from)
 
     try:
         batch_size = as_it_is(cfg) if args.no_scale else fit_to_batch(cfg, keep=args.accumulate)

@@ -19,8 +19,7 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # two, because it removes the oldest one before it writes: a run that is killed then has one to go on from
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2, save_best='NME', rule='less'),
+    checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=2, save_best='NME', rule='less'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     epoch_seed=dict(type='EpochSeedHook'),
     plain_checkpoint=dict(type='PlainCheckpointHook'),

@@ -1,6 +1,9 @@
 """What ``tools/train.py`` and ``tools/test.py`` share: their common arguments, and running without CUDA."""
 import argparse
+import logging
 import os
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Optional, Union
 
@@ -93,20 +96,54 @@ def _run_name(name: str, cfg: Config) -> str:
 
 
 def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[Path]:
-    """The checkpoint that was saved last in a work folder, which is whole; None if there is none.
+    """The checkpoint of a work folder to go on from; None if there is none.
 
-    MMEngine's ``last_checkpoint`` names it. That file is empty if the process was killed while writing it, after the
-    checkpoint itself; and the folder may have been moved since.
+    It is the one that ``last_checkpoint`` names, in this folder, which may have been moved or copied since. If that
+    pointer is missing or empty, or its file is missing or does not read, it is the newest one that reads, and the log
+    says so.
+
+    Raises:
+        ValueError: If there are checkpoints, but none that reads.
     """
     work_dir = Path(work_dir)
     marker = work_dir / 'last_checkpoint'
-    if not marker.is_file():
-        return None
-    name = marker.read_text().strip()
-    if not name:
-        saved = [*work_dir.glob('epoch_*.pth'), *work_dir.glob('iter_*.pth')]
-        return max(saved, key=lambda path: path.stat().st_mtime_ns, default=None)
-    return Path(name) if Path(name).is_file() else work_dir / Path(name).name
+    name = marker.read_text(encoding='utf-8').strip() if marker.is_file() else ''
+    named = next((path for path in (work_dir / Path(name).name, Path(name)) if path.is_file()), None) if name else None
+    saved = sorted((*work_dir.glob('epoch_*.pth'), *work_dir.glob('iter_*.pth')),
+                   key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    candidates = [named, *(path for path in saved if path != named)] if named else saved
+    for path in candidates:
+        if is_whole(path):
+            if path != named:
+                fault = (f'names {named}, which does not read' if named else f'names {name}, which is not there' if name
+                         else 'is empty' if marker.is_file() else 'is missing')
+                print_log(f'{marker} {fault}: the newest checkpoint that reads is {path.name}', logger='current',
+                          level=logging.WARNING)
+            return path
+    if candidates:
+        raise ValueError(f'{work_dir}: none of its checkpoints reads ({", ".join(path.name for path in candidates)})')
+    return None
+
+
+def is_whole(checkpoint: Union[str, Path]) -> bool:
+    """Whether all of a checkpoint is there, by its checksums; those of PyTorch before 1.6 have none, and pass."""
+    with open(checkpoint, 'rb') as file:
+        head = file.read(4)
+    if not head.startswith(b'PK'):
+        return head.startswith(b'\x80') and Path(checkpoint).stat().st_size > 4  # a pickle
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, EOFError, OSError, zlib.error):
+        return False
+
+
+def require_checkpoint(parser: argparse.ArgumentParser, path: str) -> None:
+    """Exit with a one-line message if a local checkpoint does not exist or does not read."""
+    require_file(parser, 'checkpoint', path)
+    if '://' not in path and not is_whole(path):
+        parser.error(f'checkpoint {path} does not read: found {Path(path).stat().st_size} bytes that are no whole file '
+                     'of PyTorch')
 
 
 def require_file(parser: argparse.ArgumentParser, what: str, path: str) -> None:

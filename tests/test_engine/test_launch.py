@@ -1,5 +1,7 @@
 """What tools/train.py and tools/test.py share."""
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -84,13 +86,13 @@ def test_a_training_that_starts_from_another_one_finds_its_weights_or_says_so(na
     run.mkdir(parents=True)
     last = f'epoch_{read_config(needed).train_cfg.max_epochs}.pth'
     for checkpoint in ('epoch_3.pth', last):
-        (run / checkpoint).touch()
+        torch.save({}, run / checkpoint)
         (run / 'last_checkpoint').write_text(str(run / checkpoint))
         if checkpoint != last:
             with pytest.raises(SystemExit):
                 required(name)
             assert f'{folder} has epoch_3.pth, expected {last}' in ' '.join(capsys.readouterr().err.split())
-    assert required(name).load_from == str(run / last)
+    assert Path(required(name).load_from).resolve() == run / last
     assert required(name, '--cfg-options', 'load_from=weights.pth').load_from == 'weights.pth'
 
 
@@ -101,21 +103,66 @@ def test_a_row_that_is_not_trained_says_so(capsys):
     assert required(f'{TABLE}:300vw-detector').load_from is None
 
 
-def test_the_latest_checkpoint_is_a_whole_one_whenever_the_run_was_killed(tmp_path):
-    marker = tmp_path / 'last_checkpoint'
-    (tmp_path / 'epoch_1.pth').touch()  # killed while saving it
+@pytest.fixture
+def saved(tmp_path):
+    """Checkpoints of three epochs, the oldest first."""
+    for epoch in (1, 2, 3):
+        torch.save(dict(epoch=epoch), tmp_path / f'epoch_{epoch}.pth')
+        os.utime(tmp_path / f'epoch_{epoch}.pth', (epoch, epoch))
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
+    return tmp_path
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    messages = []
+    monkeypatch.setattr('mmfld.engine.launch.print_log', lambda message, **kwargs: messages.append(message))
+    return messages
+
+
+def test_the_latest_checkpoint_is_the_one_that_is_named(saved, logged):
+    assert latest_checkpoint(saved) == saved / 'epoch_3.pth'
+    (saved / 'last_checkpoint').write_text(str(saved / 'epoch_1.pth'))
+    assert latest_checkpoint(str(saved)) == saved / 'epoch_1.pth'
+    assert not logged
+
+
+def test_the_latest_checkpoint_of_a_copied_folder_is_in_it(saved, tmp_path_factory):
+    copy = tmp_path_factory.mktemp('copies') / 'run'
+    shutil.copytree(saved, copy)
+    assert latest_checkpoint(copy) == copy / 'epoch_3.pth'
+    shutil.rmtree(saved)
+    assert latest_checkpoint(copy) == copy / 'epoch_3.pth'
+
+
+@pytest.mark.parametrize('break_it, fault', [
+    (lambda folder: (folder / 'last_checkpoint').unlink(), 'is missing'),
+    (lambda folder: (folder / 'last_checkpoint').write_text(''), 'is empty'),
+    (lambda folder: (folder / 'last_checkpoint').write_text('/elsewhere/epoch_9.pth'),
+     'names /elsewhere/epoch_9.pth, which is not there')])
+def test_without_a_pointer_it_is_the_newest_checkpoint(saved, logged, break_it, fault):
+    break_it(saved)
+    assert latest_checkpoint(saved) == saved / 'epoch_3.pth'
+    assert logged == [f'{saved / "last_checkpoint"} {fault}: the newest checkpoint that reads is epoch_3.pth']
+
+
+@pytest.mark.parametrize('damage', [
+    lambda content: content[:len(content) // 2], lambda content: b'', lambda content: content[:-1],
+    lambda content: content.replace(b'epoch', b'epoxx', 1)])
+def test_a_checkpoint_that_does_not_read_is_passed_over(saved, logged, damage):
+    path = saved / 'epoch_3.pth'
+    path.write_bytes(damage(path.read_bytes()))
+    assert latest_checkpoint(saved) == saved / 'epoch_2.pth'
+    assert f'names {path}, which does not read: the newest' in logged[0]
+    for other in ('epoch_1.pth', 'epoch_2.pth'):
+        (saved / other).write_bytes(b'no checkpoint')
+    with pytest.raises(ValueError, match='none of its checkpoints reads .epoch_3.pth, epoch_2.pth, epoch_1.pth'):
+        latest_checkpoint(saved)
+
+
+def test_a_folder_without_checkpoints(tmp_path):
     assert latest_checkpoint(tmp_path) is None
-    marker.write_text(f'{tmp_path}/epoch_1.pth')
-    (tmp_path / 'epoch_10.pth').touch()
-    assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
-    os.utime(tmp_path / 'epoch_1.pth', (0, 0))
-    marker.write_text('')  # killed after saving the tenth
-    assert latest_checkpoint(tmp_path) == tmp_path / 'epoch_10.pth'
-    marker.write_text('/where/the/folder/was/epoch_1.pth')
-    assert latest_checkpoint(str(tmp_path)) == tmp_path / 'epoch_1.pth'
-    for path in tmp_path.glob('*.pth'):
-        path.unlink()
-    marker.write_text('')
+    (tmp_path / 'last_checkpoint').write_text('')
     assert latest_checkpoint(tmp_path) is None
 
 

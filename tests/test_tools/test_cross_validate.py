@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from mmengine import dump, load
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/misc/cross_validate.py'
@@ -60,7 +61,7 @@ def test_each_fold_is_tested_by_weights_of_the_others_and_the_mean_is_printed(to
         if words[1].endswith('train.py'):
             (folder / 'epoch_1.pth').parent.mkdir(parents=True)
             (folder / 'last_checkpoint').write_text(str(folder / 'epoch_1.pth'))
-            (folder / 'epoch_1.pth').touch()
+            torch.save({}, folder / 'epoch_1.pth')
         else:
             value, fold = float(folder.parent.name.split('=')[1]), int(folder.name[-1])
             (folder / 'result.json').write_text(json.dumps(dict(NME=value + fold)))
