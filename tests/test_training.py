@@ -83,6 +83,33 @@ def logged(work_dir, name='loss'):
     return values
 
 
+@pytest.mark.parametrize('accumulate', [[], ['--accumulate']])
+def test_a_loss_that_is_no_number_ends_the_training_before_its_step(config, tmp_path, accumulate):
+    work_dir = tmp_path / 'run'
+    command = train_command(config, work_dir, *accumulate, '--cfg-options', 'train_cfg.max_epochs=1',
+                            'model.head.loss_landmark.loss_weight=1e38')
+    failed = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    assert failed.returncode != 0
+    message = next(line for line in failed.stderr.splitlines() if line.startswith('FloatingPointError: '))
+    assert 'epoch 1, iteration 1: the loss is not finite, before the step: ' in message
+    assert 'loss_landmark inf' in message
+    kept = work_dir / 'not_finite.pth'
+    assert message.endswith(f'`python tools/misc/replay_step.py {kept}` takes the step again')
+    step = torch.load(kept, weights_only=True)
+    named = [f'{item["metainfo"]["id"]} ({item["metainfo"]["img_path"]})'
+             for batch in (step['batch'] if accumulate else [step['batch']]) for item in batch['data_samples']]
+    assert len(named) == (4 if accumulate else 2) and f'Samples: {", ".join(named)}. ' in message
+    assert all(value.isfinite().all() for value in step['state_dict'].values() if value.is_floating_point())
+
+    step['meta']['cfg'] = step['meta']['cfg'].replace('1e+38', '2.0')
+    torch.save(step, kept)
+    lines = run([sys.executable, str(REPOSITORY / 'tools/misc/replay_step.py'), str(kept)], tmp_path).splitlines()
+    assert [line.split(': ')[0] for line in lines[-len(named):]] == named
+    losses = [float(line.split('loss_landmark ')[1]) for line in lines[1:]]
+    assert all(0 < loss < 1e3 for loss in losses)
+    assert not list(work_dir.glob('epoch_*.pth'))
+
+
 def test_resumed_run_has_the_losses_of_an_uninterrupted_one(config, tmp_path):
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
     progress = run(train_command(config, whole), tmp_path)

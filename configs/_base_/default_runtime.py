@@ -23,6 +23,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     epoch_seed=dict(type='EpochSeedHook'),
     plain_checkpoint=dict(type='PlainCheckpointHook'),
+    finite_loss=dict(type='FiniteLossHook'),
     visualization=dict(type='PoseVisualizationHook', enable=False))
 
 env_cfg = dict(

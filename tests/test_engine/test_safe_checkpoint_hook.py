@@ -195,8 +195,8 @@ def test_weights_that_are_not_finite_end_the_training_and_replace_nothing(tmp_pa
                 with torch.no_grad():
                     runner.model.layer.weight[0, 2] = float('nan')
 
-    with pytest.raises(FloatingPointError, match=r'2 weights are infinite or NaN \(layer.weight, layer.bias\); they are '
-                       r'not saved, the last checkpoint is .*epoch_1.pth'):
+    with pytest.raises(FloatingPointError, match=r'2 weights are infinite or NaN \(layer.weight, layer.bias\); they '
+                       r'are not saved, the last checkpoint is .*epoch_1.pth'):
         runner(tmp_path, epochs=3, custom_hooks=[Breaks()]).train()
     assert sorted(path.name for path in tmp_path.glob('*.pth')) == ['best_error_epoch_1.pth', 'epoch_1.pth']
     assert torch.load(tmp_path / 'epoch_1.pth', weights_only=True)['state_dict']['layer.weight'].isfinite().all()
