@@ -272,7 +272,7 @@ def _dataset(dataset: ConfigDict, pipeline: list, more: dict, shared: dict) -> C
                          'say it')
     fill(dataset, shared)
     if dataset.type == 'FaceVideoDataset':
-        pipeline = [dict(step, type='LoadVideoFrame') if step['type'] == 'LoadImage' else step for step in pipeline]
+        pipeline = [dict(step, type='LoadVideoFrame') if step['type'] == 'LoadFaceImage' else step for step in pipeline]
     return ConfigDict({**more, **dataset, 'pipeline': copy.deepcopy(pipeline)})
 
 

@@ -60,8 +60,10 @@ def _read_file(path: Path) -> np.ndarray:
     return decode_image(path.read_bytes(), str(path))
 
 
-def decode_image(content: bytes, name: str) -> np.ndarray:
+def decode_image(content: bytes, name: str, ignore_orientation: bool = False) -> np.ndarray:
     """The bytes of an image file as :func:`read_image` returns it; errors call it ``name``.
+
+    With ``ignore_orientation`` pixels stay as they are stored, however the camera was held, but those of a TIFF.
 
     Raises:
         ValueError: If they are no complete image that OpenCV reads.
@@ -69,9 +71,10 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
     if content[:2] == b'\xff\xd8' and not _is_complete_jpeg(content):
         raise ValueError(f'{name}: found {len(content)} bytes of a JPEG that has no end: it is cut off')
     if content[:4] == b'GIF8' or content[8:12] == b'WEBP' or content[4:8] == b'ftyp':
-        return _decode_with_pillow(name, content)
+        return _decode_with_pillow(name, content, ignore_orientation)
+    flags = cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if ignore_orientation else 0)
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     except cv2.error as error:  # such as more than 2^30 pixels
         raise ValueError(f'{name}: OpenCV cannot read this image ({error.err})') from error
     if image is None:
@@ -79,7 +82,7 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
     return image
 
 
-def _decode_with_pillow(name: str, content: bytes) -> np.ndarray:
+def _decode_with_pillow(name: str, content: bytes, ignore_orientation: bool) -> np.ndarray:
     """What OpenCV does not read, or not the right way up: GIF, WebP, AVIF and HEIC."""
     import PIL.Image
     brands = content[8:int.from_bytes(content[:4], 'big')] if content[4:8] == b'ftyp' else b''
@@ -92,14 +95,15 @@ def _decode_with_pillow(name: str, content: bytes) -> np.ndarray:
             picture = load('pillow_heif', 'pillow-heif', f'{name}: HEIC').open_heif(io.BytesIO(content)).to_pillow()
         else:
             picture = PIL.Image.open(io.BytesIO(content))
-        return _from_pillow(picture)
+        return _from_pillow(picture, ignore_orientation)
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f'{name}: not a complete image that Pillow can read') from error
 
 
-def _from_pillow(picture: Any) -> np.ndarray:
+def _from_pillow(picture: Any, ignore_orientation: bool = False) -> np.ndarray:
     from PIL import ImageOps
-    picture = ImageOps.exif_transpose(picture)
+    if not ignore_orientation:
+        picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith('I'):  # of 16 bit, which Pillow would cut off at 255
         return _to_bgr(np.asarray(picture).clip(0, 2**16 - 1).astype(np.uint16))
     return np.ascontiguousarray(np.asarray(picture.convert('RGB'))[..., ::-1])

@@ -155,11 +155,32 @@ def test_several_faces_of_an_image_are_all_kept(build):
     assert [dataset[i]['img_id'] for i in range(len(dataset))] == [1, 1, 1]
 
 
-def test_face_outside_its_image_is_kept(build):
-    # the base class would drop a face whose coordinates are all negative
+def test_face_that_reaches_out_of_its_image_is_kept(build):
+    # the base class would drop a face whose box in the image is empty
     content = make_content(1)
-    content['annotations'][0]['keypoints'] = [v for k in range(K) for v in (-50. + k, -60. + k, 1)]
+    content['annotations'][0]['keypoints'] = [v for k in range(K) for v in (-18. + k, -60. + k, 1)]
+    content['annotations'][0]['keypoints'][-2] = 0.
     assert len(build(content)) == 1
+
+
+def test_landmarks_where_missing_ones_are_put_are_told(build, monkeypatch):
+    messages = []
+    monkeypatch.setattr('mmfld.datasets.datasets.face_landmark_dataset.print_log',
+                        lambda message, **kwargs: messages.append(message))
+    content = make_content(3)
+    build(content)
+    assert not messages
+    content['annotations'][1]['keypoints'][3:6] = [-1, -1, 1]
+    content['annotations'][2]['keypoints'][6:9] = [0, 0, 2]
+    build(content, keypoint_offset=(-1, 0))
+    assert len(messages) == 1 and 'faces.json: 2 faces have a landmark at exactly (0, 0)' in messages[0]
+    assert 'annotations 1, 2;' in messages[0]
+
+
+def test_the_size_of_the_image_is_handed_to_who_loads_it(build):
+    content = make_content(3)
+    del content['images'][2]['width']
+    assert [sample.get('image_size') for sample in build(content)] == [(200, 100), (200, 100), None]
 
 
 @pytest.mark.parametrize('kwargs, ids', [
@@ -204,6 +225,16 @@ BROKEN = {
     'short landmark box': (_set('landmark_box', [5, 6, 9]), ['annotation 1', '"landmark_box"', '[5, 6, 9]', '4']),
     'text in landmark box': (_set('landmark_box', [5, 6, 'x', 9]), ['annotation 1', '"landmark_box"', '4 finite']),
     'nan in landmark box': (_set('landmark_box', [5, 6, float('nan'), 9]), ['annotation 1', 'nan', '4 finite']),
+    'far away': (_set_number(0, 1e12), ['annotation 1', '"keypoints"', '(1e+12, 20)', 'image of 200 x 100']),
+    'half an image away': (_set_number(3, -201.), ['annotation 1', '(-201, 22)', 'image of 200 x 100']),
+    'box far away': (_set('landmark_box', [5, 6, 5e3, 9]), ['annotation 1', '"landmark_box"', '(5000, 9)']),
+    'outside': (_set('keypoints', [v for k in range(K) for v in (-50. + k, -60. + k, 1)]),
+                ['annotation 1', 'all landmarks outside, within [-50.0, -60.0, -32.0, -42.0]', '200 x 100']),
+    'parts of the image': (_set('keypoints', [v for k in range(K) for v in (0.2 + k / 40, 0.5, 1)][:-2] + [0.7, 1]),
+                           ['annotation 1', '0.45 x 0.2', 'pixels, not parts of the image']),
+    'far away in an image of unknown size': (
+        lambda content: (content['images'][1].clear(), content['images'][1].update(id=1, file_name='1.jpg'),
+                         _set_number(1, -1e5)(content)), ['annotation 1', '(10, -100000)', 'any image']),
     'one point': (_set('keypoints', [1., 2., 1] * K), ['annotation 1', '0 x 0 pixels']),
     'crowd': (_set('iscrowd', 1), ['annotation 1', '"iscrowd"', 'found 1', 'expected 0']),
     'attributes as list': (_set('attributes', [1, 0]), ['annotation 1', '"attributes"', '[1, 0]', 'dict']),

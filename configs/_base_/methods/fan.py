@@ -9,7 +9,7 @@ model = dict(
     test_cfg=dict(flip_test=False))
 
 crop = dict(rule='face_220')
-load = [dict(type='LoadImage'), dict(type='GetFaceCrop')]
+load = [dict(type='LoadFaceImage'), dict(type='GetFaceCrop')]
 augmentation = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='RandomFaceSimilarity', rotation=30., scale=0.15, shift=0., distribution='uniform'),

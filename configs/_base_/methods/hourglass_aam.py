@@ -9,7 +9,7 @@ model = dict(
 
 # Cuts no landmark off. The reference's meta files have the height of the landmarks, which does: *_crop-height.py
 crop = dict(rule='longer_side', padding=1.05)
-load = [dict(type='LoadImage'), dict(type='GetFaceCrop')]
+load = [dict(type='LoadFaceImage'), dict(type='GetFaceCrop')]
 train_pipeline = [
     *load,
     dict(type='RandomFlip', prob=0.5),

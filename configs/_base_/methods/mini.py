@@ -13,7 +13,7 @@ model = dict(
 
 # Padded, because the height of the landmarks cuts off the contour of faces that are wider than high.
 crop = dict(rule='landmark_height', padding=1.1)
-load = [dict(type='LoadImage'), dict(type='GetFaceCrop')]
+load = [dict(type='LoadFaceImage'), dict(type='GetFaceCrop')]
 # About half of STAR's augmentation, which a small network and 45 epochs leave no room for: 3.15 % instead of 3.27 % NME
 # on the held-out faces (structured_hg2_mini.py).
 augmentation = [

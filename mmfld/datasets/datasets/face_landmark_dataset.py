@@ -6,6 +6,7 @@ crop on every data set, and a face that cannot be used is an error instead of be
 """
 import copy
 import json
+import logging
 from collections import Counter
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
@@ -13,12 +14,16 @@ import numpy as np
 import torch
 from mmengine.dataset import force_full_init
 from mmengine.fileio import exists
+from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from mmfld.structures import FaceLayout, get_layout
 
 from ..random_state import random_state
+
+LARGEST_IMAGE = 32767  # pixels a side, as far as OpenCV goes
+SMALLEST_FACE = 1.5  # pixels
 
 
 @DATASETS.register_module()
@@ -39,6 +44,7 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
       the base class's placeholder landmarks: that is for predicting, not for measuring an error;
     * ``face_box`` (1, 4) float32, x1, y1, x2, y2, if the annotation has the box of the face: ``face_box``, [x, y, w,
       h], as the converters of AFLW and COFW write it, or MMPose's ``center`` and ``box_size`` of AFLW, a square;
+    * ``image_size``, (width, height) of the image in pixels, if the annotation file says it;
     * ``img_path``, ``img_id``, ``id``, ``category_id``, ``num_keypoints``, ``iscrowd`` and ``raw_ann_info``.
 
     Args:
@@ -90,7 +96,15 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         for path in filter(None, (self.ann_file, self.bbox_file)):
             if not exists(path):
                 raise FileNotFoundError(f'{type(self).__name__} (layout {self.layout.name}): {path} does not exist')
-        return super().load_data_list()
+        self._on_placeholders: List[Any] = []
+        faces = super().load_data_list()
+        if self._on_placeholders:
+            shown = ', '.join(map(str, self._on_placeholders[:10]))
+            more = ', ...' if len(self._on_placeholders) > 10 else ''
+            print_log(f'{self.ann_file}: {len(self._on_placeholders)} faces have a landmark at exactly (0, 0) or (-1, -1) '
+                      f'with v > 0, where landmarks that are not there are often put: annotations {shown}{more}; '
+                      'v = 0 leaves them out', logger='current', level=logging.WARNING)
+        return faces
 
     def _load_annotations(self) -> Tuple[List[dict], List[dict]]:
         try:
@@ -138,13 +152,12 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
             field, bbox = 'landmark_box', self._read_box(ann)
         else:
             field, bbox = 'keypoints', np.concatenate([annotated.min(axis=0), annotated.max(axis=0)])
-        width, height = bbox[2:] - bbox[:2]
-        if width <= 0 or height <= 0:
-            raise self._error(ann, field, f'landmarks within a box of {width:g} x {height:g} pixels',
-                              'a box with an area')
+        size = _image_size(raw_data_info['raw_img_info'])
+        self._check_place(ann, field, annotated, bbox, size)
 
         return {
             **self._read_face_box(ann),
+            **({} if size is None else dict(image_size=size)),
             'img_id': ann['image_id'],
             'img_path': raw_data_info['raw_img_info']['img_path'],
             'bbox': bbox[None],
@@ -182,6 +195,32 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
                               'finite x and y, and v >= 0')
         landmarks[:, :2] += self.keypoint_offset
         return landmarks
+
+    def _check_place(self, ann: dict, field: str, annotated: np.ndarray, bbox: np.ndarray,
+                     size: Optional[Tuple[int, int]]) -> None:
+        """Landmarks (N, 2) and their box that cannot be those of a face in an image are errors; a landmark on a spot
+        where missing ones are put is noted."""
+        width, height = bbox[2:] - bbox[:2]
+        if width <= 0 or height <= 0:
+            raise self._error(ann, field, f'landmarks within a box of {width:g} x {height:g} pixels',
+                              'a box with an area')
+        if max(width, height) < SMALLEST_FACE:
+            raise self._error(ann, field, f'landmarks within a box of {width:g} x {height:g}',
+                              'pixels, not parts of the image')
+        points = np.concatenate([annotated, bbox.reshape(2, 2)])
+        # without the size of the image, what no image has
+        low, high = (-np.array(size), 2 * np.array(size)) if size else (-LARGEST_IMAGE, LARGEST_IMAGE)
+        far = np.flatnonzero(((points < low) | (points > high)).any(axis=1))
+        if len(far):
+            x, y = points[far[0]]
+            where = f'an image of {size[0]} x {size[1]}' if size else f'any image, of up to {LARGEST_IMAGE} pixels a side'
+            raise self._error(ann, field, f'a point at ({x:g}, {y:g})', f'points in or near {where}')
+        if size and ((annotated < -0.5) | (annotated > np.array(size) - 0.5)).any(axis=1).all():
+            raise self._error(ann, field, f'all landmarks outside, within {np.round(bbox, 1).tolist()}',
+                              f'a face in an image of {size[0]} x {size[1]}')
+        offset = self.keypoint_offset
+        if any((annotated == spot + offset).all(axis=1).any() for spot in np.float32([[0, 0], [-1, -1]])):
+            self._on_placeholders.append(ann['id'])
 
     def _read_box(self, ann: dict) -> np.ndarray:
         """``landmark_box`` of an annotation as (4, ) float32."""
@@ -227,6 +266,12 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
     def _error(self, ann: dict, field: str, found, expected: str) -> ValueError:
         return ValueError(f'{self.ann_file}: annotation {ann["id"]}, field "{field}": found {found}, '
                           f'expected {expected}')
+
+
+def _image_size(image: dict) -> Optional[Tuple[int, int]]:
+    """(width, height) of an image entry that has both."""
+    size = image.get('width'), image.get('height')
+    return size if all(type(side) is int and side > 0 for side in size) else None
 
 
 class _SharedInt:

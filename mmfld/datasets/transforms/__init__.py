@@ -1,12 +1,13 @@
 from .clip import PerFrame, RandomBurst
 from .convert_keypoints import ConvertKeypoints
 from .crop import CROP_RULES, FaceAffine, GetFaceCrop, RandomFaceSimilarity, crop_matrix
+from .load_face_image import LoadFaceImage
 from .load_video_frame import LoadVideoFrame
 from .photometric import RandomBoxBlur, RandomByteNoise, RandomChannelGain, RandomGamma, RandomOcclusion
 from .siamese_views import SiameseViews
 
 __all__ = [
-    'CROP_RULES', 'ConvertKeypoints', 'FaceAffine', 'GetFaceCrop', 'LoadVideoFrame', 'PerFrame', 'RandomBoxBlur',
-    'RandomBurst', 'RandomByteNoise', 'RandomChannelGain', 'RandomFaceSimilarity', 'RandomGamma', 'RandomOcclusion',
+    'CROP_RULES', 'ConvertKeypoints', 'FaceAffine', 'GetFaceCrop', 'LoadFaceImage', 'LoadVideoFrame', 'PerFrame',
+    'RandomBoxBlur', 'RandomBurst', 'RandomByteNoise', 'RandomChannelGain', 'RandomFaceSimilarity', 'RandomGamma', 'RandomOcclusion',
     'SiameseViews', 'crop_matrix'
 ]

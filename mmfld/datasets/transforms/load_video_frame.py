@@ -7,18 +7,18 @@ from typing import Dict, Optional
 import numpy as np
 from mmcv import VideoReader
 
-from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 
 from ...runtime.media import VIDEO_SUFFIXES
+from .load_face_image import LoadFaceImage
 
 # OpenCV finds a frame by decoding all frames from the key frame that is at least 16 frames earlier
 SEEK_COSTS = 16
 
 
 @TRANSFORMS.register_module()
-class LoadVideoFrame(LoadImage):
-    """Loads a frame from its image file as MMPose's LoadImage does, or decodes it if ``img_path`` is a video file.
+class LoadVideoFrame(LoadFaceImage):
+    """Loads a frame from its image file as LoadFaceImage does, or decodes it if ``img_path`` is a video file.
 
     Successive frames are decoded one after the other, and a video stays open in each process while the last few are
     read. Any other access has to seek. OpenCV does that by time stamps, exact where the rate of frames is constant; a
@@ -28,7 +28,7 @@ class LoadVideoFrame(LoadImage):
 
         - img_path: an image, or a video, which is told by its suffix
         - frame (int): from 0; of a video
-        - img (optional): taken as it is, as by LoadImage
+        - img (optional): taken as it is, as by LoadFaceImage
 
     Modified Keys:
 
@@ -36,7 +36,7 @@ class LoadVideoFrame(LoadImage):
         - img_shape, ori_shape: (H, W)
 
     Args:
-        **kwargs: Of LoadImage. The way to decode an image does not apply to videos.
+        **kwargs: Of LoadFaceImage. The way to decode an image does not apply to videos.
 
     Raises:
         FileNotFoundError: If there is no such file.
