@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+
 def strip(proto: Any) -> None:
     """Remove where in the code each node comes from, which is as long as the weights of a small model, and name what is
     between the nodes by numbers."""

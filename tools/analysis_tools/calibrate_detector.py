@@ -22,7 +22,7 @@ MAD = 1.4826  # median absolute deviations of a normal distribution in its stand
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('detector', help='by name, see mmfld.runtime.detection; one that frames faces by a habit of its own')
+    parser.add_argument('detector', help='by name, see mmfld.runtime.detection')
     parser.add_argument('annotations', type=Path, help='COCO file of the faces')
     parser.add_argument('images', type=Path, help='folder that its file names are in')
     parser.add_argument('--every', type=int, default=7, help='only each N-th face; default: 7')

@@ -1,6 +1,6 @@
 """How well faces are found that are turned in the picture, by any angle.
 
-    python tools/analysis_tools/measure_orientations.py ANNOTATIONS.json IMAGES [--every N] [--step DEGREES | --angles DEGREES ...]
+    python tools/analysis_tools/measure_orientations.py ANNOTATIONS.json IMAGES [--every N] [--angles DEGREES ...]
 
 Each picture is turned around its middle, on a larger black one, so that nothing of it is lost. For each angle,
 clockwise:

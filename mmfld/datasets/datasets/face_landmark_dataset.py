@@ -101,8 +101,8 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         if self._on_placeholders:
             shown = ', '.join(map(str, self._on_placeholders[:10]))
             more = ', ...' if len(self._on_placeholders) > 10 else ''
-            print_log(f'{self.ann_file}: {len(self._on_placeholders)} faces have a landmark at exactly (0, 0) or (-1, -1) '
-                      f'with v > 0, where landmarks that are not there are often put: annotations {shown}{more}; '
+            print_log(f'{self.ann_file}: {len(self._on_placeholders)} faces have a landmark at exactly (0, 0) or '
+                      f'(-1, -1) with v > 0, where landmarks that are not there are often put: annotations {shown}{more}; '
                       'v = 0 leaves them out', logger='current', level=logging.WARNING)
         return faces
 

@@ -8,6 +8,6 @@ from .siamese_views import SiameseViews
 
 __all__ = [
     'CROP_RULES', 'ConvertKeypoints', 'FaceAffine', 'GetFaceCrop', 'LoadFaceImage', 'LoadVideoFrame', 'PerFrame',
-    'RandomBoxBlur', 'RandomBurst', 'RandomByteNoise', 'RandomChannelGain', 'RandomFaceSimilarity', 'RandomGamma', 'RandomOcclusion',
-    'SiameseViews', 'crop_matrix'
+    'RandomBoxBlur', 'RandomBurst', 'RandomByteNoise', 'RandomChannelGain', 'RandomFaceSimilarity', 'RandomGamma',
+    'RandomOcclusion', 'SiameseViews', 'crop_matrix'
 ]
