@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Sets up ./.venv and runs the tests; arguments go to pytest, e.g. tools/run_tests.sh tests/test_compat.py -k nms
+# Sets up ./.venv and runs the tests, in up to four processes; arguments go to pytest, e.g. tools/run_tests.sh
+# tests/test_compat.py -k nms
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash tools/setup_env.sh
-exec .venv/bin/python -m pytest -c tests/pytest.ini --rootdir . "$@"
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} # each process computes with one thread
+exec .venv/bin/python -m pytest -c tests/pytest.ini --rootdir . -n auto --maxprocesses 4 --dist worksteal "$@"

@@ -279,14 +279,15 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         fit_crops = partial(self.fit, images, batch_size=batch_size)
         settings = (self._face_layout, self.orientation, self.sure, rounds)
         if given is None:
-            image, faces, _ = detections = detect(self.detector, images, self.orientation)
-            fit, _ = align_detected(fit_crops, self.detector, images, detections, *settings)
-            is_face = fit.scores.mean(axis=1) >= self.min_score
-            image, faces, fit = image[is_face], faces[is_face], take(fit, is_face)
+            detections = detect(self.detector, images, self.orientation)
+            found = align_detected(fit_crops, self.detector, images, detections, *settings)
+            is_face = found.fit.scores.mean(axis=1) >= self.min_score
+            image, certain, fit = found.crops.image[is_face], found.scores[is_face], take(found.fit, is_face)
         else:
             image, faces = np.repeat(np.arange(len(frames)), list(map(len, given))), np.concatenate(given)
             fit, _ = align(fit_crops, image, faces, *settings)
-        for sample, score in zip(fit.more, faces[:, 4]):
+            certain = faces[:, 4]
+        for sample, score in zip(fit.more, certain):
             sample.pred_instances.bbox_scores[:] = score
         return [self._merge(frame, list(fit.more[image == index]), output_heatmaps)
                 for index, frame in enumerate(frames)]

@@ -141,16 +141,17 @@ class FaceLandmarker:
             given = [given_boxes(of_image, 'boxes') for of_image in boxes]
             image, found = np.repeat(np.arange(len(images)), list(map(len, given))), np.concatenate(given)
             fit, _ = align(fit_crops, image, found, *settings)
-            is_face = np.full(len(found), True)
+            certain, is_face = found[:, 4], np.full(len(found), True)
         else:
-            image, found, _ = detections = detect(self.detector, images, self.orientation)
-            fit, _ = align_detected(fit_crops, self.detector, images, detections, *settings)
+            detections = detect(self.detector, images, self.orientation)
+            fit, crops, certain = align_detected(fit_crops, self.detector, images, detections, *settings)
+            image = crops.image
             is_face = fit.scores.mean(axis=1) >= self.min_score
         angles = eye_angle(fit.landmarks, self.model.layout)
         faces: List[List[Face]] = [[] for _ in images]
-        for n in np.flatnonzero(is_face):
+        for n in sorted(np.flatnonzero(is_face), key=lambda n: -certain[n]):
             faces[image[n]].append(Face(fit.landmarks[n], fit.scores[n], tight_box(fit.landmarks[n]),
-                                        float(found[n, 4]), float(angles[n]), covariances=fit.more[n]))
+                                        float(certain[n]), float(angles[n]), covariances=fit.more[n]))
         return faces
 
     def fit(self, images: Sequence[np.ndarray], crops: Crops, states: Optional[Sequence] = None) -> Fit:

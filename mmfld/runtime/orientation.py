@@ -2,8 +2,8 @@
 
 A network that was trained on upright faces is unsure of any other. So a first fit with high scores is accepted; else
 the other three quarter turns are tried, and the best is kept. A detector was trained on upright faces, too, and frames
-others badly: it looks again at an image that is turned that way. Then the crop is taken again from the landmarks,
-turned upright by the eyes.
+others badly, or not at all: it looks again at an image that is turned that way. Then the crop is taken again from the
+landmarks, turned upright by the eyes.
 """
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -15,6 +15,7 @@ from .crops import eye_angle, turn
 from .detection import BoxCalibration, Detector
 
 ORIENTATIONS = ('auto', 'mixed', 'upright')
+TURNING = ('auto', 'mixed')  # those of which quarter turns are tried
 QUARTERS = np.array([90., 180., 270.])  # beside the angle that is tried first
 FIRST_CROP = 1.1  # factor on that of a detected face: boxes scatter, and what a crop cuts off is not found
 NEAR_ANGLE = 10.  # degrees by which a crop may be turned the wrong way
@@ -73,6 +74,13 @@ class Aligned(NamedTuple):
     crops: Crops
 
 
+class Found(NamedTuple):
+    """Faces that a detector has found, the crops from which they were fitted last, and (N, ) scores of the detector."""
+    fit: Fit
+    crops: Crops
+    scores: np.ndarray
+
+
 def objects(items: Sequence) -> np.ndarray:
     """(N, ) array of objects."""
     array = np.empty(len(items), object)
@@ -108,8 +116,7 @@ def align(fit: Callable[[Crops], Fit],
           sure: Optional[float] = None,
           rounds: Tuple[int, int] = (0, ROUNDS),
           calibration: BoxCalibration = BoxCalibration(),
-          start: Optional[np.ndarray] = None,
-          look_again: Optional[Callable[[int, int], np.ndarray]] = None) -> Aligned:
+          start: Optional[np.ndarray] = None) -> Aligned:
     """Landmarks of faces from their boxes.
 
     Args:
@@ -124,28 +131,43 @@ def align(fit: Callable[[Crops], Fit],
             what the landmarks say, at most. Defaults to (0, 3).
         calibration (BoxCalibration): Makes landmark boxes from ``boxes``.
         start (ndarray, optional): (N, ) angles that are tried first. Defaults to ``orientation``, 0 if it is a word.
-        look_again (callable, optional): Index of an image and quarter turns -> boxes (M, 5) that a detector finds in
-            the image turned anti-clockwise by these. Asked for faces that are not as ``start`` says.
     """
     if start is None:
         start = np.full(len(boxes), first_angle(orientation))
-    crops = _crops_of_boxes(image, boxes, calibration, start)
-    found = Aligned(fit(crops), crops)
-    if orientation in ('auto', 'mixed') and len(boxes):
-        doubtful = np.flatnonzero(found.fit.scores.mean(1) < (np.inf if sure is None else sure))
-        found = _best_guess(fit, found, doubtful, boxes, calibration)
-        if look_again is not None:
-            found = _framed_upright(fit, found, start, boxes, calibration, look_again)
+    found = _first_fit(fit, image, boxes, orientation, sure, calibration, start)
+    return refine(lambda crops, _: fit(crops), found, None if orientation == 'upright' else layout, rounds)
+
+
+def refine(fit: Callable[[Crops, np.ndarray], Fit], found: Aligned, layout: Optional[FaceLayout],
+           rounds: Tuple[int, int]) -> Aligned:
+    """Fit again in crops that are taken from the landmarks.
+
+    Args:
+        fit (callable): Fits landmarks to crops of some of the faces, whose indices come second.
+        found (Aligned): N faces.
+        layout (FaceLayout, optional): Of the landmarks. Defaults to None: crops are not turned.
+        rounds (tuple): How often, at least, and at most where a crop was far from what the landmarks say.
+    """
     least, most = rounds
     for n in range(most):
-        again = _crops_of_landmarks(image, found.fit.landmarks, None if orientation == 'upright' else layout)
+        again = _crops_of_landmarks(found.crops.image, found.fit.landmarks, layout)
         sides = again.box[:, 2:] - again.box[:, :2]
         # landmarks on one spot, where there was no face, leave nothing to crop
         due = np.flatnonzero((sides >= 1).all(axis=1) & ((n < least) | _is_far(found.crops, again)))
         if not len(due):
             break
         again = take(again, due)
-        found = Aligned(_replaced(found.fit, fit(again), due), _replaced(found.crops, again, due))
+        found = replaced_faces(found, Aligned(fit(again, due), again), due)
+    return found
+
+
+def _first_fit(fit: Callable[[Crops], Fit], image: np.ndarray, boxes: np.ndarray, orientation: Orientation,
+               sure: Optional[float], calibration: BoxCalibration, start: np.ndarray) -> Aligned:
+    crops = _crops_of_boxes(image, boxes, calibration, start)
+    found = Aligned(fit(crops), crops)
+    if orientation in TURNING and len(boxes):
+        doubtful = np.flatnonzero(found.fit.scores.mean(1) < (np.inf if sure is None else sure))
+        found = _best_guess(fit, found, doubtful, boxes, calibration)
     return found
 
 
@@ -186,13 +208,33 @@ def align_detected(fit: Callable[[Crops], Fit],
                    layout: Optional[FaceLayout],
                    orientation: Orientation,
                    sure: Optional[float],
-                   rounds: Tuple[int, int]) -> Aligned:
-    """Landmarks of detected faces, see :func:`align`."""
+                   rounds: Tuple[int, int]) -> Found:
+    """Landmarks of detected faces, see :func:`align`.
+
+    Where a face is not as it was detected, the detector looks again at the image turned that way: it frames that face
+    better then, and may find others that it has not seen.
+    """
     calibration = _calibration(detector)
-    return align(
-        fit, detections.image, detections.boxes, layout, orientation, sure, rounds,
-        calibration if orientation == 'upright' else calibration.wider(FIRST_CROP), detections.angle,
-        lambda index, quarter: _detect_turned(detector, images[index], quarter))
+    if orientation != 'upright':
+        calibration = calibration.wider(FIRST_CROP)
+    image, boxes, start = detections
+    found = _first_fit(fit, image, boxes, orientation, sure, calibration, start)
+    if orientation in TURNING:
+        quarters = np.round(found.crops.angle / 90).astype(int) % 4
+        other = np.flatnonzero(quarters != np.round(start / 90).astype(int) % 4)
+        for look in sorted({(image[n], quarters[n]) for n in other}):
+            seen = _detect_turned(detector, images[look[0]], look[1])[:, :5]
+            of_look = other[(image[other] == look[0]) & (quarters[other] == look[1])]
+            found = _framed_upright(fit, found, of_look, boxes, calibration, seen)
+            of_image = np.flatnonzero(found.crops.image == look[0])
+            fresh = seen[overlaps(seen, boxes[of_image]).max(axis=1, initial=0) <= SAME]
+            if len(fresh):
+                crops = _crops_of_boxes(np.full(len(fresh), look[0]), fresh, calibration,
+                                        np.full(len(fresh), 90. * look[1]))
+                found = Aligned(_joined(found.fit, fit(crops)), _joined(found.crops, crops))
+                boxes = np.concatenate([boxes[:, :5], fresh])
+    found = refine(lambda crops, _: fit(crops), found, None if orientation == 'upright' else layout, rounds)
+    return Found(*found, boxes[:, 4])
 
 
 def landmark_boxes(detector: Detector, detections: Detections) -> np.ndarray:
@@ -259,28 +301,21 @@ def _best_guess(fit, found: Aligned, doubtful: np.ndarray, boxes: np.ndarray, ca
     best = scores.argmax(axis=0)
     better = np.flatnonzero(best)
     index = (best[better] - 1) * len(doubtful) + better
-    return Aligned(_replaced(found.fit, take(tried, index), doubtful[better]),
-                   _replaced(found.crops, take(crops, index), doubtful[better]))
+    return replaced_faces(found, take_faces(Aligned(tried, crops), index), doubtful[better])
 
 
-def _framed_upright(fit, found: Aligned, start: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration,
-                    look_again: Callable[[int, int], np.ndarray]) -> Aligned:
-    """Replace faces of another quarter turn than ``start`` where the detector's second look gives better scores."""
-    quarters = np.round(found.crops.angle / 90).astype(int) % 4
-    other = np.flatnonzero(quarters != np.round(start / 90).astype(int) % 4)
-    for image, quarter in {(found.crops.image[n], quarters[n]) for n in other}:
-        of_look = other[(found.crops.image[other] == image) & (quarters[other] == quarter)]
-        seen = look_again(image, quarter)
-        if not len(seen):
-            continue
-        common = overlaps(boxes[of_look], seen)
-        of_look, seen = of_look[common.max(axis=1) > SAME], seen[common.argmax(axis=1)[common.max(axis=1) > SAME]]
-        crops = _crops_of_boxes(found.crops.image[of_look], seen, calibration, found.crops.angle[of_look])
-        again = fit(crops)
-        better = np.flatnonzero(again.scores.mean(1) > found.fit.scores[of_look].mean(1))
-        found = Aligned(_replaced(found.fit, take(again, better), of_look[better]),
-                        _replaced(found.crops, take(crops, better), of_look[better]))
-    return found
+def _framed_upright(fit, found: Aligned, faces: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration,
+                    seen: np.ndarray) -> Aligned:
+    """Replace some of the faces where the boxes of the detector's second look give better scores."""
+    if not len(seen):
+        return found
+    common = overlaps(boxes[faces], seen)
+    again = common.max(axis=1) > SAME
+    faces, seen = faces[again], seen[common.argmax(axis=1)[again]]
+    crops = _crops_of_boxes(found.crops.image[faces], seen, calibration, found.crops.angle[faces])
+    tried = fit(crops)
+    better = np.flatnonzero(tried.scores.mean(1) > found.fit.scores[faces].mean(1))
+    return replaced_faces(found, take_faces(Aligned(tried, crops), better), faces[better])
 
 
 def _is_far(crops: Crops, others: Crops) -> np.ndarray:
@@ -298,6 +333,21 @@ def _is_far(crops: Crops, others: Crops) -> np.ndarray:
 def take(arrays: NamedTuple, index: np.ndarray) -> NamedTuple:
     """The arrays with only these rows of each."""
     return type(arrays)(*(array[index] for array in arrays))
+
+
+def take_faces(found: Aligned, index: np.ndarray) -> Aligned:
+    """Only these faces."""
+    return Aligned(take(found.fit, index), take(found.crops, index))
+
+
+def replaced_faces(found: Aligned, others: Aligned, index: np.ndarray) -> Aligned:
+    """Faces, with those of ``index`` from the others."""
+    return Aligned(_replaced(found.fit, others.fit, index), _replaced(found.crops, others.crops, index))
+
+
+def _joined(arrays: NamedTuple, others: NamedTuple) -> NamedTuple:
+    """The rows of both."""
+    return type(arrays)(*(np.concatenate(pair) for pair in zip(arrays, others)))
 
 
 def _replaced(arrays: NamedTuple, others: NamedTuple, index: np.ndarray) -> NamedTuple:

@@ -9,8 +9,8 @@ from .boxes import overlaps, tight_box
 from .crops import eye_angle, turn
 from .detection import Detector
 from .one_euro_filter import OneEuroFilter
-from .orientation import (Crops, Detections, Fit, Orientation, align_detected, detect, image_boxes, landmark_boxes,
-                          rounds_of, take)
+from .orientation import (ROUNDS, Aligned, Crops, Detections, Fit, Found, Orientation, align_detected, detect,
+                          image_boxes, landmark_boxes, refine, replaced_faces, rounds_of, take, take_faces)
 
 
 class Prediction(NamedTuple):
@@ -144,14 +144,15 @@ class FaceTracks:
         self._tracks = [track for track in self._tracks if track in tracks or (
             track.is_confirmed and track.frames_lost <= self.redetect_interval)]
         self.index += 1
-        return tracks
+        # what is followed in doubt may be gone, and its landmarks are of nothing
+        return [track for track in tracks if not track.doubts or track.prediction.score >= self.min_score]
 
     def _continue(self, track: Track, prediction: Prediction, image: np.ndarray) -> None:
         """Take the prediction of a frame into a track, or doubts about it."""
         track.prediction = prediction
         if not self._is_plausible(prediction, image):
             self._lose(track)
-        elif prediction.score < self.IN_DOUBT * track.mean_score:
+        elif self._is_doubtful(prediction, track):
             track.doubts += 1
         else:
             self._accept(track)
@@ -173,6 +174,9 @@ class FaceTracks:
         track.frames = min(track.frames + 1, self.HISTORY)
         track.mean_score += (track.score - track.mean_score) / track.frames
         track.doubts = track.frames_lost = 0
+
+    def _is_doubtful(self, prediction: Prediction, track: Track) -> bool:
+        return prediction.score < self.IN_DOUBT * track.mean_score
 
     def _is_plausible(self, prediction: Prediction, image: np.ndarray) -> bool:
         height, width = image.shape[:2]
@@ -200,21 +204,36 @@ class FaceTracks:
             fresh = fresh[:self.max_faces - sum(not track.doubts for track in self._tracks)]
         if not len(fresh):
             return
-        for n, prediction in zip(fresh, self._find(image, take(detections, fresh))):
-            if prediction.score >= self.min_score and self._is_plausible(prediction, image):
-                self._start(boxes[n], detections.boxes[n, 4], prediction)
+        found = self._find(image, take(detections, fresh))
+        # those that the detector's second look adds come last, and may be known faces
+        known = _boxes([track for track in self._tracks if not track.doubts])
+        for n, (prediction, score) in enumerate(zip(_predictions(found.crops, found.fit), found.scores)):
+            box = boxes[fresh[n]] if n < len(fresh) else tight_box(prediction.landmarks)
+            is_known = n >= len(fresh) and (overlaps(box[None], known, 'smaller') >= self.OVERLAP).any()
+            if prediction.score >= self.min_score and self._is_plausible(prediction, image) and not is_known:
+                self._start(box, score, prediction)
 
-    def _find(self, image: np.ndarray, detections: Detections) -> List[Prediction]:
+    def _find(self, image: np.ndarray, detections: Detections) -> Found:
         """Of faces that are new."""
-        fit, crops = align_detected(lambda crops: self.fit([image], crops, None), self.detector, [image], detections,
-                                    self.layout, self.orientation, self.sure, rounds_of(None, 1, self.orientation))
-        return _predictions(crops, fit)
+        return align_detected(lambda crops: self.fit([image], crops, None), self.detector, [image], detections,
+                              self.layout, self.orientation, self.sure, rounds_of(None, 1, self.orientation))
 
     def _follow(self, image: np.ndarray, tracks: Sequence[Track]) -> List[Prediction]:
-        """From box, angle and state of each."""
+        """From box, angle and state of each; again from the landmarks where a face has moved far."""
+        def fit(crops: Crops, index: np.ndarray) -> Fit:
+            return self.fit([image], crops, [tracks[n].state for n in index])
+
         crops = Crops(np.zeros(len(tracks), int), np.array([track.box for track in tracks]),
                       np.array([track.angle for track in tracks]))
-        return _predictions(crops, self.fit([image], crops, [track.state for track in tracks]))
+        found = Aligned(fit(crops, np.arange(len(tracks))), crops)
+        followed = np.flatnonzero([
+            self._is_plausible(prediction, image) and not self._is_doubtful(prediction, track)
+            for prediction, track in zip(_predictions(crops, found.fit), tracks)])
+        if len(followed):
+            again = refine(lambda crops, index: fit(crops, followed[index]), take_faces(found, followed),
+                           None if self.orientation == 'upright' else self.layout, (0, ROUNDS))
+            found = replaced_faces(found, again, followed)
+        return _predictions(found.crops, found.fit)
 
     def _start(self, box: np.ndarray, score: float, prediction: Prediction) -> None:
         """Start a track, or a doubtful or lost one again if the detection touches the place where it was good."""
@@ -222,7 +241,7 @@ class FaceTracks:
         shared = overlaps(box[None], _boxes(missing), 'smaller')[0]
         if shared.any():
             track = missing[shared.argmax()]
-            if prediction.score < self.IN_DOUBT * track.mean_score:
+            if self._is_doubtful(prediction, track):
                 return
         else:
             track = Track(self._next_id)

@@ -322,3 +322,19 @@ def test_it_is_closed_by_with_and_opens_anew():
         face, = landmarker(image)
     again, = landmarker(image)
     np.testing.assert_array_equal(face.landmarks, again.landmarks)
+
+
+def test_faces_that_the_detector_misses_in_a_picture_that_is_not_upright(fake_model):
+    """It sees one of two faces that are upside down, and both when it looks again."""
+    one, other = FakeFace(50, 50, 50, 180), FakeFace(140, 100, 50, 180)
+    shown = picture(one, other)
+
+    def sees_upright_faces(image):
+        if image.shape == shown.shape and (image == shown).all():
+            return np.array([[*one.box, 0.6]])
+        return np.array([[*FakeFace(199 - 140, 159 - 100, 50).box, 0.9], [*FakeFace(199 - 50, 159 - 50, 50).box, 0.8]])
+
+    landmarker = FaceLandmarker(fake_model, sees_upright_faces)
+    check(landmarker(shown), other, one)
+    assert [face.score for face in landmarker(shown)] == [0.9, 0.6]
+    check(landmarker.batch([picture(FakeFace(50, 50, 50, 180)), shown])[1], other, one)

@@ -74,3 +74,21 @@ def test_what_scores_low_begins_no_track():
     faces = [FakeFace(60, 60)] * 2
     assert all(not found for found in follow(faces, min_score=0.7)[0])
     assert [len(found) for found in follow(faces, min_score=0.3)[0]] == [0, 1]
+
+
+@pytest.mark.parametrize('speed', [5, 12, 20])
+def test_a_face_that_moves_fast_is_followed_without_a_lag(speed):
+    faces = [FakeFace(40 + speed * n, 80, 60) for n in range(1 + 110 // speed)]
+    found, _ = follow(faces)
+    for (one, ), face in zip(found[1:], faces[1:]):
+        np.testing.assert_allclose(one.landmarks, face.landmarks, atol=1.5)
+
+
+def test_a_face_that_is_gone_is_not_returned():
+    face, detector = FakeFace(100, 80), FakeDetector(FakeFace(100, 80))
+    tracker = FaceTracker(FaceLandmarker(FakeModel(), detector, min_score=0.3), redetect_interval=1000)
+    assert [len(tracker(picture(face))) for _ in range(3)] == [0, 1, 1]
+    detector.faces = ()
+    assert [len(tracker(picture())) for _ in range(3)] == [0, 0, 0]
+    detector.faces = (face, )
+    assert [one.track_id for one in tracker(picture(face))] == [0]  # it was not forgotten
