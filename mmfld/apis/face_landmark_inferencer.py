@@ -427,7 +427,7 @@ def _boxes_of_frame(bboxes: Sequence, frame: Frame) -> np.ndarray:
     """(N, 5) given landmark boxes and scores of one image."""
     if frame.index >= len(bboxes):
         raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, but {frame.path} has more frames')
-    return given_boxes(bboxes[frame.index], f'bboxes of image {frame.index} ({frame.path})')
+    return given_boxes(bboxes[frame.index], frame.image.shape[1::-1], f'bboxes of image {frame.index} ({frame.path})')
 
 
 def _boxes_per_image(bboxes: Sequence, source: Source) -> Sequence:

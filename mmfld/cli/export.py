@@ -1,5 +1,13 @@
 """``mmfld export``: a checkpoint as an ONNX file."""
 import argparse
+from hashlib import sha256
+from pathlib import Path
+from typing import Dict
+
+from ..runtime.landmarker import DEFAULT_MODEL
+from ..runtime.model import read_metadata
+
+FIELDS = ('sure', 'min_score', 'licence')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from ..apis.onnx_export import export_onnx
-    fields = {name: getattr(args, name) for name in ('sure', 'min_score', 'licence') if getattr(args, name) is not None}
+    given = {name: getattr(args, name) for name in FIELDS if getattr(args, name) is not None}
+    fields = {**known_fields(args.checkpoint), **given}
     export_onnx(args.config, args.checkpoint, args.path, args.half, args.flip_test, fields)
     return 0
+
+
+def known_fields(checkpoint: str) -> Dict[str, str]:
+    """What is known of the weights that come with the package."""
+    metadata = read_metadata(DEFAULT_MODEL.read_bytes())
+    is_default = Path(checkpoint).is_file() and sha256(Path(checkpoint).read_bytes()).hexdigest() == metadata['sha256']
+    return {name: metadata[name] for name in FIELDS} if is_default else {}

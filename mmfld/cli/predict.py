@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--draw', action='store_true', help='save pictures with the landmarks, too')
     parser.add_argument('--format', choices=('json', 'csv', 'parquet'), default='json',
                         help='a json file for each input (default), or one table with a row a face')
-    parser.add_argument('--track', action='store_true', help='follow the faces of a video; they get numbers')
+    parser.add_argument('--track', action='store_true',
+                        help='follow the faces of a video, a camera, or a folder whose pictures are its frames; they get '
+                        'numbers, and a face is told from its second frame on')
     parser.add_argument('--smooth', action='store_true', help='with --track: a One-Euro filter')
     parser.add_argument('--strict', action='store_true', help='stop at the first input that cannot be read')
     predict_bulk.add_arguments(parser)
@@ -44,6 +46,16 @@ def run(args: argparse.Namespace) -> int:
     args.out = Path(args.out)
     landmarker = FaceLandmarker(args.model, args.detector, args.backend, args.threads, args.precision, args.orientation)
     sources, broken = _open(args.inputs, args.strict)
+    if args.track:
+        pictures = [source for source in sources if not source.is_video and source.length == 1]
+        if pictures:
+            raise ValueError(f'--track: {pictures[0].names[0]} is one picture, expected a video, a camera or a folder of '
+                             'frames')
+    for source in sources:
+        if getattr(source, 'left_out', ()):
+            kinds = ', '.join(sorted({path.suffix or path.name for path in source.left_out}))
+            print(f'left out: {len(source.left_out)} files of {source.left_out[0].parent} that are no pictures by their '
+                  f'suffix ({kinds})', file=sys.stderr)
     if sources and (args.draw or args.format == 'json'):
         check_names(sources, args.out)
     images = faces = 0
@@ -105,4 +117,10 @@ def _predict(source: Source, landmarker: FaceLandmarker, table: Optional[TableWr
 
 def orientation(text: str) -> Orientation:
     """Of a command line."""
-    return text if text in ORIENTATIONS else float(text)
+    if text in ORIENTATIONS:
+        return text
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f'found {text!r}, expected one of {", ".join(ORIENTATIONS)} or an angle in '
+                                         'degrees') from error

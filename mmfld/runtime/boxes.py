@@ -1,5 +1,9 @@
 """Boxes (N, 4) as x1, y1, x2, y2 in pixels, any further columns ignored."""
+from typing import Any, Sequence
+
 import numpy as np
+
+LARGEST = 20  # sides of the image, of a box that may be meant
 
 
 def tight_box(points: np.ndarray) -> np.ndarray:
@@ -40,16 +44,59 @@ def non_maximum_suppression(boxes: np.ndarray, iou_threshold: float) -> np.ndarr
     return np.array(kept, int)
 
 
-def given_boxes(boxes: np.ndarray, name: str) -> np.ndarray:
+def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
     """Boxes (N, 4) that somebody gives, also none, as (N, 5) float64 with a score of 1; errors call them ``name``.
 
+    Args:
+        boxes (ndarray | Sequence): x1, y1, x2, y2 of each face, in pixels.
+        size (Sequence[int]): (width, height) of the image.
+        name (str): Of the boxes.
+
     Raises:
-        ValueError: If one is no box.
+        ValueError: If one is no box, or lies wholly outside the image.
     """
-    boxes = np.asarray(boxes, np.float64)
+    given = boxes
+    try:
+        boxes = np.asarray(boxes, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{name}: found {_short(given)}, expected N lists of x1, y1, x2, y2') from error
     if not boxes.size:
         return np.zeros((0, 5))
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all() or (boxes[:, 2:] <= boxes[:, :2]).any():
-        raise ValueError(f'{name}: found {boxes.tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2 of each '
-                         'face')
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f'{name}: found {_short(given)} of shape {boxes.shape}, expected (N, 4): a list of x1, y1, x2, '
+                         'y2 for each face')
+    wrong = np.flatnonzero(~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] <= boxes[:, :2]).any(axis=1))
+    if len(wrong):
+        raise ValueError(f'{name}: found {boxes[wrong[0]].tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2')
+    width, height = size
+    outside = np.flatnonzero((boxes[:, 2:] < 0).any(axis=1) | (boxes[:, 0] >= width) | (boxes[:, 1] >= height))
+    if len(outside):
+        raise ValueError(f'{name}: {boxes[outside[0]].tolist()} lies outside of the image, whose size is {width} x '
+                         f'{height}')
+    huge = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).max(axis=1) > LARGEST * max(width, height))
+    if len(huge):
+        raise ValueError(f'{name}: found {boxes[huge[0]].tolist()} in an image of {width} x {height}, expected pixels')
     return np.column_stack([boxes, np.ones(len(boxes))])
+
+
+def found_boxes(found: Any) -> np.ndarray:
+    """What a detector returns, as (N, 5) float64; None and an empty list are no face.
+
+    Raises:
+        ValueError: If it is of another shape, or not finite.
+    """
+    if found is None or not np.size(found):
+        return np.zeros((0, 5))
+    try:
+        boxes = np.asarray(found, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'the detector returns {_short(found)}, expected (N, 5) numbers') from error
+    if boxes.ndim != 2 or boxes.shape[1] < 5 or not np.isfinite(boxes).all():
+        raise ValueError(f'the detector returns {_short(found)} of shape {boxes.shape}, expected (N, 5): x1, y1, x2, y2 '
+                         'and a score of each face, all finite')
+    return boxes[:, :5]
+
+
+def _short(value: Any) -> str:
+    text = ' '.join(repr(value).split())
+    return text if len(text) <= 80 else f'{text[:77]}...'

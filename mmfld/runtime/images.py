@@ -43,9 +43,9 @@ def is_animated(path: Path) -> bool:
     Raises:
         ValueError: If it is cut off.
     """
-    import PIL.Image
+    pillow = load('PIL.Image', 'pillow', f'{path}: GIF')
     try:
-        with PIL.Image.open(path) as picture:
+        with pillow.open(path) as picture:
             animated = getattr(picture, 'is_animated', False)
     except OSError:
         return False  # whoever reads it will say so
@@ -84,26 +84,31 @@ def decode_image(content: bytes, name: str, ignore_orientation: bool = False) ->
 
 def _decode_with_pillow(name: str, content: bytes, ignore_orientation: bool) -> np.ndarray:
     """What OpenCV does not read, or not the right way up: GIF, WebP, AVIF and HEIC."""
-    import PIL.Image
+    kind = 'WebP' if content[8:12] == b'WEBP' else 'GIF' if content[:3] == b'GIF' else 'HEIC or AVIF'
+    pillow = load('PIL.Image', 'pillow', f'{name}: {kind}')
     brands = content[8:int.from_bytes(content[:4], 'big')] if content[4:8] == b'ftyp' else b''
     is_avif = b'avif' in brands or b'avis' in brands
-    if is_avif and '.avif' not in PIL.Image.registered_extensions():
-        raise ImportError(f'{name}: AVIF needs Pillow 11.3 or newer, found {PIL.__version__}: run '
+    if is_avif and '.avif' not in pillow.registered_extensions():
+        raise ImportError(f'{name}: AVIF needs Pillow 11.3 or newer, found {pillow.__version__}: run '
                           '`pip install -U pillow`')
     try:
         if brands and not is_avif:
             picture = load('pillow_heif', 'pillow-heif', f'{name}: HEIC').open_heif(io.BytesIO(content)).to_pillow()
         else:
-            picture = PIL.Image.open(io.BytesIO(content))
+            picture = pillow.open(io.BytesIO(content))
         return _from_pillow(picture, ignore_orientation)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f'{name}: not a complete image that Pillow can read') from error
+    except ImportError:
+        raise
+    except Exception as error:  # decoders of many formats raise what they like, also for too many pixels
+        raise ValueError(f'{name}: not a complete image that Pillow can read ({type(error).__name__}: {error})') from error
 
 
 def _from_pillow(picture: Any, ignore_orientation: bool = False) -> np.ndarray:
     from PIL import ImageOps
     if not ignore_orientation:
         picture = ImageOps.exif_transpose(picture)
+    if picture.mode == 'F':
+        raise ValueError('found a picture of floats, whose range is not known, expected one of 8 or 16 bit')
     if picture.mode.startswith('I'):  # of 16 bit, which Pillow would cut off at 255
         return _to_bgr(np.asarray(picture).clip(0, 2**16 - 1).astype(np.uint16))
     return np.ascontiguousarray(np.asarray(picture.convert('RGB'))[..., ::-1])
@@ -115,6 +120,9 @@ def _to_bgr(array: np.ndarray) -> np.ndarray:
         raise ValueError(f'found an array of shape {array.shape} and type {array.dtype}, expected (H, W), '
                          '(H, W, 1), (H, W, 3) in BGR or (H, W, 4) in BGRA, of uint8 or uint16')
     if array.dtype == np.uint16:
+        if 0 < array.max() < 256:
+            raise ValueError(f'found 16-bit values up to {array.max()}, expected up to 65535: if they are of 8 bit, '
+                             'convert them to uint8')
         array = (array >> 8).astype(np.uint8)
     if channels == 1:
         return cv2.cvtColor(array.reshape(array.shape[:2]), cv2.COLOR_GRAY2BGR)
@@ -127,9 +135,11 @@ def _is_complete_jpeg(content: bytes) -> bool:
     OpenCV fills up what is missing with grey, without a word.
     """
     at = 2
-    while at + 4 <= len(content) and content[at] == 0xff:
+    while 0 <= at and at + 4 <= len(content):
         marker, length = content[at + 1], int.from_bytes(content[at + 2:at + 4], 'big')
-        if marker == 0xff:  # padding
+        if content[at] != 0xff:  # what stands between two parts is skipped, as decoders do
+            at = content.find(b'\xff', at)
+        elif marker in (0xff, 0):  # padding
             at += 1
         elif marker == 0xda:
             return content.find(b'\xff\xd9', at + 2 + length) >= 0

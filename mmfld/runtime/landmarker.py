@@ -1,6 +1,7 @@
 """Landmarks of all faces in an image, whichever way up they are."""
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral, Real
 from pathlib import Path
 from typing import List, Optional, Sequence, Union
 
@@ -87,8 +88,10 @@ class FaceLandmarker:
                  min_score: Optional[float] = None,
                  batch_size: int = 16) -> None:
         check_orientation(orientation)
-        if batch_size < 1:
-            raise ValueError(f'found batch_size={batch_size}, expected at least 1')
+        if not isinstance(batch_size, Integral) or batch_size < 1:
+            raise ValueError(f'found batch_size={batch_size!r}, expected a whole number of at least 1')
+        if min_score is not None and (not isinstance(min_score, Real) or np.isnan(min_score)):
+            raise ValueError(f'found min_score={min_score!r}, expected a number')
         if model is None or isinstance(model, (str, Path)):
             model = LandmarkModel(model or DEFAULT_MODEL, backend, threads, precision)
         self.model = model
@@ -131,14 +134,20 @@ class FaceLandmarker:
               boxes: Optional[Sequence[np.ndarray]] = None,
               refine: Optional[int] = None) -> List[List[Face]]:
         """The faces of several images, which go through the network together; see :meth:`__call__`."""
+        if isinstance(images, (str, Path, np.ndarray)) or not hasattr(images, '__len__'):
+            raise TypeError(f'images: found {type(images).__name__}, expected a list of images')
         images = [read_image(image) for image in images]
+        if refine is not None and (not isinstance(refine, Integral) or refine < 0):
+            raise ValueError(f'found refine={refine!r}, expected a whole number of at least 0')
+        if boxes is not None and len(boxes) != len(images):
+            raise ValueError(f'boxes: found those of {len(boxes)} images, expected {len(images)}')
         if not images:
             return []
         fit_crops = partial(self.fit, images)
         rounds = rounds_of(refine, 1 if boxes is None else 0, self.orientation)
         settings = (self.model.layout, self.orientation, self.model.sure, rounds)
         if boxes is not None:
-            given = [given_boxes(of_image, 'boxes') for of_image in boxes]
+            given = [given_boxes(of_image, image.shape[1::-1], 'boxes') for of_image, image in zip(boxes, images)]
             image, found = np.repeat(np.arange(len(images)), list(map(len, given))), np.concatenate(given)
             fit, _ = align(fit_crops, image, found, *settings)
             certain, is_face = found[:, 4], np.full(len(found), True)

@@ -18,8 +18,8 @@ from .unfinished import finish, unfinished
 from .video import VideoSource, VideoWriter
 
 VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
-WRITABLE_SUFFIXES = ('.bmp', '.jp2', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
-IMAGE_SUFFIXES = ('.avif', '.gif', '.heic', '.heif') + WRITABLE_SUFFIXES
+WRITABLE_SUFFIXES = ('.bmp', '.jp2', '.jpe', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
+IMAGE_SUFFIXES = ('.avif', '.gif', '.heic', '.heif', '.jfif') + WRITABLE_SUFFIXES
 
 Input = Union[str, Path, np.ndarray]
 
@@ -42,6 +42,7 @@ class ImageSource:
         self.inputs = [Path(item) if isinstance(item, (str, Path)) else item for item in inputs]
         self.strict = strict
         self.broken: List[Tuple[str, str]] = []
+        self.left_out: Sequence[Path] = ()  # of a folder, files of other kinds
         for item in self.inputs:
             if isinstance(item, Path) and not item.is_file():
                 raise FileNotFoundError(f'image {item} does not exist')
@@ -154,11 +155,14 @@ def open_source(inputs: Union[Input, Sequence[Input]], strict: bool = True) -> S
 
     path = Path(inputs)
     if path.is_dir():
-        images = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
-                        and not file.name.startswith('.'))  # such as the ._* that macOS leaves
+        files = sorted(file for file in path.iterdir() if file.is_file()
+                       and not file.name.startswith('.'))  # such as the ._* that macOS leaves
+        images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
         if not images:
             raise ValueError(f'folder {path}: found no image, expected files ending in {", ".join(IMAGE_SUFFIXES)}')
-        return ImageSource(images, strict)
+        source = ImageSource(images, strict)
+        source.left_out = [file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES]
+        return source
     if not path.exists():
         raise FileNotFoundError(f'input {path} does not exist')
     if path.suffix.lower() in VIDEO_SUFFIXES or path.suffix.lower() == '.gif' and is_animated(path):
@@ -211,6 +215,7 @@ class ResultWriter:
             self._check_pictures()
         if self._pred_dir is not None and not source.is_video:
             _check_unique([Path(name).stem for name in source.names], self._pred_dir)
+            self._check_predictions()
         self._video: Optional[VideoWriter] = None
         self._json: Optional[TextIO] = None
         self._unfinished: List[Path] = []
@@ -227,7 +232,7 @@ class ResultWriter:
 
         Raises:
             ImportError: If PyAV is not installed, for a video.
-            ValueError: If OpenCV cannot write it, or it has another size than that of the frame before.
+            ValueError: If OpenCV cannot write it.
         """
         if self._vis_dir is None:
             return
@@ -241,9 +246,8 @@ class ResultWriter:
         if self._video is None:
             self._video = VideoWriter(self._begin(self._video_path), *size, self.source)
             self._video_size = size
-        if size != self._video_size:
-            raise ValueError(f'{self.source.path}: found a frame of {size} pixels, expected {self._video_size} as '
-                             'before')
+        if size != self._video_size:  # a film has one size
+            picture = cv2.resize(picture, self._video_size, interpolation=cv2.INTER_AREA)
         self._video.write(picture, frame.time, frame.duration)
 
     def write_instances(self, frame: Frame, instances: List[dict]) -> None:
@@ -282,6 +286,14 @@ class ResultWriter:
     def _begin(self, path: Path) -> Path:
         self._unfinished.append(path)
         return unfinished(path)
+
+    def _check_predictions(self) -> None:
+        """Whether something lies beside an image under the name of its results, which may be its annotations."""
+        for item, name in zip(self.source.inputs, self.source.names):
+            path = self._pred_dir / f'{Path(name).stem}.json'
+            if isinstance(item, Path) and path.is_file() and path.resolve().parent == item.resolve().parent:
+                raise ValueError(f'pred_out_dir {self._pred_dir}: {path} lies there beside its image and would be '
+                                 'overwritten, expected another folder for results')
 
     def _check_pictures(self) -> None:
         if self.source.is_video:

@@ -2,6 +2,7 @@
 import os
 import threading
 from importlib.util import find_spec
+from numbers import Integral
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence, Tuple, Union
 
@@ -39,8 +40,8 @@ class Network:
                  backends: Sequence[str] = ('onnxruntime', 'openvino')) -> None:
         if precision not in PRECISIONS:
             raise ValueError(f'unknown precision {precision!r}, expected one of {PRECISIONS}')
-        if threads is not None and threads < 1:
-            raise ValueError(f'found threads={threads}, expected at least 1')
+        if threads is not None and (not isinstance(threads, Integral) or threads < 1):
+            raise ValueError(f'found threads={threads!r}, expected a whole number of at least 1')
         if backend == 'auto':
             backend = next((name for name in backends if find_spec(_BACKENDS[name][0])), backends[0])
         if backend not in backends:

@@ -5,12 +5,13 @@ the other three quarter turns are tried, and the best is kept. A detector was tr
 others badly, or not at all: it looks again at an image that is turned that way. Then the crop is taken again from the
 landmarks, turned upright by the eyes.
 """
+from numbers import Real
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from ..structures import FaceLayout
-from .boxes import middle_and_size, non_maximum_suppression, overlaps, tight_box
+from .boxes import found_boxes, middle_and_size, non_maximum_suppression, overlaps, tight_box
 from .crops import eye_angle, turn
 from .detection import BoxCalibration, Detector
 
@@ -91,7 +92,8 @@ def objects(items: Sequence) -> np.ndarray:
 
 def check_orientation(orientation: Orientation) -> None:
     """Raise a ValueError if it is neither one of the words nor a finite angle."""
-    if orientation not in ORIENTATIONS and (isinstance(orientation, str) or not np.isfinite(orientation)):
+    is_angle = isinstance(orientation, Real) and np.isfinite(orientation)
+    if not is_angle and not (isinstance(orientation, str) and orientation in ORIENTATIONS):
         raise ValueError(f'orientation: found {orientation!r}, expected one of {ORIENTATIONS} or an angle in degrees')
 
 
@@ -197,7 +199,7 @@ def detect(detector: Detector, images: Sequence[np.ndarray], orientation: Orient
                 boxes = np.concatenate([boxes, *turned])
                 kept = non_maximum_suppression(boxes, SAME)
                 boxes, angles = boxes[kept], angles[kept]
-        parts.append((np.full(len(boxes), index), boxes[:, :5], angles))
+        parts.append((np.full(len(boxes), index), boxes, angles))
     return Detections(*map(np.concatenate, zip(*parts)))
 
 
@@ -223,7 +225,7 @@ def align_detected(fit: Callable[[Crops], Fit],
         quarters = np.round(found.crops.angle / 90).astype(int) % 4
         other = np.flatnonzero(quarters != np.round(start / 90).astype(int) % 4)
         for look in sorted({(image[n], quarters[n]) for n in other}):
-            seen = _detect_turned(detector, images[look[0]], look[1])[:, :5]
+            seen = _detect_turned(detector, images[look[0]], look[1])
             of_look = other[(image[other] == look[0]) & (quarters[other] == look[1])]
             found = _framed_upright(fit, found, of_look, boxes, calibration, seen)
             of_image = np.flatnonzero(found.crops.image == look[0])
@@ -232,7 +234,7 @@ def align_detected(fit: Callable[[Crops], Fit],
                 crops = _crops_of_boxes(np.full(len(fresh), look[0]), fresh, calibration,
                                         np.full(len(fresh), 90. * look[1]))
                 found = Aligned(_joined(found.fit, fit(crops)), _joined(found.crops, crops))
-                boxes = np.concatenate([boxes[:, :5], fresh])
+                boxes = np.concatenate([boxes, fresh])
     found = refine(lambda crops, _: fit(crops), found, None if orientation == 'upright' else layout, rounds)
     return Found(*found, boxes[:, 4])
 
@@ -259,10 +261,10 @@ def _detect_turned(detector: Detector, image: np.ndarray, quarter: int) -> np.nd
     """
     find = getattr(detector, 'raw', detector)
     if not quarter:
-        return find(image)
+        return found_boxes(find(image))
     height, width = image.shape[:2]
-    found = find(np.ascontiguousarray(np.rot90(image, quarter)))
-    x1, y1, x2, y2, score = found[:, :5].T
+    found = found_boxes(find(np.ascontiguousarray(np.rot90(image, quarter))))
+    x1, y1, x2, y2, score = found.T
     if quarter == 1:
         x1, y1, x2, y2 = width - 1 - y2, x1, width - 1 - y1, x2
     elif quarter == 2:

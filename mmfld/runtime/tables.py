@@ -23,6 +23,11 @@ def to_dict(face: Face) -> Dict[str, Any]:
                 bbox=[face.box.tolist()], bbox_score=face.score, angle=face.angle)
 
 
+def _readable(path: str) -> str:
+    """Bytes of a file name that are no UTF-8 as \\udcXX."""
+    return path.encode('utf-8', 'backslashreplace').decode()
+
+
 def value_names(num_keypoints: int) -> List[str]:
     """Of :func:`values_of`."""
     return ['score', 'angle', 'box_x1', 'box_y1', 'box_x2', 'box_y2',
@@ -66,7 +71,7 @@ class TableWriter:
     def write(self, frame: Frame, faces: Sequence[Face]) -> None:
         """The faces of an image, or of a frame of a video."""
         for number, face in enumerate(faces):
-            self._file.write([frame.path, None if frame.time is None else frame.index, frame.time,
+            self._file.write([_readable(frame.path), None if frame.time is None else frame.index, frame.time,
                               number if face.track_id is None else face.track_id], values_of(face))
 
     def close(self, is_complete: bool = True) -> None:

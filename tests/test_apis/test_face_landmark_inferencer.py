@@ -307,9 +307,10 @@ def test_checkpoint_of_another_model(config, weights, tmp_path):
 
 
 @pytest.mark.parametrize('boxes, message', [
-    ([[10, 10, 5, 20]], r'bboxes of image 0 \(0000000000.jpg\): found \[\[10.0, 10.0, 5.0, 20.0\]\]'),
+    ([[10, 10, 5, 20]], r'bboxes of image 0 \(0000000000.jpg\): found \[10.0, 10.0, 5.0, 20.0\]'),
     ([[10, 10, 20, float('nan')]], 'nan'),
-    ([[[10, 10, 20]]], 'expected x1, y1, x2, y2'),
+    ([[[10, 10, 20]]], r'of shape \(1, 3\), expected \(N, 4\): a list of x1, y1, x2, y2'),
+    ([[5000, 10, 5020, 30]], r'\[5000.0, 10.0, 5020.0, 30.0\] lies outside of the image'),
     ([BOXES, BOXES], 'found 2 lists of boxes, expected one for each of the 1 images'),
 ])
 def test_wrong_boxes_are_named(inferencer, images, boxes, message):

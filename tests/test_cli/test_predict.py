@@ -1,6 +1,7 @@
 """``mmfld predict`` as it is typed."""
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -64,6 +65,21 @@ def test_inputs_of_one_name_do_not_overwrite_each_other(folder, tmp_path, capsys
     assert not (tmp_path / 'out').exists()
     # a table has them both
     assert predict(folder / 'c.png', other, '--out', tmp_path / 'out', '--format', 'csv') == 0
+
+
+def test_what_is_left_out_is_told(folder, tmp_path, capsys):
+    predict(folder, '--out', tmp_path / 'out')
+    assert f'left out: 1 files of {folder} that are no pictures by their suffix (.txt)' in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_utf_8(folder, tmp_path):
+    name = os.fsdecode(b'bad\xff.jpg')
+    (folder / 'b.jpg').rename(folder / name)
+    for suffix in ('csv', 'parquet'):
+        assert predict(folder / name, '--out', tmp_path / 'out', '--format', suffix) == 0
+    row, = csv.DictReader(open(tmp_path / 'out/faces.csv'))
+    assert row['file'].endswith('bad\\udcff.jpg')
+    assert pyarrow.parquet.read_table(tmp_path / 'out/faces.parquet').to_pydict()['file'] == [row['file']]
 
 
 def test_a_table(folder, tmp_path):

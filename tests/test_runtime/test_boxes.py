@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mmfld.runtime.boxes import middle_and_size, non_maximum_suppression, overlaps, tight_box
+from mmfld.runtime.boxes import found_boxes, given_boxes, middle_and_size, non_maximum_suppression, overlaps, tight_box
 
 BOX = np.array([0., 0., 10., 20.])
 
@@ -35,3 +35,34 @@ def test_the_best_of_overlapping_boxes_stays():
     boxes = np.array([[0, 0, 10, 10, 0.5], [1, 0, 11, 10, 0.9], [20, 0, 30, 10, 0.1], [0, 6, 10, 16, 0.4]])
     assert non_maximum_suppression(boxes, 0.3).tolist() == [1, 3, 2]
     assert non_maximum_suppression(np.zeros((0, 5)), 0.3).tolist() == []
+
+
+@pytest.mark.parametrize('boxes, message', [
+    ([1, 2, 3, 4], r'of shape \(4,\), expected \(N, 4\)'),
+    ([[1, 2, 3, 4, 0.9]], r'of shape \(1, 5\), expected \(N, 4\)'),
+    ([[1, 2, 3, 4], [1, 2]], r'found \[\[1, 2, 3, 4\], \[1, 2\]\], expected N lists'),
+    ('box', "found 'box', expected N lists"),
+    ([[1, 2, 3, 4], [3, 2, 1, 4]], r'found \[3.0, 2.0, 1.0, 4.0\], expected .* x1 < x2'),
+    ([[1, 2, float('inf'), 4]], 'found .*inf'),
+    ([[100, 2, 120, 4]], r'\[100.0, 2.0, 120.0, 4.0\] lies outside of the image, whose size is 100 x 50'),
+    ([[-9, -9, -1, 20]], 'lies outside'),
+    ([[0, 0, 1e300, 1e300]], 'in an image of 100 x 50, expected pixels'),
+])
+def test_boxes_that_are_none(boxes, message):
+    with pytest.raises(ValueError, match=f'^boxes: .*{message}'):
+        given_boxes(boxes, (100, 50), 'boxes')
+
+
+def test_boxes_that_are_some():
+    np.testing.assert_array_equal(given_boxes([[-5, 2, 3, 70]], (100, 50), 'boxes'), [[-5, 2, 3, 70, 1]])
+    for none in ([], np.zeros((0, 4))):
+        assert given_boxes(none, (100, 50), 'boxes').shape == (0, 5)
+
+
+def test_what_detectors_return():
+    for none in (None, [], np.zeros((0, 5)), np.zeros((0, 4))):
+        assert found_boxes(none).shape == (0, 5)
+    np.testing.assert_array_equal(found_boxes([[1, 2, 3, 4, 0.5, 9]]), [[1, 2, 3, 4, 0.5]])
+    for wrong in ([[1, 2, 3, 4]], [1, 2, 3, 4, 0.5], [[1, 2, 3, float('nan'), 0.5]], 'face'):
+        with pytest.raises(ValueError, match='the detector returns .*expected'):
+            found_boxes(wrong)

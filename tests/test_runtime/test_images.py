@@ -131,3 +131,25 @@ def test_a_cut_jpeg_with_a_whole_thumbnail(image, tmp_path):
     (tmp_path / 'a.jpg').write_bytes(whole[:2] + header + whole[2:-20])
     with pytest.raises(ValueError, match='has no end'):
         read_image(tmp_path / 'a.jpg')
+
+
+def test_a_picture_of_too_many_pixels_is_an_error_that_names_it(tmp_path, monkeypatch):
+    Image.new('RGB', (40, 30)).save(tmp_path / 'big.webp')
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 500)
+    with pytest.raises(ValueError, match='big.webp: not a complete image that Pillow can read .DecompressionBombError'):
+        read_image(tmp_path / 'big.webp')
+
+
+def test_bytes_between_the_parts_of_a_jpeg_are_skipped(tmp_path):
+    content = cv2.imencode('.jpg', np.full((20, 30, 3), 90, np.uint8))[1].tobytes()
+    at = content.index(b'\xff\xdb')  # a table
+    (tmp_path / 'odd.jpg').write_bytes(content[:at] + b'\x01\x02' + content[at:])
+    assert read_image(tmp_path / 'odd.jpg').shape == (20, 30, 3)
+    (tmp_path / 'cut.jpg').write_bytes(content[:at] + b'\x01\x02' + content[at:-2])
+    with pytest.raises(ValueError, match='cut.jpg: .* has no end'):
+        read_image(tmp_path / 'cut.jpg')
+
+
+def test_a_picture_of_floats_has_no_known_range():
+    with pytest.raises(ValueError, match='a picture of floats'):
+        read_image(Image.new('F', (4, 4)))

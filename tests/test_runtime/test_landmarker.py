@@ -173,7 +173,9 @@ def test_a_calibration_turns_with_the_face(fake_model):
 
 
 @pytest.mark.parametrize('options, message', [
-    (dict(orientation='left'), "orientation: found 'left'"), (dict(orientation=float('nan')), 'orientation: found nan'),
+    (dict(orientation='left'), "orientation: found 'left'"), (dict(orientation=[90]), r'orientation: found \[90\]'),
+    (dict(orientation=None), 'orientation: found None'), (dict(min_score=float('nan')), 'min_score=nan'),
+    (dict(batch_size=2.5), 'batch_size=2.5'), (dict(orientation=float('nan')), 'orientation: found nan'),
     (dict(batch_size=0), 'batch_size=0'), (dict(detector='none'), "unknown detector 'none'")])
 def test_wrong_arguments_are_named(fake_model, options, message):
     with pytest.raises(ValueError, match=message):
@@ -338,3 +340,16 @@ def test_faces_that_the_detector_misses_in_a_picture_that_is_not_upright(fake_mo
     check(landmarker(shown), other, one)
     assert [face.score for face in landmarker(shown)] == [0.9, 0.6]
     check(landmarker.batch([picture(FakeFace(50, 50, 50, 180)), shown])[1], other, one)
+
+
+@pytest.mark.parametrize('arguments, error, message', [
+    (dict(images=np.zeros((9, 9, 3), np.uint8)), TypeError, 'images: found ndarray, expected a list'),
+    (dict(images='photo.jpg'), TypeError, 'images: found str, expected a list'),
+    (dict(images=[picture()] * 2, boxes=[[]]), ValueError, 'boxes: found those of 1 images, expected 2'),
+    (dict(images=[picture()], refine=-1), ValueError, 'refine=-1'),
+    (dict(images=[picture()], refine=1.5), ValueError, 'refine=1.5'),
+    (dict(images=[picture().astype(np.uint16) + 200]), ValueError, '16-bit values up to 200'),
+])
+def test_wrong_batches_are_named(fake_model, arguments, error, message):
+    with pytest.raises(error, match=message):
+        FaceLandmarker(fake_model, 'whole_image').batch(**arguments)

@@ -159,9 +159,30 @@ def test_video_that_changes_its_size(tmp_path, video, image):
     source = open_source(video)
     writer = ResultWriter(source, str(tmp_path / 'out'))
     writer.write_picture(Frame(image, source.path, 0, 0., 0.1), image)
-    with pytest.raises(ValueError, match=r'clip.mp4: found a frame of \(16, 24\) pixels, expected \(32, 24\)'):
-        writer.write_picture(Frame(image, source.path, 1, 0.1, 0.1), image[:, :16])
+    writer.write_picture(Frame(image, source.path, 1, 0.1, 0.1), image[:, :16])
     writer.close()
+    assert [frame.image.shape for frame in open_source(tmp_path / 'out/clip.mp4')] == [(24, 32, 3)] * 2
+
+
+def test_a_json_file_beside_its_image_is_not_overwritten(tmp_path, image):
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    ResultWriter(open_source(tmp_path), pred_out_dir=str(tmp_path))
+    (tmp_path / 'a.json').write_text('my annotations')
+    with pytest.raises(ValueError, match='a.json lies there beside its image and would be overwritten'):
+        ResultWriter(open_source(tmp_path), pred_out_dir=str(tmp_path))
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out/a.json').write_text('results of before')
+    ResultWriter(open_source(tmp_path), pred_out_dir=str(tmp_path / 'out'))
+
+
+def test_what_a_folder_has_besides_pictures_is_known(tmp_path, image):
+    for name in ('a.png', 'b.JPE', 'c.jfif'):
+        (tmp_path / name).write_bytes(cv2.imencode('.png', image)[1].tobytes())
+    for name in ('notes.txt', 'film.mp4', '._a.png'):
+        (tmp_path / name).write_text('')
+    source = open_source(tmp_path)
+    assert source.names == ('a.png', 'b.JPE', 'c.jfif')
+    assert [path.name for path in source.left_out] == ['film.mp4', 'notes.txt']
 
 
 def test_inputs_are_not_overwritten(tmp_path, image, video):
