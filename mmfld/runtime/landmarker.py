@@ -59,8 +59,8 @@ class FaceLandmarker:
         model (str | Path | LandmarkModel, optional): A file that ``mmfld export`` has written. Defaults to the model
             that comes with the package (68 landmarks; for non-commercial research, as the faces it was trained on).
         detector (str | callable): Finds the faces, see :mod:`mmfld.runtime.detection`. Defaults to ``'centerface'``.
-        backend (str): ``'onnxruntime'``, ``'openvino'`` or ``'auto'``, the first that is installed. Defaults to
-            ``'auto'``.
+        backend (str): Of both networks, ``'onnxruntime'``, ``'openvino'`` or ``'auto'``, the first that is installed.
+            Defaults to ``'auto'``.
         threads (int, optional): For one call of a network. Defaults to the backend's choice.
         precision (str): ``'float32'`` or, with OpenVINO, ``'bfloat16'``. Defaults to ``'float32'``.
         orientation (str | float): ``'auto'``: faces may be turned by any angle. ``'mixed'``: and those of one image
@@ -95,7 +95,7 @@ class FaceLandmarker:
         if model is None or isinstance(model, (str, Path)):
             model = LandmarkModel(model or DEFAULT_MODEL, backend, threads, precision)
         self.model = model
-        self.detector = build_detector(detector, threads=threads)
+        self.detector = build_detector(detector, threads=threads, backend=backend, precision=precision)
         self.orientation = orientation
         self.min_score = next((score for score in (min_score, model.min_score) if score is not None), -np.inf)
         self.batch_size = batch_size

