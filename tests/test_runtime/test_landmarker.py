@@ -361,4 +361,5 @@ def test_a_backend_is_that_of_both_networks():
     assert [(network.backend, network.precision) for network in networks] == [('openvino', 'bfloat16')] * 2
     face, = landmarker(PHOTO)
     expected, = FaceLandmarker(threads=1)(PHOTO)
-    np.testing.assert_allclose(face.landmarks, expected.landmarks, atol=2)
+    apart = np.linalg.norm(face.landmarks - expected.landmarks, axis=1)
+    assert apart.mean() < 0.7 and apart.max() < 5
