@@ -79,22 +79,22 @@ def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
     return np.column_stack([boxes, np.ones(len(boxes))])
 
 
-def found_boxes(found: Any) -> np.ndarray:
-    """What a detector returns, as (N, 5) float64; None and an empty list are no face.
+def found_boxes(found: Any, columns: int = 5) -> np.ndarray:
+    """What a detector returns, as (N, columns) float64; None and an empty list are no face.
 
     Raises:
         ValueError: If it is of another shape, or not finite.
     """
     if found is None or not np.size(found):
-        return np.zeros((0, 5))
+        return np.zeros((0, columns))
     try:
         boxes = np.asarray(found, np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f'the detector returns {_short(found)}, expected (N, 5) numbers') from error
-    if boxes.ndim != 2 or boxes.shape[1] < 5 or not np.isfinite(boxes).all():
-        raise ValueError(f'the detector returns {_short(found)} of shape {boxes.shape}, expected (N, 5): x1, y1, x2, y2 '
-                         'and a score of each face, all finite')
-    return boxes[:, :5]
+        raise ValueError(f'the detector returns {_short(found)}, expected (N, {columns}) numbers') from error
+    if boxes.ndim != 2 or boxes.shape[1] < columns or not np.isfinite(boxes).all():
+        raise ValueError(f'the detector returns {_short(found)} of shape {boxes.shape}, expected (N, {columns}): x1, y1, '
+                         f'x2, y2, a score{"" if columns == 5 else " and points"} of each face, all finite')
+    return boxes[:, :columns]
 
 
 def _short(value: Any) -> str:

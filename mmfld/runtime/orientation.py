@@ -13,11 +13,13 @@ import numpy as np
 from ..structures import FaceLayout
 from .boxes import found_boxes, middle_and_size, non_maximum_suppression, overlaps, tight_box
 from .crops import eye_angle, turn
-from .detection import BoxCalibration, Detector
+from .detection import BoxCalibration, Detector, PointCalibration
 
 ORIENTATIONS = ('auto', 'mixed', 'upright')
 TURNING = ('auto', 'mixed')  # those of which quarter turns are tried
 QUARTERS = np.array([90., 180., 270.])  # beside the angle that is tried first
+POINTS = 5  # of a face that some detectors find: the eyes first, the left one in an upright image before the other
+TRUSTED = 30.  # degrees of a face in how a detector looks at it, up to which its points are used
 FIRST_CROP = 1.1  # factor on that of a detected face: boxes scatter, and what a crop cuts off is not found
 NEAR_ANGLE = 10.  # degrees by which a crop may be turned the wrong way
 NEAR_PLACE = 0.1  # parts of its size by which it may be off
@@ -61,7 +63,8 @@ class Detections(NamedTuple):
 
     Args:
         image (ndarray): (N, ) int, in which image.
-        boxes (ndarray): (N, 5) boxes x1, y1, x2, y2 in the image as the detector frames faces, and scores.
+        boxes (ndarray): (N, 5) boxes x1, y1, x2, y2 in the image as the detector frames faces, and scores; (N, 15) with
+            five points of each face.
         angle (ndarray): (N, ) degrees, by which quarter turn it was found.
     """
     image: np.ndarray
@@ -136,19 +139,20 @@ def align(fit: Callable[[Crops], Fit],
     """
     if start is None:
         start = np.full(len(boxes), first_angle(orientation))
-    found = _first_fit(fit, image, boxes, orientation, sure, calibration, start)
-    return refine(lambda crops, _: fit(crops), found, None if orientation == 'upright' else layout, rounds)
+    first = _first_fit(fit, image, boxes, orientation, sure, _Framing(calibration), start)
+    return refine(lambda crops, _: fit(crops), first.found, None if orientation == 'upright' else layout, rounds)
 
 
 def refine(fit: Callable[[Crops, np.ndarray], Fit], found: Aligned, layout: Optional[FaceLayout],
-           rounds: Tuple[int, int]) -> Aligned:
+           rounds: Tuple[Union[int, np.ndarray], int]) -> Aligned:
     """Fit again in crops that are taken from the landmarks.
 
     Args:
         fit (callable): Fits landmarks to crops of some of the faces, whose indices come second.
         found (Aligned): N faces.
         layout (FaceLayout, optional): Of the landmarks. Defaults to None: crops are not turned.
-        rounds (tuple): How often, at least, and at most where a crop was far from what the landmarks say.
+        rounds (tuple): How often, at least, of all or of each (N, ), and at most where a crop was far from what the
+            landmarks say.
     """
     least, most = rounds
     for n in range(most):
@@ -163,14 +167,43 @@ def refine(fit: Callable[[Crops, np.ndarray], Fit], found: Aligned, layout: Opti
     return found
 
 
+class _Framing(NamedTuple):
+    """From what a detector frames to first crops."""
+    calibration: BoxCalibration
+    by_points: Optional[PointCalibration] = None
+
+    def first(self, image: np.ndarray, boxes: np.ndarray, angle: np.ndarray) -> Tuple[Crops, np.ndarray]:
+        """By the points of the faces if there are any, which tell their angles; else rough (N, ), by the boxes.
+
+        Detectors put the points of a face that is turned by far from how they look at it somewhere else.
+        """
+        rough = self.guess(image, boxes, angle)
+        if self.by_points is None:
+            return rough, np.full(len(boxes), True)
+        exact = Crops(image, *self.by_points(boxes[:, :4], boxes[:, 5:].reshape(-1, POINTS, 2)))
+        good = np.abs((exact.angle - angle + 180) % 360 - 180) <= TRUSTED
+        return _replaced(rough, take(exact, np.flatnonzero(good)), np.flatnonzero(good)), ~good
+
+    def guess(self, image: np.ndarray, boxes: np.ndarray, angle: np.ndarray, covered: bool = False) -> Crops:
+        """By the boxes, if faces are turned by these angles."""
+        return _crops_of_boxes(image, boxes, self.calibration, angle, covered)
+
+
+class _First(NamedTuple):
+    """First fits of N faces, (N, ) the quarter turns that they were found under, and whether their crops are rough."""
+    found: Aligned
+    quarters: np.ndarray
+    rough: np.ndarray
+
+
 def _first_fit(fit: Callable[[Crops], Fit], image: np.ndarray, boxes: np.ndarray, orientation: Orientation,
-               sure: Optional[float], calibration: BoxCalibration, start: np.ndarray) -> Aligned:
-    crops = _crops_of_boxes(image, boxes, calibration, start)
-    found = Aligned(fit(crops), crops)
+               sure: Optional[float], framing: _Framing, start: np.ndarray) -> _First:
+    crops, rough = framing.first(image, boxes, start)
+    first = _First(Aligned(fit(crops), crops), np.round(start / 90).astype(int) % 4, rough)
     if orientation in TURNING and len(boxes):
-        doubtful = np.flatnonzero(found.fit.scores.mean(1) < (np.inf if sure is None else sure))
-        found = _best_guess(fit, found, doubtful, boxes, calibration)
-    return found
+        doubtful = np.flatnonzero(first.found.fit.scores.mean(1) < (np.inf if sure is None else sure))
+        first = _best_guess(fit, first, doubtful, boxes, start, framing)
+    return first
 
 
 def detect(detector: Detector, images: Sequence[np.ndarray], orientation: Orientation) -> Detections:
@@ -185,7 +218,7 @@ def detect(detector: Detector, images: Sequence[np.ndarray], orientation: Orient
         orientation (str | float): See :class:`mmfld.runtime.FaceLandmarker`.
     """
     first = round(first_angle(orientation) / 90) % 4
-    parts = [(np.zeros(0, int), np.zeros((0, 5)), np.zeros(0))]
+    parts = [(np.zeros(0, int), np.zeros((0, _columns(detector))), np.zeros(0))]
     for index, image in enumerate(images):
         boxes = _detect_turned(detector, image, first)
         angles = np.full(len(boxes), first_angle(orientation))
@@ -216,26 +249,30 @@ def align_detected(fit: Callable[[Crops], Fit],
     Where a face is not as it was detected, the detector looks again at the image turned that way: it frames that face
     better then, and may find others that it has not seen.
     """
-    calibration = _calibration(detector)
+    framing = _Framing(_calibration(detector))
     if orientation != 'upright':
-        calibration = calibration.wider(FIRST_CROP)
+        framing = _Framing(framing.calibration.wider(FIRST_CROP), getattr(detector, 'by_points', None))
     image, boxes, start = detections
-    found = _first_fit(fit, image, boxes, orientation, sure, calibration, start)
+    first = _first_fit(fit, image, boxes, orientation, sure, framing, start)
     if orientation in TURNING:
-        quarters = np.round(found.crops.angle / 90).astype(int) % 4
-        other = np.flatnonzero(quarters != np.round(start / 90).astype(int) % 4)
-        for look in sorted({(image[n], quarters[n]) for n in other}):
-            seen = _detect_turned(detector, images[look[0]], look[1])
-            of_look = other[(image[other] == look[0]) & (quarters[other] == look[1])]
-            found = _framed_upright(fit, found, of_look, boxes, calibration, seen)
-            of_image = np.flatnonzero(found.crops.image == look[0])
+        other = np.flatnonzero(first.quarters != np.round(start / 90).astype(int) % 4)
+        for index, quarter in sorted({(image[n], first.quarters[n]) for n in other}):
+            seen = _detect_turned(detector, images[index], quarter)
+            of_look = other[(image[other] == index) & (first.quarters[other] == quarter)]
+            first = _framed_upright(fit, first, of_look, boxes, framing, seen)
+            of_image = np.flatnonzero(first.found.crops.image == index)
             fresh = seen[overlaps(seen, boxes[of_image]).max(axis=1, initial=0) <= SAME]
             if len(fresh):
-                crops = _crops_of_boxes(np.full(len(fresh), look[0]), fresh, calibration,
-                                        np.full(len(fresh), 90. * look[1]))
-                found = Aligned(_joined(found.fit, fit(crops)), _joined(found.crops, crops))
+                crops, rough = framing.first(np.full(len(fresh), index), fresh, np.full(len(fresh), 90. * quarter))
+                new = Aligned(fit(crops), crops)
+                first = _First(Aligned(*map(_joined, first.found, new)),
+                               np.append(first.quarters, np.full(len(fresh), quarter)),
+                               np.append(first.rough, rough))
                 boxes = np.concatenate([boxes, fresh])
-    found = refine(lambda crops, _: fit(crops), found, None if orientation == 'upright' else layout, rounds)
+    least, most = rounds
+    if least < most:  # what is said of detected faces is for their rough boxes
+        least = np.where(first.rough, least, 0)
+    found = refine(lambda crops, _: fit(crops), first.found, None if orientation == 'upright' else layout, (least, most))
     return Found(*found, boxes[:, 4])
 
 
@@ -256,22 +293,33 @@ def _calibration(detector: Detector) -> BoxCalibration:
     return getattr(detector, 'calibration', BoxCalibration())
 
 
+def _columns(detector: Detector) -> int:
+    """Of what it returns: boxes and scores, and of some points."""
+    return 5 if getattr(detector, 'by_points', None) is None else 5 + 2 * POINTS
+
+
 def _detect_turned(detector: Detector, image: np.ndarray, quarter: int) -> np.ndarray:
-    """Boxes as the detector frames them and scores (N, 5), in the image; it sees it turned anti-clockwise by quarters.
-    """
+    """Boxes as the detector frames them, scores and points, (N, 5) or (N, 15), in the image; it sees it turned
+    anti-clockwise by quarters."""
     find = getattr(detector, 'raw', detector)
+    columns = _columns(detector)
     if not quarter:
-        return found_boxes(find(image))
+        return found_boxes(find(image), columns)
     height, width = image.shape[:2]
-    found = found_boxes(find(np.ascontiguousarray(np.rot90(image, quarter))))
-    x1, y1, x2, y2, score = found.T
-    if quarter == 1:
-        x1, y1, x2, y2 = width - 1 - y2, x1, width - 1 - y1, x2
-    elif quarter == 2:
-        x1, y1, x2, y2 = width - 1 - x2, height - 1 - y2, width - 1 - x1, height - 1 - y1
-    else:
-        x1, y1, x2, y2 = y1, height - 1 - x2, y2, height - 1 - x1
-    return np.stack([x1, y1, x2, y2, score], axis=1)
+    found = found_boxes(find(np.ascontiguousarray(np.rot90(image, quarter))), columns)
+
+    def back(points: np.ndarray) -> np.ndarray:
+        x, y = points[..., 0], points[..., 1]
+        if quarter == 1:
+            x, y = width - 1 - y, x
+        elif quarter == 2:
+            x, y = width - 1 - x, height - 1 - y
+        else:
+            x, y = y, height - 1 - x
+        return np.stack([x, y], axis=-1)
+
+    boxes, points = tight_box(back(found[:, :4].reshape(-1, 2, 2))), back(found[:, 5:].reshape(len(found), (columns - 5) // 2, 2))
+    return np.concatenate([boxes, found[:, 4:5], points.reshape(len(found), columns - 5)], axis=1)
 
 
 def _crops_of_landmarks(image: np.ndarray, landmarks: np.ndarray, layout: Optional[FaceLayout]) -> Crops:
@@ -289,35 +337,42 @@ def _crops_of_boxes(image: np.ndarray, boxes: np.ndarray, calibration: BoxCalibr
     return Crops(image, calibration(np.concatenate([middle - half, middle + half], axis=1), covered), angle)
 
 
-def _best_guess(fit, found: Aligned, doubtful: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration) -> Aligned:
+def _best_guess(fit, first: _First, doubtful: np.ndarray, boxes: np.ndarray, start: np.ndarray,
+                framing: _Framing) -> _First:
     """Replace doubtful faces where another quarter turn has better scores, or what is seen of a covered one."""
     if not len(doubtful):
-        return found
-    image, angle = found.crops.image[doubtful], found.crops.angle[doubtful]
-    guesses = [_crops_of_boxes(image, boxes[doubtful], calibration, angle + quarter) for quarter in QUARTERS]
-    if calibration.whole_height:
-        guesses.append(_crops_of_boxes(image, boxes[doubtful], calibration, angle, covered=True))
+        return first
+    image, boxes, start = first.found.crops.image[doubtful], boxes[doubtful], start[doubtful]
+    turns = [0., *QUARTERS] if framing.by_points is not None else list(QUARTERS)
+    guesses = [framing.guess(image, boxes, start + turn) for turn in turns]
+    if framing.calibration.whole_height:
+        guesses.append(framing.guess(image, boxes, start, covered=True))
+        turns.append(0.)
     crops = Crops(*map(np.concatenate, zip(*guesses)))
     tried = fit(crops)
-    scores = np.stack([found.fit.scores[doubtful].mean(1), *tried.scores.mean(1).reshape(len(guesses), -1)])
+    scores = np.stack([first.found.fit.scores[doubtful].mean(1), *tried.scores.mean(1).reshape(len(guesses), -1)])
     best = scores.argmax(axis=0)
     better = np.flatnonzero(best)
     index = (best[better] - 1) * len(doubtful) + better
-    return replaced_faces(found, take_faces(Aligned(tried, crops), index), doubtful[better])
+    faces, (quarters, rough) = doubtful[better], (first.quarters.copy(), first.rough.copy())
+    quarters[faces] = np.round((start[better] + np.array(turns)[best[better] - 1]) / 90).astype(int) % 4
+    rough[faces] = True
+    return _First(replaced_faces(first.found, take_faces(Aligned(tried, crops), index), faces), quarters, rough)
 
 
-def _framed_upright(fit, found: Aligned, faces: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration,
-                    seen: np.ndarray) -> Aligned:
-    """Replace some of the faces where the boxes of the detector's second look give better scores."""
+def _framed_upright(fit, first: _First, faces: np.ndarray, boxes: np.ndarray, framing: _Framing,
+                    seen: np.ndarray) -> _First:
+    """Replace some of the faces where what the detector's second look frames has better scores."""
     if not len(seen):
-        return found
+        return first
     common = overlaps(boxes[faces], seen)
     again = common.max(axis=1) > SAME
     faces, seen = faces[again], seen[common.argmax(axis=1)[again]]
-    crops = _crops_of_boxes(found.crops.image[faces], seen, calibration, found.crops.angle[faces])
+    crops, _ = framing.first(first.found.crops.image[faces], seen, 90. * first.quarters[faces])
     tried = fit(crops)
-    better = np.flatnonzero(tried.scores.mean(1) > found.fit.scores[faces].mean(1))
-    return replaced_faces(found, take_faces(Aligned(tried, crops), better), faces[better])
+    better = np.flatnonzero(tried.scores.mean(1) > first.found.fit.scores[faces].mean(1))
+    found = replaced_faces(first.found, take_faces(Aligned(tried, crops), better), faces[better])
+    return first._replace(found=found)  # they stay rough: faces that need a second look are hard
 
 
 def _is_far(crops: Crops, others: Crops) -> np.ndarray:

@@ -97,6 +97,7 @@ def test_what_scores_low_is_no_face(inferencer):
     strict = FaceLandmarkInferencer(device='cpu', detector=Detector())
     face, = next(strict(image))['predictions'][0]
     np.testing.assert_allclose(np.array(face['keypoints'])[33], SPOTS[33, ], atol=8)
-    assert len(next(FaceLandmarkInferencer(device='cpu', detector=Detector(), min_score=0.)(image))['predictions'][0]) == 2
+    loose = FaceLandmarkInferencer(device='cpu', detector=Detector(), min_score=0.)
+    assert len(next(loose(image))['predictions'][0]) > 1
     tracker = FaceLandmarkTracker(device='cpu', detector=Detector(), return_unconfirmed=True)
     assert len(tracker.track(image)) == 1

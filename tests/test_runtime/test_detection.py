@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.cbook import get_sample_data
 
+from mmfld.runtime.crops import turn
 from mmfld.runtime.detection import (BoxCalibration, CenterFaceDetector, MMDetFaceDetector, OpenCVFaceDetector,
-                                     WholeImage, build_detector, centerface)
+                                     PointCalibration, WholeImage, build_detector, centerface)
 
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
 
@@ -229,3 +230,35 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch, name, module, pac
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=f"detector '{name}' needs {package}.*`pip install {package}`"):
         build_detector(name)
+
+
+def test_points_tell_place_and_angle():
+    """Landmarks that are at a fixed place beside the points are found exactly, whatever the box of the detector."""
+    rng = np.random.default_rng(0)
+    shape = np.array([[-20., -10], [20, -10], [0, 5], [-14, 25], [14, 25]])
+    outline = np.array([[-35., -30], [35, -30], [0, 45]])
+
+    def turned(points, angle):
+        a = np.deg2rad(angle)
+        return points @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]])
+
+    angles, sizes = rng.uniform(-180, 180, 40), rng.uniform(0.5, 3, 40)
+    places = rng.uniform(0, 300, (40, 1, 2))
+    points, landmarks = (np.stack([turned(part, a) * s for a, s in zip(angles, sizes)]) + places
+                         for part in (shape, outline))
+    middle = places[:, 0]
+    half = sizes[:, None] * [40, 50]
+    boxes = np.concatenate([middle - half, middle + half], axis=1)
+    calibration = PointCalibration.fit(boxes, points, landmarks)
+    found, found_angles = calibration(boxes, points)
+    np.testing.assert_allclose((found_angles - angles + 180) % 360 - 180, 0, atol=1e-6)
+    upright = turn(landmarks, found_angles)
+    np.testing.assert_allclose(found, np.concatenate([upright.min(1), upright.max(1)], axis=1), atol=1e-6)
+
+
+def test_centerface_places_a_photograph_by_its_points():
+    detector, image = CenterFaceDetector(threads=1), cv2.imread(PHOTO)
+    rows = detector.raw(image)
+    assert rows.shape == (1, 15)
+    box, angle = detector.by_points(rows[:, :4], rows[:, 5:].reshape(-1, 5, 2))
+    assert abs(angle[0]) < 6 and iou(box[0], detector(image)[0, :4]) > 0.8

@@ -3,7 +3,8 @@
     python tools/analysis_tools/calibrate_detector.py DETECTOR ANNOTATIONS.json IMAGES [--every 7]
 
 Prints the median shift and scale over the faces that the detector frames (overlap above 0.3 with the tight box of the
-annotated landmarks), in parts of its box, how far they spread, and how high boxes are. Use faces that nothing is tested
+annotated landmarks), in parts of its box, how far they spread, how high boxes are, and of a detector that finds points
+the weights of its ``PointCalibration``. Use faces that nothing is tested
 on. Neither torch nor an OpenMMLab package is needed.
 """
 import argparse
@@ -14,7 +15,7 @@ from measure_orientations import read_faces
 from tqdm import tqdm
 
 from mmfld.runtime.boxes import middle_and_size, overlaps, tight_box
-from mmfld.runtime.detection import BoxCalibration, build_detector
+from mmfld.runtime.detection import BoxCalibration, PointCalibration, build_detector
 
 LEAST_OVERLAP = 0.3
 MAD = 1.4826  # median absolute deviations of a normal distribution in its standard deviation
@@ -31,17 +32,19 @@ def main() -> None:
     args = parser.parse_args()
     detector = build_detector(args.detector)
     find = getattr(detector, 'raw', detector)
-    framed, true, faces = [], [], list(read_faces(args.annotations, args.images, args.every))
+    framed, true, landmarks_of, faces = [], [], [], list(read_faces(args.annotations, args.images, args.every))
     for image, landmarks in tqdm(faces, unit='face'):
         box = tight_box(landmarks + args.keypoint_offset)
-        boxes = find(image)
+        boxes = np.asarray(find(image))
         shared = overlaps(box[None], boxes)[0]
         if (shared > LEAST_OVERLAP).any():
-            framed.append(boxes[shared.argmax(), :4])
+            framed.append(boxes[shared.argmax()])
             true.append(box)
+            landmarks_of.append(landmarks + args.keypoint_offset)
     if not framed:
         raise SystemExit(f'{args.detector}: found none of {len(faces)} faces')
-    framed, true = np.array(framed), np.array(true)
+    rows, true = np.array(framed), np.array(true)
+    framed = rows[:, :4]
     fitted = BoxCalibration.fit(framed, true)
     (middle, size), (true_middle, true_size) = middle_and_size(framed), middle_and_size(true)
     print(f'{len(framed)} of {len(faces)} faces are framed')
@@ -50,6 +53,9 @@ def main() -> None:
         spread = MAD * np.median(np.abs(values - median), axis=0)
         print(f'{name} in x and y: {median[0]:.3f}, {median[1]:.3f}; spread {spread[0]:.3f}, {spread[1]:.3f}')
     print(f'height by width, 5th percentile: {np.quantile(size[:, 1] / size[:, 0], 0.05):.3f}')
+    if rows.shape[1] > 5:
+        by_points = PointCalibration.fit(framed, rows[:, 5:].reshape(len(rows), -1, 2), np.array(landmarks_of))
+        print('by points:', np.round(by_points.weights, 3).tolist())
 
 
 if __name__ == '__main__':

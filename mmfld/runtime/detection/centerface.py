@@ -8,7 +8,7 @@ import numpy as np
 
 from ..boxes import non_maximum_suppression
 from ..network import Network
-from .calibration import BoxCalibration
+from .calibration import BoxCalibration, PointCalibration
 
 STRIDE = 4  # pixels a cell
 MULTIPLE = 32  # of the sides of the network's input
@@ -36,6 +36,9 @@ class CenterFaceDetector:
     """
 
     calibration = BoxCalibration((0., 0.123), (1.020, 0.779), 1.15)
+    by_points = PointCalibration((
+        (-0.211, 0.000, -0.211, 0.000), (0.003, 1.011, -0.003, 0.114), (-0.363, 0.496, 0.363, 0.138),
+        (-0.358, -0.490, 0.358, 0.537)))
 
     def __init__(self,
                  min_score: float = 0.5,
@@ -57,8 +60,9 @@ class CenterFaceDetector:
         return np.column_stack([self.calibration(boxes), boxes[:, 4]])
 
     def raw(self, image: np.ndarray) -> np.ndarray:
-        """As a call, but the boxes that the network frames."""
-        return self.detect(image)[0]
+        """As a call, but (N, 15): the boxes that the network frames, scores, and the points."""
+        boxes, points = self.detect(image)
+        return np.column_stack([boxes, points.reshape(-1, 10)])
 
     def detect(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """The network's own boxes and points.
