@@ -318,7 +318,8 @@ def _detect_turned(detector: Detector, image: np.ndarray, quarter: int) -> np.nd
             x, y = y, height - 1 - x
         return np.stack([x, y], axis=-1)
 
-    boxes, points = tight_box(back(found[:, :4].reshape(-1, 2, 2))), back(found[:, 5:].reshape(len(found), (columns - 5) // 2, 2))
+    boxes = tight_box(back(found[:, :4].reshape(-1, 2, 2)))
+    points = back(found[:, 5:].reshape(len(found), (columns - 5) // 2, 2))
     return np.concatenate([boxes, found[:, 4:5], points.reshape(len(found), columns - 5)], axis=1)
 
 
