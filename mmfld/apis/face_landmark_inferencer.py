@@ -99,7 +99,6 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         check_orientation(self.orientation)
         measured = read_metadata(DEFAULT_MODEL.read_bytes()) if is_default else {}
         self.sure = float(measured['sure']) if measured else None
-        self.min_score = float(measured.get('min_score', '-inf')) if min_score is None else min_score
         model = os.fspath(model) if isinstance(model, Path) else model
         weights = os.fspath(weights) if isinstance(weights, Path) else weights
         if isinstance(model, str) and model.endswith('.py') and not os.path.isfile(model):
@@ -108,6 +107,9 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             model = read_config(model)
         self._weights = weights
         detector = build_detector(detector, detector_weights, device)  # first, as it is quick to fail
+        if min_score is None and not isinstance(detector, WholeImage):
+            min_score = float(measured.get('min_score', '-inf'))
+        self.min_score = -np.inf if min_score is None else min_score
         super().__init__(model, weights, device, det_model='whole_image', show_progress=show_progress)
         self.detector = detector
         self._framing, self._sampling = _split(self.pipeline)

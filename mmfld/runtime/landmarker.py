@@ -9,7 +9,7 @@ import numpy as np
 
 from .boxes import given_boxes, tight_box
 from .crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
-from .detection import Detector, build_detector
+from .detection import Detector, WholeImage, build_detector
 from .images import Image, read_image
 from .model import LandmarkModel
 from .network import Network
@@ -68,8 +68,8 @@ class FaceLandmarker:
             ``'upright'``: they are not turned, and crops neither. An angle in degrees: all are turned clockwise by
             about that. Defaults to ``'auto'``.
         min_score (float, optional): Least mean score of the landmarks of a face; what a detector proposes below it is
-            none. Defaults to what the model says (0.25 for the one of the package), or to all. Boxes that are given are
-            always answered.
+            none. Defaults to what the model says (0.25 for the one of the package), or to all, as with the detector
+            ``'whole_image'``. Boxes that are given are always answered.
         batch_size (int): Faces that go through the network together. Defaults to 16.
 
     Raises:
@@ -97,7 +97,9 @@ class FaceLandmarker:
         self.model = model
         self.detector = build_detector(detector, threads=threads, backend=backend, precision=precision)
         self.orientation = orientation
-        self.min_score = next((score for score in (min_score, model.min_score) if score is not None), -np.inf)
+        if min_score is None and not isinstance(self.detector, WholeImage):
+            min_score = model.min_score
+        self.min_score = -np.inf if min_score is None else min_score
         self.batch_size = batch_size
 
     def __call__(self, image: Image, boxes: Optional[np.ndarray] = None, refine: Optional[int] = None) -> List[Face]:

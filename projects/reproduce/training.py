@@ -118,9 +118,8 @@ def best_checkpoint(folder: Path) -> Path:
     """
     best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
     checkpoint = best[-1] if best else latest_checkpoint(folder)
-    if checkpoint is None or not checkpoint.is_file():
-        raise RunFailed(f'{folder} has no checkpoint{f" {checkpoint.name}" if checkpoint else ""}: remove the folder '
-                        'to train once more')
+    if checkpoint is None:
+        raise RunFailed(f'{folder} has no checkpoint: remove the folder to train once more')
     return checkpoint
 
 

@@ -21,7 +21,7 @@ def make_content(**videos) -> dict:
     places = [(video, frame) for video, frames in videos.items() for frame in frames]
     return dict(
         categories=[dict(id=1, name='face')],
-        images=[dict(id=n, file_name=f'{video}/{frame:06d}.png', width=64, height=64, video=video, frame=frame)
+        images=[dict(id=n, file_name=f'{video}/{frame:06d}.png', video=video, frame=frame)
                 for n, (video, frame) in enumerate(places)],
         annotations=[dict(id=n, image_id=n, category_id=1,
                           keypoints=[value for k in range(K) for value in (10. * frame + k, 20. + 2 * k, 1)])

@@ -186,7 +186,7 @@ def test_a_finished_run_without_checkpoint_or_nme_is_a_failed_one(study, tmp_pat
     with pytest.raises(study.training.RunFailed, match='seed-0 has no checkpoint: remove the folder'):
         study.training.best_checkpoint(run.folder)
     (run.folder / 'last_checkpoint').write_text(str(run.folder / 'epoch_3.pth'))
-    with pytest.raises(study.training.RunFailed, match='has no checkpoint epoch_3.pth'):
+    with pytest.raises(study.training.RunFailed, match='seed-0 has no checkpoint: remove the folder'):
         study.training.best_checkpoint(run.folder)
     run.result.write_text('{}')
     with pytest.raises(study.training.RunFailed, match='seed-0.json has no NME'):

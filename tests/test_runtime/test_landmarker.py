@@ -363,3 +363,10 @@ def test_a_backend_is_that_of_both_networks():
     expected, = FaceLandmarker(threads=1)(PHOTO)
     apart = np.linalg.norm(face.landmarks - expected.landmarks, axis=1)
     assert apart.mean() < 0.7 and apart.max() < 5
+
+
+def test_the_whole_image_is_a_face_if_that_is_said(fake_model):
+    fake_model.min_score = 0.3
+    found, = FaceLandmarker(fake_model, 'whole_image')(picture())
+    assert found.scores.mean() < 0.3
+    assert FaceLandmarker(fake_model, 'whole_image', min_score=0.3)(picture()) == []
