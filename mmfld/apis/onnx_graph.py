@@ -29,6 +29,7 @@ def convolve_batch_norms(proto: Any) -> None:
     """
     import onnx
     weights = {tensor.name: tensor for tensor in proto.graph.initializer}
+    folded = set()
     makers = {name: node.op_type for node in proto.graph.node for name in node.output}
     uses = Counter(name for node in proto.graph.node for name in node.input)
     for node in proto.graph.node:
@@ -41,7 +42,9 @@ def convolve_batch_norms(proto: Any) -> None:
         epsilon = next((attribute.f for attribute in node.attribute if attribute.name == 'epsilon'), 1e-5)
         factor = scale / np.sqrt(variance + epsilon)
         names = [f'{parameters[0]}.factor', f'{parameters[1]}.rest']
-        for name, values in zip(names, (factor.reshape(-1, 1, 1, 1), shift - mean * factor)):
+        new = [] if parameters[0] in folded else zip(names, (factor.reshape(-1, 1, 1, 1), shift - mean * factor))
+        folded.add(parameters[0])  # a layer may be used more than once
+        for name, values in new:
             proto.graph.initializer.append(onnx.numpy_helper.from_array(values.astype(scale.dtype), name))
         node.CopyFrom(onnx.helper.make_node('Conv', [x, *names], node.output, group=len(factor), kernel_shape=[1, 1]))
         for name in parameters:

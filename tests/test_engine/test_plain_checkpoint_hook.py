@@ -18,19 +18,10 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
-from torch.utils.data import Dataset
 
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 
-
-class Points(Dataset):
-    metainfo = dict(dataset_name='points', sigmas=np.array([0.1, 0.2], np.float32), flip_pairs=[(0, 1)])
-
-    def __len__(self):
-        return 8
-
-    def __getitem__(self, index):
-        return dict(inputs=torch.linspace(-1, 1, 32).view(8, 4)[index])
+from .fakes import Points
 
 
 class Regression(BaseModel):
@@ -162,7 +153,7 @@ def test_to_plain_keeps_a_history_buffer_exactly():
 
 
 def test_a_value_that_is_no_plain_data_is_named():
-    with pytest.raises(TypeError, match=r"checkpoint\['meta'\]\['task'\]\[1\] is a .*_hook\.Points"):
+    with pytest.raises(TypeError, match=r"checkpoint\['meta'\]\['task'\]\[1\] is a .*fakes\.Points"):
         to_plain(dict(task=[1, Points()]), "checkpoint['meta']")
 
 

@@ -13,22 +13,14 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
-from torch.utils.data import Dataset
 
 from mmfld.engine import whole_files
 from mmfld.engine.hooks import SafeCheckpointHook
 from mmfld.engine.launch import is_whole, latest_checkpoint
 
+from .fakes import Points
+
 KILLED = 99
-
-
-class Points(Dataset):
-
-    def __len__(self):
-        return 8
-
-    def __getitem__(self, index):
-        return dict(inputs=torch.linspace(-1, 1, 32).view(8, 4)[index])
 
 
 class Regression(BaseModel):
