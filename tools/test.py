@@ -1,29 +1,11 @@
 """Evaluates a checkpoint on the test set of a config; see ``--help``."""
-import logging
-
 import mmengine
 from mmengine.dist import master_only
-from mmengine.logging import print_log
-from mmengine.runner import Runner
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.combine import merge_options
 from mmfld.engine.launch import adapt_to_cpu, argument_parser, leave_process_group, load_config, require_checkpoint
-from mmfld.engine.provenance import other_inputs
-
-
-class StrictRunner(Runner):
-    """A runner that refuses weights of another model, of which it would test those that fit and random ones, and warns
-    of weights that were trained on other crops."""
-
-    def load_checkpoint(self, filename, *args, **kwargs):
-        try:
-            checkpoint = super().load_checkpoint(filename, *args, **{**kwargs, 'strict': True})
-        except RuntimeError as error:
-            raise ValueError(f'{filename} does not fit the model of {self.cfg.filename}: {error}') from error
-        for difference in other_inputs(self.cfg, checkpoint):
-            print_log(f'{filename}: {difference}', logger='current', level=logging.WARNING)
-        return checkpoint
+from mmfld.engine.strict_runner import StrictRunner
 
 
 def main():
@@ -46,7 +28,9 @@ def main():
     merge_options(cfg, args.cfg_options)
 
     adapt_to_cpu(cfg)
-    metrics = StrictRunner.from_cfg(cfg).test()
+    runner = StrictRunner.from_cfg(cfg)
+    runner.allow_mismatch = args.allow_mismatch
+    metrics = runner.test()
     if args.out:
         master_only(mmengine.dump)(metrics, args.out)
     leave_process_group()

@@ -2,13 +2,15 @@
 import logging
 
 from mmengine.logging import print_log
-from mmengine.runner import Runner
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.batch_scaling import as_it_is, fit_to_batch
 from mmfld.engine.combine import merge_options
+from mmfld.engine.hooks import ResumeHook
 from mmfld.engine.launch import (adapt_to_cpu, argument_parser, latest_checkpoint, leave_process_group, load_config,
-                                 require_checkpoint, require_start)
+                                 require_checkpoint, require_start, say_how_to_go_on)
+from mmfld.engine.strict_runner import StrictRunner
+from mmfld.engine.work_dir import hold
 
 
 def main():
@@ -31,6 +33,7 @@ def main():
     args = parser.parse_args()
     cfg = load_config(parser, args)
     try:
+        hold(cfg.work_dir, args.launcher)
         resumed = latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
     except ValueError as error:
         parser.error(str(error))
@@ -58,9 +61,13 @@ def main():
     except ValueError as error:
         parser.error(f'{args.config}: {error}')
     adapt_to_cpu(cfg)
-    runner = Runner.from_cfg(cfg)
+    runner = StrictRunner.from_cfg(cfg)
+    runner.allow_mismatch = args.allow_mismatch
     runner.register_custom_hooks([batch_size])
+    if resumed:
+        runner.register_custom_hooks([ResumeHook(str(resumed), args.allow_mismatch)])
     runner.train()
+    say_how_to_go_on(runner)
     leave_process_group()
 
 

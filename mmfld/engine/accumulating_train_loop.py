@@ -4,14 +4,15 @@ from typing import Any, Dict, Iterator, List, Sequence
 
 import torch
 from mmengine.optim import OptimWrapper
-from mmengine.runner import EpochBasedTrainLoop
 from mmpose.registry import LOOPS
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from .stoppable_train_loop import StoppableTrainLoop
+
 
 @LOOPS.register_module()
-class AccumulatingTrainLoop(EpochBasedTrainLoop):
+class AccumulatingTrainLoop(StoppableTrainLoop):
     """Training by epochs in which an iteration is one step of the optimiser, over ``accumulation`` batches.
 
     Counted in iterations, everything is as with the large batch: averaged weights, schedules, logs, and the checkpoint
@@ -27,7 +28,7 @@ class AccumulatingTrainLoop(EpochBasedTrainLoop):
         dataloader (DataLoader | dict): Gives the batches of forward passes.
         max_epochs (int): Number of epochs.
         accumulation (int): Batches of a step.
-        **kwargs: As of MMEngine's ``EpochBasedTrainLoop``.
+        **kwargs: As of :class:`StoppableTrainLoop`.
     """
 
     def __init__(self, runner, dataloader, max_epochs: int, accumulation: int, **kwargs) -> None:

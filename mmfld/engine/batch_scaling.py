@@ -119,7 +119,8 @@ def _set_accumulation(cfg: Config, accumulation: int) -> None:
     if accumulation == 1 and 'accumulation' not in cfg.train_cfg:
         return
     kind = cfg.train_cfg.pop('type', 'EpochBasedTrainLoop')
-    if kind not in ('EpochBasedTrainLoop', 'AccumulatingTrainLoop') or not cfg.train_cfg.pop('by_epoch', True):
+    by_epochs = ('EpochBasedTrainLoop', 'StoppableTrainLoop', 'AccumulatingTrainLoop')
+    if kind not in by_epochs or not cfg.train_cfg.pop('by_epoch', True):
         raise ValueError(f'train_cfg: found {kind if kind != "EpochBasedTrainLoop" else "by_epoch=False"}, expected '
                          'training by epochs, of which the steps accumulate gradients')
     cfg.train_cfg.update(type='AccumulatingTrainLoop', accumulation=accumulation)

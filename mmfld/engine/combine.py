@@ -39,17 +39,20 @@ from typing import Any, Dict, Iterator, KeysView, List, MutableMapping, NamedTup
 from zlib import crc32
 
 from mmengine.config import Config, ConfigDict
-from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS, MODELS, TRANSFORMS
+from mmpose.registry import (DATA_SAMPLERS, DATASETS, HOOKS, KEYPOINT_CODECS, LOG_PROCESSORS, LOOPS, METRICS, MODELS,
+                             OPTIM_WRAPPERS, OPTIMIZERS, PARAM_SCHEDULERS, TRANSFORMS, VISUALIZERS)
 
 from .fields import nearest, shortened
 
-REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS)
+REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS, HOOKS, LOOPS, OPTIMIZERS, OPTIM_WRAPPERS,
+              PARAM_SCHEDULERS, DATA_SAMPLERS, LOG_PROCESSORS, VISUALIZERS)
 PARTS = ('train', 'val', 'test')
 # a method or a data set need not say these
 SOMETIMES_SAID = ('crop', 'clamped', 'keypoint_offset', 'randomness')
 SAID_ONCE = ('layout', 'codec', 'train_pipeline', 'test_pipeline', *(f'{part}_dataset' for part in PARTS))
 # what is put together, and from what
 COMBINED = {'model.head.decoder': 'codec', **{f'{part}_dataloader.dataset': f'{part}_dataset' for part in PARTS}}
+NEW = '+'  # before the key of an option that the config does not have
 ENDING = 'end the file with "from mmfld.engine.combine import combine" and "combine(globals())"'
 INGREDIENTS = (*SAID_ONCE, 'model', *(f'{part}_dataloader' for part in PARTS), 'val_evaluator', 'test_evaluator')
 
@@ -115,7 +118,8 @@ def combine(namespace: MutableMapping[str, Any]) -> None:
 
 
 def merge_options(cfg: Config, options: Dict[str, Any]) -> None:
-    """Set options, keys with dots, in a config, with references such as ``'$single_pipeline'`` resolved.
+    """Set options, keys with dots and perhaps :data:`NEW` before them, in a config, with references such as
+    ``'$single_pipeline'`` resolved.
 
     One after the other, so that an option can go into what one before it has set.
     """
@@ -124,7 +128,7 @@ def merge_options(cfg: Config, options: Dict[str, Any]) -> None:
             if value[1:] not in cfg:
                 raise KeyError(f'option {key}: the config has no variable {value[1:]!r}{nearest(value[1:], cfg)}')
             value = cfg[value[1:]]
-        cfg.merge_from_dict({key: copy.deepcopy(value)})
+        cfg.merge_from_dict({key.removeprefix(NEW): copy.deepcopy(value)})
 
 
 def fill(cfg: Any, shared: Dict[str, Any], strict: bool = True) -> None:

@@ -11,9 +11,11 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.logging import print_log
+from mmengine.runner import Runner
 
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from .heap import keep_freed_memory
+from .hooks.safe_checkpoint_hook import INTERRUPTED
 from .rows import REPOSITORY, find_row, read_config, read_rows
 
 
@@ -25,7 +27,11 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument('--work-dir', help='folder for logs and results; default: work_dirs/FOLDER/NAME of the config')
     parser.add_argument('--show-dir', help='folder for pictures of predictions')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
-                        help='override config values, e.g. train_cfg.max_epochs=1 codec.decoder=argmax')
+                        help='override config values, e.g. train_cfg.max_epochs=1 codec.decoder=argmax; a key that the '
+                        'config does not have has to be written +KEY')
+    parser.add_argument('--allow-mismatch', action='store_true',
+                        help='weights that do not fit the model are loaded as far as they do, and settings that a '
+                        'checkpoint to go on from overrides are let be; the log says which')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
     return parser
@@ -109,7 +115,7 @@ def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[Path]:
     marker = work_dir / 'last_checkpoint'
     name = marker.read_text(encoding='utf-8').strip() if marker.is_file() else ''
     named = next((path for path in (work_dir / Path(name).name, Path(name)) if path.is_file()), None) if name else None
-    saved = sorted((*work_dir.glob('epoch_*.pth'), *work_dir.glob('iter_*.pth')),
+    saved = sorted((*work_dir.glob('epoch_*.pth'), *work_dir.glob('iter_*.pth'), *work_dir.glob(INTERRUPTED)),
                    key=lambda path: path.stat().st_mtime_ns, reverse=True)
     candidates = [named, *(path for path in saved if path != named)] if named else saved
     for path in candidates:
@@ -175,6 +181,16 @@ def adapt_to_cpu(cfg: Config) -> None:
         optim_wrapper.type = CPUAmpOptimWrapper.__name__
         for gpu_only in ('loss_scale', 'dtype'):
             optim_wrapper.pop(gpu_only, None)
+
+
+def say_how_to_go_on(runner: Runner) -> None:
+    """If a training was stopped before its end, log how it goes on."""
+    checkpoint = getattr(runner.train_loop, 'stopped_by', None)
+    if checkpoint is None:
+        return
+    print_log(f'SIGTERM: the training ends after {runner.epoch} of {runner.max_epochs} epochs and {runner.iter} of '
+              f'{runner.max_iters} iterations, saved as {checkpoint}. The same command with --resume goes on there.',
+              logger='current', level=logging.WARNING)
 
 
 def leave_process_group() -> None:

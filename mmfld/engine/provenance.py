@@ -4,6 +4,7 @@ from typing import Any, Dict, List
 from mmengine.config import Config
 
 from .combine import arguments, default
+from .plain_config import config_of
 
 CROPPING = ('GetFaceCrop', 'FaceAffine')
 
@@ -21,11 +22,11 @@ def other_inputs(cfg: Config, checkpoint: Dict[str, Any]) -> List[str]:
     Returns:
         list[str]: A sentence for each difference.
     """
-    text = (checkpoint.get('meta') or {}).get('cfg')
-    if not text:
-        return []
     try:
-        trained = _inputs(Config.fromstring(text, '.py'))
+        config = config_of(checkpoint)
+        if config is None:
+            return []
+        trained = _inputs(config)
     except Exception:  # of whatever version wrote it
         return []
     now = _inputs(cfg)

@@ -16,7 +16,6 @@ is a config and what the cell of the table changes in it:
 ``seeds``           how many seeds to train. Optional, 1
 ==================  ===================================================================================================
 """
-import difflib
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,9 +26,10 @@ from mmengine.config import Config
 from ruamel.yaml import YAML, YAMLError
 
 from ..evaluation.face_alignment_metric import NORMS, norms_of
-from .combine import (SAID_ONCE, SOMETIMES_SAID, arguments, check_combined, complete, default, fingerprints,
-                      merge_options, pending_options)
+from .combine import (NEW, SAID_ONCE, SOMETIMES_SAID, check_combined, complete, fingerprints, merge_options,
+                      pending_options)
 from .fields import COUNT, TEXT, Field, check_fields, is_mapping, is_number, is_text, nearest
+from .options import check_options
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 METRIC = re.compile(r'(?:(?P<norm>[a-z_]+)/)?(?P<kind>NME|FR|AUC)(?P<clamped>_clamped)?(?:/(?P<subset>\w+))?')
@@ -146,23 +146,27 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
 
     Raises:
         FileNotFoundError: If there is no such file.
-        KeyError: If the row is unknown, or an option of the row fits nothing in the config.
-        ValueError: If the file of rows cannot be used, or a config changes what was combined before.
+        KeyError: If the row is unknown, or an option fits nothing in the config; a key that is new begins with ``+``.
+        ValueError: If an option is of another kind than what it replaces, the file of rows cannot be used, or a config
+            changes what was combined before.
     """
     name, options = str(name), dict(options or {})
     row = find_row(name)
     path = _find(row.config, beside=row.file) if row else _find(name)
-    if row:
-        check_options(str(row), Config.fromfile(path), row.options)
-        options = {**row.options, **options}
     if path.suffix != '.py':
         raise ValueError(f'{name}: found a file of rows, expected one of them: {name}:ROW'
                          f'{nearest("", read_rows(path).rows)}' if path.suffix in ('.yml', '.yaml') else
                          f'{name}: found a {path.suffix or "nameless"} file, expected a config, .py')
+    if row:
+        plain = check_options(str(row), Config.fromfile(path), row.options)
+        check_options(name, plain, options)
+        options = {**row.options, **options}
+    elif options:
+        check_options(name, Config.fromfile(path), options)
     with pending_options(options) as taken_by:
         cfg = Config.fromfile(path)
     check_combined(cfg)
-    late = [key for key in options if key.split('.')[0] in (*SAID_ONCE, *SOMETIMES_SAID)]
+    late = [key for key in options if key.removeprefix(NEW).split('.')[0] in (*SAID_ONCE, *SOMETIMES_SAID)]
     if late and 'combined' in cfg and not taken_by:
         raise ValueError(f'{name}: option {late[0]!r} would reach nothing, as this file holds a config that was '
                          'combined before: give the option to the config from which it was made')
@@ -185,47 +189,6 @@ def find_row(name: str) -> Optional[Row]:
     """The row of ``FILE.yml:ROW``, or None if the name is not of that form."""
     file, colon, row = name.rpartition(':')
     return read_rows(file).row(row) if colon and file.endswith(('.yml', '.yaml')) else None
-
-
-def check_options(where: str, cfg: Config, options: Dict[str, Any]) -> None:
-    """Check that the options of a row fit a config.
-
-    Raises:
-        KeyError: If a parent is not there, or a component has no such argument; the near names are named.
-        ValueError: If a text stands for a number, or something else for yes and no.
-    """
-    for key, value in options.items():
-        _check_option(f'{where}: option {key!r}', cfg._cfg_dict, key.split('.'), value)
-
-
-def _check_option(where: str, cfg: Any, parts: List[str], value: Any) -> None:
-    place = cfg
-    for number, part in enumerate(parts):
-        if isinstance(place, (list, tuple)):
-            known = [str(index) for index in range(len(place))]
-        else:
-            known = sorted({*place, *arguments(place.get('type'))} - {'self'})
-        last = number == len(parts) - 1
-        # settings without a registered type, such as train_cfg and optimizers, may have others than are there
-        free = last and number > 0 and isinstance(place, dict) and not arguments(place.get('type'))
-        if part not in known and not (free and not difflib.get_close_matches(part, known, cutoff=0.8)):
-            raise KeyError(f'{where}: found nothing named {part!r} there{nearest(part, known)}')
-        found = place[int(part)] if isinstance(place, (list, tuple)) else place.get(part)
-        if found is None and isinstance(place, dict):
-            found = default(place.get('type'), part)
-        if not last:
-            place = found
-            if not isinstance(place, (dict, list, tuple)):
-                raise KeyError(f'{where}: {".".join(parts[:number + 1])} is {place!r}, expected a part of the config '
-                               'with settings')
-    reference = isinstance(value, str) and value[:1] == '$'
-    if isinstance(found, bool) and not isinstance(value, bool) and not reference:
-        raise ValueError(f'{where}: found {value!r}, expected true or false in the place of {found!r}')
-    if is_number(found) and isinstance(value, (str, bool)) and not reference:
-        raise ValueError(f'{where}: found {value!r}, expected a number in the place of {found!r}')
-    if isinstance(value, dict) and isinstance(found, dict) and not value.get('_delete_') and 'type' not in value:
-        for name, one in value.items():
-            _check_option(where, found, [str(name)], one)
 
 
 def row_files() -> List[Path]:

@@ -133,8 +133,8 @@ def run_options(row: Row, args: argparse.Namespace) -> dict:
     cfg = row_config(str(row))
     if args.simulate:
         faces = args.work_dir / 'faces'
-        return {**mini_size(cfg, SIMULATED_EPOCHS), **rendered_data(cfg, faces), 'data_root': str(faces)}
-    options = dict(data_root=str(args.data_root))  # which may change, where the data are the same
+        return {**mini_size(cfg, SIMULATED_EPOCHS), **rendered_data(cfg, faces), '+data_root': str(faces)}
+    options = {'+data_root': str(args.data_root)}  # which may change, where the data are the same
     for part in ('train', 'val', 'test'):
         dataset = cfg[f'{part}_dataset'].to_dict()
         for one in leaves(dataset):
@@ -144,7 +144,7 @@ def run_options(row: Row, args: argparse.Namespace) -> dict:
     if args.anyway:
         findings = [str(finding) for finding in check(annotation_files(cfg), args.data_root)]
         # in the config, so that nobody takes the weights for those of the complete data
-        options.update(dict(data_findings=findings) if findings else {})
+        options.update({'+data_findings': findings} if findings else {})
     return options
 
 

@@ -60,7 +60,7 @@ def test_the_crop_reaches_both_pipelines(config, options, text):
 
 def test_a_crop_that_says_what_no_crop_has_is_refused():
     with pytest.raises(ValueError, match="found 'margin' in crop, expected arguments of GetFaceCrop: layout, padding"):
-        read_config(STAR, {'crop.margin': 1.2})
+        read_config(STAR, {'+crop.margin': 1.2})
 
 
 def test_the_seed_reaches_the_training_data():

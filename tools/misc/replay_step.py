@@ -8,7 +8,6 @@ terms of the batch as they were and in float32, and of each sample alone, in flo
 import argparse
 
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
@@ -16,6 +15,7 @@ from mmpose.registry import MODELS
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.launch import require_checkpoint
 from mmfld.engine.plain_batch import unpack
+from mmfld.engine.plain_config import config_of
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     step = torch.load(args.file, weights_only=True)
     if not {'meta', 'state_dict', 'losses', 'batch'} <= set(step):
         parser.error(f'{args.file} is no step that FiniteLossHook has kept: found {", ".join(map(str, step))}')
-    cfg = Config.fromstring(step['meta']['cfg'], '.py')
+    cfg = config_of(step)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     model = MODELS.build(cfg.model).train()
     model.load_state_dict(step['state_dict'])

@@ -3,8 +3,9 @@ from .epoch_seed_hook import EpochSeedHook
 from .finite_loss_hook import FiniteLossHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .progress_bar_hook import ProgressBarHook
+from .resume_hook import ResumeHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .selecting_ema_hook import SelectingEMAHook
 
 __all__ = ['BatchSizeHook', 'EpochSeedHook', 'FiniteLossHook', 'PlainCheckpointHook', 'ProgressBarHook',
-           'SafeCheckpointHook', 'SelectingEMAHook']
+           'ResumeHook', 'SafeCheckpointHook', 'SelectingEMAHook']

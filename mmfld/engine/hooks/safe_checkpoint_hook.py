@@ -12,6 +12,8 @@ from mmpose.registry import HOOKS
 
 from ..whole_files import write_whole
 
+INTERRUPTED = 'interrupted.pth'  # of a training that was stopped between two of its checkpoints
+
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
@@ -20,6 +22,7 @@ class SafeCheckpointHook(CheckpointHook):
     * A checkpoint is written beside its place, read back, and renamed (:mod:`mmfld.engine.whole_files`), and so is
       ``last_checkpoint``, which names it. Only then older ones are removed.
     * A checkpoint whose weights are not finite is not saved, and ends the training.
+    * A training that is stopped between two checkpoints is saved as ``interrupted.pth``, until the next one.
     * Nothing outside of the own folder is removed: a training that goes on from a checkpoint of another folder knows of
       the best one there, and leaves it alone. In a folder that was copied or moved it is that of the copy.
 
@@ -40,6 +43,28 @@ class SafeCheckpointHook(CheckpointHook):
             here = Path(self.out_dir) / Path(path or '').name
             self._set_best(name, str(here) if path and here.is_file() else None)
 
+    def has_saved(self, epoch: int) -> bool:
+        """Whether the last checkpoint that was written is that of the end of an epoch, counted from 1."""
+        last = self.last_saved()
+        return last is not None and last.name == self.filename_tmpl.format(epoch) and last.is_file()
+
+    def last_saved(self) -> Optional[Path]:
+        """The last checkpoint that was written, but for the best ones."""
+        return Path(self.last_ckpt) if self.last_ckpt else None
+
+    def save_interrupted(self, runner: Runner, meta: Dict[str, int]) -> Path:
+        """Write a checkpoint between two others, which ``last_checkpoint`` names, and return it.
+
+        Args:
+            meta (dict): ``epoch`` and ``iter``, those that are complete, and what else is to be known of the moment.
+        """
+        self._require_finite(runner)
+        runner.save_checkpoint(self.out_dir, INTERRUPTED, meta=meta, backend_args=self.backend_args)
+        path = Path(self.out_dir) / INTERRUPTED
+        if is_main_process():
+            write_whole(str(path).encode(), Path(runner.work_dir) / 'last_checkpoint')
+        return path
+
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         self._require_finite(runner)
         outdated = []
@@ -58,8 +83,8 @@ class SafeCheckpointHook(CheckpointHook):
         if not is_main_process():
             return
         write_whole(str(self.last_ckpt).encode(), Path(runner.work_dir) / 'last_checkpoint')
-        for old in outdated:
-            self._remove(self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old)))
+        for old in (INTERRUPTED, *map(self.filename_tmpl.format, outdated)):
+            self._remove(self.file_backend.join_path(self.out_dir, old))
 
     def _save_best_checkpoint(self, runner: Runner, metrics: Dict[str, float]) -> None:
         self._require_finite(runner)

@@ -1,0 +1,61 @@
+"""MMEngine's runner, which refuses weights of another model, and whose trainings can be stopped."""
+import logging
+from functools import partial
+from typing import Any, Callable, Optional
+
+from mmengine.logging import print_log
+from mmengine.runner import BaseLoop, Runner
+from torch.utils.data import DataLoader
+
+from .provenance import other_inputs
+from .stoppable_train_loop import StoppableTrainLoop, outlive_sigterm
+
+
+class StrictRunner(Runner):
+    """A runner for ``tools/train.py`` and ``tools/test.py``.
+
+    * Weights of another model are an error, which lists what is missing, unexpected and misshapen. MMEngine would load
+      what fits and leave random numbers elsewhere.
+    * A test with other crops than those of the training warns.
+    * Training by epochs can be stopped (:class:`StoppableTrainLoop`).
+
+    Attributes:
+        allow_mismatch (bool): Whether weights that do not fit are a warning. Defaults to False.
+    """
+    allow_mismatch = False
+
+    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
+        """Load weights.
+
+        Raises:
+            ValueError: If they do not fit the model.
+        """
+        kwargs['strict'] = not self.allow_mismatch
+        try:
+            checkpoint = super().load_checkpoint(filename, *args, **kwargs)
+        except RuntimeError as error:
+            raise ValueError(f'{filename} does not fit the model of {self.cfg.filename}: {error}; --allow-mismatch '
+                             'loads what fits') from error
+        if not isinstance(self._train_loop, BaseLoop):
+            for difference in other_inputs(self.cfg, checkpoint):
+                print_log(f'{filename}: {difference}', logger='current', level=logging.WARNING)
+        return checkpoint
+
+    def build_train_loop(self, loop: Any) -> BaseLoop:
+        """Training by epochs can be stopped, unless a config asks for a loop of its own."""
+        if isinstance(loop, dict) and loop.get('by_epoch') and 'type' not in loop:
+            loop = {**{key: value for key, value in loop.items() if key != 'by_epoch'}, 'type': StoppableTrainLoop}
+        return super().build_train_loop(loop)
+
+    @staticmethod
+    def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
+        """As MMEngine's, with workers that leave it to the training when to end."""
+        loader = Runner.build_dataloader(*args, **kwargs)
+        loader.worker_init_fn = partial(_begin_worker, loader.worker_init_fn)
+        return loader
+
+
+def _begin_worker(init: Optional[Callable[[int], None]], number: int) -> None:
+    outlive_sigterm()
+    if init is not None:
+        init(number)
