@@ -8,56 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
-from mmengine.model import BaseModel
-from mmengine.runner import Runner
-from torch import nn
 
 from mmfld.engine import whole_files
 from mmfld.engine.hooks import SafeCheckpointHook
 from mmfld.engine.launch import is_whole, latest_checkpoint
 
-from .fakes import Points
+from .fakes import regression_runner
 
 KILLED = 99
 
 
-class Regression(BaseModel):
-
-    def __init__(self):
-        super().__init__()
-        self.layer = nn.Linear(4, 1)
-
-    def forward(self, inputs, mode='tensor'):
-        outputs = self.layer(inputs)
-        return dict(loss=(outputs - inputs.sum(1, keepdim=True)).square().mean()) if mode == 'loss' else [outputs]
-
-
-class FallingError(BaseMetric):
-    """1, 1/2, 1/3, ...: each is better."""
-    epoch = 0
-
-    def process(self, data_batch, data_samples):
-        self.results.append(0.)
-
-    def compute_metrics(self, results):
-        self.epoch += 1
-        return dict(error=np.float32(1 / self.epoch), fault=np.float32(self.epoch))
-
-
-def runner(folder, epochs, hook='SafeCheckpointHook', custom_hooks=(), save_best='error', **options):
-    torch.manual_seed(0)
-    loader = dict(batch_size=4, num_workers=0, collate_fn=dict(type='default_collate'))
-    return Runner(
-        model=Regression(), work_dir=str(folder), experiment_name=f'{Path(folder).name}_{epochs}_{id(options)}',
-        default_scope='mmpose', randomness=dict(seed=0), log_level='WARNING',
-        train_dataloader=dict(dataset=Points(), sampler=dict(type='DefaultSampler', shuffle=True), **loader),
-        train_cfg=dict(by_epoch=True, max_epochs=epochs),
-        val_dataloader=dict(dataset=Points(), sampler=dict(type='DefaultSampler', shuffle=False), **loader),
-        val_cfg=dict(), val_evaluator=[FallingError()], optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.05)),
-        default_hooks=dict(checkpoint=dict(type=hook, interval=1, max_keep_ckpts=1, save_best=save_best, rule='less')),
-        custom_hooks=[dict(type='PlainCheckpointHook'), *custom_hooks], **options)
+def runner(folder, epochs, hook='SafeCheckpointHook', save_best='error', **options):
+    return regression_runner(folder, epochs, checkpoint=dict(type=hook, save_best=save_best), **options)
 
 
 def count_and_kill(monkeypatch, at):

@@ -1,0 +1,94 @@
+"""What a training goes on from, and what it is told of settings that changed."""
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmfld.engine import launch
+from mmfld.engine.hooks import ResumeHook
+from mmfld.engine.hooks.resume_hook import changed_settings
+from mmfld.engine.strict_runner import StrictRunner
+
+from .fakes import regression_runner
+
+BEFORE = dict(optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.1)), train_cfg=dict(max_epochs=4), a=[dict(b=1)],
+              param_scheduler=[dict(type='MultiStepLR', milestones=[2, 3])], train_dataloader=dict(num_workers=2))
+
+
+@pytest.mark.parametrize('change, without_effect, others', [
+    ({}, [], []),
+    ({'optim_wrapper.optimizer.lr': 0.2}, ['optim_wrapper.optimizer.lr: 0.1 -> 0.2'], []),
+    ({'param_scheduler.0.milestones': [2, 4]}, ['param_scheduler.0.milestones.1: 3 -> 4'], []),
+    ({'randomness.seed': 1}, ["randomness.seed: '(nothing)' -> 1"], []),
+    ({'train_cfg.max_epochs': 6}, [], ['train_cfg.max_epochs: 4 -> 6']),
+    ({'a.0.b': 2, 'a.0.c': (1, )}, [], ['a.0.b: 1 -> 2', "a.0.c.0: '(nothing)' -> 1"]),
+    ({'train_dataloader.num_workers': 0, 'work_dir': 'other', 'resume': True}, [], []),
+])
+def test_settings_that_changed(change, without_effect, others):
+    now = Config(BEFORE)
+    now.merge_from_dict(change)
+    assert changed_settings(Config(BEFORE), now) == (without_effect, others)
+
+
+def with_rate(rate):
+    return Config(dict(optim_wrapper=dict(optimizer=dict(lr=rate))))
+
+
+@pytest.fixture
+def begun(tmp_path):
+    regression_runner(tmp_path, 1, StrictRunner, cfg=with_rate(0.05)).train()
+    return tmp_path / 'epoch_1.pth'
+
+
+def resume(checkpoint, lr=0.05, allow_mismatch=False):
+    runner = regression_runner(
+        checkpoint.parent, 2, StrictRunner, resume=True, load_from=str(checkpoint), cfg=with_rate(lr),
+        custom_hooks=[ResumeHook(str(checkpoint), allow_mismatch)])
+    runner.train()
+    return runner
+
+
+def test_a_learning_rate_that_would_have_no_effect_is_an_error(begun):
+    with pytest.raises(ValueError, match=r'epoch_1.pth goes on with its own optimiser, schedule and seed, so that these '
+                       r'have no effect: optim_wrapper.optimizer.lr: 0.05 -> 0.01. .*--allow-mismatch'):
+        resume(begun, lr=0.01)
+    assert resume(begun, lr=0.01, allow_mismatch=True).iter == 4
+    assert torch.load(begun.parent / 'epoch_2.pth')['optimizer']['param_groups'][0]['lr'] == 0.05
+
+
+def test_training_cannot_go_on_from_weights_alone(begun):
+    best = begun.with_name('best_error_epoch_1.pth')
+    with pytest.raises(ValueError, match=f'{best}: found no optimiser in it, .*--cfg-options load_from={best} begins'):
+        resume(best)
+    published = begun.with_name('published.pth')
+    torch.save(dict(state_dict=torch.load(begun)['state_dict']), published)
+    with pytest.raises(ValueError, match='found no optimiser and no count of iterations and no log in it'):
+        resume(published)
+
+
+def test_weights_of_another_model_are_refused_unless_told_otherwise(begun):
+    checkpoint = torch.load(begun)
+    checkpoint['state_dict'] = {'layer.weight': torch.ones(2, 4), 'other': torch.ones(1)}
+    other = begun.with_name('other.pth')
+    torch.save(checkpoint, other)
+
+    def start(allow):
+        runner = regression_runner(begun.parent / 'new', 1, StrictRunner, load_from=str(other))
+        runner.allow_mismatch = allow
+        runner.train()
+
+    with pytest.raises(ValueError, match=r'(?s)other.pth does not fit the model of .*size mismatch for layer.weight'
+                       r'.*unexpected key.*other.*missing key.*layer.bias.*--allow-mismatch'):
+        start(allow=False)
+    start(allow=True)
+
+
+def test_how_to_go_on_is_said_only_if_it_was_stopped(begun, monkeypatch):
+    said = []
+    monkeypatch.setattr(launch, 'print_log', lambda message, **_: said.append(message))
+    runner = resume(begun)
+    launch.say_how_to_go_on(runner)
+    assert not said
+    runner.train_loop.stopped_by = begun
+    launch.say_how_to_go_on(runner)
+    assert said == [f'SIGTERM: the training ends after 2 of 2 epochs and 4 of 4 iterations, saved as {begun}. The same '
+                    'command with --resume goes on there.']
