@@ -1,10 +1,27 @@
+import shutil
 from pathlib import Path
 from runpy import run_path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 README = ROOT / 'README.md'
+
+
+class BuildWithConfigs(build_py):
+    """Puts configs, tools and the papers' tables into the package, in ``.mim``, as the OpenMMLab packages do."""
+
+    def run(self):
+        super().run()
+        if getattr(self, 'editable_mode', False):
+            return  # they are found in the checkout
+        for pattern in ('configs/**/*.py', 'configs/**/*.yml', 'projects/*/*.yml', 'tools/**/*.py', 'tools/**/*.sh'):
+            for path in ROOT.glob(pattern):
+                target = Path(self.build_lib) / 'mmfld' / '.mim' / path.relative_to(ROOT)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+
 
 setup(
     name='mmfld',
@@ -14,6 +31,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmfld', 'mmfld.*']),
+    cmdclass=dict(build_py=BuildWithConfigs),
     package_data={'mmfld': ['assets/**']},
     entry_points={'console_scripts': ['mmfld = mmfld.cli.main:main']},
     python_requires='>=3.10',

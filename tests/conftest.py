@@ -19,6 +19,22 @@ from mmfld.structures import cells_to_normalized, get_layout
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / 'shared'
+TINY_CONFIG = """
+_base_ = [{base!r}]
+model = dict(backbone=dict(width=16, num_stacks=1, num_levels=2))
+data = dict(data_root={data!r})
+train_dataloader = dict(
+    batch_size=2, num_workers=1, dataset=dict(**data, ann_file='annotations/synthetic_300w68_train.json'))
+val_dataloader = dict(num_workers=0, persistent_workers=False,
+    dataset=dict(**data, ann_file='annotations/synthetic_300w68_test.json'))
+test_dataloader = val_dataloader
+auto_scale_lr = dict(base_batch_size=4)
+train_cfg = dict(max_epochs=4, val_interval=4)
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1, save_best=None),
+                     progress=dict(type='ProgressBarHook'))
+optim_wrapper = dict(_delete_=True, type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3))
+log_processor = dict(window_size=1)
+"""
 
 
 @pytest.fixture(scope='session')
@@ -42,6 +58,15 @@ def synthetic_faces(tmp_path_factory) -> Path:
     subprocess.run([sys.executable, str(tool), str(root), '--train', '12', '--test', '4', '--image-size', '128',
                     '--workers', '1'], check=True)
     return root
+
+
+@pytest.fixture(scope='session')
+def tiny_config(tmp_path_factory, synthetic_faces) -> Path:
+    """A config whose training takes a second or two."""
+    path = tmp_path_factory.mktemp('config') / 'tiny.py'
+    path.write_text(TINY_CONFIG.format(base=str(REPOSITORY / 'configs/300w/structured_hg2_mini.py'),
+                                       data=str(synthetic_faces)))
+    return path
 
 
 @pytest.fixture(scope='session')

@@ -13,23 +13,6 @@ import torch
 REPOSITORY = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '', 'PYTHONWARNINGS': 'ignore'}
 
-CONFIG = """
-_base_ = [{base!r}]
-model = dict(backbone=dict(width=16, num_stacks=1, num_levels=2))
-data = dict(data_root={data!r})
-train_dataloader = dict(
-    batch_size=2, num_workers=1, dataset=dict(**data, ann_file='annotations/synthetic_300w68_train.json'))
-val_dataloader = dict(num_workers=0, persistent_workers=False,
-    dataset=dict(**data, ann_file='annotations/synthetic_300w68_test.json'))
-test_dataloader = val_dataloader
-auto_scale_lr = dict(base_batch_size=4)
-train_cfg = dict(max_epochs=4, val_interval=4)
-default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1, save_best=None),
-                     progress=dict(type='ProgressBarHook'))
-optim_wrapper = dict(_delete_=True, type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3))
-log_processor = dict(window_size=1)
-"""
-
 HOOK = """
 from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
@@ -50,14 +33,6 @@ class FreezeStatisticsAndAverageLoss(Hook):
             with open(runner.work_dir + '/losses.txt', 'a') as file:
                 print(float(loss), file=file)
 """
-
-
-@pytest.fixture
-def config(tmp_path, synthetic_faces):
-    path = tmp_path / 'tiny.py'
-    path.write_text(CONFIG.format(base=str(REPOSITORY / 'configs/300w/structured_hg2_mini.py'),
-                                  data=str(synthetic_faces)))
-    return path
 
 
 def train_command(config, work_dir, *arguments):
@@ -84,9 +59,9 @@ def logged(work_dir, name='loss'):
 
 
 @pytest.mark.parametrize('accumulate', [[], ['--accumulate']])
-def test_a_loss_that_is_no_number_ends_the_training_before_its_step(config, tmp_path, accumulate):
+def test_a_loss_that_is_no_number_ends_the_training_before_its_step(tiny_config, tmp_path, accumulate):
     work_dir = tmp_path / 'run'
-    command = train_command(config, work_dir, *accumulate, '--cfg-options', 'train_cfg.max_epochs=1',
+    command = train_command(tiny_config, work_dir, *accumulate, '--cfg-options', 'train_cfg.max_epochs=1',
                             'model.head.loss_landmark.loss_weight=1e38')
     failed = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert failed.returncode != 0
@@ -110,12 +85,12 @@ def test_a_loss_that_is_no_number_ends_the_training_before_its_step(config, tmp_
     assert not list(work_dir.glob('epoch_*.pth'))
 
 
-def test_resumed_run_has_the_losses_of_an_uninterrupted_one(config, tmp_path):
+def test_resumed_run_has_the_losses_of_an_uninterrupted_one(tiny_config, tmp_path):
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-    progress = run(train_command(config, whole), tmp_path)
+    progress = run(train_command(tiny_config, whole), tmp_path)
     assert 'training: 100%' in progress and 'NME=' in progress
 
-    process = subprocess.Popen(train_command(config, parts), cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+    process = subprocess.Popen(train_command(tiny_config, parts), cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
     while not (parts / 'last_checkpoint').is_file() and time.monotonic() < deadline:
@@ -125,7 +100,8 @@ def test_resumed_run_has_the_losses_of_an_uninterrupted_one(config, tmp_path):
     time.sleep(1)  # two runs in one second would share a folder
     before = logged(parts)
     # what load_from names is where the whole run started, and not where this one goes on
-    run(train_command(config, parts, '--resume', '--cfg-options', f'load_from={whole}/epoch_4.pth'), tmp_path)
+    options = ['--resume', '--cfg-options', f'load_from={whole}/epoch_4.pth']
+    run(train_command(tiny_config, parts, *options), tmp_path)
 
     assert 0 < len(before) < 24  # it was really cut short
     assert sorted(map(str, parts.glob('epoch_*.pth')))[-1].endswith('epoch_4.pth')
@@ -138,11 +114,12 @@ def test_resumed_run_has_the_losses_of_an_uninterrupted_one(config, tmp_path):
 
 
 @pytest.fixture
-def frozen(config, tmp_path):
+def frozen(tiny_config, tmp_path):
     """The config with frozen batch statistics, which writes the loss of all processes down. SGD, because Adam makes
     steps of the rounding errors of weights without gradient."""
     (tmp_path / 'averaging.py').write_text(HOOK)
-    config.write_text(config.read_text() + "\ncustom_imports = dict(imports=['mmfld', 'averaging'])\n"
+    config = tmp_path / 'frozen.py'
+    config.write_text(tiny_config.read_text() + "\ncustom_imports = dict(imports=['mmfld', 'averaging'])\n"
                       "custom_hooks = [dict(type='mmengine.FreezeStatisticsAndAverageLoss')]\nsync_bn = 'torch'\n"
                       "optim_wrapper = dict(_delete_=True, optimizer=dict(type='SGD', lr=1e-6, momentum=0.9))\n")
     return config
@@ -183,9 +160,9 @@ def test_processes_and_accumulation_equal_one_process_with_the_whole_batch(froze
             assert (weights(work_dir, key) - end).norm() < 1e-4 * last_epoch
 
 
-def test_nothing_is_scaled_if_told_not_to(config, tmp_path):
+def test_nothing_is_scaled_if_told_not_to(tiny_config, tmp_path):
     """The config's learning rate, which the warm-up begins with a tenth of, is for twice the batch."""
-    said = run(train_command(config, tmp_path / 'run', '--no-scale', '--no-validate', '--cfg-options',
+    said = run(train_command(tiny_config, tmp_path / 'run', '--no-scale', '--no-validate', '--cfg-options',
                              'train_cfg.max_epochs=1'), tmp_path)
     assert 'Batch of' not in said
     assert logged(tmp_path / 'run', 'lr')[1] == pytest.approx(0.1 * 1e-3)

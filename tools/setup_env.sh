@@ -7,6 +7,7 @@
 #   --active           use the active environment instead; its torch, OpenCV and OpenMMLab packages are kept
 #   --family forks     the maintained forks onedl-mmengine, onedl-mmcv and onedl-mmdetection instead of the released ones
 #   PYTHON             the interpreter to use; default python3
+#   MMFLD_CONSTRAINTS  other versions than those of requirements/constraints.txt
 #   MMFLD_TORCH_INDEX  the package index to take torch from, for example PyTorch's own for builds without CUDA
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -50,7 +51,7 @@ else
     rm -f $stamp
 fi
 
-install() { "$python" -m pip install -qq --disable-pip-version-check --no-input -c requirements/constraints.txt "$@"; }
+install() { "$python" -m pip install -qq --disable-pip-version-check --no-input -c "${MMFLD_CONSTRAINTS:-requirements/constraints.txt}" "$@"; }
 provided() { "$python" -c "import sys, importlib.util as u; sys.exit(u.find_spec('$1') is None)"; }
 
 if provided torch; then

@@ -31,7 +31,9 @@ from .combine import (NEW, SAID_ONCE, SOMETIMES_SAID, check_combined, complete, 
 from .fields import COUNT, TEXT, Field, check_fields, is_mapping, is_number, is_text, nearest
 from .options import check_options
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).resolve().parents[1]
+# of the checkout, or what the wheel holds of it
+REPOSITORY = PACKAGE / '.mim' if (PACKAGE / '.mim').is_dir() else PACKAGE.parent
 METRIC = re.compile(r'(?:(?P<norm>[a-z_]+)/)?(?P<kind>NME|FR|AUC)(?P<clamped>_clamped)?(?:/(?P<subset>\w+))?')
 
 

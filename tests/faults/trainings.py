@@ -1,0 +1,86 @@
+"""Trainings in processes of their own, to be killed and robbed."""
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+TRAIN = Path(__file__).resolve().parents[2] / 'tools' / 'train.py'
+context = multiprocessing.get_context('fork')  # what takes seconds to import is there
+
+
+class Training:
+    """``tools/train.py`` with the arguments, in a session of its own, in which its workers are too.
+
+    Args:
+        log (Path): Takes its output.
+        arguments: Of the tool.
+        limit (int, optional): Bytes that a file can have.
+    """
+
+    def __init__(self, log, *arguments, limit=None):
+        self.log = log
+        self.process = context.Process(target=_run, args=(log, list(map(str, arguments)), limit))
+        self.process.start()
+
+    def wait_for(self, path, seconds=120):
+        """Until a file is there."""
+        end = time.monotonic() + seconds
+        while not path.exists():
+            assert self.process.is_alive() and time.monotonic() < end, self.said()
+            time.sleep(0.005)
+
+    def kill(self, number):
+        """Send a signal to all processes of the training."""
+        os.killpg(self.process.pid, number)
+
+    def end(self, seconds=120):
+        """Its exit status; -9 if a signal 9 ended it."""
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, self.said()
+        try:
+            self.kill(signal.SIGKILL)  # workers that it left behind
+        except ProcessLookupError:
+            pass
+        return self.process.exitcode
+
+    def said(self):
+        return self.log.read_text(errors='replace')[-6000:]
+
+
+def _run(log, arguments, limit):
+    os.setsid()
+    file = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    os.dup2(file, 1), os.dup2(file, 2)
+    if limit:
+        import resource
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    torch.set_num_threads(1)
+    sys.argv = [str(TRAIN), *arguments]
+    sys.stdout, sys.stderr = (open(number, 'w', buffering=1, closefd=False) for number in (1, 2))
+    runpy.run_path(str(TRAIN), run_name='__main__')
+
+
+def equal(one, other):
+    """Whether two checkpoints, or parts of them, are the same to the last bit."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return one == other
+
+
+def assert_same(folder, whole):
+    """Both ended with the same checkpoints: names, weights, averaged weights, optimiser and schedules."""
+    names = sorted(path.name for path in folder.glob('*.pth'))
+    assert names == sorted(path.name for path in whole.glob('*.pth'))
+    for name in names:
+        one, other = (torch.load(place / name, weights_only=True) for place in (folder, whole))
+        for key in one.keys() - {'meta', 'message_hub'}:  # which hold times
+            assert equal(one[key], other[key]), (name, key)
