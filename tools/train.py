@@ -1,5 +1,6 @@
 """Trains a model; see ``--help``. Start it on several GPUs, or CPU processes, with ``tools/dist_train.sh``."""
 import logging
+from pathlib import Path
 
 from mmengine.logging import print_log
 
@@ -53,6 +54,9 @@ def main():
     elif args.resume:
         print_log(f'{cfg.work_dir} has no checkpoint to go on from: training starts from the beginning.',
                   logger='current', level=logging.WARNING)
+    elif any(Path(cfg.work_dir).glob('epoch_*.pth')):
+        print_log(f'{cfg.work_dir} has checkpoints of a training before this one, which this one replaces: --resume '
+                  'would go on from them.', logger='current', level=logging.WARNING)
     if cfg.get('load_from'):
         require_checkpoint(parser, cfg.load_from)
 
