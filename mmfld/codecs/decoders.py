@@ -1,10 +1,11 @@
 """From heatmaps to landmarks: plain batched functions, shared by all codecs.
 
-All take heatmaps (B, K, h, w) of any float dtype on any device and return cells (B, K, 2) in (x, y) order, float32 at
+All take heatmaps (B, K, h, w) as tensors of any float dtype on any device and return cells (B, K, 2) in (x, y) order, float32 at
 least. Which pixel a cell stands for is the codec's business (its grid).
 """
 from typing import Tuple, Union
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -82,6 +83,13 @@ def patches_around(heatmaps: Tensor, cells: Tensor, width: int, height: int) -> 
     rows = cells[..., 1, None] + torch.arange(height, device=heatmaps.device)  # (B, K, height)
     flat = rows[..., :, None] * padded.shape[-1] + columns[..., None, :]
     return padded.flatten(2).gather(2, flat.flatten(2)).view(*flat.shape)
+
+
+def as_maps(maps: Union[np.ndarray, Tensor]) -> Tensor:
+    """Maps as a tensor of floats: a copy of an array, which MMPose's codecs take; a tensor of floats is itself."""
+    if not isinstance(maps, Tensor):
+        maps = torch.from_numpy(np.array(maps, order='C'))  # arrays may be mirrored views, or read-only
+    return maps if maps.is_floating_point() else maps.float()
 
 
 def _at_least_float32(dtype: torch.dtype) -> torch.dtype:
