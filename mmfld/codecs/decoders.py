@@ -1,7 +1,7 @@
 """From heatmaps to landmarks: plain batched functions, shared by all codecs.
 
-All take heatmaps (B, K, h, w) as tensors of any float dtype on any device and return cells (B, K, 2) in (x, y) order, float32 at
-least. Which pixel a cell stands for is the codec's business (its grid).
+All take heatmaps (B, K, h, w), tensors of any float dtype on any device, and return cells (B, K, 2) in (x, y) order,
+float32 at least. Which pixel a cell stands for is the codec's business (its grid).
 """
 from typing import Tuple, Union
 
@@ -38,8 +38,9 @@ def local_soft_argmax(heatmaps: Tensor, window: Union[int, Tuple[int, int]] = 5,
     Args:
         heatmaps (Tensor): (B, K, h, w).
         window (int | tuple): Odd side of the window, or (w, h), in cells. Cells outside the map take no part.
-        tau (float): Multiplies the heatmap before the softmax. 10 is P2's choice for Gaussians of peak 1; for raw scores
-            F of the structured loss use 1 / epsilon, so that the weights are softmax(F / epsilon) inside the window.
+        tau (float): Multiplies the heatmap before the softmax. 10 is P2's choice for Gaussians of peak 1; for raw
+            scores F of the structured loss use 1 / epsilon, so that the weights are softmax(F / epsilon) inside the
+            window.
 
     Returns:
         Tensor: (B, K, 2) cells; differentiable with respect to the heatmaps except for the choice of the window.
@@ -86,7 +87,7 @@ def patches_around(heatmaps: Tensor, cells: Tensor, width: int, height: int) -> 
 
 
 def as_maps(maps: Union[np.ndarray, Tensor]) -> Tensor:
-    """Maps as a tensor of floats: a copy of an array, which MMPose's codecs take; a tensor of floats is itself."""
+    """Maps as a tensor of floats: a copy of an array, which MMPose's codecs take; such a tensor itself."""
     if not isinstance(maps, Tensor):
         maps = torch.from_numpy(np.array(maps, order='C'))  # arrays may be mirrored views, or read-only
     return maps if maps.is_floating_point() else maps.float()
