@@ -136,11 +136,11 @@ class FaceVideoDataset(FaceLandmarkDataset):
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """As in the base class, with ``video`` and ``frame``."""
         image = raw_data_info['raw_img_info']
-        for field, kind in (('video', str), ('frame', int)):
-            # the base class reports a field that is missing
-            if not isinstance(image[field], kind):
-                raise ValueError(f'{self.ann_file}: image {image["id"]}, field "{field}": found {image[field]!r}, '
-                                 f'expected {kind.__name__}')
+        for field, kind, expected in (('video', str, 'the name of a video'), ('frame', int, 'its place, 0 or more')):
+            found = image.get(field)
+            if type(found) is not kind or (kind is int and found < 0):
+                raise ValueError(f'{self.ann_file}: image {image["id"]}, field "{field}": found {found!r}, '
+                                 f'expected {kind.__name__}, {expected}')
         return dict(super().parse_data_info(raw_data_info), video=image['video'], frame=image['frame'])
 
     def _cut(self, video: str, frames: List[dict]) -> List[List[dict]]:
