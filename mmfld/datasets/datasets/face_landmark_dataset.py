@@ -8,11 +8,11 @@ import copy
 import logging
 import os
 from collections import defaultdict
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
-from mmengine.dataset import force_full_init
+from mmengine.dataset import BaseDataset, force_full_init
 from mmengine.fileio import exists
 from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
@@ -89,6 +89,12 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
             return super().prepare_data(idx)
         with random_state((self.seed, self._epoch.get(), idx % len(self))):
             return super().prepare_data(idx)
+
+    @force_full_init
+    def faces(self) -> Iterator[dict]:
+        """The samples as they are before the pipeline, without the meta information of the layout."""
+        for index in range(len(self)):
+            yield BaseDataset.get_data_info(self, index)
 
     def load_data_list(self) -> List[dict]:
         """Load all faces of the annotation file, or the boxes of ``bbox_file``."""

@@ -1,6 +1,6 @@
 """Annotated videos of faces, cut into clips of successive frames."""
 from contextlib import nullcontext
-from typing import Any, Iterable, List, Optional, Tuple, Union
+from typing import Any, Iterable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 from mmengine.dataset import force_full_init
@@ -125,6 +125,11 @@ class FaceVideoDataset(FaceLandmarkDataset):
                 item['data_samples'].set_metainfo(meta)
             items.append(item)
         return items[0] if self.clip_length == 1 else items
+
+    def faces(self) -> Iterator[dict]:
+        """As in the base class, the frames of one clip after the other."""
+        for clip in super().faces():
+            yield from clip['frames']
 
     def load_data_list(self) -> List[dict]:
         """Load the frames of the annotation file and cut them into clips."""

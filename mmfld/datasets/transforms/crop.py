@@ -2,14 +2,13 @@
 from contextlib import nullcontext
 from typing import Dict, Optional, Tuple, Union
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import TRANSFORMS
 
-from ...runtime.crops import CROP_RULES, crop_matrix, crop_of_box
+from ...runtime.crops import CROP_RULES, crop_matrix, crop_of_box, warp
 from ...structures import FaceLayout, get_layout
 from ..random_state import random_state
 
@@ -148,6 +147,9 @@ class FaceAffine(TopdownAffine):
 
     Args:
         input_size (tuple): (W, H) of the network input in pixels.
+
+    Raises:
+        ValueError: While transforming, if image and crop are larger than OpenCV's warps take.
     """
 
     def __init__(self, input_size: Tuple[int, int]):
@@ -159,7 +161,10 @@ class FaceAffine(TopdownAffine):
         center, scale = results['bbox_center'][0], results['bbox_scale'][0]
         rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.
         matrix = crop_matrix(center, scale, rotation, size)
-        results['img'] = cv2.warpAffine(results['img'], matrix, size, flags=cv2.INTER_LINEAR)
+        try:
+            results['img'] = warp(results['img'], matrix, size)
+        except ValueError as error:
+            raise ValueError(f'{results.get("img_path")}: {error}') from error
         if results.get('keypoints') is not None:
             points = results['keypoints'][..., :2]
             results['transformed_keypoints'] = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
