@@ -44,6 +44,11 @@ FACE_RULES = ('face_220', )
 FACE_BY_LANDMARKS = dict(aflw19=(1.28, 0.07), cofw29=(1.14, 0.))
 
 
+def needs_face(rule: str, layout: FaceLayout) -> bool:
+    """Whether a rule starts from the box of the face, and the landmarks do not span it."""
+    return rule in FACE_RULES and not layout.has_contour
+
+
 def crop_of_box(box: np.ndarray,
                 rule: str,
                 padding: float,
@@ -61,7 +66,7 @@ def crop_of_box(box: np.ndarray,
     Returns:
         tuple: Centres (..., 2) and sides (..., ) in pixels.
     """
-    is_larger = rule in FACE_RULES and not layout.has_contour
+    is_larger = needs_face(rule, layout)
     if is_larger and face_box is not None:
         box, is_larger = face_box, False
     x1, y1, x2, y2 = np.moveaxis(np.asarray(box, np.float64), -1, 0)

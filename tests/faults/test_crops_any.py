@@ -9,11 +9,11 @@ from mmfld.structures import get_layout, layout_names
 
 LAYOUT = get_layout('300w68')
 # (w, h), up to 20,000 x 3; none takes more than a MiB
-sizes = st.one_of(st.tuples(st.integers(1, 20000), st.integers(1, 3)), st.tuples(st.integers(1, 3), st.integers(1, 20000)),
-                  st.tuples(st.integers(1, 300), st.integers(1, 300)))
+long, thin, some = st.integers(1, 20000), st.integers(1, 3), st.integers(1, 300)
+sizes = st.one_of(st.tuples(long, thin), st.tuples(thin, long), st.tuples(some, some))
 angles = st.floats(-360, 360)
 parts = st.floats(-1, 2)
-# sides as powers of the image's longer one, from half a pixel to several images
+# left upper corner, width and height, as parts of the image; at least half a pixel
 boxes = st.tuples(parts, parts, st.floats(0.01, 3), st.floats(0.01, 3))
 crop_sizes = st.tuples(st.integers(1, 40), st.integers(1, 40))
 

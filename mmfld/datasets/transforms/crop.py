@@ -8,7 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import TRANSFORMS
 
-from ...runtime.crops import CROP_RULES, crop_matrix, crop_of_box, warp
+from ...runtime.crops import CROP_RULES, crop_matrix, crop_of_box, needs_face, warp
 from ...structures import FaceLayout, get_layout
 from ..random_state import random_state
 
@@ -47,6 +47,9 @@ class GetFaceCrop(BaseTransform):
         rule (str): See the table. Defaults to ``'longer_side'``.
         padding (float): Factor on the side. Defaults to 1.
         layout (str | FaceLayout): Tells whether the landmarks span the face. Defaults to ``'300w68'``.
+
+    Raises:
+        ValueError: While transforming, if the box is empty, or ``face_box`` is needed and the image already mirrored.
     """
 
     def __init__(self,
@@ -61,6 +64,9 @@ class GetFaceCrop(BaseTransform):
 
     def transform(self, results: Dict) -> Optional[dict]:
         face_box = results['face_box'][0] if 'face_box' in results else None
+        if face_box is not None and needs_face(self.rule, self.layout) and results.get('flip', False):
+            raise ValueError(f'{results.get("img_path")}: found GetFaceCrop after RandomFlip, which mirrors the '
+                             'landmarks and not the annotated face_box; expected GetFaceCrop before it')
         center, side = crop_of_box(results['bbox'][0], self.rule, self.padding, self.layout, face_box)
         if not side > 0:
             raise ValueError(f'{results.get("img_path")}: the landmark box {results["bbox"][0].tolist()} is empty')
