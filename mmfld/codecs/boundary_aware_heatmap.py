@@ -70,15 +70,14 @@ class BoundaryAwareHeatmap(HeatmapCodec):
         Returns:
             dict: See the class.
         """
-        points = keypoints[0]
-        if points.shape != (self.layout.num_keypoints, 2):
+        if keypoints[0].shape != (self.layout.num_keypoints, 2):
             raise ValueError(f'layout {self.layout.name} has {self.layout.num_keypoints} landmarks, '
                              f'got keypoints of shape {keypoints.shape}')
-        _, weights = counted_landmarks(keypoints, keypoints_visible, self.input_size, self.outside)
-        labels = normalize(keypoints, self.input_size).clip(-1, 1)
+        points, weights = counted_landmarks(keypoints, keypoints_visible, self.input_size, self.outside)
+        labels = normalize(points, self.input_size).clip(-1, 1)
         encoded = dict(keypoint_labels=labels.astype(np.float32), keypoint_weights=weights.astype(np.float32))
         if self.with_maps:
-            encoded['point_heatmaps'] = point_maps(points, self.input_size, self.heatmap_size)
+            encoded['point_heatmaps'] = point_maps(points[0], self.input_size, self.heatmap_size)
             encoded['point_heatmaps'][~weights[0]] = 0
             encoded['edge_heatmaps'] = self.edge_maps(keypoints, keypoints_visible)
         return encoded

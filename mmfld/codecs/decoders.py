@@ -1,10 +1,11 @@
 """From heatmaps to landmarks: plain batched functions, shared by all codecs.
 
-All take heatmaps (B, K, h, w) of any float dtype on any device and return cells (B, K, 2) in (x, y) order, float32 at
-least. Which pixel a cell stands for is the codec's business (its grid).
+All take heatmaps (B, K, h, w), tensors of any float dtype on any device, and return cells (B, K, 2) in (x, y) order,
+float32 at least. Which pixel a cell stands for is the codec's business (its grid).
 """
 from typing import Tuple, Union
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -37,8 +38,9 @@ def local_soft_argmax(heatmaps: Tensor, window: Union[int, Tuple[int, int]] = 5,
     Args:
         heatmaps (Tensor): (B, K, h, w).
         window (int | tuple): Odd side of the window, or (w, h), in cells. Cells outside the map take no part.
-        tau (float): Multiplies the heatmap before the softmax. 10 is P2's choice for Gaussians of peak 1; for raw scores
-            F of the structured loss use 1 / epsilon, so that the weights are softmax(F / epsilon) inside the window.
+        tau (float): Multiplies the heatmap before the softmax. 10 is P2's choice for Gaussians of peak 1; for raw
+            scores F of the structured loss use 1 / epsilon, so that the weights are softmax(F / epsilon) inside the
+            window.
 
     Returns:
         Tensor: (B, K, 2) cells; differentiable with respect to the heatmaps except for the choice of the window.
@@ -82,6 +84,13 @@ def patches_around(heatmaps: Tensor, cells: Tensor, width: int, height: int) -> 
     rows = cells[..., 1, None] + torch.arange(height, device=heatmaps.device)  # (B, K, height)
     flat = rows[..., :, None] * padded.shape[-1] + columns[..., None, :]
     return padded.flatten(2).gather(2, flat.flatten(2)).view(*flat.shape)
+
+
+def as_maps(maps: Union[np.ndarray, Tensor]) -> Tensor:
+    """Maps as a tensor of floats: a copy of an array, which MMPose's codecs take; such a tensor itself."""
+    if not isinstance(maps, Tensor):
+        maps = torch.from_numpy(np.array(maps, order='C'))  # arrays may be mirrored views, or read-only
+    return maps if maps.is_floating_point() else maps.float()
 
 
 def _at_least_float32(dtype: torch.dtype) -> torch.dtype:

@@ -1,5 +1,5 @@
 """What codecs with one heatmap a landmark share: from heatmaps to pixels, and how sure each landmark is."""
-from typing import Sequence, Tuple
+from typing import Sequence, Tuple, Union
 
 import numpy as np
 from torch import Tensor
@@ -57,25 +57,27 @@ class HeatmapCodec(BaseKeypointCodec):
 
     def landmarks(self, heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
         """Heatmaps (B, K, h, w) -> landmarks (B, K, 2) in pixels of the network input and scores (B, K), as tensors."""
-        if heatmaps.shape[:-3:-1] != self.heatmap_size:
-            raise ValueError(f'expected heatmaps of (w, h) = {self.heatmap_size} cells, '
-                             f'got {tuple(heatmaps.shape[:-3:-1])}')
+        width, height = self.heatmap_size
+        if heatmaps.ndim != 4 or heatmaps.shape[2:] != (height, width):
+            raise ValueError(f'expected heatmaps of (w, h) = {self.heatmap_size} cells, (B, K, {height}, {width}), '
+                             f'got {tuple(heatmaps.shape)}')
         pixels = cells_to_pixels(self.cells(heatmaps), self.heatmap_size, self.input_size, self.grid)
         return pixels, self.scores(heatmaps)
 
-    def batch_decode(self, batch_encoded: Tensor) -> Tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+    def batch_decode(self, batch_encoded: Union[np.ndarray, Tensor]) -> Tuple[Sequence[np.ndarray],
+                                                                              Sequence[np.ndarray]]:
         """Heatmaps to landmarks.
 
         Args:
-            batch_encoded (Tensor): (B, K, h, w).
+            batch_encoded (ndarray | Tensor): (B, K, h, w).
 
         Returns:
             tuple: B arrays (1, K, 2) in pixels of the network input and B arrays (1, K) of scores, see :meth:`scores`.
         """
-        pixels, scores = self.landmarks(batch_encoded)
+        pixels, scores = self.landmarks(decoders.as_maps(batch_encoded))
         return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
 
-    def decode(self, encoded: Tensor) -> Tuple[np.ndarray, np.ndarray]:
+    def decode(self, encoded: Union[np.ndarray, Tensor]) -> Tuple[np.ndarray, np.ndarray]:
         """As :meth:`batch_decode` for one face: (K, h, w) -> (1, K, 2), (1, K)."""
         keypoints, scores = self.batch_decode(encoded[None])
         return keypoints[0], scores[0]

@@ -1,5 +1,5 @@
 """Codec of P3 (Yin et al., "Attentive One-Dimensional Heatmap Regression", 2020): two 1-D heatmaps per landmark."""
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -119,9 +119,10 @@ class MarginalHeatmap(BaseKeypointCodec):
 
     def landmarks(self, x_maps: Tensor, y_maps: Tensor) -> Tuple[Tensor, Tensor]:
         """Maps (B, K, L) -> landmarks (B, K, 2) in pixels of the network input and scores (B, K), as tensors."""
+        if x_maps.ndim != 3 or x_maps.shape != y_maps.shape or x_maps.shape[-1] != self.length:
+            raise ValueError(f'expected maps of {self.length} bins, (B, K, {self.length}), '
+                             f'got {tuple(x_maps.shape)} and {tuple(y_maps.shape)}')
         maps = torch.stack([x_maps, y_maps], dim=2)  # (B, K, 2, L): the axes are the landmarks of two one-line maps
-        if maps.shape[-1] != self.length:
-            raise ValueError(f'expected maps of {self.length} bins, got {maps.shape[-1]}')
         lines = maps.flatten(1, 2)[:, :, None]
         if self.decoder == 'argmax':
             bins = decoders.argmax(lines)[..., 0]
@@ -130,21 +131,27 @@ class MarginalHeatmap(BaseKeypointCodec):
         pixels = cells_to_pixels(bins.unflatten(1, maps.shape[1:3]), self.length, self.input_size, self.grid)
         return pixels, maps.amax(-1).amin(-1).float()  # NumPy knows no bfloat16
 
-    def batch_decode(self, x_maps: Tensor, y_maps: Tensor) -> Tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+    def batch_decode(self, x_maps: Union[np.ndarray, Tensor],
+                     y_maps: Union[np.ndarray, Tensor]) -> Tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
         """Maps to landmarks.
 
         Args:
-            x_maps (Tensor): (B, K, L).
-            y_maps (Tensor): (B, K, L).
+            x_maps (ndarray | Tensor): (B, K, L).
+            y_maps (ndarray | Tensor): (B, K, L).
 
         Returns:
             tuple: B arrays (1, K, 2) in pixels of the network input and B arrays (1, K) of scores: the lower of the two
             maxima.
         """
-        pixels, scores = self.landmarks(x_maps, y_maps)
+        pixels, scores = self.landmarks(decoders.as_maps(x_maps), decoders.as_maps(y_maps))
         return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
 
-    def decode(self, x_maps: Tensor, y_maps: Tensor) -> Tuple[np.ndarray, np.ndarray]:
-        """As :meth:`batch_decode` for one face: two of (K, L) -> (1, K, 2), (1, K)."""
-        keypoints, scores = self.batch_decode(x_maps[None], y_maps[None])
-        return keypoints[0], scores[0]
+    def decode(self, x_maps: Union[np.ndarray, Tensor],
+               y_maps: Union[np.ndarray, Tensor]) -> Tuple[np.ndarray, np.ndarray]:
+        """As :meth:`batch_decode` for the N faces of an image: two of (N, K, L) -> (N, K, 2), (N, K).
+
+        As with MMPose's SimCC labels, (K, L) are maps of one face, -> (1, K, 2), (1, K).
+        """
+        x_maps, y_maps = (maps[None] if maps.ndim == 2 else maps for maps in (x_maps, y_maps))
+        keypoints, scores = self.batch_decode(x_maps, y_maps)
+        return np.concatenate(keypoints), np.concatenate(scores)

@@ -44,9 +44,10 @@ def counted_landmarks(keypoints: np.ndarray, keypoints_visible: Optional[np.ndar
         outside (str): See the module.
 
     Returns:
-        tuple: (1, K, 2) pixels, and (1, K) bool.
+        tuple: (1, K, 2) pixels within the borders, also of landmarks that do not count, and (1, K) bool.
     """
     weights = np.ones(keypoints.shape[:2], bool) if keypoints_visible is None else keypoints_visible > 0
     if outside == 'ignore':
-        return keypoints, weights & lies_inside(keypoints, size)
-    return clamp(keypoints, size), weights
+        weights = weights & lies_inside(keypoints, size)
+    # what does not count may be anywhere and NaN, and 0 times that would not be 0 in a loss
+    return clamp(np.where(weights[..., None] | np.isfinite(keypoints), keypoints, 0), size), weights

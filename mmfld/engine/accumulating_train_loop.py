@@ -33,6 +33,7 @@ class AccumulatingTrainLoop(StoppableTrainLoop):
 
     def __init__(self, runner, dataloader, max_epochs: int, accumulation: int, **kwargs) -> None:
         super().__init__(runner, dataloader, max_epochs, **kwargs)
+        self.accumulation = accumulation
         self.dataloader = Groups(self.dataloader, accumulation)
         self._max_iters = self._max_epochs * len(self.dataloader)
 

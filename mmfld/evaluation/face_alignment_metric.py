@@ -1,5 +1,7 @@
 """NME, failure rate and AUC of face alignment as an MMEngine metric."""
 import csv
+import logging
+from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -13,6 +15,8 @@ from mmfld.structures import FaceLayout, get_conversion, get_layout
 from .ced_curve import draw_ced
 from .functional import auc, box_diagonal, box_size, failure_rate, inter_ocular, inter_pupil, nme_per_image
 
+SHOWN = 5  # faces in a message
+WITHOUT_NORM = ('error', 'leave_out')
 NORMS = ('inter_ocular', 'inter_pupil', 'box', 'box_side', 'diagonal')
 
 
@@ -109,6 +113,10 @@ class FaceAlignmentMetric(BaseMetric):
         error_layout (str | FaceLayout, optional): Layout in which errors are measured, if not in ``layout``: predicted
             and true landmarks are converted to it, e.g. 300W's 68 to the 49 inner points of ``'300w49'``. d remains
             that of all landmarks of ``layout``.
+        without_norm (str): What is done with a face whose d is zero or needs something that is not annotated:
+            ``'error'``, or ``'leave_out'``: it does not count in the metrics of that norm, its field in the table is
+            empty, and the log says how many there are. :class:`~mmfld.engine.hooks.MeasurableFacesHook` looks for such
+            faces before a run begins. Defaults to ``'error'``.
         clamped (bool): Whether to report the errors against clamped landmarks as well. Needs ``input_center``,
             ``input_scale`` and ``input_size`` of the samples: exact for FaceAffine, and for MMPose's TopdownAffine
             without UDP (with UDP the right and the lower border lie a crop's pixel too far inside). Defaults to False.
@@ -119,8 +127,8 @@ class FaceAlignmentMetric(BaseMetric):
         KeyError: At construction if a layout is unknown or cannot be converted to the ``error_layout``.
         ValueError: At construction if a norm is unknown or given twice, or the layout has no pupils for
             ``'inter_pupil'``. While evaluating, with the path of the image, if a prediction is not finite, the
-            landmarks are not those of the layout, d is zero or needs something that is not annotated, or the crop is
-            not known and ``clamped`` needs it.
+            landmarks are not those of the layout, d is zero or needs something that is not annotated (with
+            ``'leave_out'``, if it is so in all faces), or the crop is not known and ``clamped`` needs it.
     """
 
     def __init__(self,
@@ -131,6 +139,7 @@ class FaceAlignmentMetric(BaseMetric):
                  out_dir: Optional[str] = None,
                  per_area: bool = True,
                  error_layout: Optional[Union[str, FaceLayout]] = None,
+                 without_norm: str = 'error',
                  clamped: bool = False,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None) -> None:
@@ -140,6 +149,9 @@ class FaceAlignmentMetric(BaseMetric):
             raise ValueError(f'found norm {norm!r}, expected one or several different ones of {NORMS}')
         if not threshold > 0:
             raise ValueError(f'threshold must be positive, found {threshold}')
+        if without_norm not in WITHOUT_NORM:
+            raise ValueError(f'found without_norm {without_norm!r}, expected one of {WITHOUT_NORM}')
+        self.without_norm = without_norm
         self.layout = get_layout(layout)
         if 'inter_pupil' in norms and self.layout.pupils is None:
             raise ValueError(f"norm 'inter_pupil' needs pupils, but layout {self.layout.name!r} annotates none")
@@ -166,7 +178,7 @@ class FaceAlignmentMetric(BaseMetric):
         self._check_finite('annotated', gt, visible, data_samples)
         counted = self.conversion.scores(visible)
         for sample, flags in zip(data_samples, counted):
-            if not flags.any():
+            if not flags.any() and self.without_norm == 'error':
                 raise ValueError(f'{sample["img_path"]}: none of the {len(flags)} landmarks is annotated')
         truths = {False: gt}
         if any(measure.clamped for measure in self.measures):
@@ -176,10 +188,60 @@ class FaceAlignmentMetric(BaseMetric):
         truths = {clamped: self.conversion.keypoints(truth) for clamped, truth in truths.items()}
         self.results += self._results(data_samples, self.conversion.keypoints(pred), truths, counted, normalizers)
 
+    def check_faces(self, faces: Iterable[dict], where: str) -> None:
+        """Look before a run for faces that cannot be measured by one of the norms, see ``without_norm``.
+
+        Args:
+            faces (Iterable[dict]): ``id``, ``img_path``, ``keypoints`` (1, K, 2), ``keypoints_visible`` (1, K) and
+                ``raw_ann_info`` of each, as in :class:`FaceLandmarkDataset`.
+            where (str): Where they are from, for messages.
+
+        Raises:
+            ValueError: If there are such faces, with ``'leave_out'`` if all are so, or they have another number of
+                landmarks than the layout. It names some of the faces and the way out.
+        """
+        norms = [measure.norm for measure in self.measures if not measure.clamped]
+        found: Dict[str, List[dict]] = {norm: [] for norm in norms}
+        total = 0
+        faces = iter(faces)
+        for some in iter(lambda: list(islice(faces, 1024)), []):
+            total += len(some)
+            for face in some:
+                if face['keypoints'].shape != (1, self.layout.num_keypoints, 2):
+                    raise ValueError(f'{where}: found {face["keypoints"].shape[1]} landmarks, expected '
+                                     f'{self.layout.num_keypoints} of layout {self.layout.name!r} of the metric')
+            gt = np.concatenate([face['keypoints'] for face in some])
+            visible = np.concatenate([face['keypoints_visible'] for face in some]) > 0
+            counted = self.conversion.scores(visible).any(axis=1)
+            for norm in norms:
+                usable = _is_usable(self._distances(norm, gt, visible, some)) & counted
+                found[norm] += [face for face, flag in zip(some, usable) if not flag]
+        for norm, left_out in found.items():
+            if not left_out:
+                continue
+            shown = ', '.join(f'{face["id"]} ({face["img_path"]})' for face in left_out[:SHOWN])
+            message = (f'{where}: {len(left_out)} of {total} faces cannot be measured by {norm}, which needs '
+                       f'{self._needed(norm)}: annotations {shown}{", ..." if len(left_out) > SHOWN else ""}')
+            if self.without_norm == 'error':
+                raise ValueError(f"{message}; with without_norm='leave_out' {type(self).__name__} counts them and "
+                                 'leaves them out; another norm may measure them')
+            if len(left_out) == total:
+                raise ValueError(f'{message}; nothing is left that could be measured')
+            print_log(f'{message}; they are left out of it', logger='current', level=logging.WARNING)
+
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         """All metrics of the results of :meth:`process`; writes the files if there is an ``out_dir``."""
         norms = ', '.join(measure.norm for measure in self.measures if not measure.clamped)
         print_log(f'{type(self).__name__}: {len(results)} images, norm: {norms}', logger='current')
+        for measure in self.measures:
+            count = len(results) - len(self._errors(results, measure))
+            if results and count == len(results):
+                raise ValueError(f'{type(self).__name__}: none of {count} images has a {_named(measure)} distance, '
+                                 f'expected {self._needed(measure.norm)}')
+            if count:
+                print_log(f'{type(self).__name__}: {count} of {len(results)} images are left out of '
+                          f'{measure.key("NME")}, as they have no {_named(measure)} distance', logger='current',
+                          level=logging.WARNING)
         # a dict, not a set: in the order of the annotations
         names = {name: None for result in results for name in result['attributes']}
         subsets = {name: [result for result in results if result['attributes'].get(name, 0)] for name in names}
@@ -189,6 +251,8 @@ class FaceAlignmentMetric(BaseMetric):
         for measure in self.measures:
             metrics.update(self._summary(results, measure))
             for name, subset in subsets.items():
+                if not len(self._errors(subset, measure)):
+                    continue
                 metrics.update({f'{key}/{name}': value for key, value in self._summary(subset, measure).items()})
             for key in self._area_keys(measure).values():
                 value = mean_percent(results, key)
@@ -232,7 +296,7 @@ class FaceAlignmentMetric(BaseMetric):
 
     def _summary(self, results: List[dict], measure: Measure) -> Dict[str, float]:
         """The metrics of all results, or of the subset that has an attribute."""
-        errors = _errors(results, measure)
+        errors = self._errors(results, measure)
         # before the mean, because it refuses an empty evaluation
         failed = failure_rate(errors, self.threshold, self.legacy)
         return {measure.key('NME'): 100 * float(errors.mean()), measure.key('FR'): 100 * failed,
@@ -241,7 +305,7 @@ class FaceAlignmentMetric(BaseMetric):
     def _row(self, result: dict) -> Dict[str, Any]:
         """What ``per_image_errors.csv`` tells of a result, beside its attributes."""
         return dict(id=result['id'], img_path=result['img_path'],
-                    **{f'{measure.key("nme")}_percent': 100 * result['errors'][measure.key('NME')]
+                    **{f'{measure.key("nme")}_percent': mean_percent([result], measure.key('NME'))
                        for measure in self.measures})
 
     def _save(self, results: List[dict], attributes: Iterable[str], curves: Dict[str, List[dict]]) -> None:
@@ -250,7 +314,8 @@ class FaceAlignmentMetric(BaseMetric):
             dict(self._row(result), **{name: int(bool(result['attributes'].get(name, 0))) for name in attributes})
             for result in results
         ])
-        errors = {name: _errors(subset, self.measures[0]) for name, subset in curves.items()}
+        errors = {name: self._errors(subset, self.measures[0]) for name, subset in curves.items()}
+        errors = {name: values for name, values in errors.items() if len(values)}
         draw_ced(errors, self.threshold, self.legacy).savefig(picture)
         print_log(f'{type(self).__name__}: wrote {table} and {picture}', logger='current')
 
@@ -285,29 +350,41 @@ class FaceAlignmentMetric(BaseMetric):
 
     def _normalizers(self, measure: Measure, gt: np.ndarray, visible: np.ndarray,
                      samples: Sequence[dict]) -> np.ndarray:
-        """(B, ) positive d of each image, pixels."""
-        if measure.norm == 'inter_ocular':
-            needed = f'landmarks {self.layout.eye_corners} (outer eye corners)'
-            normalizers = inter_ocular(gt, visible, self.layout)
-        elif measure.norm == 'inter_pupil':
-            needed = f'landmarks {self.layout.pupils} (pupils)'
-            normalizers = inter_pupil(gt, visible, self.layout)
-        elif measure.norm == 'box_side':
-            needed = "the annotation's 'box_size' or 'scale'"
-            normalizers = np.array([_box_side(sample) for sample in samples], np.float64)
-        else:
-            needed = 'annotated landmarks that span a box'
-            normalizers = box_size(gt, visible) if measure.norm == 'box' else box_diagonal(gt, visible)
-
-        usable = np.isfinite(normalizers) & (normalizers > 0)
-        if not usable.all():
+        """(B, ) positive d of each image, pixels; NaN for those that are left out."""
+        normalizers = self._distances(measure.norm, gt, visible, samples)
+        usable = _is_usable(normalizers)
+        if not usable.all() and self.without_norm == 'error':
             image = int(usable.argmin())
             found = normalizers[image]
             found = 'not annotated' if np.isnan(found) else f'{found:g} pixels'
             clamped = ', clamped to the crop' if measure.clamped else ''
             raise ValueError(f'{samples[image]["img_path"]}: the {measure.norm} distance is {found}, expected a '
-                             f'positive number of pixels from {needed}{clamped}')
-        return normalizers
+                             f'positive number of pixels from {self._needed(measure.norm)}{clamped}; with '
+                             "without_norm='leave_out' such faces are counted and left out")
+        return np.where(usable, normalizers, np.nan)
+
+    def _distances(self, norm: str, gt: np.ndarray, visible: np.ndarray, samples: Sequence[dict]) -> np.ndarray:
+        """(B, ) d of each image, pixels; NaN where it is not annotated."""
+        if norm == 'inter_ocular':
+            return inter_ocular(gt, visible, self.layout)
+        if norm == 'inter_pupil':
+            return inter_pupil(gt, visible, self.layout)
+        if norm == 'box_side':
+            return np.array([_box_side(sample) for sample in samples], np.float64)
+        return box_size(gt, visible) if norm == 'box' else box_diagonal(gt, visible)
+
+    def _needed(self, norm: str) -> str:
+        """From what d is made."""
+        return dict(
+            inter_ocular=f'landmarks {self.layout.eye_corners} (outer eye corners)',
+            inter_pupil=f'landmarks {self.layout.pupils} (pupils)',
+            box_side="the annotation's 'box_size' or 'scale'").get(norm, 'annotated landmarks that span a box')
+
+    @staticmethod
+    def _errors(results: List[dict], measure: Measure) -> np.ndarray:
+        """Of the images that are measured."""
+        errors = np.array([result['errors'][measure.key('NME')] for result in results], np.float64)
+        return errors[~np.isnan(errors)]
 
 
 def mean_percent(results: List[dict], key: str) -> Optional[float]:
@@ -317,8 +394,12 @@ def mean_percent(results: List[dict], key: str) -> Optional[float]:
     return 100 * float(values.mean()) if len(values) else None
 
 
-def _errors(results: List[dict], measure: Measure) -> np.ndarray:
-    return np.array([result['errors'][measure.key('NME')] for result in results])
+def _is_usable(normalizers: np.ndarray) -> np.ndarray:
+    return np.isfinite(normalizers) & (normalizers > 0)
+
+
+def _named(measure: Measure) -> str:
+    return f'clamped {measure.norm}' if measure.clamped else measure.norm
 
 
 def _crop_borders(sample: dict) -> Tuple[np.ndarray, np.ndarray]:
@@ -337,7 +418,9 @@ def _crop_borders(sample: dict) -> Tuple[np.ndarray, np.ndarray]:
 def _box_side(sample: dict) -> float:
     """Side of the annotated square face box, pixels; NaN where the annotation has none."""
     annotation = sample.get('raw_ann_info', {})
-    if 'box_size' in annotation:
-        return annotation['box_size']
     # MMPose's face annotations give the side of the box in units of 200 pixels
-    return 200 * annotation.get('scale', np.nan)
+    field, unit = ('box_size', 1) if 'box_size' in annotation else ('scale', 200)
+    side = annotation.get(field, np.nan)
+    if isinstance(side, bool) or not isinstance(side, (int, float)):
+        raise ValueError(f'{sample["img_path"]}: field "{field}" of the annotation is {side!r}, expected a number')
+    return unit * side

@@ -1,7 +1,7 @@
 """Face alignment in videos as an MMEngine metric: NME by frames and by videos, and flicker."""
 import sys
 from collections import Counter
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 import numpy as np
 from mmengine.logging import print_log
@@ -65,12 +65,16 @@ class FaceVideoMetric(FaceAlignmentMetric):
         counted = []
         for sample in data_samples:
             place = _place(sample)
-            if not self.count_excluded and sample.get('raw_ann_info', {}).get('excluded', 0):
+            if self._is_excluded(sample):
                 self.results.append(dict(place, id=sample['id'], img_path=sample['img_path'], excluded=True))
             else:
                 counted.append(sample)
         if counted:
             super().process(data_batch, counted)
+
+    def check_faces(self, faces: Iterable[dict], where: str) -> None:
+        """As in the base class, for the frames that count."""
+        super().check_faces((face for face in faces if not self._is_excluded(face)), where)
 
     def evaluate(self, size: int) -> Dict[str, float]:
         """Collect the results of all ranks and compute the metrics.
@@ -107,6 +111,9 @@ class FaceVideoMetric(FaceAlignmentMetric):
             print_log(f'{type(self).__name__}: wrote {table}', logger='current')
         return metrics
 
+    def _is_excluded(self, sample: dict) -> bool:
+        return not self.count_excluded and bool(sample.get('raw_ann_info', {}).get('excluded', 0))
+
     def _results(self, samples: Sequence[dict], pred: np.ndarray, truths: Dict[bool, np.ndarray], counted: np.ndarray,
                  normalizers: Dict[Measure, np.ndarray]) -> List[dict]:
         results = super()._results(samples, pred, truths, counted, normalizers)
@@ -122,9 +129,10 @@ class FaceVideoMetric(FaceAlignmentMetric):
     def _summary(self, results: List[dict], measure: Measure) -> Dict[str, float]:
         videos = {}
         for result in results:
-            videos.setdefault(result['video'], []).append(result['errors'][measure.key('NME')])
+            videos.setdefault(result['video'], []).append(result)
         metrics = super()._summary(results, measure)
-        metrics[measure.key('NME_video')] = 100 * float(np.mean([np.mean(errors) for errors in videos.values()]))
+        means = [mean_percent(frames, measure.key('NME')) for frames in videos.values()]
+        metrics[measure.key('NME_video')] = float(np.mean([mean for mean in means if mean is not None]))
         for key in _flicker_keys(measure):
             value = mean_percent(results, key)
             if value is not None:

@@ -32,6 +32,8 @@ def _fan(x1, y1, x2, y2):
     return (x1 + x2) / 2, (y1 + y2) / 2 - 0.12 * (y2 - y1), 200 * ((x2 - x1) + (y2 - y1)) / 195
 
 
+LONGEST_SIDE = 32766  # pixels of an image that OpenCV warps
+
 CROP_RULES: Dict[str, Callable] = {
     'longer_side': _longer_side, 'landmark_height': _landmark_height, 'face_220': _face_220, 'hrnet_1.25': _hrnet,
     'fan': _fan}
@@ -40,6 +42,11 @@ CROP_RULES: Dict[str, Callable] = {
 # of AFLW (1.23 and 1.32; 0.07) and the two of COFW (1.12 and 1.16; 0.00) among the samples in MMPose's tests.
 FACE_RULES = ('face_220', )
 FACE_BY_LANDMARKS = dict(aflw19=(1.28, 0.07), cofw29=(1.14, 0.))
+
+
+def needs_face(rule: str, layout: FaceLayout) -> bool:
+    """Whether a rule starts from the box of the face, and the landmarks do not span it."""
+    return rule in FACE_RULES and not layout.has_contour
 
 
 def crop_of_box(box: np.ndarray,
@@ -59,7 +66,7 @@ def crop_of_box(box: np.ndarray,
     Returns:
         tuple: Centres (..., 2) and sides (..., ) in pixels.
     """
-    is_larger = rule in FACE_RULES and not layout.has_contour
+    is_larger = needs_face(rule, layout)
     if is_larger and face_box is not None:
         box, is_larger = face_box, False
     x1, y1, x2, y2 = np.moveaxis(np.asarray(box, np.float64), -1, 0)
@@ -106,11 +113,43 @@ def eye_angle(landmarks: np.ndarray, layout: FaceLayout) -> np.ndarray:
     return np.rad2deg(np.arctan2(step[..., 1], step[..., 0]))
 
 
+def warp(image: np.ndarray, matrix: np.ndarray, size: Tuple[int, int], out: Optional[np.ndarray] = None) -> np.ndarray:
+    """A crop of an image (H, W) or (H, W, C) by one bilinear warp, zero outside.
+
+    Args:
+        image (ndarray): Its sides may be longer than OpenCV's warps take, if the crop's are not.
+        matrix (ndarray): Of :func:`crop_matrix`.
+        size (tuple): (W, H) of the crop in its own pixels.
+        out (ndarray, optional): Where the crop is put.
+
+    Raises:
+        ValueError: If the image and the crop are longer than OpenCV's warps take.
+    """
+    if max(image.shape[:2]) > LONGEST_SIDE:
+        image, matrix = _part_within(image, np.asarray(matrix, np.float64), size)
+    return cv2.warpAffine(image, matrix, size, dst=out, flags=cv2.INTER_LINEAR)
+
+
+def _part_within(image: np.ndarray, matrix: np.ndarray, size: Tuple[int, int]) -> Tuple[np.ndarray, np.ndarray]:
+    """The part of an image that a crop shows, and the matrix from it to the crop."""
+    corners = np.array([[x, y] for x in (-1, size[0]) for y in (-1, size[1])])
+    corners = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T).T
+    sides = np.array(image.shape[1::-1])
+    low = np.clip(np.floor(corners.min(axis=0)) - 1, 0, sides - 1).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)) + 2, low + 1, sides).astype(int)
+    width, height = high - low
+    if max(width, height) > LONGEST_SIDE:
+        raise ValueError(f'found a crop of {width} x {height} pixels of an image of {sides[0]} x {sides[1]}, expected '
+                         f'at most {LONGEST_SIDE} a side, as far as OpenCV goes: make the image smaller')
+    moved = np.concatenate([matrix[:, :2], (matrix[:, :2] @ low + matrix[:, 2])[:, None]], axis=1)
+    return image[low[1]:high[1], low[0]:high[0]], moved
+
+
 def sample(image: np.ndarray, matrices: Sequence[np.ndarray], size: Tuple[int, int]) -> np.ndarray:
     """(N, H, W, 3) crops of an image, each by one bilinear warp, zero outside."""
     crops = np.empty((len(matrices), size[1], size[0], 3), np.uint8)
     for crop, matrix in zip(crops, matrices):
-        cv2.warpAffine(image, matrix, size, dst=crop, flags=cv2.INTER_LINEAR)
+        warp(image, matrix, size, out=crop)
     return crops
 
 

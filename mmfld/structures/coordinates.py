@@ -70,6 +70,8 @@ def pixels_to_cells(pixels, heatmap_size: Size, input_size: Size, grid: str):
 
 def _grid_terms(size: Size, grid: str, like):
     """Scale and shift of g = c * scale + shift."""
+    if grid == 'align_corners' and min(size if isinstance(size, (tuple, list)) else (size, )) < 2:
+        raise ValueError(f'grid {grid!r} needs 2 cells or more a side, found {size}')
     size = _like(size, like)
     if grid == 'half_pixel':
         return 2 / size, 1 / size - 1

@@ -4,6 +4,7 @@ Everything else takes ``layout='wflw98'`` (or an own :class:`FaceLayout`) and as
 subject's reading as the annotation schemes number them; all indices are 0-based.
 """
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Dict, Optional, Tuple, Union
@@ -19,7 +20,7 @@ class Boundary:
 
     Args:
         name (str): Unique within a layout.
-        indices (tuple[int]): The landmarks on the curve, in drawing order.
+        indices (tuple[int]): The landmarks on the curve, two or more different ones, in drawing order.
         closed (bool): Whether the last landmark is joined to the first.
     """
     name: str
@@ -39,6 +40,10 @@ class FaceLayout:
         eye_corners (tuple[int, int]): Outer eye corners, the ends of the inter-ocular distance.
         pupils (tuple, optional): For each eye the landmarks whose mean is the pupil; None where none are annotated.
         areas (dict): Name of a facial area -> its landmarks. Every landmark is in exactly one area.
+
+    Raises:
+        ValueError: If an index is not one of the K landmarks, a landmark is in two flip pairs or not in exactly one
+            area, or two boundaries have the same name. It names the layout, what was found and what was expected.
     """
     name: str
     num_keypoints: int
@@ -47,6 +52,47 @@ class FaceLayout:
     eye_corners: Tuple[int, int]
     pupils: Optional[Tuple[Indices, Indices]]
     areas: Dict[str, Indices] = field(hash=False)
+
+    def __post_init__(self) -> None:
+        if type(self.num_keypoints) is not int or self.num_keypoints < 1:
+            raise self._error('num_keypoints', repr(self.num_keypoints), '1 or more')
+        for pair in self.flip_pairs:
+            self._check_indices('flip_pairs', pair, count=2)
+        paired = Counter(index for pair in self.flip_pairs for index in pair)
+        for index, count in paired.items():
+            if count > 1:
+                pairs = [pair for pair in self.flip_pairs if index in pair]
+                raise self._error('flip_pairs', f'landmark {index} in {pairs}', 'each landmark in one pair at most')
+        for name, count in Counter(boundary.name for boundary in self.boundaries).items():
+            if count > 1:
+                raise self._error('boundaries', f'{count} with the name {name!r}', 'different names')
+        for boundary in self.boundaries:
+            self._check_indices(f'boundaries, {boundary.name!r}', boundary.indices)
+        self._check_indices('eye_corners', self.eye_corners, count=2)
+        if self.pupils is not None:
+            if len(self.pupils) != 2:
+                raise self._error('pupils', repr(self.pupils), 'landmarks of the two eyes, or None')
+            for indices in self.pupils:
+                self._check_indices('pupils', indices, least=1)
+        for name, indices in self.areas.items():
+            self._check_indices(f'areas, {name!r}', indices, least=1)
+        areas = Counter(index for indices in self.areas.values() for index in indices)
+        for index in range(self.num_keypoints):
+            if areas[index] != 1:
+                names = [name for name, indices in self.areas.items() if index in indices]
+                raise self._error('areas', f'landmark {index} in {names or "none"}', 'each landmark in exactly one')
+
+    def _check_indices(self, where: str, indices: Indices, least: int = 2, count: Optional[int] = None) -> None:
+        if not isinstance(indices, tuple) or not all(type(index) is int for index in indices):
+            raise self._error(where, repr(indices), 'a tuple of ints')
+        if len(indices) < least or len(set(indices)) < len(indices) or count not in (None, len(indices)):
+            raise self._error(where, repr(indices), f'{count or f"{least} or more"} different landmarks')
+        for index in indices:
+            if not 0 <= index < self.num_keypoints:
+                raise self._error(where, f'landmark {index}', f'one of 0 to {self.num_keypoints - 1}')
+
+    def _error(self, where: str, found: str, expected: str) -> ValueError:
+        return ValueError(f'face layout {self.name!r}, {where}: found {found}, expected {expected}')
 
     @property
     def num_boundaries(self) -> int:

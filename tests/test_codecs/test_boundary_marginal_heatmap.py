@@ -1,5 +1,4 @@
 """BoundaryMarginalHeatmap: lines of known density, curves against an exact sum over segments, and what is packed."""
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,15 +9,14 @@ from scipy.special import ndtr
 
 from mmfld.codecs import BoundaryMarginalHeatmap, MarginalHeatmap
 from mmfld.codecs.boundary_maps import boundary_curve
-from mmfld.structures import get_layout
-from mmfld.structures.face_layout import Boundary
+from mmfld.structures import Boundary, FaceLayout, get_layout
 
 LAYOUTS = ('wflw98', '300w68', 'cofw29', 'aflw19')
 
 
 def lines(*boundaries: Boundary, num_keypoints: int = 4):
     """A layout with these boundaries."""
-    return replace(get_layout('aflw19'), name='lines', num_keypoints=num_keypoints, boundaries=boundaries)
+    return FaceLayout('lines', num_keypoints, (), boundaries, (0, 1), None, dict(face=tuple(range(num_keypoints))))
 
 
 def encode_line(points, closed: bool = False, **options) -> dict:

@@ -44,6 +44,15 @@ def build(tmp_path):
     return build
 
 
+@pytest.fixture
+def log(monkeypatch):
+    """The messages of the dataset."""
+    messages = []
+    monkeypatch.setattr('mmfld.datasets.datasets.face_landmark_dataset.print_log',
+                        lambda message, **kwargs: messages.append(message))
+    return messages
+
+
 # name of the sample -> (json, layout, faces, tight box of the first face to three decimals)
 SAMPLES = {
     'wflw': ('test_wflw.json', 'wflw98', 4, [440.696, 122.173, 524.604, 206.402]),
@@ -109,11 +118,11 @@ def test_landmark_box_replaces_the_tight_box(build):
 def test_box_of_the_face_is_handed_through(build):
     content = make_content(3)
     content['annotations'][0]['face_box'] = [10, 20, 30, 40.5]
-    content['annotations'][1].update(center=[50, 60], box_size=20)  # MMPose's AFLW
+    content['annotations'][1].update(center=[20, 40], box_size=20)  # MMPose's AFLW
     content['annotations'][2].update(center=[50, 60], scale=0.5)
     first, second, third = build(content)
     np.testing.assert_array_equal(first['face_box'], np.float32([[10, 20, 40, 60.5]]))
-    np.testing.assert_array_equal(second['face_box'], np.float32([[40, 50, 60, 70]]))
+    np.testing.assert_array_equal(second['face_box'], np.float32([[10, 30, 30, 50]]))
     assert 'face_box' not in third
 
 
@@ -163,18 +172,15 @@ def test_face_that_reaches_out_of_its_image_is_kept(build):
     assert len(build(content)) == 1
 
 
-def test_landmarks_where_missing_ones_are_put_are_told(build, monkeypatch):
-    messages = []
-    monkeypatch.setattr('mmfld.datasets.datasets.face_landmark_dataset.print_log',
-                        lambda message, **kwargs: messages.append(message))
+def test_landmarks_where_missing_ones_are_put_are_told(build, log):
     content = make_content(3)
     build(content)
-    assert not messages
+    assert not log
     content['annotations'][1]['keypoints'][3:6] = [-1, -1, 1]
     content['annotations'][2]['keypoints'][6:9] = [0, 0, 2]
     build(content, keypoint_offset=(-1, 0))
-    assert len(messages) == 1 and 'faces.json: 2 faces have a landmark at exactly (0, 0)' in messages[0]
-    assert 'annotations 1, 2;' in messages[0]
+    assert len(log) == 1 and 'faces.json: 2 faces have a landmark at exactly (0, 0)' in log[0]
+    assert 'annotations 1, 2;' in log[0]
 
 
 def test_the_size_of_the_image_is_handed_to_who_loads_it(build):
@@ -210,6 +216,10 @@ def _set_number(index, value):
     return lambda content: content['annotations'][1]['keypoints'].__setitem__(index, value)
 
 
+def _set_image(field, value):
+    return lambda content: content['images'][1].__setitem__(field, value)
+
+
 # what is done to annotation 1, and what the message must contain
 BROKEN = {
     'too few landmarks': (_set('keypoints', [1., 2., 1.] * 18), ['annotation 1', '"keypoints"', '18 landmarks', '57']),
@@ -217,7 +227,7 @@ BROKEN = {
     'nan': (_set_number(30, float('nan')), ['annotation 1', '"keypoints"', 'landmark 10', 'finite']),
     'infinite': (_set_number(4, float('inf')), ['annotation 1', '"keypoints"', 'landmark 1', 'finite']),
     'text': (_set_number(0, 'left'), ['annotation 1', '"keypoints"', 'not a number', 'left']),
-    'negative visibility': (_set_number(2, -1), ['annotation 1', '"keypoints"', 'landmark 0', 'v >= 0']),
+    'negative visibility': (_set_number(2, -1), ['annotation 1', '"keypoints"', '-1] for landmark 0', 'v of 0']),
     'nothing annotated': (_set('keypoints', [1., 2., 0] * K), ['annotation 1', 'no annotated landmark']),
     'empty face box': (_set('face_box', [5, 6, 0, 9]), ['annotation 1', '"face_box"', 'positive w and h']),
     'short face box': (_set('face_box', [5, 6, 9]), ['annotation 1', '"face_box"', '[5, 6, 9]', '4']),
@@ -231,7 +241,7 @@ BROKEN = {
     'outside': (_set('keypoints', [v for k in range(K) for v in (-50. + k, -60. + k, 1)]),
                 ['annotation 1', 'all landmarks outside, within [-50.0, -60.0, -32.0, -42.0]', '200 x 100']),
     'parts of the image': (_set('keypoints', [v for k in range(K) for v in (0.2 + k / 40, 0.5, 1)][:-2] + [0.7, 1]),
-                           ['annotation 1', '0.45 x 0.2', 'pixels, not parts of the image']),
+                           ['annotation 1', '0.45 x 0.2', 'pixels, not in parts of the image']),
     'far away in an image of unknown size': (
         lambda content: (content['images'][1].clear(), content['images'][1].update(id=1, file_name='1.jpg'),
                          _set_number(1, -1e5)(content)), ['annotation 1', '(10, -100000)', 'any image']),
@@ -241,11 +251,58 @@ BROKEN = {
     'attribute value': (_set('attributes', dict(blur=2)), ['annotation 1', '"attributes.blur"', 'found 2', '0 or 1']),
     'nested attribute': (_set('attributes', dict(blur={})), ['annotation 1', '"attributes.blur"', '0 or 1']),
     'unknown image': (_set('image_id', 77), ['annotation 1', '"image_id"', 'found 77']),
-    'no category': (lambda content: content['annotations'][1].pop('category_id'), ["'category_id'"]),
+    'no category': (lambda content: content['annotations'][1].pop('category_id'),
+                    ['annotation 1', 'lacks the field "category_id"']),
     'repeated annotation': (_set('id', 2), ['"annotations"', 'id 2 2 times', 'unique']),
     'repeated image': (lambda content: content['images'].append(content['images'][0]), ['"images"', 'id 0 2 times']),
     'no face': (lambda content: content.update(annotations=[]), ['"annotations"', 'no face']),
-    'no list of faces': (lambda content: content.pop('annotations'), ['"annotations"', 'no face']),
+    'no list of faces': (lambda content: content.pop('annotations'), ['"annotations"', 'found none', 'a list']),
+    'null for faces': (lambda content: content.update(annotations=None), ['"annotations"', 'found None', 'a list']),
+    'an object for faces': (lambda content: content.update(annotations={}), ['"annotations"', 'an object', 'a list']),
+    'no images': (lambda content: content.pop('images'), ['"images"', 'found none', 'a list']),
+    'null for images': (lambda content: content.update(images=None), ['"images"', 'found None', 'a list']),
+    'null for categories': (lambda content: content.update(categories=None), ['"categories"', 'None', 'a list']),
+    'null for a face': (lambda content: content['annotations'].append(None), ['annotation number 3', 'None', 'object']),
+    'null for an image': (lambda content: content['images'].insert(0, None), ['image number 0', 'None', 'an object']),
+    'id as list': (_set('id', [1]), ['annotation number 1', '"id"', 'found [1]', 'an int']),
+    'id as text': (_set('id', '1'), ['annotation number 1', '"id"', "found '1'", 'an int']),
+    'id as true': (_set('id', True), ['annotation number 1', '"id"', 'found True', 'an int']),
+    'no id': (lambda content: content['annotations'][1].pop('id'), ['annotation number 1', 'lacks the field "id"']),
+    'image id as list': (lambda content: content['images'][1].update(id=[1]), ['image number 1', '"id"', '[1]']),
+    'image id of a face as true': (_set('image_id', True), ['annotation 1', '"image_id"', 'found True', 'an int']),
+    'image id of a face as list': (_set('image_id', [1]), ['annotation 1', '"image_id"', 'found [1]', 'an int']),
+    'category as text': (_set('category_id', 'face'), ['annotation 1', '"category_id"', "'face'", 'an int']),
+    'no file': (lambda content: content['images'][1].pop('file_name'), ['image 1', 'lacks the field "file_name"']),
+    'null for a file': (_set_image('file_name', None), ['image 1', '"file_name"', 'None', 'name of a file']),
+    'a file without a name': (_set_image('file_name', ''), ['image 1', '"file_name"', "''", 'name of a file']),
+    'nul in a file name': (_set_image('file_name', 'a\0.jpg'), ['image 1', '"file_name"', 'name of a file']),
+    'half a character in a file name': (_set_image('file_name', '\ud800.jpg'), ['image 1', '"file_name"']),
+    'width as text': (_set_image('width', '200'), ['image 1', '"width"', "'200'", 'positive whole number']),
+    'no width but null': (_set_image('width', None), ['image 1', '"width"', 'None', 'positive whole number']),
+    'negative height': (_set_image('height', -100), ['image 1', '"height"', '-100', 'positive whole number']),
+    'half a pixel of height': (_set_image('height', 99.5), ['image 1', '"height"', '99.5', 'positive whole number']),
+    'number as text': (_set_number(0, '10'), ['annotation 1', 'not a number', "'10' for landmark 0"]),
+    'number as null': (_set_number(5, None), ['annotation 1', 'not a number', 'None for landmark 1']),
+    'number as true': (_set_number(4, True), ['annotation 1', 'not a number', 'True for landmark 1']),
+    'number as list': (_set_number(4, [1.]), ['annotation 1', 'not a number', '[1.0] for landmark 1']),
+    'a number beyond single precision': (_set_number(0, 1e300), ['annotation 1', '1e+300', 'landmark 0', 'finite']),
+    'a number beyond any float': (_set_number(4, 10**400), ['annotation 1', 'landmark 1', 'finite']),
+    'half visible': (_set_number(5, 0.5), ['annotation 1', '0.5] for landmark 1', 'v of 0 (not annotated), 1 or 2']),
+    'a million': (_set_number(0, 1e6), ['annotation 1', '(1e+06, 20)', 'image of 200 x 100']),
+    'a thin line': (_set('keypoints', [v for k in range(K) for v in (10. + k, 20. + k * 1e-4, 1)]),
+                    ['annotation 1', '18 x 0.0018', 'pixels']),
+    'a box of parts of the image': (_set('landmark_box', [0.1, 0.2, 0.3, 0.5]), ['"landmark_box"', '0.2 x 0.3']),
+    'a tiny box': (_set('landmark_box', [10, 20, 10.0001, 20.0001]), ['"landmark_box"', 'in pixels']),
+    'a box without its landmarks': (_set('landmark_box', [90, 2, 120, 9]), ['"landmark_box"', 'without any annotated']),
+    'a face box in parts of the image': (_set('face_box', [0.1, 0.2, 0.3, 0.4]), ['"face_box"', 'not in parts']),
+    'a tiny face box': (_set('face_box', [10, 20, 1e-4, 1e-4]), ['"face_box"', '[10, 20, 0.0001, 0.0001]']),
+    'a face box far away': (_set('face_box', [10, 20, 30, 1e6]), ['"face_box"', '(40, 1.00002e+06)', '200 x 100']),
+    'a face box elsewhere': (_set('face_box', [90, 20, 30, 40]), ['"face_box"', 'any annotated landmark']),
+    'text in a face box': (_set('face_box', [90, 20, '30', 40]), ['"face_box"', "[90, 20, '30', 40]"]),
+    'a box size as text': (_set('box_size', '12'), ['"box_size"', "'12'", 'a positive number']),
+    'a box size in parts of the image': (_set('box_size', 0.3), ['"box_size"', '0.3', 'a positive number']),
+    'crowd as text': (_set('iscrowd', 'no'), ['"iscrowd"', "'no'", 'expected 0']),
+    'null for attributes': (_set('attributes', None), ['"attributes"', 'None', 'a flat dict']),
 }
 
 
@@ -257,6 +314,78 @@ def test_broken_annotations_are_errors(build, name):
     with pytest.raises(ValueError) as error:
         build(content)
     for part in ['faces.json', *expected]:
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize('text, found', [
+    ('[]', 'a list'), ('null', 'None'), ('3', '3'), ('"faces"', "'faces'")])
+def test_json_without_sections_is_an_error(tmp_path, text, found):
+    (tmp_path / 'faces.json').write_text(text)
+    with pytest.raises(ValueError, match=f'faces.json: found {found}, expected an object with the fields "images"'):
+        FaceLandmarkDataset('aflw19', ann_file=str(tmp_path / 'faces.json'))
+
+
+@pytest.mark.parametrize('content', [
+    b'', b'\0', b'\xff\xfe\xff', b'{"images": "\xe9"}', b'[' * 100000, b'{"images": ' + b'1' * 5000 + b'}'])
+def test_bytes_that_are_no_json_are_an_error(tmp_path, content):
+    (tmp_path / 'faces.json').write_bytes(content)
+    with pytest.raises(ValueError, match='faces.json: found no valid json'):
+        FaceLandmarkDataset('aflw19', ann_file=str(tmp_path / 'faces.json'))
+
+
+def test_a_section_that_stands_twice_is_an_error(tmp_path):
+    # json would take the second one, and half of the faces were lost
+    text = json.dumps(make_content())
+    (tmp_path / 'faces.json').write_text(text[:-1] + ', "annotations": []}')
+    with pytest.raises(ValueError, match="faces.json: .*the field 'annotations' stands twice in one entry"):
+        FaceLandmarkDataset('aflw19', ann_file=str(tmp_path / 'faces.json'))
+
+
+def test_deeply_nested_fields_are_an_error(build):
+    deep = []
+    for _ in range(700):
+        deep = [deep]
+    content = make_content()
+    content['annotations'][1]['note'] = deep
+    with pytest.raises(ValueError, match='annotation 1: found fields nested too deep|no valid json'):
+        build(content)
+
+
+def test_whole_numbers_may_be_written_as_floats(build):
+    content = make_content()
+    content['images'][0].update(width=200., height=100.)
+    assert build(content)[0]['image_size'] == (200, 100)
+
+
+def test_images_outside_the_folder_are_told(build, log):
+    content = make_content(3)
+    build(content)
+    assert not log
+    content['images'][1]['file_name'] = '../1.jpg'
+    content['images'][2]['file_name'] = '/somewhere/2.jpg'
+    paths = [sample['img_path'] for sample in build(content)]
+    assert paths[2] == '/somewhere/2.jpg' and paths[1].endswith('images/../1.jpg')
+    assert len(log) == 1
+    assert 'faces.json: 2 images lie outside the folder' in log[0] and '../1.jpg, /somewhere/2.jpg' in log[0]
+
+
+BROKEN_BOXES = {
+    'an object': ({}, ['an object', 'a list of boxes']),
+    'null': ([None], ['box number 0', 'None', 'an object']),
+    'no box': ([dict(image_id=2, category_id=1, score=1)], ['box number 0', 'lacks the field "bbox"']),
+    'unknown image': ([dict(image_id=9, category_id=1, score=1, bbox=[1, 2, 3, 4])], ['"image_id"', 'found 9']),
+    'no area': ([dict(image_id=2, category_id=1, score=1, bbox=[1, 2, 0, 4])], ['"bbox"', '[1, 2, 0, 4]']),
+    'text': ([dict(image_id=2, category_id=1, score='1', bbox=[1, 2, 3, 4])], ['"score"', "'1'"]),
+}
+
+
+@pytest.mark.parametrize('name', BROKEN_BOXES)
+def test_broken_boxes_are_errors(build, tmp_path, name):
+    boxes, expected = BROKEN_BOXES[name]
+    (tmp_path / 'boxes.json').write_text(json.dumps(boxes))
+    with pytest.raises(ValueError) as error:
+        build(make_content(), bbox_file=str(tmp_path / 'boxes.json'))
+    for part in ['boxes.json', *expected]:
         assert part in str(error.value)
 
 

@@ -132,9 +132,11 @@ def _image(index, **fields):
 
 # what is done to videos a of 4 and b of 5 frames, and what the message must contain
 BROKEN = {
-    'no video': (lambda content: content['images'][1].pop('video'), ["'video'"]),
-    'no frame': (lambda content: content['images'][1].pop('frame'), ["'frame'"]),
+    'no video': (lambda content: content['images'][1].pop('video'), ['image 1', '"video"', 'None', 'str']),
+    'no frame': (lambda content: content['images'][1].pop('frame'), ['image 1', '"frame"', 'None', 'int']),
     'video as number': (_image(1, video=401), ['image 1', '"video"', 'found 401', 'expected str']),
+    'frame as true': (_image(1, frame=True), ['image 1', '"frame"', 'found True', 'expected int']),
+    'frame before the first': (_image(0, frame=-1), ['image 0', '"frame"', 'found -1', '0 or more']),
     'frame as text': (_image(1, frame='1'), ['image 1', '"frame"', "found '1'", 'expected int']),
     'repeated frame': (_image(6, frame=1), ["video 'b'", 'found frame 1 after frame 1', 'increasing', 'one face']),
     'mixed order': (lambda content: content['images'].reverse(), ["video 'b'", 'found frame 3 after frame 4']),

@@ -446,6 +446,80 @@ def test_errors_name_the_image(norm, damage, message):
         FaceAlignmentMetric('wflw98', norm=norm).process([], [good, bad])
 
 
+@pytest.fixture
+def log(monkeypatch):
+    """The messages of the metric."""
+    messages = []
+    monkeypatch.setattr('mmfld.evaluation.face_alignment_metric.print_log',
+                        lambda message, **kwargs: messages.append(message))
+    return messages
+
+
+def without_eye(name, error):
+    sample = face('wflw98', name, error, dict(attributes=dict(blur=1)))
+    _hide(60)(sample)
+    return sample
+
+
+def test_a_face_without_its_norm_is_left_out_of_that_norm_and_told(log):
+    samples = [face('wflw98', 'a.jpg', 2.), without_eye('b.jpg', 30.), face('wflw98', 'c.jpg', 4.)]
+    metrics = evaluate(samples, norm=['inter_ocular', 'diagonal'], without_norm='leave_out')
+    assert metrics['NME'] == pytest.approx(3) and metrics['FR'] == 0
+    assert metrics['diagonal/NME'] == pytest.approx(100 * 12 / np.hypot(400, 100))  # the box of all three
+    assert 'NME/blur' not in metrics and 'diagonal/NME/blur' in metrics
+    told = [message for message in log if 'left out' in message]
+    assert told == ['FaceAlignmentMetric: 1 of 3 images are left out of NME, as they have no inter_ocular distance']
+
+
+def test_if_no_face_has_its_norm_it_is_an_error():
+    with pytest.raises(ValueError, match=r'none of 2 images has a inter_ocular distance, expected .*\(60, 72\)'):
+        evaluate([without_eye('a.jpg', 1.), without_eye('b.jpg', 2.)], without_norm='leave_out')
+
+
+def test_a_face_that_is_left_out_has_an_empty_field_in_the_table(tmp_path):
+    evaluate([face('wflw98', 'a.jpg', 2.), without_eye('b.jpg', 30.)], without_norm='leave_out', out_dir=str(tmp_path))
+    with open(tmp_path / 'per_image_errors.csv', newline='') as file:
+        first, second = (row['nme_percent'] for row in csv.DictReader(file))
+    assert float(first) == pytest.approx(2) and second == ''
+    read_errors = runpy.run_path(str(PLOT_CED))['read_errors']
+    assert read_errors(str(tmp_path / 'per_image_errors.csv')) == pytest.approx([0.02])
+
+
+def test_the_error_says_that_faces_can_be_left_out():
+    with pytest.raises(ValueError, match="b.jpg.*without_norm='leave_out' such faces are counted and left out"):
+        evaluate([face('wflw98', 'a.jpg'), without_eye('b.jpg', 1.)])
+    with pytest.raises(ValueError, match="without_norm 'skip', expected one of"):
+        FaceAlignmentMetric('wflw98', without_norm='skip')
+
+
+def annotated(sample):
+    """As a dataset has it."""
+    return dict(sample, **sample['gt_instances'])
+
+
+def test_faces_are_checked_before_a_run(log):
+    faces = [annotated(face('wflw98', f'{n}.jpg')) for n in range(1500)]
+    metric = FaceAlignmentMetric('wflw98')
+    metric.check_faces(faces, 'test.json')
+    assert not log
+    faces[1200] = annotated(dict(without_eye('bad.jpg', 0.), id=77))
+    with pytest.raises(ValueError, match=r'test.json: 1 of 1500 faces cannot be measured by inter_ocular, which needs '
+                                         r'landmarks \(60, 72\).*annotations 77 \(bad.jpg\);.*leave_out'):
+        metric.check_faces(faces, 'test.json')
+    FaceAlignmentMetric('wflw98', without_norm='leave_out').check_faces(faces, 'test.json')
+    assert len(log) == 1 and '1 of 1500' in log[0] and 'left out' in log[0]
+    with pytest.raises(ValueError, match='1 of 1 faces .*nothing is left'):
+        FaceAlignmentMetric('wflw98', without_norm='leave_out').check_faces(faces[1200:1201], 'test.json')
+    with pytest.raises(ValueError, match="test.json: found 98 landmarks, expected 68 of layout '300w68' of the metric"):
+        FaceAlignmentMetric('300w68').check_faces(faces, 'test.json')
+
+
+@pytest.mark.parametrize('annotation', [dict(box_size='100'), dict(scale=[1, 1]), dict(scale=True)])
+def test_a_box_side_that_is_no_number_is_an_error(annotation):
+    with pytest.raises(ValueError, match='^face.jpg: field "(box_size|scale)" of .* is .*, expected a number'):
+        evaluate([face('wflw98', annotation=annotation)], norm='box_side')
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 

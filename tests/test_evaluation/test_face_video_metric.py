@@ -272,3 +272,19 @@ def test_tables(tmp_path):
     assert [float(row['nme_percent']) for row in frames[4:]] == pytest.approx([3, 3, 5, 5])
     assert frames[4]['flicker_percent'] == '' and float(frames[5]['flicker_percent']) == pytest.approx(2, rel=1e-5)
     assert (tmp_path / 'ced.png').read_bytes()[:4] == b'\x89PNG'
+
+
+def test_frames_without_the_norm_are_left_out_of_their_video_as_well():
+    frames = video('a', [2, 2, 8]) + video('b', [6])
+    frames[2]['gt_instances']['keypoints_visible'][0, get_layout('300w68').eye_corners[0]] = 0
+    metrics = evaluate(frames, without_norm='leave_out')
+    assert metrics['NME'] == pytest.approx(10 / 3) and metrics['NME_video'] == pytest.approx((2 + 6) / 2)
+
+
+def test_excluded_frames_are_not_checked_before_a_run():
+    frames = video('a', [2]) + video('a', [2], excluded=1)
+    frames[1]['gt_instances']['keypoints_visible'][:] = 0
+    faces = [dict(one, **one['gt_instances']) for one in frames]
+    FaceVideoMetric('300w68').check_faces(faces, 'clips.json')
+    with pytest.raises(ValueError, match='clips.json: 1 of 2 faces cannot be measured'):
+        FaceVideoMetric('300w68', count_excluded=True).check_faces(faces, 'clips.json')

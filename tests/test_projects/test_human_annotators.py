@@ -155,7 +155,7 @@ def test_a_wrong_order_is_noticed(study, faces):
 
 
 def test_axes_along_a_boundary(study):
-    layout = FaceLayout('lens', 5, (), (Boundary('eye', (0, 1, 2, 3)),), (0, 2), None, {})
+    layout = FaceLayout('lens', 5, (), (Boundary('eye', (0, 1, 2, 3)),), (0, 2), None, dict(face=tuple(range(5))))
     shape = np.array([-3, 1j, 3, -1j, 9])  # corners left and right; landmark 4 is on no boundary
     np.testing.assert_allclose(study.boundary_axes(shape[None], layout), [[1, 1, 1, 1, 0]], atol=1e-12)
     np.testing.assert_allclose(study.boundary_axes(shape[None] * 1j, layout), [[-1, -1, -1, -1, 0]], atol=1e-12)

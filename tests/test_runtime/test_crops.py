@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mmfld.runtime.crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
+from mmfld.runtime.crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn, warp
 from mmfld.structures import get_layout
 
 LAYOUT = get_layout('300w68')
@@ -64,3 +64,29 @@ def test_a_rule_of_faces_takes_the_annotated_face_where_landmarks_do_not_span_it
     box, face_box = np.array([0., 0., 10., 10.]), np.array([0., 0., 22., 11.])
     for layout, side in (('cofw29', 22), ('300w68', 10)):
         assert crop_of_box(box, 'face_220', 1., get_layout(layout), face_box)[1] == pytest.approx(side * 256 / 220)
+
+
+@pytest.mark.parametrize('angle', [0., 30., -100.])
+@pytest.mark.parametrize('length', [32767, 70000])
+def test_a_crop_of_an_image_longer_than_opencv_takes_is_that_of_its_part(length, angle):
+    part = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    image = np.zeros((40, length, 3), np.uint8)
+    image[:, -50:] = part
+    expected = warp(part, crop_matrix((30., 20.), (32, 32), angle, (32, 32)), (32, 32))
+    matrix = crop_matrix((length - 20., 20.), (32, 32), angle, (32, 32))
+    np.testing.assert_allclose(warp(image, matrix, (32, 32)).astype(int), expected, atol=8)  # 1 / 32 pixel
+    turned = np.ascontiguousarray(image.swapaxes(0, 1))
+    matrix = matrix[:, [1, 0, 2]]
+    np.testing.assert_allclose(sample(turned, [matrix], (32, 32))[0].astype(int), expected, atol=8)
+
+
+def test_a_crop_beside_a_long_image_is_empty():
+    image = np.full((3, 40000, 3), 255, np.uint8)
+    for center in ((-500., 1.), (40500., 1.), (20000., -90.)):
+        assert not warp(image, crop_matrix(center, (64, 64), 0., (32, 32)), (32, 32)).any()
+
+
+def test_a_crop_longer_than_opencv_takes_is_an_error():
+    image = np.zeros((3, 40000, 3), np.uint8)
+    with pytest.raises(ValueError, match='found a crop of 40000 x 3 pixels of an image of 40000 x 3, expected at most'):
+        warp(image, crop_matrix((20000., 1.), (39000, 39000), 0., (32, 32)), (32, 32))

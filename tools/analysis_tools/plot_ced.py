@@ -26,7 +26,7 @@ def parse_args():
 
 
 def read_errors(path: str, subset: str = None) -> np.ndarray:
-    """(N, ) per-image errors as fractions.
+    """(N, ) per-image errors as fractions; images without one, which the metric has left out, are none.
 
     Raises:
         ValueError: If a column is missing or no image is in the subset.
@@ -37,7 +37,8 @@ def read_errors(path: str, subset: str = None) -> np.ndarray:
         for column in ('nme_percent', subset):
             if column is not None and column not in columns:
                 raise ValueError(f'{path}: no column {column!r}, found {columns}')
-        errors = [float(row['nme_percent']) / 100 for row in reader if subset is None or row[subset] == '1']
+        errors = [float(row['nme_percent']) / 100 for row in reader
+                  if row['nme_percent'] and (subset is None or row[subset] == '1')]
     if not errors:
         raise ValueError(f'{path}: no images' + (f' with {subset} = 1' if subset else ''))
     return np.array(errors)

@@ -5,14 +5,14 @@ MMPose's own face datasets: the box of a face is the tight box of its landmarks,
 crop on every data set, and a face that cannot be used is an error instead of being left out.
 """
 import copy
-import json
 import logging
-from collections import Counter
-from typing import Any, List, Optional, Sequence, Tuple, Union
+import os
+from collections import defaultdict
+from typing import Any, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
-from mmengine.dataset import force_full_init
+from mmengine.dataset import BaseDataset, force_full_init
 from mmengine.fileio import exists
 from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
@@ -21,9 +21,8 @@ from mmpose.registry import DATASETS
 from mmfld.structures import FaceLayout, get_layout
 
 from ..random_state import random_state
-
-LARGEST_IMAGE = 32767  # pixels a side, as far as OpenCV goes
-SMALLEST_FACE = 1.5  # pixels
+from .annotation_file import read_annotation_file, read_box_file
+from .face_annotation import FaceReader
 
 
 @DATASETS.register_module()
@@ -91,6 +90,12 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         with random_state((self.seed, self._epoch.get(), idx % len(self))):
             return super().prepare_data(idx)
 
+    @force_full_init
+    def faces(self) -> Iterator[dict]:
+        """The samples as they are before the pipeline, without the meta information of the layout."""
+        for index in range(len(self)):
+            yield BaseDataset.get_data_info(self, index)
+
     def load_data_list(self) -> List[dict]:
         """Load all faces of the annotation file, or the boxes of ``bbox_file``."""
         for path in filter(None, (self.ann_file, self.bbox_file)):
@@ -98,35 +103,57 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
                 raise FileNotFoundError(f'{type(self).__name__} (layout {self.layout.name}): {path} does not exist')
         self._on_placeholders: List[Any] = []
         faces = super().load_data_list()
-        if self._on_placeholders:
-            shown = ', '.join(map(str, self._on_placeholders[:10]))
-            more = ', ...' if len(self._on_placeholders) > 10 else ''
-            print_log(f'{self.ann_file}: {len(self._on_placeholders)} faces have a landmark at exactly (0, 0) or '
-                      f'(-1, -1) with v > 0, where landmarks that are not there are often put: annotations {shown}{more}; '
-                      'v = 0 leaves them out', logger='current', level=logging.WARNING)
+        self._warn(self._on_placeholders, 'faces have a landmark at exactly (0, 0) or (-1, -1) with v > 0, where '
+                   'landmarks that are not there are often put: annotations', '; v = 0 leaves them out')
         return faces
 
     def _load_annotations(self) -> Tuple[List[dict], List[dict]]:
-        try:
-            instances, images = super()._load_annotations()
-        except json.JSONDecodeError as error:
-            raise ValueError(f'{self.ann_file}: found no valid json ({error}), expected a COCO-style file') from error
-        except KeyError as error:
-            raise ValueError(f'{self.ann_file}: an image or annotation lacks the field {error}') from error
-        # COCO's reader indexes by id: repeated ids and faces without an image would be lost without a word
-        for field in ('images', 'annotations'):
-            counts = Counter(entry['id'] for entry in self.coco.dataset.get(field, ()))
-            repeated = [id_ for id_, count in counts.items() if count > 1]
-            if repeated:
-                raise ValueError(f'{self.ann_file}: field "{field}": found id {repeated[0]} {counts[repeated[0]]} '
-                                 'times, expected unique ids')
-        for ann in self.coco.dataset.get('annotations', ()):
-            if ann['image_id'] not in self.coco.imgs:
-                raise self._error(ann, 'image_id', ann['image_id'], 'the id of one of the images')
+        content = self._read_file()
+        faces_of = defaultdict(list)
+        for ann in content['annotations']:
+            faces_of[ann['image_id']].append(ann)
+        images = [image for image in content['images'] if image['id'] % self.sample_interval == 0]
+        instances = [self.parse_data_info(dict(raw_ann_info=ann, raw_img_info=image))
+                     for image in images for ann in faces_of[image['id']]]
         if not instances:
             raise ValueError(f'{self.ann_file}: field "annotations": found no face (sample_interval '
                              f'{self.sample_interval}), expected at least one')
         return instances, images
+
+    def _load_detection_results(self) -> List[dict]:
+        """A sample of each box of ``bbox_file`` that is of category 1, as of the base class."""
+        images = {image['id']: image for image in self._read_file()['images']}
+        boxes = [box for box in read_box_file(self.bbox_file, list(images)) if box['category_id'] == 1]
+        count = self.layout.num_keypoints
+        samples = []
+        for id_, found in enumerate(boxes):
+            image = images[found['image_id']]
+            x, y, width, height = found['bbox'][:4]
+            samples.append(dict(
+                img_id=found['image_id'], img_path=image['img_path'],
+                bbox=np.array([[x, y, x + width, y + height]], np.float32),
+                bbox_score=np.array([found['score']], np.float32), keypoints=np.zeros((1, count, 2), np.float32),
+                keypoints_visible=np.ones((1, count), np.float32), id=id_))
+        return samples
+
+    def _read_file(self) -> dict:
+        """The annotation file, with ``img_id`` and ``img_path`` of each image."""
+        content = read_annotation_file(self.ann_file)
+        self._metainfo['CLASSES'] = content['categories']
+        root = self.data_prefix['img']
+        elsewhere = []
+        for image in content['images']:
+            name = image['file_name']
+            image.update(img_id=image['id'], img_path=os.path.join(root, name))
+            if root and (os.path.isabs(name) or os.path.normpath(name).startswith(os.pardir)):
+                elsewhere.append(name)
+        self._warn(elsewhere, f'images lie outside the folder {root}:')
+        return content
+
+    def _warn(self, cases: List[Any], what: str, way_out: str = '') -> None:
+        if cases:
+            some = ', '.join(map(str, cases[:10])) + (', ...' if len(cases) > 10 else '')
+            print_log(f'{self.ann_file}: {len(cases)} {what} {some}{way_out}', logger='current', level=logging.WARNING)
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """Check one annotation and turn it into a sample.
@@ -137,141 +164,42 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         Returns:
             dict: See the class.
         """
-        ann = raw_data_info['raw_ann_info']
-        self._check_attributes(ann)
-        if ann.get('iscrowd', 0):
-            raise self._error(ann, 'iscrowd', ann['iscrowd'], '0, one annotation per face')
-
-        landmarks = self._read_landmarks(ann)
-        keypoints = landmarks[None, :, :2]
-        visible = np.minimum(1, landmarks[None, :, 2])
+        ann, image = raw_data_info['raw_ann_info'], raw_data_info['raw_img_info']
+        reader = FaceReader(self.ann_file, self.layout, self.keypoint_offset)
+        reader.check_flags(ann)
+        keypoints, visible = reader.landmarks(ann)
         annotated = keypoints[visible > 0]
-        if not len(annotated):
-            raise self._error(ann, 'keypoints', 'no annotated landmark (all have v = 0)', 'at least two')
-        if 'landmark_box' in ann:
-            field, bbox = 'landmark_box', self._read_box(ann)
-        else:
-            field, bbox = 'keypoints', np.concatenate([annotated.min(axis=0), annotated.max(axis=0)])
-        size = _image_size(raw_data_info['raw_img_info'])
-        self._check_place(ann, field, annotated, bbox, size)
+        size = (image['width'], image['height']) if 'width' in image and 'height' in image else None
+        box = reader.landmark_box(ann, annotated, size)
+        face_box = reader.face_box(ann, annotated, size)
+        if reader.is_on_placeholder(annotated):
+            self._on_placeholders.append(ann['id'])
+        try:
+            raw = copy.deepcopy(ann)
+        except RecursionError as error:
+            raise ValueError(f'{self.ann_file}: annotation {ann["id"]}: found fields nested too deep to be read, '
+                             'expected flat ones') from error
 
         return {
-            **self._read_face_box(ann),
+            **({} if face_box is None else dict(face_box=face_box[None])),
             **({} if size is None else dict(image_size=size)),
             'img_id': ann['image_id'],
-            'img_path': raw_data_info['raw_img_info']['img_path'],
-            'bbox': bbox[None],
+            'img_path': image['img_path'],
+            'bbox': box[None],
             'bbox_score': np.ones(1, dtype=np.float32),
             'num_keypoints': len(annotated),
-            'keypoints': keypoints,
-            'keypoints_visible': visible,
+            'keypoints': keypoints[None],
+            'keypoints_visible': visible[None],
             'iscrowd': 0,
             'id': ann['id'],
             'category_id': np.array(ann['category_id']),
-            'raw_ann_info': copy.deepcopy(ann),
+            'raw_ann_info': raw,
         }
 
     @staticmethod
     def _is_valid_instance(data_info: dict) -> bool:
         """Keep everything: what cannot be used has stopped :meth:`parse_data_info`, where the base class drops it."""
         return True
-
-    def _read_landmarks(self, ann: dict) -> np.ndarray:
-        """``keypoints`` of an annotation as (K, 3) float32."""
-        num_keypoints = self.layout.num_keypoints
-        expected = f'{3 * num_keypoints} numbers, [x, y, v] * {num_keypoints} of layout {self.layout.name}'
-        found = ann.get('keypoints')
-        if not isinstance(found, list):
-            raise self._error(ann, 'keypoints', repr(found), expected)
-        if len(found) != 3 * num_keypoints:
-            raise self._error(ann, 'keypoints', f'{len(found)} entries ({len(found) / 3:g} landmarks)', expected)
-        try:
-            landmarks = np.array(found, dtype=np.float32).reshape(-1, 3)
-        except (TypeError, ValueError) as error:
-            raise self._error(ann, 'keypoints', f'an entry that is not a number ({error})', expected) from error
-        wrong = np.flatnonzero(~np.isfinite(landmarks).all(axis=1) | (landmarks[:, 2] < 0))
-        if len(wrong):
-            raise self._error(ann, 'keypoints', f'{landmarks[wrong[0]].tolist()} for landmark {wrong[0]}',
-                              'finite x and y, and v >= 0')
-        landmarks[:, :2] += self.keypoint_offset
-        return landmarks
-
-    def _check_place(self, ann: dict, field: str, annotated: np.ndarray, bbox: np.ndarray,
-                     size: Optional[Tuple[int, int]]) -> None:
-        """Landmarks (N, 2) and their box that cannot be those of a face in an image are errors; a landmark on a spot
-        where missing ones are put is noted."""
-        width, height = bbox[2:] - bbox[:2]
-        if width <= 0 or height <= 0:
-            raise self._error(ann, field, f'landmarks within a box of {width:g} x {height:g} pixels',
-                              'a box with an area')
-        if max(width, height) < SMALLEST_FACE:
-            raise self._error(ann, field, f'landmarks within a box of {width:g} x {height:g}',
-                              'pixels, not parts of the image')
-        points = np.concatenate([annotated, bbox.reshape(2, 2)])
-        # without the size of the image, what no image has
-        low, high = (-np.array(size), 2 * np.array(size)) if size else (-LARGEST_IMAGE, LARGEST_IMAGE)
-        far = np.flatnonzero(((points < low) | (points > high)).any(axis=1))
-        if len(far):
-            x, y = points[far[0]]
-            where = f'an image of {size[0]} x {size[1]}' if size else f'any image, of up to {LARGEST_IMAGE} pixels a side'
-            raise self._error(ann, field, f'a point at ({x:g}, {y:g})', f'points in or near {where}')
-        if size and ((annotated < -0.5) | (annotated > np.array(size) - 0.5)).any(axis=1).all():
-            raise self._error(ann, field, f'all landmarks outside, within {np.round(bbox, 1).tolist()}',
-                              f'a face in an image of {size[0]} x {size[1]}')
-        offset = self.keypoint_offset
-        if any((annotated == spot + offset).all(axis=1).any() for spot in np.float32([[0, 0], [-1, -1]])):
-            self._on_placeholders.append(ann['id'])
-
-    def _read_box(self, ann: dict) -> np.ndarray:
-        """``landmark_box`` of an annotation as (4, ) float32."""
-        return self._read_numbers(ann, 'landmark_box', '4 finite numbers, [x1, y1, x2, y2]', 4) + np.tile(
-            self.keypoint_offset, 2)
-
-    def _read_face_box(self, ann: dict) -> dict:
-        """``face_box`` of a sample, (1, 4) float32; nothing if the annotation has no box of the face."""
-        if 'face_box' in ann:
-            box = self._read_numbers(ann, 'face_box', '4 finite numbers, [x, y, w, h] with a positive w and h', 4)
-            corner, size = box[:2], box[2:]
-            if (size <= 0).any():
-                raise self._error(ann, 'face_box', ann['face_box'], 'a positive w and h')
-        elif 'box_size' in ann and 'center' in ann:
-            size = ann['box_size']
-            if not isinstance(size, (int, float)) or not 0 < size < np.inf:
-                raise self._error(ann, 'box_size', repr(size), 'a positive number of pixels')
-            corner = self._read_numbers(ann, 'center', '2 finite numbers, [x, y]', 2) - np.float32(size / 2)
-        else:
-            return {}
-        corner = corner + self.keypoint_offset
-        return dict(face_box=np.concatenate([corner, corner + np.float32(size)])[None])
-
-    def _read_numbers(self, ann: dict, field: str, expected: str, count: int) -> np.ndarray:
-        """A field of an annotation as (count, ) float32."""
-        found = ann[field]
-        try:
-            numbers = np.array(found, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise self._error(ann, field, repr(found), expected) from error
-        if numbers.shape != (count, ) or not np.isfinite(numbers).all():
-            raise self._error(ann, field, repr(found), expected)
-        return numbers
-
-    def _check_attributes(self, ann: dict) -> None:
-        attributes = ann.get('attributes', {})
-        if not isinstance(attributes, dict):
-            raise self._error(ann, 'attributes', repr(attributes), 'a flat dict of 0 and 1')
-        for name, value in attributes.items():
-            if value not in (0, 1):
-                raise self._error(ann, f'attributes.{name}', repr(value), '0 or 1')
-
-    def _error(self, ann: dict, field: str, found, expected: str) -> ValueError:
-        return ValueError(f'{self.ann_file}: annotation {ann["id"]}, field "{field}": found {found}, '
-                          f'expected {expected}')
-
-
-def _image_size(image: dict) -> Optional[Tuple[int, int]]:
-    """(width, height) of an image entry that has both."""
-    size = image.get('width'), image.get('height')
-    return size if all(type(side) is int and side > 0 for side in size) else None
 
 
 class _SharedInt:

@@ -1,6 +1,6 @@
 """Annotated videos of faces, cut into clips of successive frames."""
 from contextlib import nullcontext
-from typing import Any, Iterable, List, Optional, Tuple, Union
+from typing import Any, Iterable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 from mmengine.dataset import force_full_init
@@ -126,6 +126,11 @@ class FaceVideoDataset(FaceLandmarkDataset):
             items.append(item)
         return items[0] if self.clip_length == 1 else items
 
+    def faces(self) -> Iterator[dict]:
+        """As in the base class, the frames of one clip after the other."""
+        for clip in super().faces():
+            yield from clip['frames']
+
     def load_data_list(self) -> List[dict]:
         """Load the frames of the annotation file and cut them into clips."""
         videos = {}
@@ -136,11 +141,11 @@ class FaceVideoDataset(FaceLandmarkDataset):
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """As in the base class, with ``video`` and ``frame``."""
         image = raw_data_info['raw_img_info']
-        for field, kind in (('video', str), ('frame', int)):
-            # the base class reports a field that is missing
-            if not isinstance(image[field], kind):
-                raise ValueError(f'{self.ann_file}: image {image["id"]}, field "{field}": found {image[field]!r}, '
-                                 f'expected {kind.__name__}')
+        for field, kind, expected in (('video', str, 'the name of a video'), ('frame', int, 'its place, 0 or more')):
+            found = image.get(field)
+            if type(found) is not kind or (kind is int and found < 0):
+                raise ValueError(f'{self.ann_file}: image {image["id"]}, field "{field}": found {found!r}, '
+                                 f'expected {kind.__name__}, {expected}')
         return dict(super().parse_data_info(raw_data_info), video=image['video'], frame=image['frame'])
 
     def _cut(self, video: str, frames: List[dict]) -> List[List[dict]]:

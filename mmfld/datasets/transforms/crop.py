@@ -2,14 +2,13 @@
 from contextlib import nullcontext
 from typing import Dict, Optional, Tuple, Union
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import TRANSFORMS
 
-from ...runtime.crops import CROP_RULES, crop_matrix, crop_of_box
+from ...runtime.crops import CROP_RULES, crop_matrix, crop_of_box, needs_face, warp
 from ...structures import FaceLayout, get_layout
 from ..random_state import random_state
 
@@ -48,6 +47,9 @@ class GetFaceCrop(BaseTransform):
         rule (str): See the table. Defaults to ``'longer_side'``.
         padding (float): Factor on the side. Defaults to 1.
         layout (str | FaceLayout): Tells whether the landmarks span the face. Defaults to ``'300w68'``.
+
+    Raises:
+        ValueError: While transforming, if the box is empty, or ``face_box`` is needed and the image already mirrored.
     """
 
     def __init__(self,
@@ -62,6 +64,9 @@ class GetFaceCrop(BaseTransform):
 
     def transform(self, results: Dict) -> Optional[dict]:
         face_box = results['face_box'][0] if 'face_box' in results else None
+        if face_box is not None and needs_face(self.rule, self.layout) and results.get('flip', False):
+            raise ValueError(f'{results.get("img_path")}: found GetFaceCrop after RandomFlip, which mirrors the '
+                             'landmarks and not the annotated face_box; expected GetFaceCrop before it')
         center, side = crop_of_box(results['bbox'][0], self.rule, self.padding, self.layout, face_box)
         if not side > 0:
             raise ValueError(f'{results.get("img_path")}: the landmark box {results["bbox"][0].tolist()} is empty')
@@ -148,6 +153,9 @@ class FaceAffine(TopdownAffine):
 
     Args:
         input_size (tuple): (W, H) of the network input in pixels.
+
+    Raises:
+        ValueError: While transforming, if image and crop are larger than OpenCV's warps take.
     """
 
     def __init__(self, input_size: Tuple[int, int]):
@@ -159,7 +167,10 @@ class FaceAffine(TopdownAffine):
         center, scale = results['bbox_center'][0], results['bbox_scale'][0]
         rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.
         matrix = crop_matrix(center, scale, rotation, size)
-        results['img'] = cv2.warpAffine(results['img'], matrix, size, flags=cv2.INTER_LINEAR)
+        try:
+            results['img'] = warp(results['img'], matrix, size)
+        except ValueError as error:
+            raise ValueError(f'{results.get("img_path")}: {error}') from error
         if results.get('keypoints') is not None:
             points = results['keypoints'][..., :2]
             results['transformed_keypoints'] = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)

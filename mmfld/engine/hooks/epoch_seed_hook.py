@@ -20,15 +20,15 @@ class EpochSeedHook(Hook):
     def before_train_epoch(self, runner: Runner) -> None:
         """Set the epoch, counted from 0 over all runs that were resumed."""
         dataset = runner.train_dataloader.dataset
-        told = [inner.set_epoch(runner.epoch) for inner in _unwrap(dataset) if hasattr(inner, 'set_epoch')]
+        told = [inner.set_epoch(runner.epoch) for inner in unwrap(dataset) if hasattr(inner, 'set_epoch')]
         if not told:
             raise TypeError(f'EpochSeedHook: found training dataset {type(dataset).__name__}, expected one with '
                             'set_epoch(), e.g. FaceLandmarkDataset')
 
 
-def _unwrap(dataset: Dataset) -> Iterator[Dataset]:
+def unwrap(dataset: Dataset) -> Iterator[Dataset]:
     """A dataset and all datasets within it."""
     yield dataset
     wrapped = [dataset.dataset] if hasattr(dataset, 'dataset') else getattr(dataset, 'datasets', ())
     for inner in wrapped:
-        yield from _unwrap(inner)
+        yield from unwrap(inner)
