@@ -21,6 +21,16 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / 'shared'
 
 
+def pytest_addoption(parser) -> None:
+    parser.addoption('--long', action='store_true', help='more inputs to the tests of tests/faults')
+
+
+@pytest.fixture(scope='session')
+def long(request) -> bool:
+    """Whether there is time for more inputs."""
+    return request.config.getoption('--long')
+
+
 @pytest.fixture(scope='session')
 def shared_dir() -> Path:
     """The folder with reference values and real faces beside the checkout."""

@@ -8,6 +8,7 @@ import json
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
@@ -117,19 +118,21 @@ def check_geometry(face: Face, size: Size) -> None:
     if not len(annotated):
         raise face.problem('face without extent', 'found no annotated landmark')
     points = face.points[annotated]
-    width, height = np.ptp(points, axis=0)
-    if min(width, height) <= 0 or max(width, height) < MIN_FACE_SIDE:
-        raise face.problem('face without extent', f'found all landmarks within {width:g} x {height:g} pixels')
     outside = np.maximum(-points, points - (np.array(size) - 1)).max(axis=1)
-    # of the middle 90 %, since a stray landmark would widen the very box by which it is judged
-    low, high = np.percentile(points, (5, 95), axis=0)
-    limit = np.fmin((high - low).max(), max(size))
+    limit = max(size)
+    if outside.max() <= limit:
+        # of the middle 90 %, since a stray landmark would widen the very box by which it is judged
+        low, high = np.percentile(points, (5, 95), axis=0)
+        limit = min(limit, (high - low).max())
     if outside.max() > limit:
         worst = int(annotated[outside.argmax()])
         x, y = face.points[worst]
         raise Problem('landmark far outside', f'found landmark {worst} at ({x:g}, {y:g}) in an image of {size[0]} x '
                       f'{size[1]} pixels, expected less than {limit:g} outside, the side of the box or image',
                       face.file, face.point_lines[worst])
+    width, height = np.ptp(points, axis=0)
+    if min(width, height) <= 0 or max(width, height) < MIN_FACE_SIDE:
+        raise face.problem('face without extent', f'found all landmarks within {width:g} x {height:g} pixels')
     if outside.min() > 0.5:
         raise face.problem('face outside of the image', f'found no landmark in the image of {size[0]} x {size[1]} '
                            'pixels')
@@ -186,7 +189,8 @@ def write_json(path: Path, content: dict) -> None:
         part.write_text(json.dumps(content), encoding='utf-8')
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise ConversionError(f'{path}: cannot be written ({error})') from error
     print(f'{path}: {len(content["annotations"])} faces')
 

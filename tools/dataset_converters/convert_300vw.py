@@ -34,7 +34,6 @@ numbers of the files by -2.5 to 0.5 pixels in x and -0.5 to 2.4 in y, means over
 import argparse
 import csv
 import os
-import pickle
 import re
 import sys
 from collections import Counter
@@ -43,10 +42,9 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
-import child
-import numpy as np
 from conversion import check_geometry, write_files
-from image_files import Size, is_image, link_images
+from image_files import Size, is_image, link_images, own_images
+from npy_files import load_object
 from problems import ConversionError, Problem, Problems, add_arguments, run, shown
 from pts_files import read_pts, report_unread_folders
 from text_files import decode_line, read_lines
@@ -102,12 +100,9 @@ def convert(src: Path, out: Path, broken_frames: Optional[Path], allow_partial: 
     broken = {} if broken_frames is None else read_broken_frames(broken_frames)
     videos = find_videos(src, allow_partial, extract)
     report_unread_folders(src, (src / video / 'annot' for video in SPLIT_OF), problems)
-    images = out / 'images'
+    images = own_images(out) if extract else src
     if not extract:
         link_images(out, src)
-    elif images.is_symlink():
-        raise ConversionError(f'{images}: found a link to {images.resolve()}, expected a folder or nothing, for the '
-                              'frames; remove it or choose another --out')
 
     jobs = [open_job(source, images / video / 'imgs' if extract else None, problems)
             for video, source in videos.items()]
@@ -117,7 +112,7 @@ def convert(src: Path, out: Path, broken_frames: Optional[Path], allow_partial: 
         try:
             decoded = pool.map(lambda job: job(), jobs)
             for (video, source), frames in zip(videos.items(), tqdm(decoded, 'videos', len(videos), unit='video')):
-                faces += read_video(video, source, frames, images if extract else src, zero_based,
+                faces += read_video(video, source, frames, images, zero_based,
                                     broken.get(video, set()), problems)
         finally:
             pool.shutdown(cancel_futures=True)
@@ -231,10 +226,9 @@ def read_broken_frames(path: Path) -> Broken:
     broken: Broken = {}
     for video, number, line in readers[path.suffix](path):
         if video not in SPLIT_OF:
-            raise Problem('unknown video', f'found {shown(str(video))}, expected one of 300VW, such as 401', path, line)
+            raise Problem('unknown video', f'found {shown(video)}, expected one of 300VW, such as 401', path, line)
         if type(number) is not int or number < 1:  # True is an int too
-            found = shown(number) if isinstance(number, str) else number
-            raise Problem('bad frame', f'found {found} for video {video}, expected a number from 1', path, line)
+            raise Problem('bad frame', f'found {shown(number)} for video {video}, expected a number from 1', path, line)
         broken.setdefault(video, set()).add(number - 1)
     return broken
 
@@ -259,31 +253,10 @@ def read_broken_csv(path: Path) -> Iterator[Tuple[str, object, int]]:
 
 def read_broken_npy(path: Path) -> Iterator[Tuple[str, object, None]]:
     """Video and frame of each entry; there are no lines."""
-    try:
-        content = child.call(unpickle_npy, path)  # NumPy can crash over a damaged pickle
-    except child.ChildError as error:
-        raise Problem('unreadable file', f'no .npy file with a dict ({error})', path) from error
+    content = load_object(path)
     if not isinstance(content, dict) or not all(isinstance(numbers, list) for numbers in content.values()):
         raise Problem('wrong type', f'found {type(content).__name__}, expected a dict of lists', path)
     return ((video, number, None) for video, numbers in content.items() for number in numbers)
-
-
-def unpickle_npy(path: Path) -> object:
-    """The object in a ``.npy`` file, if it is made of plain Python objects."""
-    with open(path, 'rb') as file:
-        np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_1_0(file)
-        return _PlainUnpickler(file).load().item()
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Reads arrays of plain Python objects and nothing else: a pickle could run any code, which np.load lets it."""
-
-    def find_class(self, module: str, name: str):
-        if module in ('numpy', 'numpy.core.multiarray', 'numpy._core.multiarray') and \
-                name in ('ndarray', 'dtype', '_reconstruct'):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f'found {module}.{name}, expected plain objects')
 
 
 def check_counts(faces: Sequence[Tuple[VideoFace, Size]], splits: Sequence[str], with_list: bool, src: Path,

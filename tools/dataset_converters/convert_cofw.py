@@ -17,6 +17,7 @@ from typing import Iterator
 
 import numpy as np
 from conversion import Face, Split, check_faces, write_splits
+from image_files import own_images
 from mat_files import finite_row, load_cell, load_mat73, row_name, to_flags, to_numbers
 from PIL import Image
 from problems import ConversionError, Problem, Problems, add_arguments, run
@@ -41,7 +42,7 @@ def main(argv=None) -> int:
 
 def convert(src: Path, out: Path, problems: Problems) -> None:
     """Read, check and write; see the module."""
-    images = out / 'images'
+    images = own_images(out)
     faces = []
     for part in OFFICIAL_COUNTS:
         path = src / f'COFW_{part}_color.mat'

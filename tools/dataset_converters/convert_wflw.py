@@ -70,8 +70,15 @@ def convert(src: Path, out: Path, problems: Problems) -> None:
 
 
 def read_list(path: Path, part: str, problems: Problems) -> Iterator[Face]:
-    """The faces of one official list, in its order."""
-    for number, line in read_lines(path):
+    """The faces of one official list, in its order.
+
+    Raises:
+        Problem: If it cannot be read or is empty.
+    """
+    lines = list(read_lines(path))
+    if not lines:
+        raise Problem('empty list', 'found no line, expected one for each face', path)
+    for number, line in lines:
         try:
             yield read_line(decode_line(line, path, number), part, path, number)
         except Problem as problem:

@@ -9,6 +9,8 @@ from typing import NamedTuple, Optional, Tuple
 from PIL import Image
 from problems import ConversionError
 
+from mmfld.runtime.images import decode_image
+
 MIN_SIDE = 16  # pixels; a smaller image holds no face that could be annotated
 MAX_SIDE = 2**15 - 1  # pixels; OpenCV does not warp larger ones
 SUFFIXES = ('.avif', '.bmp', '.gif', '.jfif', '.jp2', '.jpe', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff',
@@ -34,10 +36,10 @@ def is_image(path: Path) -> bool:
 
 
 def check_image(path: Path) -> ImageContent:
-    """Decode an image."""
+    """Decode an image, as training does and more strictly."""
     try:
         if not path.is_file():  # a pipe would be waited for
-            return ImageContent(problem=('missing image', f'{path} does not exist'))
+            return ImageContent(problem=('missing image', f'{path} does not exist or is no file'))
         content = path.read_bytes()
         image = Image.open(io.BytesIO(content))
         width, height = image.size
@@ -51,15 +53,14 @@ def check_image(path: Path) -> ImageContent:
         if image.format not in (*PLAIN_FORMATS, expected):
             return ImageContent(problem=('wrong image format', f'{path} is a {image.format}, expected a {expected}, as '
                                          'its name says'))
-        image.load()  # unlike OpenCV, Pillow refuses a truncated file
+        image.load()  # unlike OpenCV, Pillow refuses damaged data
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+        height, width = decode_image(content, str(path)).shape[:2]  # as in training, so it is to be the same there
     except Exception as error:  # decoders of many formats raise what they like
         return ImageContent(problem=('unreadable image', f'{path} does not decode ({error or type(error).__name__})'))
     if not isinstance(orientation, int):
         return ImageContent(problem=('bad orientation', f'{path} has {orientation!r} as EXIF orientation, expected a '
                                      'number from 1 to 8'))
-    if 5 <= orientation <= 8:  # the loader turns such an image by 90 degrees
-        width, height = height, width
     return ImageContent((width, height), hashlib.sha256(content).hexdigest())
 
 
@@ -86,6 +87,19 @@ def link_images(out: Path, root: Path) -> None:
         link.mkdir()
         mark.write_text(str(root), encoding='utf-8')
         _copy_images(link, root)
+
+
+def own_images(out: Path) -> Path:
+    """``out/images`` as a folder for images that a converter itself writes.
+
+    Raises:
+        ConversionError: If it is a link, so that the images would end in another data set.
+    """
+    images = out / 'images'
+    if images.is_symlink():
+        raise ConversionError(f'{images}: found a link to {images.resolve()}, expected a folder or nothing, for the '
+                              'images; remove it or choose another --out')
+    return images
 
 
 def _copy_images(folder: Path, root: Path) -> None:

@@ -112,5 +112,6 @@ def to_flags(values: np.ndarray, path: Path, place: str) -> np.ndarray:
     """Flags of the landmarks of a face as bool."""
     wrong = np.flatnonzero((values != 0) & (values != 1))
     if len(wrong):
-        raise Problem('bad flag', f'found {values[wrong[0]]:g} for landmark {wrong[0]}, expected 0 or 1', path, place)
+        found = f'{values[wrong[0]]:.17g}'
+        raise Problem('bad flag', f'found {found} for landmark {wrong[0]}, expected 0 or 1', path, place)
     return values == 1

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Callable, Dict, Tuple, Union
+from typing import Any, Callable, Dict, Tuple, Union
 
 from tqdm import tqdm
 
@@ -65,9 +65,15 @@ class Problems:
         return '\n'.join(lines)
 
 
-def shown(text: str) -> str:
-    """A text as messages show it: quoted, on one line, and not longer than can be read."""
-    return repr(text) if len(text) <= MAX_SHOWN else f'{text[:MAX_SHOWN]!r}... ({len(text)} characters)'
+def shown(value: Any) -> str:
+    """A value as messages show it: a text quoted, on one line, and not longer than can be read."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= MAX_SHOWN else f'{value[:MAX_SHOWN]!r}... ({len(value)} characters)'
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write integers of thousands of digits
+        return 'a number of thousands of digits'
+    return text if len(text) <= MAX_SHOWN else f'{text[:MAX_SHOWN]}...'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
