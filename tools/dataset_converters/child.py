@@ -9,6 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 from typing import Any, Callable, Optional
@@ -68,7 +69,9 @@ def _end() -> None:
 def _serve() -> None:
     if resource:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most), most))
+        with suppress(ValueError, OSError):  # macOS may refuse
+            resource.setrlimit(resource.RLIMIT_AS,
+                               (MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most), most))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # that is for the other process
     answers = os.fdopen(os.dup(1), 'wb')
     os.dup2(2, 1)  # what a library prints is no answer
