@@ -37,6 +37,16 @@ log_processor = dict(window_size=1)
 """
 
 
+def pytest_addoption(parser) -> None:
+    parser.addoption('--long', action='store_true', help='more inputs to the tests of tests/faults')
+
+
+@pytest.fixture(scope='session')
+def long(request) -> bool:
+    """Whether there is time for more inputs."""
+    return request.config.getoption('--long')
+
+
 @pytest.fixture(scope='session')
 def shared_dir() -> Path:
     """The folder with reference values and real faces beside the checkout."""

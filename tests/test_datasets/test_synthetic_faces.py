@@ -1,7 +1,6 @@
 """The synthetic faces: geometry, noise, flags, rendering, and the command that writes a set."""
 import importlib
 import json
-import sys
 from pathlib import Path
 
 import cv2
@@ -188,9 +187,7 @@ def test_bad_arguments_are_refused(arguments):
 @pytest.fixture
 def tool(monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
-    yield importlib.import_module('make_synthetic_faces')
-    for name in ('conversion', 'make_synthetic_faces'):
-        sys.modules.pop(name, None)
+    return importlib.import_module('make_synthetic_faces')
 
 
 def make(tool, out: Path, *options: str) -> int:

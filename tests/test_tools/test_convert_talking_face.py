@@ -1,7 +1,6 @@
 """The Talking Face converter on a few tiny frames, good and broken."""
 import importlib
 import json
-import sys
 from pathlib import Path
 
 import cv2
@@ -21,9 +20,6 @@ FGNET = [27, 29, 34, 32, 67, 48, 54]
 @pytest.fixture(autouse=True)
 def _converters_importable(monkeypatch):
     monkeypatch.syspath_prepend(str(CONVERTERS))
-    yield
-    for name in ('conversion', 'convert_talking_face', 'video_frames'):
-        sys.modules.pop(name, None)
 
 
 def make_points(index: int) -> np.ndarray:

@@ -1,7 +1,6 @@
 """The command that writes a set of synthetic clips."""
 import importlib
 import json
-import sys
 from pathlib import Path
 
 import cv2
@@ -16,9 +15,7 @@ TOOLS = Path(__file__).resolve().parents[2] / 'tools/dataset_converters'
 @pytest.fixture
 def tool(monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
-    yield importlib.import_module('make_synthetic_clips')
-    for name in ('conversion', 'make_synthetic_clips', 'synthetic_set', 'video_frames'):
-        sys.modules.pop(name, None)
+    return importlib.import_module('make_synthetic_clips')
 
 
 def make(tool, out: Path, *options: str) -> int:
@@ -112,7 +109,7 @@ def test_a_complete_set_is_left_alone(tool, tmp_path, capsys):
 
 def test_an_interrupted_set_is_completed(tool, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(tool, 'write_video_faces', lambda path, faces: 1 / 0)
+        broken.setattr(tool, 'write_json', lambda path, content: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             make(tool, tmp_path)
     assert make(tool, tmp_path) == 0

@@ -1,7 +1,7 @@
 """Convert 300VW from its official folders of videos and .pts files to COCO-style json of videos.
 
     python tools/dataset_converters/convert_300vw.py SRC [--out data/300vw] [--broken-frames FILE] [--allow-partial]
-        [--extract-frames] [--strict] [--zero-based]
+        [--extract-frames] [--strict | --allow-left-out] [--zero-based]
 
 SRC holds a folder ``NNN`` for each of the 114 videos, with ``annot/000001.pts``, ... and either ``vid.avi`` or its
 frames as ``imgs/000001.jpg`` (or .png), ..., which are taken if both are there. Frame 1 is the first. Written are, in
@@ -34,7 +34,7 @@ numbers of the files by -2.5 to 0.5 pixels in x and -0.5 to 2.4 in y, means over
 import argparse
 import csv
 import os
-import pickle
+import re
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -42,12 +42,14 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
-import numpy as np
-from conversion import IMAGE_SUFFIXES, ConversionError, Problem, Problems, check_geometry, \
-    link_images, read_pts, run
+from conversion import check_geometry, write_files
+from image_files import Size, is_image, link_images, own_images
+from npy_files import load_object
+from problems import ConversionError, Problem, Problems, add_arguments, run, shown
+from pts_files import read_pts, report_unread_folders
+from text_files import decode_line, read_lines
 from tqdm import tqdm
-from video_frames import Frame, Size, VideoFace, numbered_files, open_images, open_video, pair_with_points, \
-    write_video_faces
+from video_frames import Frame, VideoFace, numbered_files, open_images, open_video, pair_with_points, video_to_coco
 
 # split -> video -> number of frames; of the training videos only the sum is known
 VIDEOS: Dict[str, Dict[str, Optional[int]]] = dict(
@@ -85,11 +87,11 @@ def main(argv=None) -> int:
                         help='list of the frames to exclude from evaluation, .csv or .npy')
     parser.add_argument('--allow-partial', action='store_true', help='convert the videos that are there')
     parser.add_argument('--extract-frames', action='store_true', help='write the frames of the videos as images')
-    parser.add_argument('--strict', action='store_true', help='stop at the first problem')
     parser.add_argument('--zero-based', action='store_true', help='the .pts files count pixels from 0, not from 1')
+    add_arguments(parser)
     args = parser.parse_args(argv)
     return run(lambda problems: convert(args.src, args.out, args.broken_frames, args.allow_partial, args.extract_frames,
-                                        args.zero_based, problems), args.strict)
+                                        args.zero_based, problems), args)
 
 
 def convert(src: Path, out: Path, broken_frames: Optional[Path], allow_partial: bool, extract: bool, zero_based: bool,
@@ -97,12 +99,10 @@ def convert(src: Path, out: Path, broken_frames: Optional[Path], allow_partial: 
     """Read, check and write; see the module."""
     broken = {} if broken_frames is None else read_broken_frames(broken_frames)
     videos = find_videos(src, allow_partial, extract)
-    images = out / 'images'
+    report_unread_folders(src, (src / video / 'annot' for video in SPLIT_OF), problems)
+    images = own_images(out) if extract else src
     if not extract:
         link_images(out, src)
-    elif images.is_symlink():
-        raise ConversionError(f'{images}: found a link to {images.resolve()}, expected a folder or nothing, for the '
-                              'frames; remove it or choose another --out')
 
     jobs = [open_job(source, images / video / 'imgs' if extract else None, problems)
             for video, source in videos.items()]
@@ -112,7 +112,7 @@ def convert(src: Path, out: Path, broken_frames: Optional[Path], allow_partial: 
         try:
             decoded = pool.map(lambda job: job(), jobs)
             for (video, source), frames in zip(videos.items(), tqdm(decoded, 'videos', len(videos), unit='video')):
-                faces += read_video(video, source, frames, images if extract else src, zero_based,
+                faces += read_video(video, source, frames, images, zero_based,
                                     broken.get(video, set()), problems)
         finally:
             pool.shutdown(cancel_futures=True)
@@ -121,12 +121,11 @@ def convert(src: Path, out: Path, broken_frames: Optional[Path], allow_partial: 
 
     splits = [split for split, members in VIDEOS.items() if members.keys() <= videos.keys()]
     check_counts(faces, splits, broken_frames is not None, src, problems)
+    contents = {}
     for name, splits in (*((split, [split]) for split in VIDEOS), ('test', SCENARIOS)):
         chosen = [(face, size) for face, size in faces if face.part in splits]
-        if chosen:
-            write_video_faces(out / 'annotations' / f'face_landmarks_300vw_{name}.json', chosen)
-        else:
-            print(f'face_landmarks_300vw_{name}.json: no face in {src}, not written')
+        contents[out / 'annotations' / f'face_landmarks_300vw_{name}.json'] = video_to_coco(chosen) if chosen else None
+    write_files(contents, src)
     print(table(faces, videos))
     if broken_frames is None:
         print('no --broken-frames: no frame is excluded')
@@ -162,7 +161,7 @@ def find_videos(src: Path, allow_partial: bool, extract: bool) -> Dict[str, Path
 def open_job(source: Path, images: Optional[Path], problems: Problems) -> Callable[[], Dict[int, Frame]]:
     """What finds the frames of a video, for a thread; see :func:`find_videos` and :func:`open_video`."""
     if source.is_dir():
-        files = (path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        files = (path for path in source.iterdir() if is_image(path))
         return partial(open_images, numbered_files(files, FILE_NAME, 1, problems))
     return partial(open_video, source, images)
 
@@ -227,9 +226,9 @@ def read_broken_frames(path: Path) -> Broken:
     broken: Broken = {}
     for video, number, line in readers[path.suffix](path):
         if video not in SPLIT_OF:
-            raise Problem('unknown video', f'found {video!r}, expected one of 300VW, such as 401', path, line)
-        if not (isinstance(number, int) and number >= 1):
-            raise Problem('bad frame', f'found {number!r} for video {video}, expected a number from 1', path, line)
+            raise Problem('unknown video', f'found {shown(video)}, expected one of 300VW, such as 401', path, line)
+        if type(number) is not int or number < 1:  # True is an int too
+            raise Problem('bad frame', f'found {shown(number)} for video {video}, expected a number from 1', path, line)
         broken.setdefault(video, set()).add(number - 1)
     return broken
 
@@ -237,39 +236,27 @@ def read_broken_frames(path: Path) -> Broken:
 def read_broken_csv(path: Path) -> Iterator[Tuple[str, object, int]]:
     """Video, frame and line of each row."""
     header = ['video', 'frame_1based']
-    with open(path, newline='', encoding='utf-8-sig') as file:
-        rows = csv.reader(file)
-        found = next(rows, [])
-        if found != header:
-            raise Problem('bad header', f'found {",".join(found)!r}, expected {",".join(header)!r}', path, 1)
-        for row in rows:
-            if len(row) != len(header):
-                raise Problem('bad row', f'found {",".join(row)!r}, expected {",".join(header)!r}', path, rows.line_num)
-            yield row[0], int(row[1]) if row[1].isdecimal() else row[1], rows.line_num
+    lines = list(read_lines(path)) or [(1, b'')]
+    for number, line in lines:
+        try:
+            row = next(csv.reader([decode_line(line, path, number)]), [])
+        except csv.Error as error:  # a field too long for it
+            raise Problem('bad row', f'found {len(line)} bytes ({error}), expected {",".join(header)!r}', path,
+                          number) from error
+        if number == 1 and row != header:
+            raise Problem('bad header', f'found {shown(",".join(row))}, expected {",".join(header)!r}', path, number)
+        if len(row) != len(header):
+            raise Problem('bad row', f'found {shown(",".join(row))}, expected {",".join(header)!r}', path, number)
+        if number > 1:
+            yield row[0], int(row[1]) if re.fullmatch(r'[0-9]{1,9}', row[1]) else row[1], number
 
 
 def read_broken_npy(path: Path) -> Iterator[Tuple[str, object, None]]:
     """Video and frame of each entry; there are no lines."""
-    try:
-        with open(path, 'rb') as file:
-            np.lib.format.read_magic(file)
-            np.lib.format.read_array_header_1_0(file)
-            content = _PlainUnpickler(file).load().item()
-    except (ValueError, EOFError, AttributeError, pickle.UnpicklingError) as error:
-        raise Problem('unreadable file', f'no .npy file with a dict ({error})', path) from error
+    content = load_object(path)
     if not isinstance(content, dict) or not all(isinstance(numbers, list) for numbers in content.values()):
         raise Problem('wrong type', f'found {type(content).__name__}, expected a dict of lists', path)
     return ((video, number, None) for video, numbers in content.items() for number in numbers)
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Reads arrays of plain Python objects and nothing else: a pickle could run any code, which np.load lets it."""
-
-    def find_class(self, module: str, name: str):
-        if module in ('numpy', 'numpy.core.multiarray', 'numpy._core.multiarray') and \
-                name in ('ndarray', 'dtype', '_reconstruct'):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f'found {module}.{name}, expected plain objects')
 
 
 def check_counts(faces: Sequence[Tuple[VideoFace, Size]], splits: Sequence[str], with_list: bool, src: Path,

@@ -1,7 +1,7 @@
 """Convert 300W from its official folders and .pts files to MMPose's COCO-style json.
 
-    python tools/dataset_converters/convert_300w.py SRC [--out data/300w] [--strict] [--zero-based] [--trainval]
-        [--holdout 200]
+    python tools/dataset_converters/convert_300w.py SRC [--out data/300w] [--strict | --allow-left-out]
+        [--zero-based] [--trainval] [--holdout 200]
 
 SRC holds ``afw``, ``helen/{trainset,testset}``, ``lfpw/{trainset,testset}``, ``ibug`` and, for the private test set,
 ``Test`` or ``300W`` with ``01_Indoor`` and ``02_Outdoor``, or these two directly. Folders may be absent. Written are,
@@ -31,8 +31,10 @@ import sys
 from pathlib import Path
 from typing import Iterator, List
 
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, pts_with_images, \
-    read_pts, run, write_splits
+from conversion import Face, Split, check_faces, write_splits
+from image_files import link_images
+from problems import ConversionError, Problem, Problems, add_arguments, run
+from pts_files import pts_with_images, read_pts, report_unread_folders
 
 TRAIN = ('afw', 'helen/trainset', 'lfpw/trainset')
 COMMON = ('helen/testset', 'lfpw/testset')
@@ -45,21 +47,22 @@ def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds afw, helen, lfpw, ...')
     parser.add_argument('--out', type=Path, default=Path('data/300w'), help='default: %(default)s')
-    parser.add_argument('--strict', action='store_true', help='stop at the first problem')
     parser.add_argument('--zero-based', action='store_true', help='the .pts files count pixels from 0, not from 1')
     parser.add_argument('--trainval', action='store_true', help='also write the training faces of Split I')
     parser.add_argument('--holdout', type=int, default=0, metavar='N',
                         help='also divide the training faces into fit and select, with N faces in select')
+    add_arguments(parser)
     args = parser.parse_args(argv)
     return run(lambda problems: convert(args.src, args.out, args.zero_based, args.trainval, args.holdout, problems),
-               args.strict)
+               args)
 
 
 def convert(src: Path, out: Path, zero_based: bool, trainval: bool, holdout: int, problems: Problems) -> None:
     """Read, check and write; see the module."""
-    faces = []
-    for part in (*TRAIN, *COMMON, *CHALLENGE, *PRIVATE):
+    faces, parts = [], (*TRAIN, *COMMON, *CHALLENGE, *PRIVATE)
+    for part in parts:
         faces += read_part(src, part, zero_based, problems)
+    report_unread_folders(src, (src / part for part in parts), problems)
     if not faces:
         raise ConversionError(f'{src}: found no face, expected folders such as {", ".join(TRAIN)} with .pts files')
     for part in (*TRAIN, *COMMON, *CHALLENGE):

@@ -1,7 +1,7 @@
 """Convert 300W-LP, 300W rotated to large poses, from its official .mat files to MMPose's COCO-style json.
 
-    python tools/dataset_converters/convert_300w_lp.py SRC [--out data/300wlp] [--points 2d] [--strict] [--zero-based]
-        [--without-test-faces data/300w/annotations/face_landmarks_300w_valid.json]
+    python tools/dataset_converters/convert_300w_lp.py SRC [--out data/300wlp] [--points 2d] [--zero-based]
+        [--strict | --allow-left-out] [--without-test-faces data/300w/annotations/face_landmarks_300w_valid.json]
 
 SRC is the unpacked ``300W_LP``: the images in ``AFW``, ``HELEN``, ``IBUG`` and ``LFPW``, the landmarks of
 ``AFW/name.jpg`` in ``landmarks/AFW/name_pts.mat``. Written are ``<out>/annotations/face_landmarks_300wlp_train.json``
@@ -28,8 +28,11 @@ from pathlib import Path, PurePosixPath
 from typing import Iterator, Optional, Set
 
 import numpy as np
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, run, write_splits
+from conversion import Face, Split, check_faces, write_splits
+from image_files import is_image, link_images
 from mat_files import finite_row, load_mat, row_name, to_numbers
+from problems import ConversionError, Problem, Problems, add_arguments, run, shown
+from pts_files import by_stem, is_hidden, report_unread_folders
 from tqdm import tqdm
 
 NUM_POINTS = 68
@@ -45,11 +48,11 @@ def main(argv=None) -> int:
     parser.add_argument('--points', choices=('2d', '3d'), default='2d', help='pts_2d or pts_3d, default: %(default)s')
     parser.add_argument('--without-test-faces', type=Path, metavar='FILE',
                         help='also write a json without renderings of the images in this json of 300W')
-    parser.add_argument('--strict', action='store_true', help='stop at the first problem')
     parser.add_argument('--zero-based', action='store_true', help='the .mat files count pixels from 0, not from 1')
+    add_arguments(parser)
     args = parser.parse_args(argv)
     return run(lambda problems: convert(args.src, args.out, f'pts_{args.points}', args.zero_based,
-                                        args.without_test_faces, problems), args.strict)
+                                        args.without_test_faces, problems), args)
 
 
 def convert(src: Path, out: Path, field: str, zero_based: bool, test_set: Optional[Path], problems: Problems) -> None:
@@ -63,6 +66,8 @@ def convert(src: Path, out: Path, field: str, zero_based: bool, test_set: Option
         mirrored = sum(1 for _ in (src / f'{part}_Flip').glob('*.jpg'))
         if mirrored:
             print(f'{part}_Flip: {mirrored} mirrored images, not converted')
+    report_unread_folders(src, (src / folder / f'{part}{ending}' for part in PARTS for folder in ('', 'landmarks')
+                                for ending in ('', '_Flip')), problems, '_pts.mat')
     if not faces:
         raise ConversionError(f'{src}: found no face, expected {", ".join(PARTS)} and landmarks')
     link_images(out, src)
@@ -91,11 +96,18 @@ def renderings(test_set: Path) -> Set[str]:
         ConversionError: If the file cannot be read, or an image is none of a test set of 300W.
     """
     try:
-        names = [PurePosixPath(image['file_name']) for image in json.loads(test_set.read_text())['images']]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        images = json.loads(test_set.read_text(encoding='utf-8'))['images']
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConversionError(f'{test_set}: cannot be read as COCO-style json ({error!r})') from error
+    if not isinstance(images, list) or not images:
+        raise ConversionError(f'{test_set}: images: found {shown(json.dumps(images))}, expected a list of images')
     found = set()
-    for name in names:
+    for index, image in enumerate(images):
+        name = image.get('file_name') if isinstance(image, dict) else None
+        if not isinstance(name, str):
+            raise ConversionError(f'{test_set}: images[{index}].file_name: found {shown(json.dumps(name))}, expected a '
+                                  'name such as helen/testset/296814969_3.jpg')
+        name = PurePosixPath(name)
         if name.parent.as_posix() not in TEST_FOLDERS:
             raise ConversionError(f'{test_set}: found the image {name}, expected one in {", ".join(TEST_FOLDERS)}')
         part = name.parts[0].upper()
@@ -106,20 +118,24 @@ def renderings(test_set: Path) -> Set[str]:
 def read_part(src: Path, part: str, field: str, zero_based: bool, problems: Problems) -> Iterator[Face]:
     """The faces of one folder in the order of their names; none if it and its landmarks are absent."""
     folder = src / 'landmarks' / part
-    images = {path.stem for path in (src / part).glob('*.jpg')}
-    points_files = {path.name[:-len('_pts.mat')]: path for path in sorted(folder.glob('*_pts.mat'))}
+    images = by_stem(src / part, is_image) if (src / part).is_dir() else {}
+    points_files = {path.name[:-len('_pts.mat')]: path for path in sorted(folder.glob('*_pts.mat'))
+                    if not is_hidden(path.name)}
     rows = [row_name(field, landmark) for landmark in range(NUM_POINTS)]
-    for stem in sorted(images - points_files.keys()):
+    for stem in sorted(images.keys() - points_files.keys()):
         problems.leave_out(Problem('missing points', f'{folder / stem}_pts.mat does not exist',
-                                   src / part / f'{stem}.jpg'))
+                                   images[stem][0]))
     for stem, path in tqdm(points_files.items(), part, unit='file', leave=False):
+        # a missing image is reported by the check that opens all images
+        found = images.get(stem, [src / part / f'{stem}.jpg'])
         try:
+            if len(found) > 1:
+                raise Problem('ambiguous image', f'found {" and ".join(p.name for p in found)}, expected one', path)
             points = read_points(path, field)
         except Problem as problem:
             problems.leave_out(problem)
         else:
-            # a missing image is reported by the check that opens all images
-            yield Face(f'{part}/{stem}.jpg', points if zero_based else points - 1, part, path, None, rows)
+            yield Face(f'{part}/{found[0].name}', points if zero_based else points - 1, part, path, None, rows)
 
 
 def read_points(path: Path, field: str) -> np.ndarray:

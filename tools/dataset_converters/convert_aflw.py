@@ -1,6 +1,6 @@
 """Convert AFLW with 19 points ("AFLW-Full") from its official list to MMPose's COCO-style json.
 
-    python tools/dataset_converters/convert_aflw.py LIST IMAGES [--out data/aflw] [--strict]
+    python tools/dataset_converters/convert_aflw.py LIST IMAGES [--out data/aflw] [--strict | --allow-left-out]
 
 LIST is ``AFLWinfo_release.mat`` of Zhu et al. ("Unconstrained Face Alignment via Cascaded Compositional Learning",
 CVPR 2016), IMAGES the folder of AFLW that holds the folders ``0``, ``2`` and ``3``, ``aflw/data/flickr`` as AFLW
@@ -25,8 +25,11 @@ from pathlib import Path
 from typing import Iterator, Sequence
 
 import numpy as np
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, run, write_splits
+from conversion import Face, Split, check_faces, write_splits
+from image_files import link_images
 from mat_files import finite_row, load_mat, row_name, to_flags, to_numbers
+from problems import ConversionError, Problem, Problems, add_arguments, run
+from text_files import check_image_name
 from tqdm import tqdm
 
 NUM_POINTS = 19
@@ -39,9 +42,9 @@ def main(argv=None) -> int:
     parser.add_argument('list', type=Path, metavar='LIST', help='AFLWinfo_release.mat')
     parser.add_argument('images', type=Path, metavar='IMAGES', help='folder that holds the folders 0, 2 and 3')
     parser.add_argument('--out', type=Path, default=Path('data/aflw'), help='default: %(default)s')
-    parser.add_argument('--strict', action='store_true', help='stop at the first problem')
+    add_arguments(parser)
     args = parser.parse_args(argv)
-    return run(lambda problems: convert(args.list, args.images, args.out, problems), args.strict)
+    return run(lambda problems: convert(args.list, args.images, args.out, problems), args)
 
 
 def convert(path: Path, images: Path, out: Path, problems: Problems) -> None:
@@ -92,11 +95,11 @@ def read_list(path: Path, problems: Problems) -> Iterator[Face]:
 
 def image_name(cell: np.ndarray, path: Path, index: int) -> str:
     """The text in a cell of ``nameList``, e.g. ``'0/image00002.jpg'``."""
-    text = np.asarray(cell)
+    text, place = np.asarray(cell), f'nameList{{{index + 1}}}'
     if text.dtype.kind != 'U' or text.size != 1:
         raise Problem('bad image name', f'found {text.dtype} of shape {text.shape}, expected a text', path,
-                      f'nameList{{{index + 1}}}')
-    return str(text.item())
+                      place)
+    return check_image_name(str(text.item()), path, place)
 
 
 def box_fields(box: Sequence[float], path: Path, index: int) -> dict:

@@ -1,6 +1,6 @@
 """Convert COFW (29 points) from its official colour .mat files to images and MMPose's COCO-style json.
 
-    python tools/dataset_converters/convert_cofw.py SRC [--out data/cofw] [--strict]
+    python tools/dataset_converters/convert_cofw.py SRC [--out data/cofw] [--strict | --allow-left-out]
 
 SRC holds ``COFW_train_color.mat`` (1345 faces) and ``COFW_test_color.mat`` (507), of which one may be absent. Written
 are ``<out>/images/000001.png`` to ``001852.png``, the training faces first, which are MMPose's numbers, and then
@@ -15,11 +15,12 @@ import sys
 from pathlib import Path
 from typing import Iterator
 
-import h5py
 import numpy as np
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, run, write_splits
-from mat_files import check_fields, finite_row, row_name, to_flags, to_numbers
+from conversion import Face, Split, check_faces, write_splits
+from image_files import own_images
+from mat_files import finite_row, load_cell, load_mat73, row_name, to_flags, to_numbers
 from PIL import Image
+from problems import ConversionError, Problem, Problems, add_arguments, run
 from tqdm import tqdm
 
 NUM_POINTS = 29
@@ -34,14 +35,14 @@ def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds COFW_{train,test}_color.mat')
     parser.add_argument('--out', type=Path, default=Path('data/cofw'), help='default: %(default)s')
-    parser.add_argument('--strict', action='store_true', help='stop at the first problem')
+    add_arguments(parser)
     args = parser.parse_args(argv)
-    return run(lambda problems: convert(args.src, args.out, problems), args.strict)
+    return run(lambda problems: convert(args.src, args.out, problems), args)
 
 
 def convert(src: Path, out: Path, problems: Problems) -> None:
     """Read, check and write; see the module."""
-    images = out / 'images'
+    images = own_images(out)
     faces = []
     for part in OFFICIAL_COUNTS:
         path = src / f'COFW_{part}_color.mat'
@@ -65,55 +66,56 @@ def image_stem(part: str, index: int) -> str:
 def read_part(path: Path, part: str, images: Path, problems: Problems) -> Iterator[Face]:
     """The faces of one .mat file in its order; their images are written to the folder ``images``."""
     images_name, points_name, boxes_name = names = [f'{name}{SUFFIX[part]}' for name in ('Is', 'phis', 'bboxes')]
-    try:
-        file = h5py.File(path)
-    except OSError as error:
-        raise Problem('unreadable file', f'no .mat file of v7.3 that can be read ({error})', path) from error
-    with file:
-        check_fields((name for name, item in file.items() if isinstance(item, h5py.Dataset)), names, path)
-        # HDF5 has the axes of MATLAB's arrays in reverse order
-        phis = to_numbers(file[points_name][()].T, (None, 3 * NUM_POINTS), points_name, path)
-        boxes = to_numbers(file[boxes_name][()].T, (len(phis), 4), boxes_name, path)
-        if h5py.check_ref_dtype(file[images_name].dtype) is None:
-            raise Problem('wrong type', f'found {file[images_name].dtype}, expected a cell array of images', path,
-                          images_name)
-        cells = file[images_name][()].ravel()
-        if len(cells) != len(phis):
-            raise Problem('count', f'found {len(cells)} images, expected {len(phis)} as {points_name} has rows', path,
-                          images_name)
-        if len(phis) > OFFICIAL_COUNTS[part]:
-            raise Problem('count', f'found {len(phis)} faces, expected {OFFICIAL_COUNTS[part]}', path, points_name)
-        images.mkdir(parents=True, exist_ok=True)
-        for index in tqdm(range(len(phis)), f'{part} faces', unit='face'):
-            name = f'{image_stem(part, index)}.png'
-            cell = f'{images_name}{{{index + 1}}}'
-            place = row_name(points_name, index)
-            try:
-                x, y, occluded = finite_row(phis, index, points_name, path).reshape(3, NUM_POINTS)
-                left, top, width, height = finite_row(boxes, index, boxes_name, path).tolist()
-                face = Face(name, np.stack([x, y], axis=1) - 1, part, path, place, [place] * NUM_POINTS,
-                            visible=np.where(to_flags(occluded, path, place), 1, 2),
-                            fields=dict(face_box=[left - 1, top - 1, width, height]))
-                Image.fromarray(read_image(file, cells[index], path, cell)).save(images / name)
-            except Problem as problem:
-                problems.leave_out(problem)
-            else:
-                yield face
+    content = load_mat73(path, names)
+    phis = to_numbers(content[points_name], (None, 3 * NUM_POINTS), points_name, path)
+    boxes = to_numbers(content[boxes_name], (len(phis), 4), boxes_name, path)
+    cells = content[images_name]
+    if cells.dtype != object:
+        raise Problem('wrong type', f'found {cells.dtype}, expected a cell array of images', path, images_name)
+    if cells.size != len(phis):
+        raise Problem('count', f'found {cells.size} images, expected {len(phis)} as {points_name} has rows', path,
+                      images_name)
+    if len(phis) > OFFICIAL_COUNTS[part]:
+        raise Problem('count', f'found {len(phis)} faces, expected {OFFICIAL_COUNTS[part]}', path, points_name)
+    images.mkdir(parents=True, exist_ok=True)
+    for index in tqdm(range(len(phis)), f'{part} faces', unit='face'):
+        name = f'{image_stem(part, index)}.png'
+        place = row_name(points_name, index)
+        try:
+            x, y, occluded = finite_row(phis, index, points_name, path).reshape(3, NUM_POINTS)
+            left, top, width, height = finite_row(boxes, index, boxes_name, path).tolist()
+            face = Face(name, np.stack([x, y], axis=1) - 1, part, path, place, [place] * NUM_POINTS,
+                        visible=np.where(to_flags(occluded, path, place), 1, 2),
+                        fields=dict(face_box=[left - 1, top - 1, width, height]))
+            image = Image.fromarray(read_image(path, images_name, index))
+        except Problem as problem:
+            problems.leave_out(problem)
+        else:
+            save_image(image, images / name)
+            yield face
 
 
-def read_image(file: h5py.File, reference: h5py.Reference, path: Path, place: str) -> np.ndarray:
-    """The image that a cell refers to, (H, W, 3) RGB or (H, W) uint8."""
-    try:
-        pixels = file[reference][()]
-    except (OSError, RuntimeError, TypeError, ValueError) as error:  # whatever part of HDF5 is damaged
-        raise Problem('unreadable image', f'the cell cannot be read ({error})', path, place) from error
+def read_image(path: Path, name: str, index: int) -> np.ndarray:
+    """The image in a cell, (H, W, 3) RGB or (H, W) uint8."""
+    pixels, place = load_cell(path, name, index), f'{name}{{{index + 1}}}'
     if pixels.dtype != np.uint8:
         raise Problem('unreadable image', f'found {pixels.dtype}, expected uint8', path, place)
-    pixels = pixels.T
     if pixels.ndim != 2 and not (pixels.ndim == 3 and pixels.shape[2] == 3) or 0 in pixels.shape:
         raise Problem('unreadable image', f'found {" x ".join(map(str, pixels.shape))}, expected height x width or '
                       'height x width x 3', path, place)
     return np.ascontiguousarray(pixels)
+
+
+def save_image(image: Image.Image, path: Path) -> None:
+    """Write an image.
+
+    Raises:
+        ConversionError: If it cannot be written.
+    """
+    try:
+        image.save(path)
+    except OSError as error:
+        raise ConversionError(f'{path}: cannot be written ({error})') from error
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 """Convert COFW-68, the test faces of COFW annotated with 68 points, to MMPose's COCO-style json.
 
-    python tools/dataset_converters/convert_cofw68.py SRC [--out data/cofw] [--strict]
+    python tools/dataset_converters/convert_cofw68.py SRC [--out data/cofw] [--strict | --allow-left-out]
 
 SRC holds ``test_annotations`` with ``1_points.mat`` to ``507_points.mat``, and ``cofw68_test_bboxes.mat``: the folder
 ``COFW68_Data`` of the benchmark of Ghiasi and Fowlkes ("Occlusion Coherence", 2015). The images are the test images of
@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Iterator
 
 import numpy as np
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, run, write_splits
+from conversion import Face, Split, check_faces, write_splits
 from convert_cofw import OFFICIAL_COUNTS, image_stem
 from mat_files import finite_row, load_mat, row_name, to_flags, to_numbers
+from problems import ConversionError, Problem, Problems, add_arguments, run
 
 NUM_POINTS = 68
 IMAGE_SUFFIXES = ('.png', '.jpg')  # of convert_cofw.py and of MMPose
@@ -31,9 +32,9 @@ def main(argv=None) -> int:
                         help='folder that holds test_annotations and cofw68_test_bboxes.mat')
     parser.add_argument('--out', type=Path, default=Path('data/cofw'),
                         help='folder with the images of COFW; default: %(default)s')
-    parser.add_argument('--strict', action='store_true', help='stop at the first problem')
+    add_arguments(parser)
     args = parser.parse_args(argv)
-    return run(lambda problems: convert(args.src, args.out, problems), args.strict)
+    return run(lambda problems: convert(args.src, args.out, problems), args)
 
 
 def convert(src: Path, out: Path, problems: Problems) -> None:

@@ -1,6 +1,6 @@
 """Convert the near-frontal faces of Menpo 2D from its official .pts files to MMPose's COCO-style json.
 
-    python tools/dataset_converters/convert_menpo.py SRC [--out data/menpo] [--strict] [--zero-based]
+    python tools/dataset_converters/convert_menpo.py SRC [--out data/menpo] [--strict | --allow-left-out] [--zero-based]
 
 SRC holds the training images of the Menpo 2D challenge, directly or in folders, each with a ``.pts`` of the same name
 beside it. Those of 68 points, in the order of 300W, are the near-frontal faces. As in the papers that measure on Menpo
@@ -9,13 +9,14 @@ faces. ``<out>/images`` is a link to SRC. Profile faces have 39 points of anothe
 ``.pts`` files count pixels from 1, the json counts from 0 (``--zero-based`` for files that already do).
 """
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import List
 
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, pts_with_images, \
-    read_pts, run, write_splits
+from conversion import Face, Split, check_faces, write_splits
+from image_files import link_images
+from problems import ConversionError, Problem, Problems, add_arguments, run
+from pts_files import pts_with_images, read_pts, walk
 
 NUM_POINTS, NUM_PROFILE_POINTS = 68, 39
 OFFICIAL_COUNT = 6679
@@ -25,10 +26,10 @@ def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds the images and .pts files')
     parser.add_argument('--out', type=Path, default=Path('data/menpo'), help='default: %(default)s')
-    parser.add_argument('--strict', action='store_true', help='stop at the first problem')
     parser.add_argument('--zero-based', action='store_true', help='the .pts files count pixels from 0, not from 1')
+    add_arguments(parser)
     args = parser.parse_args(argv)
-    return run(lambda problems: convert(args.src, args.out, args.zero_based, problems), args.strict)
+    return run(lambda problems: convert(args.src, args.out, args.zero_based, problems), args)
 
 
 def convert(src: Path, out: Path, zero_based: bool, problems: Problems) -> None:
@@ -42,9 +43,9 @@ def convert(src: Path, out: Path, zero_based: bool, problems: Problems) -> None:
 
 
 def read_faces(src: Path, zero_based: bool, problems: Problems) -> List[Face]:
-    """The near-frontal faces of SRC and its folders (not of linked ones), in the order of folders and names."""
+    """The near-frontal faces of SRC and its folders, in the order of folders and names."""
     faces, num_profiles = [], 0
-    for folder in sorted(Path(folder) for folder, _, _ in os.walk(src)):
+    for folder in sorted(folder for folder, _ in walk(src)):
         for path, image in pts_with_images(folder, problems):
             try:
                 points, lines = read_pts(path, (NUM_POINTS, NUM_PROFILE_POINTS))

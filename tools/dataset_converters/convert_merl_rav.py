@@ -1,6 +1,7 @@
 """Convert MERL-RAV, AFLW with 68 landmarks and their visibility, from its .pts files to MMPose's COCO-style json.
 
-    python tools/dataset_converters/convert_merl_rav.py SRC [--out data/merl_rav] [--strict] [--one-based]
+    python tools/dataset_converters/convert_merl_rav.py SRC [--out data/merl_rav] [--strict | --allow-left-out]
+        [--one-based]
 
 SRC is ``merl_rav_organized``, which the scripts of MERL-RAV make from its labels and the images of AFLW: the folders
 ``{frontal,left,lefthalf,right,righthalf}/{trainset,testset}``, each image with a ``.pts`` of the same name. Written are
@@ -23,8 +24,10 @@ from pathlib import Path
 from typing import Iterator, Sequence, Tuple
 
 import numpy as np
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, pts_with_images, \
-    read_pts, run, write_splits
+from conversion import Face, Split, check_faces, write_splits
+from image_files import link_images
+from problems import ConversionError, Problem, Problems, add_arguments, run
+from pts_files import pts_with_images, read_pts, report_unread_folders
 
 # folder -> attribute
 POSES = dict(frontal='frontal', left='profile', lefthalf='half_profile', right='profile', righthalf='half_profile')
@@ -35,10 +38,10 @@ def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds frontal, left, lefthalf, ...')
     parser.add_argument('--out', type=Path, default=Path('data/merl_rav'), help='default: %(default)s')
-    parser.add_argument('--strict', action='store_true', help='stop at the first problem')
     parser.add_argument('--one-based', action='store_true', help='the .pts files count pixels from 1, not from 0')
+    add_arguments(parser)
     args = parser.parse_args(argv)
-    return run(lambda problems: convert(args.src, args.out, args.one_based, problems), args.strict)
+    return run(lambda problems: convert(args.src, args.out, args.one_based, problems), args)
 
 
 def convert(src: Path, out: Path, one_based: bool, problems: Problems) -> None:
@@ -51,6 +54,7 @@ def convert(src: Path, out: Path, one_based: bool, problems: Problems) -> None:
                 faces += read_part(folder, src, one_based, problems)
             else:
                 print(f'{pose}/{split}set: absent')
+    report_unread_folders(src, (src / pose / f'{split}set' for split in OFFICIAL_COUNTS for pose in POSES), problems)
     if not faces:
         raise ConversionError(f'{src}: found no face, expected folders such as frontal/trainset with images and .pts '
                               'files')

@@ -1,6 +1,7 @@
 """Convert the Talking Face video (FGNET, "franck") from its frames and .pts files to COCO-style json of a video.
 
-    python tools/dataset_converters/convert_talking_face.py SRC [--out data/talking_face] [--strict] [--one-based]
+    python tools/dataset_converters/convert_talking_face.py SRC [--out data/talking_face] [--one-based]
+        [--strict | --allow-left-out]
 
 SRC holds ``points/franck_00000.pts`` to ``franck_04999.pts`` and the 5000 frames: ``franck_00000.jpg``, ... in SRC or
 ``SRC/images``, or one video ``franck.avi`` or ``franck.mp4``. Written are
@@ -31,9 +32,11 @@ from pathlib import Path
 from typing import Dict, Iterator, Tuple
 
 import numpy as np
-from conversion import IMAGE_SUFFIXES, ConversionError, Problem, Problems, check_geometry, link_images, read_pts, run
-from video_frames import Frame, Size, VideoFace, numbered_files, open_images, open_video, pair_with_points, \
-    write_video_faces
+from conversion import check_geometry, write_files
+from image_files import Size, is_image, link_images
+from problems import ConversionError, Problem, Problems, add_arguments, run
+from pts_files import read_pts, report_unread_folders
+from video_frames import Frame, VideoFace, numbered_files, open_images, open_video, pair_with_points, video_to_coco
 
 from mmfld.structures import get_layout
 
@@ -47,10 +50,10 @@ def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds points and the frames or the video')
     parser.add_argument('--out', type=Path, default=Path('data/talking_face'), help='default: %(default)s')
-    parser.add_argument('--strict', action='store_true', help='stop at the first problem')
     parser.add_argument('--one-based', action='store_true', help='the .pts files count pixels from 1, not from 0')
+    add_arguments(parser)
     args = parser.parse_args(argv)
-    return run(lambda problems: convert(args.src, args.out, args.one_based, problems), args.strict)
+    return run(lambda problems: convert(args.src, args.out, args.one_based, problems), args)
 
 
 def convert(src: Path, out: Path, one_based: bool, problems: Problems) -> None:
@@ -59,6 +62,7 @@ def convert(src: Path, out: Path, one_based: bool, problems: Problems) -> None:
     points_files = numbered_files(folder.glob('*.pts'), FILE_NAME, 0, problems)
     if not points_files:
         raise ConversionError(f'{folder}: found no .pts file, expected {VIDEO}_00000.pts, ...')
+    report_unread_folders(src, [folder], problems)
     source, frames = find_frames(src, problems)
     if source.is_file() and len(frames) != len(points_files):
         raise ConversionError(f'{source}: found {len(frames)} frames, expected {len(points_files)} as there are .pts '
@@ -70,7 +74,7 @@ def convert(src: Path, out: Path, one_based: bool, problems: Problems) -> None:
     if len(faces) != OFFICIAL_COUNT:
         problems.note(Problem('count', f'found {len(faces)} faces, expected {OFFICIAL_COUNT} of the official video',
                               src))
-    write_video_faces(out / 'annotations/face_landmarks_talking_face_test.json', faces)
+    write_files({out / 'annotations/face_landmarks_talking_face_test.json': video_to_coco(faces)}, src)
 
 
 def find_frames(src: Path, problems: Problems) -> Tuple[Path, Dict[int, Frame]]:
@@ -81,7 +85,7 @@ def find_frames(src: Path, problems: Problems) -> Tuple[Path, Dict[int, Frame]]:
         Problem: If no frame of the video can be decoded.
     """
     for folder in (src, src / 'images'):
-        images = [path for path in folder.glob(f'{VIDEO}_*') if path.suffix.lower() in IMAGE_SUFFIXES]
+        images = [path for path in folder.glob(f'{VIDEO}_*') if is_image(path)]
         if images:
             return folder, open_images(numbered_files(images, FILE_NAME, 0, problems))
     for suffix in VIDEO_SUFFIXES:

@@ -1,6 +1,6 @@
 """Convert WFLW from its official lists to MMPose's COCO-style json.
 
-    python tools/dataset_converters/convert_wflw.py SRC [--out data/wflw] [--strict]
+    python tools/dataset_converters/convert_wflw.py SRC [--out data/wflw] [--strict | --allow-left-out]
 
 SRC holds ``WFLW_images`` and ``WFLW_annotations`` (or its folder ``list_98pt_rect_attr_train_test`` directly), as the
 two official archives unpack. Written are, in ``<out>/annotations``, ``face_landmarks_wflw_train.json`` (7500 faces),
@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Iterator
 
 import numpy as np
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, parse_number, run, \
-    write_splits
+from conversion import Face, Split, check_faces, write_splits
+from image_files import link_images
+from problems import ConversionError, Problem, Problems, add_arguments, run, shown
+from text_files import check_image_name, decode_line, parse_number, read_lines
 
 NUM_POINTS = 98
 LIST_FOLDER = 'list_98pt_rect_attr_train_test'
@@ -34,9 +36,9 @@ def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds WFLW_images and WFLW_annotations')
     parser.add_argument('--out', type=Path, default=Path('data/wflw'), help='default: %(default)s')
-    parser.add_argument('--strict', action='store_true', help='stop at the first problem')
+    add_arguments(parser)
     args = parser.parse_args(argv)
-    return run(lambda problems: convert(args.src, args.out, problems), args.strict)
+    return run(lambda problems: convert(args.src, args.out, problems), args)
 
 
 def convert(src: Path, out: Path, problems: Problems) -> None:
@@ -68,13 +70,19 @@ def convert(src: Path, out: Path, problems: Problems) -> None:
 
 
 def read_list(path: Path, part: str, problems: Problems) -> Iterator[Face]:
-    """The faces of one official list, in its order."""
-    with path.open(encoding='utf-8') as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                yield read_line(line, part, path, number)
-            except Problem as problem:
-                problems.leave_out(problem)
+    """The faces of one official list, in its order.
+
+    Raises:
+        Problem: If it cannot be read or is empty.
+    """
+    lines = list(read_lines(path))
+    if not lines:
+        raise Problem('empty list', 'found no line, expected one for each face', path)
+    for number, line in lines:
+        try:
+            yield read_line(decode_line(line, path, number), part, path, number)
+        except Problem as problem:
+            problems.leave_out(problem)
 
 
 def read_line(line: str, part: str, path: Path, number: int) -> Face:
@@ -92,8 +100,8 @@ def read_line(line: str, part: str, path: Path, number: int) -> Face:
         parse_number(text, 'rectangle', path, number)
     for name, flag in zip(FLAGS, flags):
         if flag not in ('0', '1'):
-            raise Problem('bad flag', f'found {flag!r} for {name}, expected 0 or 1', path, number)
-    return Face(fields[-1], points, part, path, number, [number] * NUM_POINTS,
+            raise Problem('bad flag', f'found {shown(flag)} for {name}, expected 0 or 1', path, number)
+    return Face(check_image_name(fields[-1], path, number), points, part, path, number, [number] * NUM_POINTS,
                 {name: int(flag) for name, flag in zip(FLAGS, flags)})
 
 

@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Dict, List
 
 import cv2
+from conversion import write_json
 from synthetic_set import finish, generator, prepare, worker_map
 from tqdm import tqdm
-from video_frames import VideoFace, write_video_faces
+from video_frames import VideoFace, video_to_coco
 
 from mmfld.datasets.synthetic import FRAME_RATE, STILL, SyntheticClipGenerator, SyntheticFace
 from mmfld.structures import layout_names
@@ -72,8 +73,8 @@ def main(argv=None) -> int:
             if count:
                 make = partial(make_clip, args.out / 'images', part, args.layout, args.mp4)
                 clips = list(tqdm(apply(make, range(count)), part, count, unit='clip'))
-                write_video_faces(args.out / 'annotations' / f'face_landmarks_synthetic_clips_{part}.json',
-                                  [(face, (args.image_size, args.image_size)) for clip in clips for face in clip])
+                write_json(args.out / 'annotations' / f'face_landmarks_synthetic_clips_{part}.json', video_to_coco(
+                    [(face, (args.image_size, args.image_size)) for clip in clips for face in clip]))
     finish(args.out, options)
     return 0
 

@@ -1,22 +1,76 @@
-"""Fields of ``.mat`` files, with checks that name the file, the field, what was found and what was expected."""
-from pathlib import Path
-from typing import Iterable, Optional, Sequence
+"""Fields of ``.mat`` files, with checks that name the file, the field, what was found and what was expected.
 
+SciPy and HDF5 can crash over a damaged file, so they read in a process of their own.
+"""
+from pathlib import Path
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple
+
+import child
+import h5py
 import numpy as np
-from conversion import Problem
+from problems import Problem
 from scipy.io import loadmat
 
 
 def load_mat(path: Path, names: Sequence[str]) -> dict:
-    """Read a ``.mat`` file older than v7.3 that must hold the fields ``names``."""
+    """Read a ``.mat`` file older than v7.3 that must hold the fields ``names``; only these are returned."""
+    return _load(_read_fields, path, names, '.mat file')
+
+
+def load_mat73(path: Path, names: Sequence[str]) -> dict:
+    """Read a ``.mat`` file of v7.3 in the same way, with the axes in the order of MATLAB.
+
+    Of a cell array, the contents are read by :func:`load_cell`; here it is an array of objects.
+    """
+    return _load(_read_datasets, path, names, '.mat file of v7.3')
+
+
+def load_cell(path: Path, name: str, index: int) -> np.ndarray:
+    """The image in a cell of the field ``name`` of a file of v7.3, as an array; ``index`` counts from 0.
+
+    Raises:
+        Problem: If it cannot be read.
+    """
+    return _call(_read_cell, path, name, index, kind='unreadable image', what='the cell cannot be read',
+                 place=f'{name}{{{index + 1}}}')
+
+
+def _load(read: Callable, path: Path, names: Sequence[str], kind: str) -> dict:
     if not path.is_file():
         raise Problem('missing file', 'does not exist', path)
-    try:
-        content = loadmat(path)
-    except Exception as error:  # SciPy raises whatever its parser stumbles over: IndexError, zlib.error, ...
-        raise Problem('unreadable file', f'no .mat file that can be read ({error})', path) from error
-    check_fields((name for name in content if not name.startswith('__')), names, path)
+    found, content = _call(read, path, names, kind='unreadable file', what=f'no {kind} that can be read')
+    check_fields(found, names, path)
     return content
+
+
+def _call(read: Callable, path: Path, *args: Any, kind: str, what: str, place: Optional[str] = None) -> Any:
+    try:
+        return child.call(read, path, *args)
+    except child.ChildError as error:
+        raise Problem(kind, f'{what} ({error})', path, place) from error
+
+
+def _read_fields(path: Path, names: Sequence[str]) -> Tuple[List[str], dict]:
+    content = loadmat(path)
+    return ([name for name in content if not name.startswith('__')],
+            {name: content[name] for name in names if name in content})
+
+
+def _read_datasets(path: Path, names: Sequence[str]) -> Tuple[List[str], dict]:
+    with h5py.File(path) as file:
+        found = [name for name, item in file.items() if isinstance(item, h5py.Dataset)]
+        content = {}
+        for name in set(names).intersection(found):
+            # references cannot leave the process
+            is_cells = h5py.check_ref_dtype(file[name].dtype) is not None
+            # HDF5 has the axes of MATLAB's arrays in reverse order
+            content[name] = np.empty(file[name].shape[::-1], object) if is_cells else file[name][()].T
+        return found, content
+
+
+def _read_cell(path: Path, name: str, index: int) -> np.ndarray:
+    with h5py.File(path) as file:
+        return np.ascontiguousarray(file[file[name][()].ravel()[index]][()].T)
 
 
 def check_fields(found: Iterable[str], names: Sequence[str], path: Path) -> None:
@@ -58,5 +112,6 @@ def to_flags(values: np.ndarray, path: Path, place: str) -> np.ndarray:
     """Flags of the landmarks of a face as bool."""
     wrong = np.flatnonzero((values != 0) & (values != 1))
     if len(wrong):
-        raise Problem('bad flag', f'found {values[wrong[0]]:g} for landmark {wrong[0]}, expected 0 or 1', path, place)
+        found = f'{values[wrong[0]]:.17g}'
+        raise Problem('bad flag', f'found {found} for landmark {wrong[0]}, expected 0 or 1', path, place)
     return values == 1

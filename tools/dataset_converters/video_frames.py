@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
-from conversion import ConversionError, Face, Problem, Problems, to_coco, write_json
-from PIL import Image
-
-Size = Tuple[int, int]
+from conversion import Face, to_coco
+from image_files import Size, check_image
+from problems import ConversionError, Problem, Problems
+from pts_files import is_hidden
 
 
 class Frame(NamedTuple):
-    """Where a frame is: in ``file``, an image or a video. ``size`` is (width, height), None if it does not decode."""
+    """Where a frame is: in ``file``, an image or a video.
+
+    ``size`` is (width, height), None if it cannot be used; ``problem`` then says why as (kind, message).
+    """
     file: Path
     size: Optional[Size]
+    problem: Optional[Tuple[str, str]] = None
 
 
 @dataclass(kw_only=True)
@@ -47,7 +51,7 @@ def numbered_files(paths: Iterable[Path], name: str, first: int, problems: Probl
         dict: Number of the frame, from 0 -> file, in the order of the numbers.
     """
     files: Dict[int, Path] = {}
-    for path in sorted(paths):
+    for path in sorted(path for path in paths if not is_hidden(path.name)):
         match = re.fullmatch(name, path.stem)
         if not match:
             problems.leave_out(Problem('bad file name', f'found {path.stem!r}, expected {name}', path))
@@ -62,12 +66,8 @@ def open_images(files: Dict[int, Path]) -> Dict[int, Frame]:
     """The frames of a folder with an image for each. The images are decoded."""
     frames = {}
     for index, path in files.items():
-        try:
-            with Image.open(path) as image:
-                image.load()  # unlike OpenCV, Pillow refuses a truncated file
-                frames[index] = Frame(path, image.size)
-        except (OSError, SyntaxError):  # SyntaxError: a broken PNG
-            frames[index] = Frame(path, None)
+        content = check_image(path)
+        frames[index] = Frame(path, content.size, content.problem)
     return frames
 
 
@@ -110,7 +110,7 @@ def pair_with_points(points: Dict[int, Path], frames: Dict[int, Frame], source: 
     """The frames that have a ``.pts`` file, in their order.
 
     Reported are, each as a face left out, ``.pts`` files without a frame (as those beyond the end of a video) or with
-    one that does not decode, and, once for a video, that it has frames without a ``.pts`` file.
+    one that cannot be used, and, once for a video, that it has frames without a ``.pts`` file.
 
     Args:
         points (dict): Number of the frame -> ``.pts`` file.
@@ -130,16 +130,16 @@ def pair_with_points(points: Dict[int, Path], frames: Dict[int, Frame], source: 
         if index not in frames:
             problems.leave_out(Problem('missing frame', f'found no frame number {index + 1} in {source}, which has '
                                        f'{len(frames)}', path))
-        elif frames[index].size is None:
-            problems.leave_out(Problem('unreadable image', f'{frames[index].file} does not decode', path))
+        elif frames[index].problem:
+            problems.leave_out(Problem(*frames[index].problem, path))
         else:
             yield index, path, frames[index]
 
 
-def write_video_faces(path: Path, faces: Sequence[Tuple[VideoFace, Size]]) -> None:
-    """Write the json of faces, each with the (width, height) of its frame."""
+def video_to_coco(faces: Sequence[Tuple[VideoFace, Size]]) -> dict:
+    """The json of faces, each with the (width, height) of its frame."""
     # frames of a video share a file, so they are told apart by other names until each has its image
     content = to_coco([(replace(face, image=f'{face.video}/{face.frame}'), size) for face, size in faces])
     for image, (face, _) in zip(content['images'], faces):
         image.update(file_name=face.image, video=face.video, frame=face.frame)
-    write_json(path, content)
+    return content

@@ -1,0 +1,92 @@
+"""Calls functions in a process of its own: a library that crashes or hangs over a damaged file takes nothing along.
+
+The process is started once and again after a crash: starting it takes longer than reading most files. It ends when its
+standard input does, so with this process, however that ends.
+"""
+import atexit
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from threading import Timer
+from typing import Any, Callable, Optional
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None
+
+TIMEOUT = 60.  # seconds
+MEMORY = 8 * 2**30  # bytes of address space, as a damaged size can ask for any
+
+_process: Optional[subprocess.Popen] = None
+
+
+class ChildError(Exception):
+    """The function raised an error, crashed, or did not return in time."""
+
+
+def call(function: Callable, *args: Any) -> Any:
+    """What a function returns in the other process; it and its arguments are pickled. For one thread only.
+
+    Raises:
+        ChildError: If it returns nothing; says why.
+    """
+    global _process
+    if _process is None:
+        _process = subprocess.Popen([sys.executable, str(Path(__file__).resolve())], stdin=subprocess.PIPE,
+                                    stdout=subprocess.PIPE, env=dict(os.environ, OPENBLAS_NUM_THREADS='1'))
+    process, timer = _process, Timer(TIMEOUT, _process.kill)
+    timer.start()
+    try:
+        pickle.dump((function, args), process.stdin)
+        process.stdin.flush()
+        value, error = pickle.load(process.stdout)
+    except (OSError, EOFError, pickle.UnpicklingError):
+        in_time = timer.is_alive()
+        process.kill()
+        process.communicate()
+        status, _process = process.returncode, None
+        how = signal.Signals(-status).name if status < 0 else f'status {status}'
+        raise ChildError(f'the library that reads it crashed: {how}' if in_time else
+                         f'reading it took longer than {TIMEOUT:g} s') from None
+    finally:
+        timer.cancel()
+    if error is not None:
+        raise ChildError(error)
+    return value
+
+
+@atexit.register
+def _end() -> None:
+    if _process is not None:
+        _process.kill()
+
+
+def _serve() -> None:
+    if resource:
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        with suppress(ValueError, OSError):  # macOS may refuse
+            resource.setrlimit(resource.RLIMIT_AS,
+                               (MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most), most))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # that is for the other process
+    answers = os.fdopen(os.dup(1), 'wb')
+    os.dup2(2, 1)  # what a library prints is no answer
+    while True:
+        try:
+            function, args = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            answer = pickle.dumps((function(*args), None))
+        except Exception as error:  # parsers raise whatever they stumble over: IndexError, zlib.error, ...
+            answer = pickle.dumps((None, f'{type(error).__name__}: {error}'))
+        answers.write(answer)
+        answers.flush()
+
+
+if __name__ == '__main__':
+    _serve()
