@@ -13,16 +13,19 @@ import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
+import yaml
 from PIL import Image
 from tqdm import tqdm
 
 MIN_IMAGE_SIDE = 16  # pixels; a smaller image holds no face that could be annotated
 IMAGE_SUFFIXES = ('.jpg', '.png')
 _EXIF_ORIENTATION = 0x0112
+OFFICIAL = Path(__file__).resolve().parents[2] / 'mmfld' / 'datasets' / 'official.yml'
 
 
 class ConversionError(Exception):
@@ -117,6 +120,19 @@ class Split:
     file_name: str
     selects: Callable[[Face], bool]
     count: Optional[int]
+
+
+def official_count(file_name: str) -> int:
+    """Official number of faces of an annotation file; what checks data before a training knows the same."""
+    return _official_counts()[file_name]
+
+
+@lru_cache(maxsize=None)
+def _official_counts() -> Dict[str, int]:
+    # not by mmfld.datasets, which needs torch and OpenMMLab
+    content = yaml.safe_load(OFFICIAL.read_text(encoding='utf-8'))
+    return {Path(path).name: facts['faces'] for data_set in content.values()
+            for path, facts in data_set['files'].items() if 'faces' in facts}
 
 
 def parse_number(text: str, kind: str, file: Path, line: int) -> float:

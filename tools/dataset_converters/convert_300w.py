@@ -31,14 +31,15 @@ import sys
 from pathlib import Path
 from typing import Iterator, List
 
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, pts_with_images, \
-    read_pts, run, write_splits
+from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, official_count, \
+    pts_with_images, read_pts, run, write_splits
 
 TRAIN = ('afw', 'helen/trainset', 'lfpw/trainset')
 COMMON = ('helen/testset', 'lfpw/testset')
 CHALLENGE = ('ibug', )
 PRIVATE = ('Test/01_Indoor', 'Test/02_Outdoor', '300W/01_Indoor', '300W/02_Outdoor', '01_Indoor', '02_Outdoor')
-OFFICIAL_COUNTS = dict(train=3148, valid=689, valid_common=554, valid_challenge=135, test=600, trainval=3837)
+OFFICIAL_COUNTS = {part: official_count(f'face_landmarks_300w_{part}.json')
+                   for part in ('train', 'valid', 'valid_common', 'valid_challenge', 'test', 'trainval')}
 
 
 def main(argv=None) -> int:

@@ -28,13 +28,14 @@ from pathlib import Path, PurePosixPath
 from typing import Iterator, Optional, Set
 
 import numpy as np
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, run, write_splits
+from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, official_count, run, \
+    write_splits
 from mat_files import finite_row, load_mat, row_name, to_numbers
 from tqdm import tqdm
 
 NUM_POINTS = 68
 PARTS = ('AFW', 'HELEN', 'IBUG', 'LFPW')
-OFFICIAL_COUNT = 61225
+OFFICIAL_COUNT = official_count('face_landmarks_300wlp_train.json')
 TEST_FOLDERS = ('helen/testset', 'lfpw/testset', 'ibug')  # of 300W
 
 

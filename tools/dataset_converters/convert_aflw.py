@@ -25,13 +25,14 @@ from pathlib import Path
 from typing import Iterator, Sequence
 
 import numpy as np
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, run, write_splits
+from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, official_count, run, \
+    write_splits
 from mat_files import finite_row, load_mat, row_name, to_flags, to_numbers
 from tqdm import tqdm
 
 NUM_POINTS = 19
 IMAGE_FOLDERS = ('0', '2', '3')
-OFFICIAL_COUNTS = dict(train=20000, test=4386, test_frontal=1314)
+OFFICIAL_COUNTS = {part: official_count(f'face_landmarks_aflw_{part}.json') for part in ('train', 'test', 'test_frontal')}
 
 
 def main(argv=None) -> int:

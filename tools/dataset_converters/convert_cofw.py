@@ -17,13 +17,13 @@ from typing import Iterator
 
 import h5py
 import numpy as np
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, run, write_splits
+from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, official_count, run, write_splits
 from mat_files import check_fields, finite_row, row_name, to_flags, to_numbers
 from PIL import Image
 from tqdm import tqdm
 
 NUM_POINTS = 29
-OFFICIAL_COUNTS = dict(train=1345, test=507)
+OFFICIAL_COUNTS = {part: official_count(f'cofw_{part}.json') for part in ('train', 'test')}
 # of the names of the fields
 SUFFIX = dict(train='Tr', test='T')
 # the first number of the images

@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 from typing import List
 
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, pts_with_images, \
-    read_pts, run, write_splits
+from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, official_count, \
+    pts_with_images, read_pts, run, write_splits
 
 NUM_POINTS, NUM_PROFILE_POINTS = 68, 39
-OFFICIAL_COUNT = 6679
+OFFICIAL_COUNT = official_count('face_landmarks_menpo_test.json')
 
 
 def main(argv=None) -> int:

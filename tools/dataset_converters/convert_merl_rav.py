@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Iterator, Sequence, Tuple
 
 import numpy as np
-from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, pts_with_images, \
-    read_pts, run, write_splits
+from conversion import ConversionError, Face, Problem, Problems, Split, check_faces, link_images, official_count, \
+    pts_with_images, read_pts, run, write_splits
 
 # folder -> attribute
 POSES = dict(frontal='frontal', left='profile', lefthalf='half_profile', right='profile', righthalf='half_profile')
-OFFICIAL_COUNTS = dict(train=15449, test=3865)
+OFFICIAL_COUNTS = {part: official_count(f'face_landmarks_merl_rav_{part}.json') for part in ('train', 'test')}
 
 
 def main(argv=None) -> int:

@@ -31,7 +31,8 @@ from pathlib import Path
 from typing import Dict, Iterator, Tuple
 
 import numpy as np
-from conversion import IMAGE_SUFFIXES, ConversionError, Problem, Problems, check_geometry, link_images, read_pts, run
+from conversion import IMAGE_SUFFIXES, ConversionError, Problem, Problems, check_geometry, link_images, \
+    official_count, read_pts, run
 from video_frames import Frame, Size, VideoFace, numbered_files, open_images, open_video, pair_with_points, \
     write_video_faces
 
@@ -40,7 +41,7 @@ from mmfld.structures import get_layout
 VIDEO = 'franck'
 FILE_NAME = rf'{VIDEO}_(\d{{5}})'  # of images and .pts files, without suffix
 VIDEO_SUFFIXES = ('.avi', '.mp4')
-OFFICIAL_COUNT = 5000
+OFFICIAL_COUNT = official_count('face_landmarks_talking_face_test.json')
 
 
 def main(argv=None) -> int:
