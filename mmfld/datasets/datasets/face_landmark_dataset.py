@@ -98,13 +98,23 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
                 raise FileNotFoundError(f'{type(self).__name__} (layout {self.layout.name}): {path} does not exist')
         self._on_placeholders: List[Any] = []
         faces = super().load_data_list()
-        if self._on_placeholders:
-            shown = ', '.join(map(str, self._on_placeholders[:10]))
-            more = ', ...' if len(self._on_placeholders) > 10 else ''
-            print_log(f'{self.ann_file}: {len(self._on_placeholders)} faces have a landmark at exactly (0, 0) or '
-                      f'(-1, -1) with v > 0, where landmarks that are not there are often put: annotations {shown}{more}; '
-                      'v = 0 leaves them out', logger='current', level=logging.WARNING)
+        if self.doubts():
+            print_log(self.doubts(), logger='current', level=logging.WARNING)
         return faces
+
+    def doubts(self) -> str:
+        """What of the loaded faces is likely not meant; empty if nothing is."""
+        if not self._on_placeholders:
+            return ''
+        shown = ', '.join(map(str, self._on_placeholders[:10]))
+        more = ', ...' if len(self._on_placeholders) > 10 else ''
+        return (f'{self.ann_file}: {len(self._on_placeholders)} faces have a landmark at exactly (0, 0) or '
+                f'(-1, -1) with v > 0, where landmarks that are not there are often put: annotations {shown}{more}; '
+                'v = 0 leaves them out')
+
+    def refuse(self, error: ValueError) -> None:
+        """End the loading for a fault of the file. :mod:`mmfld.doctor` lists it instead, and goes on."""
+        raise error
 
     def _load_annotations(self) -> Tuple[List[dict], List[dict]]:
         try:
@@ -116,13 +126,13 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         # COCO's reader indexes by id: repeated ids and faces without an image would be lost without a word
         for field in ('images', 'annotations'):
             counts = Counter(entry['id'] for entry in self.coco.dataset.get(field, ()))
-            repeated = [id_ for id_, count in counts.items() if count > 1]
-            if repeated:
-                raise ValueError(f'{self.ann_file}: field "{field}": found id {repeated[0]} {counts[repeated[0]]} '
-                                 'times, expected unique ids')
+            for id_, count in counts.items():
+                if count > 1:
+                    self.refuse(ValueError(f'{self.ann_file}: field "{field}": found id {id_} {count} times, expected '
+                                           'unique ids'))
         for ann in self.coco.dataset.get('annotations', ()):
             if ann['image_id'] not in self.coco.imgs:
-                raise self._error(ann, 'image_id', ann['image_id'], 'the id of one of the images')
+                self.refuse(self._error(ann, 'image_id', ann['image_id'], 'the id of one of the images'))
         if not instances:
             raise ValueError(f'{self.ann_file}: field "annotations": found no face (sample_interval '
                              f'{self.sample_interval}), expected at least one')
