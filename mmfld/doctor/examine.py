@@ -2,6 +2,8 @@
 import argparse
 import os
 import sys
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence
 
@@ -48,12 +50,18 @@ def examine(config: Optional[str] = None,
         reason = broken[0] if broken else error('packages', 'OpenMMLab does not import')
         yield error('data', f'config and data were not looked at, as {reason.message}', reason.advice)
         return
-    yield from _examine_data(config, files, options, work_dir, processes, step)
+    from mmengine.logging import MMLogger
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('ERROR')  # what data sets log is a finding here
+    try:
+        yield from _examine_data(config, files, options, work_dir, processes, step)
+    finally:
+        logger.setLevel(level)
 
 
 def _examine_data(config: Optional[str], files: Sequence[str], options: Sequence[str], work_dir: Optional[str],
                   processes: int, step: bool) -> Iterator[Finding]:
-    from mmengine.logging import MMLogger
     from mmengine.registry import init_default_scope
 
     from .crop_findings import look_at_crops
@@ -63,19 +71,17 @@ def _examine_data(config: Optional[str], files: Sequence[str], options: Sequence
     from .picture_cache import PictureCache
     from .pictures import look_at_pictures
     from .registration import look_at_registration
-    MMLogger.get_current_instance().setLevel('ERROR')  # what data sets log is a finding here
+    from .step import look_at_step
     cfg = _load(config, options, work_dir) if config else None
     init_default_scope('mmpose' if cfg is None else cfg.get('default_scope', 'mmpose'))
     parts: List[Part] = [*(parts_of(cfg) if cfg is not None else ()), *parts_of_files(files)]
     if cfg is not None:
         yield from _examine_training(cfg, parts, processes)
-    for part in parts:
-        yield from look_at_faces(part)
-    pictures, cache = {}, PictureCache()
-    try:
-        yield from look_at_pictures(parts, cache, pictures)
-    finally:
-        cache.close()
+    pictures, broken = {}, set()
+    with closing(PictureCache()) as cache:
+        for finding in chain(*map(look_at_faces, parts), look_at_pictures(parts, cache, pictures)):
+            broken.update([finding.topic] if finding.severity == ERROR else [])
+            yield finding
     if parts:
         yield from look_for_duplicates(parts, pictures)
     for part in parts:
@@ -85,7 +91,10 @@ def _examine_data(config: Optional[str], files: Sequence[str], options: Sequence
         for part in parts:
             yield from look_at_crops(cfg, part)
     if cfg is not None and step:
-        yield from _examine_step(cfg, parts, pictures, processes)
+        if 'train' in broken:
+            yield note('step', 'not taken, as the training data have errors')
+        else:
+            yield from look_at_step(cfg, sum(len(part.dataset) for part in parts if part.name == 'train'), processes)
 
 
 def _load(config: str, options: Sequence[str], work_dir: Optional[str]):
@@ -114,13 +123,3 @@ def _examine_training(cfg, parts: Sequence, processes: int) -> Iterator[Finding]
         yield from look_at_training(cfg, parts, processes)
         yield from look_at_checkpoints(cfg)
         yield from look_at_batches(cfg, next((part for part in parts if part.name == 'train'), None), processes)
-
-
-def _examine_step(cfg, parts: Sequence, pictures: dict, processes: int) -> Iterator[Finding]:
-    from .step import look_at_step
-    training = [part for part in parts if part.name == 'train']
-    whole = all(face['img_path'] in pictures for part in training for face in part.faces()) if training else False
-    if not whole or any(part.refused or part.dataset is None for part in training):
-        yield note('step', 'not taken, as the training data have errors')
-        return
-    yield from look_at_step(cfg, sum(len(part.dataset) for part in training), processes)

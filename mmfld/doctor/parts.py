@@ -87,10 +87,10 @@ def parts_of_files(files: Sequence[str]) -> List[Part]:
     parts = []
     for file in map(Path, files):
         beside = file.parent.parent / 'images'
-        config = dict(type='FaceLandmarkDataset', ann_file=str(file.absolute()), pipeline=[],
+        config = dict(ann_file=str(file.absolute()), pipeline=[],
                       data_prefix=dict(img=str((beside if beside.is_dir() else file.parent).absolute())))
         try:
-            parts.append(load(file.name, dict(config, layout=_layout_of(file))))
+            parts.append(load(file.name, dict(config, **_kind_of(file))))
         except ValueError as fault:
             parts.append(Part(file.name, config, refused=[str(fault)]))
     return parts
@@ -146,11 +146,12 @@ class _Listing:
             self.refuse(fault)
 
 
-def _layout_of(file: Path) -> str:
-    """The layout with as many landmarks as the first face of a file has."""
+def _kind_of(file: Path) -> dict:
+    """The data set for a file, with the layout that has as many landmarks as its first face."""
     try:
         content = json.loads(file.read_text(encoding='utf-8'))
         count = len(content['annotations'][0]['keypoints']) / 3
+        of_videos = {'video', 'frame'} <= set(content['images'][0])
     except OSError as fault:
         raise ValueError(f'{file}: cannot be read ({fault.strerror})') from fault
     except (ValueError, LookupError, TypeError) as fault:
@@ -160,4 +161,6 @@ def _layout_of(file: Path) -> str:
     if count not in layouts:
         raise ValueError(f'{file}: found {count:g} landmarks in the first face, expected one of '
                          f'{", ".join(f"{number} ({name})" for number, name in layouts.items())}')
-    return layouts[count]
+    if of_videos:
+        return dict(type='FaceVideoDataset', clip_length=1, test_mode=True, layout=layouts[count])
+    return dict(type='FaceLandmarkDataset', layout=layouts[count])

@@ -123,7 +123,7 @@ def _of_videos(part: Part, videos: Iterable[str]) -> Iterator[Finding]:
     frames: Dict[str, List[int]] = {path: [] for path in videos}
     for face in part.faces():
         if face['img_path'] in frames:
-            frames[face['img_path']].append(face['frame'])
+            frames[face['img_path']].append(face.get('frame', 0))
     seen = 0
     for path, numbers in frames.items():
         for frame in dict.fromkeys((min(numbers), max(numbers)) if numbers else ()):
@@ -132,7 +132,8 @@ def _of_videos(part: Part, videos: Iterable[str]) -> Iterator[Finding]:
                 yield error(part.name, reason, MEND)
         seen += bool(numbers)
     if seen:
-        yield note(part.name, f'of {seen} videos only the first and the last annotated frame were decoded')
+        yield note(part.name, f'of {seen} videos only the first and the last annotated frame were decoded, and '
+                   'they were not compared with others')
 
 
 def _frame_fault(path: str, frame: int) -> Optional[str]:

@@ -167,6 +167,14 @@ def test_a_batch_larger_than_the_data_leaves_no_step(faces, errors):
         'training: an epoch has no step: 12 training faces, and drop_last leaves out a batch of less than 16']
 
 
+def test_a_video_that_is_not_there_is_an_error(faces, errors):
+    def of_a_video(content):
+        for number, image in enumerate(content['images']):
+            image.update(file_name='film.mp4', video='film', frame=number)
+    faces.change(of_a_video)
+    assert any('film.mp4' in text for text in errors(faces.examine('train')))
+
+
 def test_all_faults_are_listed(faces, errors):
     faces.change_points(lambda points: [[1e6, 5., 1], *points[1:]], faces=slice(0, 2))
     faces.change(lambda content: content['annotations'][2].update(attributes=dict(blur='yes')))
