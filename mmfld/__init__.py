@@ -1,9 +1,10 @@
 """Facial landmark detection research as MMPose components; importing it registers them in ``mmpose.registry``.
 
-Without MMPose there is :mod:`mmfld.runtime`, which needs nothing of OpenMMLab; importing anything else says in one
-sentence what to install.
+Without MMPose, or where something that it needs is missing or too old, there is :mod:`mmfld.runtime`, which needs
+nothing of OpenMMLab, and :mod:`mmfld.doctor`; importing anything else says in one sentence what to install.
 """
 import sys
+import warnings
 from importlib.util import find_spec
 
 from .version import __version__
@@ -22,11 +23,20 @@ class _NeedsOpenMMLab:
             prepare()
 
 
-if find_spec('mmpose'):
+def _has_openmmlab() -> bool:
+    """Whether OpenMMLab is there, prepared before anything of it is imported."""
+    if not find_spec('mmpose'):
+        return False
     from .compat import prepare
+    try:
+        prepare()
+    except ImportError as error:
+        warnings.warn(f'only mmfld.runtime can be used: {error}', RuntimeWarning)
+        return False
+    return True
 
-    prepare()  # before anything of OpenMMLab is imported
 
+if _has_openmmlab():
     from . import codecs, datasets, engine, evaluation, models, structures, visualization  # noqa: E402
 
     __all__ += ['codecs', 'datasets', 'engine', 'evaluation', 'models', 'structures', 'visualization']

@@ -36,7 +36,6 @@ from types import ModuleType
 from typing import Callable, Dict, Tuple
 
 import numpy as np
-from packaging.version import Version
 
 # import name -> (oldest supported version, what pip should be asked for)
 REQUIRED = {
@@ -44,6 +43,7 @@ REQUIRED = {
     'mmcv': ('2.0.0', 'mmcv-lite==2.1.0'),
     'mmdet': ('3.0.0', '--no-deps mmdet==3.3.0'),
     'mmpose': ('1.3.0', '--no-deps mmpose==1.3.2'),
+    'torch': ('2.0.0', 'torch'),
 }
 
 
@@ -60,7 +60,7 @@ def prepare() -> None:
         ImportError: If a required OpenMMLab package is missing or too old; one sentence says what to install.
     """
     for name in REQUIRED:
-        _require(name)
+        require(name)
     warnings.filterwarnings('ignore', message='pkg_resources is deprecated as an API', category=UserWarning)
     if not any(isinstance(finder, _PkgResourcesFinder) for finder in sys.meta_path):
         sys.meta_path.append(_PkgResourcesFinder())  # last, so that an installed one is found first
@@ -76,7 +76,9 @@ def active_stand_ins() -> Tuple[str, ...]:
                  if '__mmfld_stand_in__' in getattr(module, '__dict__', ()))
 
 
-def _require(name: str) -> None:
+def require(name: str) -> None:
+    """Raise an ImportError, which says what to install, unless a package is there and new enough."""
+    from packaging.version import Version  # not there where only mmfld.runtime is used
     oldest, provider = REQUIRED[name]
     # From version.py and not by importing: mmpose and mmdet import mmcv, which may still lack a stand-in. Not from the
     # distribution's metadata either: several distributions (mmcv, mmcv-lite, onedl-mmcv) provide one import name.

@@ -61,7 +61,7 @@ def test_a_missing_package_is_named_with_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
     with pytest.raises(ImportError, match=r'mmfld needs mmcv >= 2.0.0, which is not installed: '
                        r'run `pip install mmcv-lite==2.1.0`'):
-        compat._require('mmcv')
+        compat.require('mmcv')
 
 
 @pytest.mark.parametrize('found, fine', [('0.7.0', False), ('1.3.0rc1', False), ('1.3.2', True), ('1.10.0', True)])
@@ -69,10 +69,10 @@ def test_an_old_package_is_named_with_what_to_install(package, monkeypatch, foun
     package('oldpose', __init__='raise AssertionError("must not be imported")', version=f'__version__ = {found!r}')
     monkeypatch.setitem(compat.REQUIRED, 'oldpose', compat.REQUIRED['mmpose'])
     if fine:
-        compat._require('oldpose')
+        compat.require('oldpose')
     else:
         with pytest.raises(ImportError, match=f'mmfld needs oldpose >= 1.3.0, found {found}: run `pip install'):
-            compat._require('oldpose')
+            compat.require('oldpose')
 
 
 def naive_nms(boxes, scores, threshold, offset):

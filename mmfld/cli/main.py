@@ -11,6 +11,7 @@ COMMANDS = dict(
     predict='landmarks of the faces in images, folders, videos and camera pictures',
     export='a checkpoint as one ONNX file for mmfld.runtime',
     benchmark='how long landmarks take on this machine',
+    doctor='what will go wrong with this environment, and with the data of a config, before hours are spent',
 )
 
 

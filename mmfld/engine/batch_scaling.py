@@ -16,7 +16,7 @@ schedules with ``by_epoch=False``           as these: a warm-up of 100 iteration
 Batch normalisation cannot follow: it always sees the faces of a forward pass, of all processes with ``sync_bn``.
 """
 import os
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 from mmengine.config import Config
 from mmengine.hooks import EMAHook
@@ -45,13 +45,14 @@ def number_of_processes(launcher: str) -> int:
     return int(os.environ[PROCESSES[launcher]])
 
 
-def fit_to_batch(cfg: Config, keep: bool = False) -> BatchSizeHook:
+def fit_to_batch(cfg: Config, keep: bool = False, processes: Optional[int] = None) -> BatchSizeHook:
     """Change a config for the batch of this command. It is then written for that batch, so that the config which
     MMEngine saves beside the checkpoints is not scaled once more.
 
     Args:
         cfg (Config): With its final values and launcher.
         keep (bool): Whether gradients are accumulated so that the batch is the base batch. Defaults to False.
+        processes (int, optional): How many train together. Defaults to what the launcher says.
 
     Returns:
         BatchSizeHook: For the runner; says what was changed.
@@ -60,7 +61,8 @@ def fit_to_batch(cfg: Config, keep: bool = False) -> BatchSizeHook:
         ValueError: If the base batch is missing or no multiple of what a forward pass of all processes has, with
             ``keep``, or if something that has to follow is not there.
     """
-    processes, size = number_of_processes(cfg.launcher), cfg.train_dataloader.batch_size
+    processes = number_of_processes(cfg.launcher) if processes is None else processes
+    size = cfg.train_dataloader.batch_size
     base = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
     if base is None and keep:
         raise ValueError('found no auto_scale_lr.base_batch_size, expected the batch that is to be kept')
@@ -153,11 +155,7 @@ def _rates(cfg: Config, ratio: float) -> Iterator[Change]:
 
 
 def _averages(cfg: Config, ratio: float) -> Iterator[Change]:
-    hooks = [*((f'default_hooks.{name}', hook) for name, hook in cfg.get('default_hooks', {}).items()),
-             *((f'custom_hooks.{number}', hook) for number, hook in enumerate(cfg.get('custom_hooks') or ()))]
-    for place, hook in hooks:
-        if not isinstance(hook, dict) or not issubclass(HOOKS.get(hook['type']), EMAHook):
-            continue
+    for place, hook in averaging_hooks(cfg):
         kind = hook.get('ema_type', 'ExponentialMovingAverage')
         if 'momentum' in arguments(kind):
             momentum = hook.get('momentum', default(kind, 'momentum'))
@@ -167,6 +165,15 @@ def _averages(cfg: Config, ratio: float) -> Iterator[Change]:
             yield place, hook, 'gamma', gamma, _stretched(gamma, ratio)
         if hook.get('begin_iter'):
             yield place, hook, 'begin_iter', hook.begin_iter, _stretched(hook.begin_iter, ratio)
+
+
+def averaging_hooks(cfg: Config) -> Iterator[Tuple[str, dict]]:
+    """The hooks of a config that average the weights, each with its place."""
+    hooks = [*((f'default_hooks.{name}', hook) for name, hook in cfg.get('default_hooks', {}).items()),
+             *((f'custom_hooks.{number}', hook) for number, hook in enumerate(cfg.get('custom_hooks') or ()))]
+    for place, hook in hooks:
+        if isinstance(hook, dict) and issubclass(HOOKS.get(hook['type']), EMAHook):
+            yield place, hook
 
 
 def _iterations(cfg: Config, ratio: float) -> Iterator[Change]:

@@ -195,7 +195,7 @@ def find_row(name: str) -> Optional[Row]:
 
 def row_files() -> List[Path]:
     """All files of rows in the repository, those of the papers and of the studies."""
-    return sorted(path for path in REPOSITORY.glob('projects/*/*.yml') if path.name != 'data.yml')
+    return sorted(REPOSITORY.glob('projects/*/*.yml'))
 
 
 def known_names() -> Dict[str, str]:

@@ -5,9 +5,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence
 
-import yaml
 from mmengine import Config
 
+from mmfld.datasets.official import load_data
 from mmfld.engine.fields import nearest
 from mmfld.engine.rows import Paper, Row, read_config, read_rows
 
@@ -177,6 +177,4 @@ def rehearsal() -> Dict[str, dict]:
 @lru_cache(maxsize=None)
 def official_faces() -> Dict[str, int]:
     """Number of faces by annotation file."""
-    content = yaml.safe_load((PROJECT / 'data.yml').read_text(encoding='utf-8'))
-    return {name: entry['faces'] for data_set in content.values() for name, entry in data_set['files'].items()
-            if entry.get('faces')}
+    return {name: official.faces for name, official in load_data().items() if official.faces}

@@ -17,7 +17,6 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 
-from check_data import check
 from plan import (PROJECT, Run, UnknownName, annotation_files, below_data, cost, gpus_of, leaves, make_run, make_runs,
                   read_papers, row_config, select)
 from rehearse import all_names, rehearse_all
@@ -25,6 +24,7 @@ from rendered import mini_size, render, rendered_data
 from tables import Results, write_ours, write_tables
 from training import Launcher, RunFailed, carry_out, differences, run_config
 
+from mmfld.datasets.official import check
 from mmfld.engine.rows import Paper, Row
 
 SIMULATED_FACES = dict(train=480, test=100, image_size=192)

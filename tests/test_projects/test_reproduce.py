@@ -17,7 +17,7 @@ from mmfld.engine.rows import read_config, read_rows
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = REPOSITORY / 'projects/reproduce'
-MODULES = ('run', 'plan', 'tables', 'training', 'rendered', 'rehearse', 'check_data', 'write_tables')
+MODULES = ('run', 'plan', 'tables', 'training', 'rendered', 'rehearse', 'write_tables')
 
 
 @pytest.fixture(scope='module')

@@ -9,6 +9,7 @@ import pytest
 from mmengine import Config
 from mmpose.registry import TRANSFORMS
 
+from mmfld.doctor.crops import crop_of
 from mmfld.engine.rows import read_config
 from mmfld.evaluation.functional import inter_ocular, nme_per_image
 
@@ -47,7 +48,7 @@ def sample_of(points, rotation=None, **crop) -> dict:
 
 
 @pytest.fixture(scope='module')
-def floor_of(tool, official_faces):
+def floor_of(official_faces):
     """Function of a crop rule: data set -> faces cut in percent, and the NME (inter-ocular) of the clamped truth."""
     cache = {}
 
@@ -56,7 +57,7 @@ def floor_of(tool, official_faces):
         if key not in cache:
             cache[key] = {}
             for name, (points, layout) in official_faces.items():
-                crops = [tool.crop_of(sample_of(face, **crop), SIZE) for face in points]
+                crops = [crop_of(sample_of(face, **crop), SIZE) for face in points]
                 seen = np.ones(points.shape[:2], bool)
                 floors = nme_per_image(np.stack([one.clamped for one in crops]), points, seen,
                                        inter_ocular(points, seen, layout))
@@ -67,27 +68,27 @@ def floor_of(tool, official_faces):
     return floor_of
 
 
-def test_clamps_to_the_nearest_place_of_the_crop(tool):
+def test_clamps_to_the_nearest_place_of_the_crop():
     # 100 wide and 50 high: by the height, the crop reaches 25 to each side of (50, 25)
     points = [(0, 25), (100, 25), (50, 0), (50, 50), (40, 10)]
-    crop = tool.crop_of(sample_of(points, rule='landmark_height'), SIZE)
+    crop = crop_of(sample_of(points, rule='landmark_height'), SIZE)
     np.testing.assert_allclose(crop.clamped, [(25, 25), (75, 25), (50, 0), (50, 50), (40, 10)], atol=1e-5)
     assert crop.outside.tolist() == [True, True, False, False, False]
     np.testing.assert_allclose(crop.corners, [(25, 0), (75, 0), (75, 50), (25, 50)], atol=1e-5)
 
 
-def test_clamps_along_the_sides_of_a_crop_that_is_turned(tool):
+def test_clamps_along_the_sides_of_a_crop_that_is_turned():
     # turned by 45 degrees, the crop's corner points at (0, 25), 35.4 from the middle
     points = [(0, 25), (100, 25), (50, 0), (50, 50), (20, 25)]
-    crop = tool.crop_of(sample_of(points, rotation=45., rule='landmark_height'), SIZE)
+    crop = crop_of(sample_of(points, rotation=45., rule='landmark_height'), SIZE)
     assert crop.outside.tolist() == [True, True, False, False, False]
     np.testing.assert_allclose(crop.clamped[0], (50 - 25 * 2**0.5, 25), atol=1e-5)
 
 
-def test_landmarks_that_are_not_annotated_are_not_cut_off(tool):
+def test_landmarks_that_are_not_annotated_are_not_cut_off():
     sample = sample_of([(0, 25), (100, 25), (50, 0), (50, 50)], rule='landmark_height')
     sample['keypoints_visible'][0, 0] = 0
-    assert tool.crop_of(sample, SIZE).outside.tolist() == [False, True, False, False]
+    assert crop_of(sample, SIZE).outside.tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize('crop, name, cut, floor', [

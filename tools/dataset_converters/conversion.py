@@ -10,14 +10,17 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
+import yaml
 from image_files import Size, check_image
 from problems import ConversionError, Problem, Problems
 from tqdm import tqdm
 
+OFFICIAL = Path(__file__).resolve().parents[2] / 'mmfld' / 'datasets' / 'official.yml'
 MIN_FACE_SIDE = 2  # pixels, of the larger side; smaller "faces" are points in other units
 
 
@@ -62,6 +65,19 @@ class Split:
     file_name: str
     selects: Callable[[Face], bool]
     count: Optional[int]
+
+
+def official_count(file_name: str) -> int:
+    """Official number of faces of an annotation file; what checks data before a training knows the same."""
+    return _official_counts()[file_name]
+
+
+@lru_cache(maxsize=None)
+def _official_counts() -> Dict[str, int]:
+    # not by mmfld.datasets, which needs torch and OpenMMLab
+    content = yaml.safe_load(OFFICIAL.read_text(encoding='utf-8'))
+    return {Path(path).name: facts['faces'] for data_set in content.values()
+            for path, facts in data_set['files'].items() if 'faces' in facts}
 
 
 def check_faces(faces: Sequence[Face], root: Path, problems: Problems) -> List[Tuple[Face, Size]]:

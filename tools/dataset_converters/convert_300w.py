@@ -31,7 +31,7 @@ import sys
 from pathlib import Path
 from typing import Iterator, List
 
-from conversion import Face, Split, check_faces, write_splits
+from conversion import Face, Split, check_faces, official_count, write_splits
 from image_files import link_images
 from problems import ConversionError, Problem, Problems, add_arguments, run
 from pts_files import pts_with_images, read_pts, report_unread_folders
@@ -40,7 +40,8 @@ TRAIN = ('afw', 'helen/trainset', 'lfpw/trainset')
 COMMON = ('helen/testset', 'lfpw/testset')
 CHALLENGE = ('ibug', )
 PRIVATE = ('Test/01_Indoor', 'Test/02_Outdoor', '300W/01_Indoor', '300W/02_Outdoor', '01_Indoor', '02_Outdoor')
-OFFICIAL_COUNTS = dict(train=3148, valid=689, valid_common=554, valid_challenge=135, test=600, trainval=3837)
+OFFICIAL_COUNTS = {part: official_count(f'face_landmarks_300w_{part}.json')
+                   for part in ('train', 'valid', 'valid_common', 'valid_challenge', 'test', 'trainval')}
 
 
 def main(argv=None) -> int:

@@ -28,7 +28,7 @@ from pathlib import Path, PurePosixPath
 from typing import Iterator, Optional, Set
 
 import numpy as np
-from conversion import Face, Split, check_faces, write_splits
+from conversion import Face, Split, check_faces, official_count, write_splits
 from image_files import is_image, link_images
 from mat_files import finite_row, load_mat, row_name, to_numbers
 from problems import ConversionError, Problem, Problems, add_arguments, run, shown
@@ -37,7 +37,7 @@ from tqdm import tqdm
 
 NUM_POINTS = 68
 PARTS = ('AFW', 'HELEN', 'IBUG', 'LFPW')
-OFFICIAL_COUNT = 61225
+OFFICIAL_COUNT = official_count('face_landmarks_300wlp_train.json')
 TEST_FOLDERS = ('helen/testset', 'lfpw/testset', 'ibug')  # of 300W
 
 

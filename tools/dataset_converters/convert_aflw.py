@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Iterator, Sequence
 
 import numpy as np
-from conversion import Face, Split, check_faces, write_splits
+from conversion import Face, Split, check_faces, official_count, write_splits
 from image_files import link_images
 from mat_files import finite_row, load_mat, row_name, to_flags, to_numbers
 from problems import ConversionError, Problem, Problems, add_arguments, run
@@ -34,7 +34,7 @@ from tqdm import tqdm
 
 NUM_POINTS = 19
 IMAGE_FOLDERS = ('0', '2', '3')
-OFFICIAL_COUNTS = dict(train=20000, test=4386, test_frontal=1314)
+OFFICIAL_COUNTS = {part: official_count(f'face_landmarks_aflw_{part}.json') for part in ('train', 'test', 'test_frontal')}
 
 
 def main(argv=None) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Iterator
 
 import numpy as np
-from conversion import Face, Split, check_faces, write_splits
+from conversion import Face, Split, check_faces, official_count, write_splits
 from image_files import own_images
 from mat_files import finite_row, load_cell, load_mat73, row_name, to_flags, to_numbers
 from PIL import Image
@@ -24,7 +24,7 @@ from problems import ConversionError, Problem, Problems, add_arguments, run
 from tqdm import tqdm
 
 NUM_POINTS = 29
-OFFICIAL_COUNTS = dict(train=1345, test=507)
+OFFICIAL_COUNTS = {part: official_count(f'cofw_{part}.json') for part in ('train', 'test')}
 # of the names of the fields
 SUFFIX = dict(train='Tr', test='T')
 # the first number of the images

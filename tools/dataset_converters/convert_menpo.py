@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 from typing import List
 
-from conversion import Face, Split, check_faces, write_splits
+from conversion import Face, Split, check_faces, official_count, write_splits
 from image_files import link_images
 from problems import ConversionError, Problem, Problems, add_arguments, run
 from pts_files import pts_with_images, read_pts, walk
 
 NUM_POINTS, NUM_PROFILE_POINTS = 68, 39
-OFFICIAL_COUNT = 6679
+OFFICIAL_COUNT = official_count('face_landmarks_menpo_test.json')
 
 
 def main(argv=None) -> int:

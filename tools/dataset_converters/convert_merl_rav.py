@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import Iterator, Sequence, Tuple
 
 import numpy as np
-from conversion import Face, Split, check_faces, write_splits
+from conversion import Face, Split, check_faces, official_count, write_splits
 from image_files import link_images
 from problems import ConversionError, Problem, Problems, add_arguments, run
 from pts_files import pts_with_images, read_pts, report_unread_folders
 
 # folder -> attribute
 POSES = dict(frontal='frontal', left='profile', lefthalf='half_profile', right='profile', righthalf='half_profile')
-OFFICIAL_COUNTS = dict(train=15449, test=3865)
+OFFICIAL_COUNTS = {part: official_count(f'face_landmarks_merl_rav_{part}.json') for part in ('train', 'test')}
 
 
 def main(argv=None) -> int:

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Dict, Iterator, Tuple
 
 import numpy as np
-from conversion import check_geometry, write_files
+from conversion import check_geometry, official_count, write_files
 from image_files import Size, is_image, link_images
 from problems import ConversionError, Problem, Problems, add_arguments, run
 from pts_files import read_pts, report_unread_folders
@@ -43,7 +43,7 @@ from mmfld.structures import get_layout
 VIDEO = 'franck'
 FILE_NAME = rf'{VIDEO}_(\d{{5}})'  # of images and .pts files, without suffix
 VIDEO_SUFFIXES = ('.avi', '.mp4')
-OFFICIAL_COUNT = 5000
+OFFICIAL_COUNT = official_count('face_landmarks_talking_face_test.json')
 
 
 def main(argv=None) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Iterator
 
 import numpy as np
-from conversion import Face, Split, check_faces, write_splits
+from conversion import Face, Split, check_faces, official_count, write_splits
 from image_files import link_images
 from problems import ConversionError, Problem, Problems, add_arguments, run, shown
 from text_files import check_image_name, decode_line, parse_number, read_lines
@@ -28,8 +28,8 @@ FLAGS = dict(large_pose='largepose', expression='expression', illumination='illu
 # a line: coordinates of the landmarks, rectangle of a detector, flags, image
 NUM_COORDINATES, NUM_RECTANGLE = 2 * NUM_POINTS, 4
 NUM_FIELDS = NUM_COORDINATES + NUM_RECTANGLE + len(FLAGS) + 1
-OFFICIAL_COUNTS = dict(train=7500, test=2500, largepose=326, expression=314, illumination=698, makeup=206,
-                       occlusion=736, blur=773)
+OFFICIAL_COUNTS = {**{part: official_count(f'face_landmarks_wflw_{part}.json') for part in ('train', 'test')},
+                   **{subset: official_count(f'face_landmarks_wflw_test_{subset}.json') for subset in FLAGS.values()}}
 
 
 def main(argv=None) -> int:

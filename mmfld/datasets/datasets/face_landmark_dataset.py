@@ -46,6 +46,8 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
     * ``image_size``, (width, height) of the image in pixels, if the annotation file says it;
     * ``img_path``, ``img_id``, ``id``, ``category_id``, ``num_keypoints``, ``iscrowd`` and ``raw_ann_info``.
 
+    What of the loaded faces is likely not meant is logged, and kept in ``doubts``, a list of sentences.
+
     Args:
         layout (str | FaceLayout): The annotation scheme, which gives the meta information.
         seed (int, optional): Makes augmentation reproducible: outside test mode, ``random`` and ``numpy.random`` are
@@ -102,9 +104,12 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
             if not exists(path):
                 raise FileNotFoundError(f'{type(self).__name__} (layout {self.layout.name}): {path} does not exist')
         self._on_placeholders: List[Any] = []
+        self.doubts: List[str] = []
         faces = super().load_data_list()
-        self._warn(self._on_placeholders, 'faces have a landmark at exactly (0, 0) or (-1, -1) with v > 0, where '
-                   'landmarks that are not there are often put: annotations', '; v = 0 leaves them out')
+        self._doubt(self._on_placeholders, 'faces have a landmark at exactly (0, 0) or (-1, -1) with v > 0, where '
+                    'landmarks that are not there are often put: annotations', '; v = 0 leaves them out')
+        for doubt in self.doubts:
+            print_log(doubt, logger='current', level=logging.WARNING)
         return faces
 
     def _load_annotations(self) -> Tuple[List[dict], List[dict]]:
@@ -113,8 +118,8 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         for ann in content['annotations']:
             faces_of[ann['image_id']].append(ann)
         images = [image for image in content['images'] if image['id'] % self.sample_interval == 0]
-        instances = [self.parse_data_info(dict(raw_ann_info=ann, raw_img_info=image))
-                     for image in images for ann in faces_of[image['id']]]
+        instances = [info for image in images for ann in faces_of[image['id']]
+                     if (info := self.parse_data_info(dict(raw_ann_info=ann, raw_img_info=image))) is not None]
         if not instances:
             raise ValueError(f'{self.ann_file}: field "annotations": found no face (sample_interval '
                              f'{self.sample_interval}), expected at least one')
@@ -147,13 +152,13 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
             image.update(img_id=image['id'], img_path=os.path.join(root, name))
             if root and (os.path.isabs(name) or os.path.normpath(name).startswith(os.pardir)):
                 elsewhere.append(name)
-        self._warn(elsewhere, f'images lie outside the folder {root}:')
+        self._doubt(elsewhere, f'images lie outside the folder {root}:')
         return content
 
-    def _warn(self, cases: List[Any], what: str, way_out: str = '') -> None:
+    def _doubt(self, cases: List[Any], what: str, way_out: str = '') -> None:
         if cases:
             some = ', '.join(map(str, cases[:10])) + (', ...' if len(cases) > 10 else '')
-            print_log(f'{self.ann_file}: {len(cases)} {what} {some}{way_out}', logger='current', level=logging.WARNING)
+            self.doubts.append(f'{self.ann_file}: {len(cases)} {what} {some}{way_out}')
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """Check one annotation and turn it into a sample.

@@ -1,6 +1,5 @@
 """The check of data sets: each thing that can be wrong, and that what it knows are the official lists."""
 import csv
-import importlib.util
 import json
 from pathlib import Path
 
@@ -8,7 +7,9 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-CHECK_DATA = Path(__file__).parents[2] / 'projects' / 'reproduce' / 'check_data.py'
+from mmfld.datasets import official
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 WFLW_TEST = 'wflw/annotations/face_landmarks_wflw_test.json'
 FILE = 'tiny/annotations/tiny.json'
 YML = f"""
@@ -21,19 +22,11 @@ tiny:
 """
 
 
-@pytest.fixture(scope='module')
-def check_data():
-    spec = importlib.util.spec_from_file_location('check_data', CHECK_DATA)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def tiny(check_data, tmp_path, monkeypatch):
-    """A ``data.yml`` that knows one file of four faces, whose first landmarks are at x 10 to 13, y 20."""
-    monkeypatch.setattr(check_data, 'DATA_FILE', tmp_path / 'data.yml')
-    check_data.DATA_FILE.write_text(YML)
+def tiny(tmp_path, monkeypatch):
+    """An ``official.yml`` that knows one file of four faces, whose first landmarks are at x 10 to 13, y 20."""
+    monkeypatch.setattr(official, 'DATA_FILE', tmp_path / 'official.yml')
+    official.DATA_FILE.write_text(YML)
     return tmp_path
 
 
@@ -66,34 +59,34 @@ def only(findings: list):
 # ---- clean ---------------------------------------------------------------------------------------------------------
 
 
-def test_official_data_gives_nothing(check_data, tiny):
+def test_official_data_gives_nothing(tiny):
     # written with other decimals and in another order
     write_set(tiny, first_points(0.004)[::-1])
-    assert check_data.check([FILE, Path(FILE), f'./{FILE}'], tiny) == []
+    assert official.check([FILE, Path(FILE), f'./{FILE}'], tiny) == []
 
 
-def test_frames_of_a_video_share_its_file(check_data, tiny):
+def test_frames_of_a_video_share_its_file(tiny):
     content = write_set(tiny, first_points(), images=False)
     for image in content['images']:
         image.update(file_name='vid.avi')
     (tiny / FILE).write_text(json.dumps(content))
-    assert 'no image vid.avi, 1 of 1' in only(check_data.check([FILE], tiny)).found
+    assert 'no image vid.avi, 1 of 1' in only(official.check([FILE], tiny)).found
     (tiny / 'tiny/images').mkdir()
     (tiny / 'tiny/images/vid.avi').write_bytes(b'.')
-    assert check_data.check([FILE], tiny) == []
+    assert official.check([FILE], tiny) == []
 
 
 # ---- findings ------------------------------------------------------------------------------------------------------
 
 
-def test_missing_file_tells_how_to_get_it(check_data, tiny):
-    finding = only(check_data.check([FILE, FILE], tiny))
+def test_missing_file_tells_how_to_get_it(tiny):
+    finding = only(official.check([FILE, FILE], tiny))
     assert finding.file == tiny / FILE and finding.found == 'no such file'
     assert str(finding) == (
         f'{tiny / FILE}: found no such file; expected an annotation file. The official page is https://tiny.org; what '
         f'it offers is converted by `convert_tiny.py SRC --out {tiny / "tiny"}` (see its --help).')
     (tiny / FILE).mkdir(parents=True)
-    assert only(check_data.check([FILE], tiny)).found == 'a folder'
+    assert only(official.check([FILE], tiny)).found == 'a folder'
 
 
 @pytest.mark.parametrize('text, found', [
@@ -105,113 +98,113 @@ def test_missing_file_tells_how_to_get_it(check_data, tiny):
     ('{"images": [], "annotations": [{"keypoints": [1, 2, 0]}, {"bbox": []}]}', "{'bbox': []} as annotations[1]"),
     ('{"images": [], "annotations": [{"keypoints": [[1, 2, 0]]}]}', "{'keypoints': [[1, 2, 0]]} as annotations[0]"),
 ])
-def test_other_content_is_no_coco_json(check_data, tiny, text, found):
+def test_other_content_is_no_coco_json(tiny, text, found):
     (tiny / FILE).parent.mkdir(parents=True)
     (tiny / FILE).write_text(text)
-    finding = only(check_data.check([FILE], tiny))
+    finding = only(official.check([FILE], tiny))
     assert found in finding.found and 'COCO' in finding.expected
 
 
-def test_a_binary_file_is_no_json(check_data, tiny):
+def test_a_binary_file_is_no_json(tiny):
     (tiny / FILE).parent.mkdir(parents=True)
     (tiny / FILE).write_bytes(b'\xff\xfe\x00')
-    assert 'cannot be read' in only(check_data.check([FILE], tiny)).found
+    assert 'cannot be read' in only(official.check([FILE], tiny)).found
 
 
 @pytest.mark.parametrize('number, found', [(2, '2 faces, 50 % of the official ones'), (5, '5 faces')])
-def test_other_number_of_faces(check_data, tiny, number, found):
+def test_other_number_of_faces(tiny, number, found):
     write_set(tiny, first_points(number=number))
-    finding = only(check_data.check([FILE], tiny))
+    finding = only(official.check([FILE], tiny))
     assert (finding.found, finding.expected) == (found, '4 faces, the official number')
 
 
-def test_frames_with_bad_annotations_must_be_marked(check_data, tiny):
-    check_data.DATA_FILE.write_text(YML.replace('faces: 4', 'faces: 4, counted: 3'))
+def test_frames_with_bad_annotations_must_be_marked(tiny):
+    official.DATA_FILE.write_text(YML.replace('faces: 4', 'faces: 4, counted: 3'))
     content = write_set(tiny, first_points())
-    finding = only(check_data.check([FILE], tiny))
+    finding = only(official.check([FILE], tiny))
     assert finding.found == '4 of 4 faces without "excluded": 1' and finding.expected.startswith('3, ')
     content['annotations'][1]['excluded'] = 1
     (tiny / FILE).write_text(json.dumps(content))
-    assert check_data.check([FILE], tiny) == []
+    assert official.check([FILE], tiny) == []
 
 
-def test_other_layout(check_data, tiny):
+def test_other_layout(tiny):
     content = write_set(tiny, first_points())
     content['annotations'][2]['keypoints'] = content['annotations'][2]['keypoints'][:3 * 5]
     (tiny / FILE).write_text(json.dumps(content))
-    finding = only(check_data.check([FILE], tiny))
+    finding = only(official.check([FILE], tiny))
     assert finding.found == '5 keypoints in annotations[2] and a wrong number in 1 of 4 faces'
     assert finding.expected.startswith('19 keypoints') and 'aflw19' in finding.expected
 
 
-def test_other_coordinates_are_another_version(check_data, tiny):
+def test_other_coordinates_are_another_version(tiny):
     write_set(tiny, first_points(30.))
-    finding = only(check_data.check([FILE], tiny))
+    finding = only(official.check([FILE], tiny))
     assert finding.found.startswith('another version of the data') and '(40.00, 50.00)' in finding.found
     assert '(10.00, 20.00) in the first face and (13.00, 20.00) in the last face' in finding.expected
 
 
-def test_pixels_counted_from_1_are_another_version(check_data, tiny):
+def test_pixels_counted_from_1_are_another_version(tiny):
     write_set(tiny, first_points(1.))
-    finding = only(check_data.check([FILE], tiny))
+    finding = only(official.check([FILE], tiny))
     assert finding.found.startswith('another version of the data') and 'count pixels from 1' in finding.found
 
 
-def test_tolerance_is_half_a_pixel(check_data, tiny):
+def test_tolerance_is_half_a_pixel(tiny):
     write_set(tiny, first_points(0.5))
-    assert check_data.check([FILE], tiny) == []
+    assert official.check([FILE], tiny) == []
     # of the last face alone, and in y alone
     write_set(tiny, [*first_points()[:3], (13, 20.52)])
-    finding = only(check_data.check([FILE], tiny))
+    finding = only(official.check([FILE], tiny))
     assert 'the last face' in finding.expected and 'the first face' not in finding.expected
 
 
-def test_fewer_and_other_faces_are_two_findings(check_data, tiny):
+def test_fewer_and_other_faces_are_two_findings(tiny):
     write_set(tiny, first_points(30., number=2))
-    assert [finding.found.split()[0] for finding in check_data.check([FILE], tiny)] == ['2', 'another']
+    assert [finding.found.split()[0] for finding in official.check([FILE], tiny)] == ['2', 'another']
 
 
-def test_missing_images(check_data, tiny):
+def test_missing_images(tiny):
     write_set(tiny, first_points())
     for name in ('0.jpg', '2.jpg'):
         (tiny / 'tiny/images' / name).unlink()
-    finding = only(check_data.check([FILE], tiny))
+    finding = only(official.check([FILE], tiny))
     assert finding.found == 'no image 0.jpg, 2.jpg, 2 of 3 that were looked for'
     assert str(tiny / 'tiny/images') in finding.expected
 
 
-def test_an_empty_image(check_data, tiny):
+def test_an_empty_image(tiny):
     write_set(tiny, first_points())
     (tiny / 'tiny/images/3.jpg').write_bytes(b'')
-    assert only(check_data.check([FILE], tiny)).found == 'the empty image 3.jpg, 1 of 3 that were looked for'
+    assert only(official.check([FILE], tiny)).found == 'the empty image 3.jpg, 1 of 3 that were looked for'
 
 
-def test_faces_of_images_that_are_not_named(check_data, tiny):
+def test_faces_of_images_that_are_not_named(tiny):
     content = write_set(tiny, first_points())
     for annotation in content['annotations'][1:]:
         annotation['image_id'] += 10
     (tiny / FILE).write_text(json.dumps(content))
-    assert only(check_data.check([FILE], tiny)).found == (
+    assert only(official.check([FILE], tiny)).found == (
         'image_id 11 in annotations[1], which no image has, and the same in 3 of 4 faces')
     (tiny / FILE).write_text(json.dumps(dict(content, images=[])))
-    assert 'the same in 4 of 4 faces' in only(check_data.check([FILE], tiny)).found
+    assert 'the same in 4 of 4 faces' in only(official.check([FILE], tiny)).found
 
 
-def test_an_unknown_file_must_be_there(check_data, tiny):
+def test_an_unknown_file_must_be_there(tiny):
     other = 'own/annotations/own.json'
-    finding = only(check_data.check([other], tiny))
-    assert finding.found == 'no such file' and 'data.yml does not tell' in finding.how
+    finding = only(official.check([other], tiny))
+    assert finding.found == 'no such file' and 'official.yml does not tell' in finding.how
     write_set(tiny, first_points(number=1), num_keypoints=7, file=other, images=False)
-    assert check_data.check([other], tiny) == []
+    assert official.check([other], tiny) == []
 
 
-def test_a_file_is_known_by_its_whole_path_as_well(check_data, tiny, tmp_path_factory):
+def test_a_file_is_known_by_its_whole_path_as_well(tiny, tmp_path_factory):
     write_set(tiny, first_points(number=2))
-    finding = only(check_data.check([tiny / FILE], tmp_path_factory.mktemp('other')))
+    finding = only(official.check([tiny / FILE], tmp_path_factory.mktemp('other')))
     assert finding.file == tiny / FILE and finding.found.startswith('2 faces')
 
 
-# ---- data.yml ------------------------------------------------------------------------------------------------------
+# ---- official.yml --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize('old, new, message', [
@@ -226,26 +219,26 @@ def test_a_file_is_known_by_its_whole_path_as_well(check_data, tiny, tmp_path_fa
     (YML, '[', 'found no YAML'),
     (YML, '', 'found None, expected a mapping'),
 ])
-def test_mistakes_in_the_yml_are_named(check_data, tiny, old, new, message):
-    check_data.DATA_FILE.write_text(YML.replace(old, new))
-    with pytest.raises(ValueError, match=f'data.yml: {message}|data.yml: .*{message}'):
-        check_data.check([], tiny)
+def test_mistakes_in_the_yml_are_named(tiny, old, new, message):
+    official.DATA_FILE.write_text(YML.replace(old, new))
+    with pytest.raises(ValueError, match=f'official.yml: {message}|official.yml: .*{message}'):
+        official.check([], tiny)
 
 
-def test_a_file_belongs_to_one_data_set(check_data, tiny):
-    check_data.DATA_FILE.write_text(YML + YML.replace('tiny:', 'tiny2:'))
+def test_a_file_belongs_to_one_data_set(tiny):
+    official.DATA_FILE.write_text(YML + YML.replace('tiny:', 'tiny2:'))
     with pytest.raises(ValueError, match='tiny2.files: found .*each once'):
-        check_data.check([], tiny)
+        official.check([], tiny)
 
 
-def test_the_yml_of_the_project(check_data):
-    known = check_data.load_data()
+def test_the_yml_of_the_project():
+    known = official.load_data()
     assert known[WFLW_TEST].faces == 2500 and known[WFLW_TEST].layout == 'wflw98'
-    for name, official in known.items():
-        command = official.converter.split()
-        assert (CHECK_DATA.parents[2] / command[1]).is_file(), name
+    for name, facts in known.items():
+        command = facts.converter.split()
+        assert (REPOSITORY / command[1]).is_file(), name
         assert command[-1] != 'OUT' or command[-2] == '--out'
-    part = {name.split('300w_')[1][:-5]: official.faces for name, official in known.items() if '300w_' in name}
+    part = {name.split('300w_')[1][:-5]: facts.faces for name, facts in known.items() if '300w_' in name}
     assert part['valid'] == part['valid_common'] + part['valid_challenge']
     assert part['trainval'] == part['train'] + part['valid'] and part['train'] == part['fit'] + part['select']
     video = [known[f'300vw/annotations/face_landmarks_300vw_test{suffix}.json'] for suffix in ('', '_1', '_2', '_3')]
@@ -265,10 +258,10 @@ def lists_dir(shared_dir) -> Path:
 
 def assert_official(known, file: str, points) -> None:
     """That number, first and last of the points, (x, y) of the first landmarks, are what the yml tells."""
-    official = known[file]
-    assert official.faces == len(points), file
-    assert official.first == pytest.approx(points[0], abs=0.00501), file
-    assert official.last == pytest.approx(points[-1], abs=0.00501), file
+    facts = known[file]
+    assert facts.faces == len(points), file
+    assert facts.first == pytest.approx(points[0], abs=0.00501), file
+    assert facts.last == pytest.approx(points[-1], abs=0.00501), file
 
 
 def read_300w(path: Path) -> dict:
@@ -281,8 +274,8 @@ def read_300w(path: Path) -> dict:
     return {name: rows[name].reshape(68, 2) for name in ordered}
 
 
-def test_wflw_is_that_of_the_official_lists(check_data, lists_dir):
-    known = check_data.load_data()
+def test_wflw_is_that_of_the_official_lists(lists_dir):
+    known = official.load_data()
     # 68 of the 98 landmarks, but the first one is the same
     lines = [line.split() for line in open(lists_dir / 'wflw/list_68pt_rect_attr_test.txt')]
     assert_official(known, WFLW_TEST, [tuple(map(float, line[:2])) for line in lines])
@@ -295,8 +288,8 @@ def test_wflw_is_that_of_the_official_lists(check_data, lists_dir):
 
 
 @pytest.mark.parametrize('part', ['valid', 'valid_common', 'valid_challenge', 'test'])
-def test_300w_is_that_of_the_official_lists(check_data, lists_dir, part):
-    known = check_data.load_data()
+def test_300w_is_that_of_the_official_lists(lists_dir, part):
+    known = official.load_data()
     faces = read_300w(lists_dir / f'300w_csv/face_landmarks_300w_{part}.csv')
     points = [tuple(face[0] - 1) for face in faces.values()]
     assert_official(known, f'300w/annotations/face_landmarks_300w_{part}.json', points)
@@ -316,16 +309,16 @@ def test_300w_lists_count_pixels_from_1(lists_dir):
     assert len(offsets) > 100 and np.min(offsets) == pytest.approx(0, abs=1e-6)
 
 
-def test_cofw68_is_that_of_the_official_files(check_data, lists_dir):
+def test_cofw68_is_that_of_the_official_files(lists_dir):
     folder = lists_dir / 'cofw68/test_annotations'
     points = [tuple(loadmat(folder / f'{number}_points.mat')['Points'][0] - 1)
               for number in range(1, 1 + len(list(folder.iterdir())))]
-    assert_official(check_data.load_data(), 'cofw/annotations/cofw68_test.json', points)
+    assert_official(official.load_data(), 'cofw/annotations/cofw68_test.json', points)
 
 
-def test_crops_of_300w_are_another_version(check_data, lists_dir, tmp_path):
+def test_crops_of_300w_are_another_version(lists_dir, tmp_path):
     file = '300w/annotations/face_landmarks_300w_valid_common.json'
     names = read_300w(lists_dir / '300w_csv/face_landmarks_300w_valid_common.csv')
     lines = [(lists_dir / '300w' / name).with_suffix('.pts').read_text().splitlines()[3] for name in names]
     write_set(tmp_path, [np.array(line.split(), float) - 1 for line in lines], num_keypoints=68, file=file)
-    assert only(check_data.check([file], tmp_path)).found.startswith('another version of the data')
+    assert only(official.check([file], tmp_path)).found.startswith('another version of the data')

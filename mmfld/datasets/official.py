@@ -1,6 +1,6 @@
-"""Check that the data sets on disk are the official ones, before training on them.
+"""Whether data sets on disk are the official ones, before training on them.
 
-``data.yml`` tells what the annotation files of the papers' data sets hold. :func:`check` compares files with it and
+``official.yml`` tells what the annotation files of the papers' data sets hold. :func:`check` compares files with it and
 returns what is wrong. Not everything shows: numbers of faces and landmarks, the position of two landmarks in a file and
 three of its images are looked at.
 """
@@ -12,11 +12,11 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tupl
 import numpy as np
 import yaml
 
-from mmfld.engine.fields import COUNT, TEXT, Field, check_fields, is_mapping, is_number, is_text, shortened
-from mmfld.structures import get_layout, layout_names
+from ..engine.fields import COUNT, TEXT, Field, check_fields, is_mapping, is_number, is_text, shortened
+from ..structures import get_layout, layout_names
 
-DATA_FILE = Path(__file__).with_name('data.yml')
-# In pixels, of x and of y. Rounding in data.yml is 0.005; counting pixels from 1 instead of 0 is 1.
+DATA_FILE = Path(__file__).with_name('official.yml')
+# In pixels, of x and of y. Rounding in official.yml is 0.005; counting pixels from 1 instead of 0 is 1.
 TOLERANCE = 0.51
 COCO = ('COCO-style json: a dict with the lists images, of dicts with file_name, and annotations, of dicts with '
         'keypoints [x, y, v, ...] in pixels')
@@ -47,7 +47,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class AnnFile:
-    """What ``data.yml`` tells about an annotation file, its data set included; see there. None: not known."""
+    """What ``official.yml`` tells about an annotation file, its data set included; see there. None: not known."""
     page: str
     converter: str
     layout: str
@@ -62,7 +62,7 @@ def check(ann_files: Iterable[Union[str, Path]], data_root: Path) -> List[Findin
 
     Args:
         ann_files (Iterable[str | Path]): Relative to ``data_root``, e.g.
-            ``'wflw/annotations/face_landmarks_wflw_train.json'``, or whole paths. Of those that ``data.yml`` does not
+            ``'wflw/annotations/face_landmarks_wflw_train.json'``, or whole paths. Of those that ``official.yml`` does not
             tell about, nothing but the file itself is looked at.
         data_root (Path): Folder of the data sets.
 
@@ -70,7 +70,7 @@ def check(ann_files: Iterable[Union[str, Path]], data_root: Path) -> List[Findin
         list[Finding]: In the order of the files, each of which is looked at once; empty if nothing is wrong.
 
     Raises:
-        ValueError: If ``data.yml`` is not as it should be.
+        ValueError: If ``official.yml`` is not as it should be.
     """
     known = load_data()
     names = dict.fromkeys(Path(ann_file).as_posix() for ann_file in ann_files)
@@ -210,7 +210,7 @@ def shown(point: Point) -> str:
     return f'({x:.2f}, {y:.2f})'
 
 
-# ---- data.yml ------------------------------------------------------------------------------------------------------
+# ---- official.yml --------------------------------------------------------------------------------------------------
 
 
 def is_point(value: Any) -> bool:
@@ -227,7 +227,7 @@ FILE_FIELDS: Dict[str, Field] = dict(
 
 
 def load_data(path: Optional[Path] = None) -> Dict[str, AnnFile]:
-    """Read ``data.yml``, or another file like it.
+    """Read ``official.yml``, or another file like it.
 
     Returns:
         dict: Annotation file relative to the data root -> what is known about it.

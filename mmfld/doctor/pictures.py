@@ -1,0 +1,143 @@
+"""Whether every image opens in full and has the size that the annotations say."""
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+
+import cv2
+from tqdm import tqdm
+
+from ..datasets.transforms import LoadFaceImage, LoadVideoFrame
+from ..runtime.images import decode_image
+from ..runtime.media import VIDEO_SUFFIXES
+from .finding import Finding, error, note
+from .machine import cores
+from .parts import Part
+from .picture_cache import THUMBNAIL, Key, Picture, PictureCache, key_of
+
+MEND = 'copy the file again from its source'
+KEPT_AT_ONCE = 1000
+
+
+def look_at_pictures(parts: Sequence[Part], cache: PictureCache, pictures: Dict[str, Picture]) -> Iterator[Finding]:
+    """Findings about the images of data sets; what opens is put into ``pictures``, by its path."""
+    wanted: Dict[str, bool] = {}
+    for part in parts:
+        for path in dict.fromkeys(face['img_path'] for face in part.faces()):
+            wanted.setdefault(path, ignores_orientation(part.config))
+    videos = {path for path in wanted if Path(path).suffix.lower() in VIDEO_SUFFIXES}
+    found = read_all([(path, ignore) for path, ignore in wanted.items() if path not in videos], cache)
+    pictures.update({path: picture for path, picture in found.items() if isinstance(picture, Picture)})
+    for part in parts:
+        yield from _of_part(part, found)
+        yield from _of_videos(part, videos)
+    if found:
+        yield note('images', f'{len(pictures)} of {len(found)} images open in full')
+
+
+def read_all(images: Sequence[Tuple[str, bool]], cache: PictureCache) -> Dict[str, Union[Picture, Exception]]:
+    """Open images on all cores, but for those that are known.
+
+    Args:
+        images (Sequence[tuple]): Paths, and whether the orientation in a file is ignored.
+        cache (PictureCache): Of earlier looks; learns the new ones.
+
+    Returns:
+        dict: By path, the picture or why it does not open.
+    """
+    known, found, fresh = cache.known(), {}, []
+    unknown: List[Key] = []
+    for path, ignore in images:
+        try:
+            key = key_of(path, ignore)
+        except OSError as fault:
+            found[path] = fault
+            continue
+        if key in known:
+            found[path] = known[key]
+        else:
+            unknown.append(key._replace(path=path))
+    # decoding releases the interpreter lock
+    with ThreadPoolExecutor(cores()) as pool:
+        try:
+            for key, picture in zip(unknown, tqdm(pool.map(_read, unknown), 'images', len(unknown), unit='image',
+                                                  leave=False, disable=None)):
+                found[key.path] = picture
+                if isinstance(picture, Picture):
+                    fresh.append((key_of(key.path, key.ignore_orientation), picture))
+                if len(fresh) >= KEPT_AT_ONCE:  # so that an interrupted look goes on
+                    cache.keep(fresh)
+                    fresh.clear()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            cache.keep(fresh)
+    return found
+
+
+def ignores_orientation(config: dict) -> bool:
+    """Whether the pipeline of a data set takes pixels as they are stored."""
+    return any(step.get('ignore_orientation', False) for step in config.get('pipeline', ()) if isinstance(step, dict))
+
+
+def _read(key: Key) -> Union[Picture, Exception]:
+    try:
+        image = decode_image(Path(key.path).read_bytes(), key.path, key.ignore_orientation)
+    except (OSError, ValueError, ImportError, cv2.error, MemoryError) as fault:
+        return fault
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return Picture(image.shape[1::-1], cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA))
+
+
+def _of_part(part: Part, found: Dict[str, Union[Picture, Exception]]) -> Iterator[Finding]:
+    sizes = {}
+    for face in part.faces():
+        sizes.setdefault(face['img_path'], face.get('image_size'))
+    missing = [path for path in sizes if isinstance(found.get(path), FileNotFoundError)]
+    if len(missing) > 1 and len(missing) == len(sizes):  # a wrong folder, and not so many lost files
+        yield error(part.name, f'none of the {len(missing)} images is there, such as {missing[0]}',
+                    f'correct data_root or data_prefix: --cfg-options {part.name.split(",")[0]}_dataset.data_root=...'
+                    if part.config.get('data_root') else 'put them into ../images of the annotation file, or beside it')
+        return
+    for path, size in sizes.items():
+        picture = found.get(path)
+        if isinstance(picture, FileNotFoundError):
+            yield error(part.name, f'image {path} does not exist', MEND)
+        elif isinstance(picture, Exception):
+            reason = str(picture) if path in str(picture) else f'{path}: {picture}'
+            yield error(part.name, reason, MEND)
+        elif picture is not None and size is not None and picture.size != tuple(size):
+            yield error(part.name, _why_not(path, size, ignores_orientation(part.config)),
+                        'convert the data set again, or copy the image from where it was annotated')
+
+
+def _why_not(path: str, size: Tuple[int, int], ignore_orientation: bool) -> str:
+    """What a training would say of an image of another size."""
+    try:
+        LoadFaceImage(ignore_orientation=ignore_orientation)(dict(img_path=path, image_size=size))
+    except ValueError as fault:
+        return str(fault)
+    return f'{path}: changed while it was looked at'
+
+
+def _of_videos(part: Part, videos: Iterable[str]) -> Iterator[Finding]:
+    """Videos are opened at the first and the last annotated frame."""
+    frames: Dict[str, List[int]] = {path: [] for path in videos}
+    for face in part.faces():
+        if face['img_path'] in frames:
+            frames[face['img_path']].append(face.get('frame', 0))
+    seen = 0
+    for path, numbers in frames.items():
+        for frame in dict.fromkeys((min(numbers), max(numbers)) if numbers else ()):
+            reason = _frame_fault(path, frame)
+            if reason:
+                yield error(part.name, reason, MEND)
+        seen += bool(numbers)
+    if seen:
+        yield note(part.name, f'of {seen} videos only the first and the last annotated frame were decoded, and '
+                   'they were not compared with others')
+
+
+def _frame_fault(path: str, frame: int) -> Optional[str]:
+    try:
+        LoadVideoFrame()(dict(img_path=path, frame=frame))
+    except (OSError, ValueError, IndexError) as fault:
+        return str(fault)
