@@ -4,6 +4,7 @@ from mmengine.dist import master_only
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.combine import merge_options
+from mmfld.engine.dataloaders import fit_dataloaders
 from mmfld.engine.launch import adapt_to_cpu, argument_parser, leave_process_group, load_config, require_checkpoint
 from mmfld.engine.strict_runner import StrictRunner
 
@@ -27,6 +28,10 @@ def main():
         cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.dump)]
     merge_options(cfg, args.cfg_options)
 
+    try:
+        fit_dataloaders(cfg)
+    except ValueError as error:
+        parser.error(f'{args.config}: {error}')
     adapt_to_cpu(cfg)
     runner = StrictRunner.from_cfg(cfg)
     runner.allow_mismatch = args.allow_mismatch

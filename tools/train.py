@@ -7,6 +7,7 @@ from mmengine.logging import print_log
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.batch_scaling import as_it_is, fit_to_batch
 from mmfld.engine.combine import merge_options
+from mmfld.engine.dataloaders import fit_dataloaders
 from mmfld.engine.hooks import ResumeHook
 from mmfld.engine.launch import (adapt_to_cpu, argument_parser, latest_checkpoint, leave_process_group, load_config,
                                  require_checkpoint, require_start, say_how_to_go_on)
@@ -61,6 +62,7 @@ def main():
         require_checkpoint(parser, cfg.load_from)
 
     try:
+        fit_dataloaders(cfg)
         batch_size = as_it_is(cfg) if args.no_scale else fit_to_batch(cfg, keep=args.accumulate)
     except ValueError as error:
         parser.error(f'{args.config}: {error}')

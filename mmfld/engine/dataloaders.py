@@ -3,7 +3,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop
 
 from .fields import is_count
 
@@ -26,13 +26,8 @@ def fit_dataloaders(cfg: Config) -> None:
             _fit_dataloader(name, loader)
 
 
-def require_a_step(runner: Runner) -> None:
-    """Raise a ValueError if an epoch of training would have no step at all.
-
-    Args:
-        runner (Runner): Its training loop is built, if it was not.
-    """
-    loop = runner.train_loop
+def require_a_step(loop: BaseLoop) -> None:
+    """Raise a ValueError if an epoch of a training loop would have no step at all."""
     loader = loop.dataloader
     if len(loader):
         return

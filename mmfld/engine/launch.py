@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.runner import Runner
@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from .heap import keep_freed_memory
 from .hooks.safe_checkpoint_hook import INTERRUPTED
+from .options import OptionsAction
 from .rows import REPOSITORY, find_row, read_config, read_rows
 
 
@@ -26,7 +27,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
                         'name is also looked for in the repository')
     parser.add_argument('--work-dir', help='folder for logs and results; default: work_dirs/FOLDER/NAME of the config')
     parser.add_argument('--show-dir', help='folder for pictures of predictions')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE',
                         help='override config values, e.g. train_cfg.max_epochs=1 codec.decoder=argmax; a key that the '
                         'config does not have has to be written +KEY')
     parser.add_argument('--allow-mismatch', action='store_true',

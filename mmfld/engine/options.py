@@ -2,11 +2,12 @@
 
 MMEngine takes any key into a config, where a misspelt one changes nothing.
 """
+import argparse
 import copy
 import inspect
 from typing import Any, Dict, List, Set
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner, TestLoop, ValLoop
 from torch.utils.data import DataLoader
@@ -36,6 +37,18 @@ SETTINGS = {
     'randomness': _names(Runner.set_randomness),
     'auto_scale_lr': {'base_batch_size', 'enable'},
 }
+
+
+class OptionsAction(DictAction):
+    """MMEngine's action for ``--cfg-options KEY=VALUE ...``, with a message for what is not of that form."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+                 option_string: Any = None) -> None:
+        for text in values:
+            key, equals, _ = text.partition('=')
+            if not equals or not all(key.removeprefix(NEW).split('.')):
+                parser.error(f'{option_string}: found {text!r}, expected KEY=VALUE, such as train_cfg.max_epochs=1')
+        super().__call__(parser, namespace, values, option_string)
 
 
 def check_options(where: str, cfg: Config, options: Dict[str, Any]) -> Config:

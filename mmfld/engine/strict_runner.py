@@ -7,6 +7,7 @@ from mmengine.logging import print_log
 from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
+from .dataloaders import require_a_step
 from .provenance import other_inputs
 from .stoppable_train_loop import StoppableTrainLoop, outlive_sigterm
 
@@ -42,10 +43,16 @@ class StrictRunner(Runner):
         return checkpoint
 
     def build_train_loop(self, loop: Any) -> BaseLoop:
-        """Training by epochs can be stopped, unless a config asks for a loop of its own."""
+        """Training by epochs can be stopped, unless a config asks for a loop of its own.
+
+        Raises:
+            ValueError: If an epoch has no step.
+        """
         if isinstance(loop, dict) and loop.get('by_epoch') and 'type' not in loop:
             loop = {**{key: value for key, value in loop.items() if key != 'by_epoch'}, 'type': StoppableTrainLoop}
-        return super().build_train_loop(loop)
+        loop = super().build_train_loop(loop)
+        require_a_step(loop)
+        return loop
 
     @staticmethod
     def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:

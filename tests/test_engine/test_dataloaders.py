@@ -25,7 +25,7 @@ def runner_of(tmp_path, **loader):
     dict(batch_size=8, drop_last=True), dict(batch_size=9), dict(batch_size=4, drop_last=True, accumulation=2),
     dict(batch_size=5, accumulation=3)])
 def test_an_epoch_with_a_step_passes(tmp_path, loader):
-    require_a_step(runner_of(tmp_path, **loader))
+    require_a_step(runner_of(tmp_path, **loader).train_loop)
 
 
 @pytest.mark.parametrize('loader, found, expected', [
@@ -35,7 +35,7 @@ def test_an_epoch_with_a_step_passes(tmp_path, loader):
 ])
 def test_an_epoch_without_a_step_is_an_error_with_the_way_out(tmp_path, loader, found, expected):
     with pytest.raises(ValueError) as error:
-        require_a_step(runner_of(tmp_path, drop_last=True, **loader))
+        require_a_step(runner_of(tmp_path, drop_last=True, **loader).train_loop)
     assert found in str(error.value) and expected in str(error.value)
 
 

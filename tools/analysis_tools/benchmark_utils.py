@@ -11,11 +11,12 @@ from plain_formulation import plain_copy
 
 import numpy as np
 import torch
-from mmengine import Config, DictAction
+from mmengine import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 
+from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 from mmfld.models import HourglassAAM
 
@@ -24,7 +25,7 @@ def config_parser(description: str, several: bool = False) -> argparse.ArgumentP
     """A parser with the arguments of every command here: CONFIG, or several of them, and ``--cfg-options``."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('config', nargs='+' if several else None, help='MMPose-style config file')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={},
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={},
                         help='override settings of the config, e.g. train_dataloader.dataset.data_root=/data/wflw')
     return parser
 

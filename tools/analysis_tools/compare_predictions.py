@@ -19,12 +19,12 @@ import cv2
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from mmengine import DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpose.apis import init_model
 from tqdm import tqdm
 
+from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 from mmfld.evaluation.functional import box_size, inter_ocular, nme_per_image
 from mmfld.structures import FaceLayout, get_layout
@@ -92,7 +92,7 @@ def parse(argv) -> argparse.Namespace:
     parser.add_argument('--dpi', type=int, default=110)
     parser.add_argument('--out', type=Path, default=Path('work_dirs/comparison'), help='default: %(default)s')
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE',
                         help='for both models, e.g. test_dataset.data_root=/data/wflw')
     args = parser.parse_args(argv)
     args.error = parser.error

@@ -23,7 +23,7 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from mmengine import Config, DictAction
+from mmengine import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmpose.apis import init_model
@@ -31,6 +31,7 @@ from mmpose.registry import DATASETS
 from terminaltables import GithubFlavoredMarkdownTable
 
 from mmfld.codecs.heatmap_codec import HeatmapCodec
+from mmfld.engine.options import OptionsAction
 from mmfld.structures import get_layout, pixels_to_cells
 from mmfld.visualization import compare_curves, draw_curves, read_training_log, to_input_pixels
 
@@ -68,7 +69,7 @@ def parse(argv) -> argparse.Namespace:
     parser.add_argument('--faces', action='store_true', help='show the faces as well')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/comparison'), help='default: %(default)s')
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE',
                         help='for all runs, e.g. val_dataloader.dataset.data_root=/data/wflw')
     args = parser.parse_args(argv)
     args.error = parser.error

@@ -20,7 +20,9 @@ from image_files import Size, check_image
 from problems import ConversionError, Problem, Problems
 from tqdm import tqdm
 
-OFFICIAL = Path(__file__).resolve().parents[2] / 'mmfld' / 'datasets' / 'official.yml'
+import mmfld
+
+OFFICIAL = Path(mmfld.__file__).with_name('datasets') / 'official.yml'
 MIN_FACE_SIDE = 2  # pixels, of the larger side; smaller "faces" are points in other units
 
 

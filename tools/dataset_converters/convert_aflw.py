@@ -34,7 +34,8 @@ from tqdm import tqdm
 
 NUM_POINTS = 19
 IMAGE_FOLDERS = ('0', '2', '3')
-OFFICIAL_COUNTS = {part: official_count(f'face_landmarks_aflw_{part}.json') for part in ('train', 'test', 'test_frontal')}
+OFFICIAL_COUNTS = {part: official_count(f'face_landmarks_aflw_{part}.json')
+                   for part in ('train', 'test', 'test_frontal')}
 
 
 def main(argv=None) -> int:

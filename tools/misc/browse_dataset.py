@@ -15,7 +15,6 @@ import mmfld  # noqa: F401  registers the components and prepares the environmen
 import cv2
 import mmcv
 import mmengine
-from mmengine import DictAction
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS
@@ -25,6 +24,7 @@ from mmpose.visualization import PoseLocalVisualizer
 import numpy as np
 
 from mmfld.datasets import LoadVideoFrame
+from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 
 TILE = 320  # pixels
@@ -100,7 +100,7 @@ def main(argv=None):
     parser.add_argument('--mode', choices=('original', 'transformed'), default='transformed')
     parser.add_argument('--out', type=Path, required=True, metavar='DIR')
     parser.add_argument('--per-sheet', type=int, default=16)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='override settings')
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, help='override settings')
     args = parser.parse_args(argv)
     cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpose'))

@@ -14,11 +14,11 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
-from mmengine import DictAction
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, KEYPOINT_CODECS
 
 from mmfld.codecs.label_smoothing import smoothing_stages
+from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 from mmfld.structures import cells_to_pixels, denormalize, pixels_to_cells
 
@@ -31,7 +31,7 @@ def main(argv=None):
     parser.add_argument('--index', type=int, default=0, help='which training face')
     parser.add_argument('--keypoints', type=int, nargs='+', help='landmarks of the rows; default: four areas')
     parser.add_argument('--out', type=Path, default='smoothing.png')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE')
     args = parser.parse_args(argv)
     cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpose'))

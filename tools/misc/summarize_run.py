@@ -11,13 +11,13 @@ from pathlib import Path
 import mmfld  # noqa: F401  prepares the environment and registers the components
 
 import torch
-from mmengine import DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpose.apis import init_model
 from mmpose.registry import METRICS
 from tqdm import tqdm
 
+from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 from mmfld.visualization import draw_run_summary, select_faces, to_input_pixels
 
@@ -30,7 +30,7 @@ def main(argv=None):
     parser.add_argument('--num', type=int, default=8, help='faces to draw (default 8)')
     parser.add_argument('--out', type=Path, help='default: summary.png beside the checkpoint')
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE')
     args = parser.parse_args(argv)
     if not args.checkpoint.is_file():
         parser.error(f'checkpoint {args.checkpoint} does not exist')
