@@ -33,7 +33,7 @@ import sys
 import warnings
 from pathlib import Path
 from types import ModuleType
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
 import numpy as np
 
@@ -59,8 +59,7 @@ def prepare() -> None:
     Raises:
         ImportError: If a required OpenMMLab package is missing or too old; one sentence says what to install.
     """
-    for name in REQUIRED:
-        require(name)
+    require(*REQUIRED)
     warnings.filterwarnings('ignore', message='pkg_resources is deprecated as an API', category=UserWarning)
     if not any(isinstance(finder, _PkgResourcesFinder) for finder in sys.meta_path):
         sys.meta_path.append(_PkgResourcesFinder())  # last, so that an installed one is found first
@@ -76,19 +75,25 @@ def active_stand_ins() -> Tuple[str, ...]:
                  if '__mmfld_stand_in__' in getattr(module, '__dict__', ()))
 
 
-def require(name: str) -> None:
-    """Raise an ImportError, which says what to install, unless a package is there and new enough."""
+def require(*names: str) -> None:
+    """Raise an ImportError, which says what to install, unless packages are there and new enough."""
+    wanting = [(name, fault) for name in names if (fault := _fault(name))]
+    if wanting:
+        needs = ', and '.join(f'{name} >= {REQUIRED[name][0]}, {fault}' for name, fault in wanting)
+        commands = ' and '.join(f'`pip install {REQUIRED[name][1]}`' for name, _ in wanting)
+        raise ImportError(f'mmfld needs {needs}: run {commands} (or `bash tools/setup_env.sh` for everything).')
+
+
+def _fault(name: str) -> Optional[str]:
     from packaging.version import Version  # not there where only mmfld.runtime is used
-    oldest, provider = REQUIRED[name]
+
     # From version.py and not by importing: mmpose and mmdet import mmcv, which may still lack a stand-in. Not from the
     # distribution's metadata either: several distributions (mmcv, mmcv-lite, onedl-mmcv) provide one import name.
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise ImportError(f'mmfld needs {name} >= {oldest}, which is not installed: run `pip install {provider}` '
-                          '(or `bash tools/setup_env.sh` for everything).')
+        return 'which is not installed'
     found = runpy.run_path(str(Path(spec.origin).with_name('version.py')))['__version__']
-    if Version(found) < Version(oldest):
-        raise ImportError(f'mmfld needs {name} >= {oldest}, found {found}: run `pip install {provider}`.')
+    return f'found {found}' if Version(found) < Version(REQUIRED[name][0]) else None
 
 
 def _stand_in_unless_imports(name: str, make: Callable[[BaseException], Dict[str, ModuleType]]) -> None:

@@ -64,6 +64,13 @@ def test_a_missing_package_is_named_with_what_to_install(monkeypatch):
         compat.require('mmcv')
 
 
+def test_all_missing_packages_are_named_at_once(monkeypatch):
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    with pytest.raises(ImportError, match=r'mmfld needs mmengine >= 0.10.0, which is not installed, and mmcv >= 2.0.0, '
+                       r'which is not installed, and .*: run `pip install mmengine==0.10.7` and `pip install mmcv-lite'):
+        compat.require(*compat.REQUIRED)
+
+
 @pytest.mark.parametrize('found, fine', [('0.7.0', False), ('1.3.0rc1', False), ('1.3.2', True), ('1.10.0', True)])
 def test_an_old_package_is_named_with_what_to_install(package, monkeypatch, found, fine):
     package('oldpose', __init__='raise AssertionError("must not be imported")', version=f'__version__ = {found!r}')
@@ -194,4 +201,6 @@ for part in ('apis', 'codecs', 'datasets', 'engine.rows', 'evaluation', 'models.
         print(str(error).split(':')[0])
 """
     done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
-    assert done.stdout == 7 * 'mmfld needs mmengine >= 0.10.0, which is not installed\n', done.stderr
+    needs = ', and '.join(f'{name} >= {compat.REQUIRED[name][0]}, which is not installed'
+                          for name in ('mmengine', 'mmcv', 'mmdet', 'mmpose'))
+    assert done.stdout == 7 * f'mmfld needs {needs}\n', done.stderr
