@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, Callable, Optional
 
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
@@ -16,7 +17,8 @@ class StrictRunner(Runner):
     """A runner for ``tools/train.py`` and ``tools/test.py``.
 
     * Weights of another model are an error, which lists what is missing, unexpected and misshapen. MMEngine would load
-      what fits and leave random numbers elsewhere.
+      what fits and leave random numbers elsewhere. Where a config ``starts_from`` a smaller model, nothing of that may
+      be left over.
     * A test with other crops than those of the training warns.
     * Training by epochs can be stopped (:class:`StoppableTrainLoop`).
 
@@ -31,16 +33,31 @@ class StrictRunner(Runner):
         Raises:
             ValueError: If they do not fit the model.
         """
-        kwargs['strict'] = not self.allow_mismatch
+        is_training = isinstance(self._train_loop, BaseLoop)
+        # weights of a smaller model, to which this one adds parts that begin untrained
+        may_lack = is_training and not self._resume and bool(self.cfg.get('starts_from'))
+        kwargs['strict'] = not (self.allow_mismatch or may_lack)
         try:
             checkpoint = super().load_checkpoint(filename, *args, **kwargs)
         except RuntimeError as error:
             raise ValueError(f'{filename} does not fit the model of {self.cfg.filename}: {error}; --allow-mismatch '
                              'loads what fits') from error
-        if not isinstance(self._train_loop, BaseLoop):
+        if may_lack and not self.allow_mismatch:
+            self._require_a_place(filename, checkpoint)
+        if not is_training:
             for difference in other_inputs(self.cfg, checkpoint):
                 print_log(f'{filename}: {difference}', logger='current', level=logging.WARNING)
         return checkpoint
+
+    def _require_a_place(self, filename: str, checkpoint: dict) -> None:
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        own = {name: value.shape for name, value in model.state_dict().items()}
+        wrong = [f'{name} {tuple(value.shape)}' for name, value in checkpoint['state_dict'].items()
+                 if own.get(name) != value.shape]
+        if wrong:
+            raise ValueError(f'{filename} does not fit the model of {self.cfg.filename}, which has no place for '
+                             f'{", ".join(wrong[:5])}{", ..." if len(wrong) > 5 else ""}; --allow-mismatch loads what '
+                             'fits')
 
     def build_train_loop(self, loop: Any) -> BaseLoop:
         """Training by epochs can be stopped, unless a config asks for a loop of its own.

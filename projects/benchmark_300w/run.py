@@ -35,7 +35,8 @@ def run_name(row: str, seed: int, lr: Optional[float] = None) -> str:
 def train(row: str, seed: int, lr: Optional[float], folder: Path) -> None:
     """Train to the end, from where an earlier call was interrupted."""
     config = str(ROWS[row])
-    if (folder / f'epoch_{read_config(config).train_cfg.max_epochs}.pth').is_file():
+    last = folder / f'epoch_{read_config(config).train_cfg.max_epochs}.pth'
+    if last.is_file():
         print(f'{folder}: trained already', flush=True)
         return
     rate = [f'optim_wrapper.optimizer.lr={lr}'] if lr else []
@@ -43,6 +44,8 @@ def train(row: str, seed: int, lr: Optional[float], folder: Path) -> None:
         sys.executable, str(TRAIN), config, '--work-dir', str(folder), '--resume', '--cfg-options',
         f'randomness.seed={seed}', *rate
     ], check=True)
+    if not last.is_file():
+        sys.exit(f'{folder}: the training was stopped before its end; the same command goes on')
 
 
 def selection_curve(folder: Path) -> Dict[int, float]:

@@ -136,6 +136,9 @@ def _train(run: Run, cfg: Config, launcher: Launcher) -> Path:
             check_fit(cfg, start)
             args += ['--cfg-options', f'load_from={start}']
         _start(run, 'train', launcher, *args)
+        if not (run.folder / f'epoch_{cfg.train_cfg.max_epochs}.pth').is_file():
+            raise RunFailed(f'the training was stopped before its end ({run.folder / "train.log"}): the same command '
+                            'goes on')
     return best_checkpoint(run.folder)
 
 

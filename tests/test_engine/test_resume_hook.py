@@ -57,7 +57,7 @@ def test_a_learning_rate_that_would_have_no_effect_is_an_error(begun):
 
 def test_training_cannot_go_on_from_weights_alone(begun):
     best = begun.with_name('best_error_epoch_1.pth')
-    with pytest.raises(ValueError, match=f'{best}: found no optimiser in it, .*--cfg-options load_from={best} begins'):
+    with pytest.raises(ValueError, match=f'{best}: found no optimiser in it, .*load_from={best} begins'):
         resume(best)
     published = begun.with_name('published.pth')
     torch.save(dict(state_dict=torch.load(begun)['state_dict']), published)
@@ -80,6 +80,21 @@ def test_weights_of_another_model_are_refused_unless_told_otherwise(begun):
                        r'.*unexpected key.*other.*missing key.*layer.bias.*--allow-mismatch'):
         start(allow=False)
     start(allow=True)
+
+
+def test_a_model_can_begin_with_the_weights_of_a_smaller_one(begun):
+    checkpoint = torch.load(begun)
+
+    def start(state):
+        path = begun.with_name('smaller.pth')
+        torch.save(dict(checkpoint, state_dict=state), path)
+        runner = regression_runner(begun.parent / 'new', 1, StrictRunner, load_from=str(path),
+                                   cfg=Config(dict(starts_from='smaller.py')))
+        runner.train()
+
+    start({'layer.weight': torch.ones(1, 4)})
+    with pytest.raises(ValueError, match=r'smaller.pth does not fit the model .*, which has no place for other \(1,\);'):
+        start({'layer.weight': torch.ones(1, 4), 'other': torch.ones(1)})
 
 
 def test_how_to_go_on_is_said_only_if_it_was_stopped(begun, monkeypatch):
