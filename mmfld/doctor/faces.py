@@ -1,13 +1,13 @@
 """What annotations tell without their images: what a training refuses, places, official numbers, left and right."""
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, Optional, Sequence
 
 import numpy as np
 
 from ..codecs.outside import lies_inside
 from ..datasets.official import AnnFile, compare_counts, compare_version, how_to_get, load_data, read_coco
 from ..structures import FaceLayout
-from .finding import ERROR, WARNING, Finding, error, note, shortened, warning
+from .finding import Finding, error, note, shortened, warning
 from .parts import Part
 
 CONVERT = 'correct the annotation file, or convert the official files again: tools/dataset_converters'
@@ -52,25 +52,19 @@ def _outside(part: Part, faces: Sequence[dict]) -> Iterator[Finding]:
 
 
 def _boxes(part: Part, faces: Sequence[dict]) -> Iterator[Finding]:
-    """Boxes that training or other tools crop by, and that are not in the image at all."""
+    """Boxes that other tools crop by, and that are not in the image at all; those of ours the data set refuses."""
     for face in faces:
-        if 'image_size' not in face:
+        box = (face.get('raw_ann_info') or {}).get('bbox')
+        if 'image_size' not in face or not isinstance(box, (list, tuple)) or len(box) != 4 or not all(
+                isinstance(side, (int, float)) for side in box):
             continue
-        raw = face.get('raw_ann_info') or {}
-        boxes: List[Tuple[str, str, Optional[np.ndarray]]] = [('face_box', ERROR, face.get('face_box'))]
-        box = raw.get('bbox')
-        if isinstance(box, (list, tuple)) and len(box) == 4 and all(isinstance(side, (int, float)) for side in box):
-            boxes.append(('bbox', WARNING, np.array([[box[0], box[1], box[0] + box[2], box[1] + box[3]]])))
-        for name, severity, corners in boxes:
-            if corners is None:
-                continue
-            x1, y1, x2, y2 = corners[0]
-            width, height = face['image_size']
-            if x2 <= x1 or y2 <= y1 or x2 < 0 or y2 < 0 or x1 > width - 1 or y1 > height - 1:
-                yield Finding(
-                    severity, part.name, f'{part.ann_file}: annotation {face["id"]}, field "{name}": found the box '
-                    f'({x1:g}, {y1:g}) to ({x2:g}, {y2:g}), expected one in the image of {width} x {height}',
-                    CONVERT if severity == ERROR else f"nothing here crops by it, MMPose's own data sets do; {CONVERT}")
+        x1, y1, x2, y2 = box[0], box[1], box[0] + box[2], box[1] + box[3]
+        width, height = face['image_size']
+        if x2 <= x1 or y2 <= y1 or x2 < 0 or y2 < 0 or x1 > width - 1 or y1 > height - 1:
+            yield warning(
+                part.name, f'{part.ann_file}: annotation {face["id"]}, field "bbox": found the box ({x1:g}, {y1:g}) to '
+                f'({x2:g}, {y2:g}), expected one in the image of {width} x {height}',
+                f"nothing here crops by it, MMPose's own data sets do; {CONVERT}")
 
 
 def _known(path: Path) -> Optional[AnnFile]:
