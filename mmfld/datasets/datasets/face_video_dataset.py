@@ -10,6 +10,7 @@ from mmpose.registry import DATASETS
 from mmfld.structures import FaceLayout
 
 from ..random_state import random_state
+from .annotation_file import shown
 from .face_landmark_dataset import FaceLandmarkDataset
 
 BOXES = ('current', 'previous')
@@ -144,7 +145,7 @@ class FaceVideoDataset(FaceLandmarkDataset):
         for field, kind, expected in (('video', str, 'the name of a video'), ('frame', int, 'its place, 0 or more')):
             found = image.get(field)
             if type(found) is not kind or (kind is int and found < 0):
-                raise ValueError(f'{self.ann_file}: image {image["id"]}, field "{field}": found {found!r}, '
+                raise ValueError(f'{self.ann_file}: image {image["id"]}, field "{field}": found {shown(found)}, '
                                  f'expected {kind.__name__}, {expected}')
         return dict(super().parse_data_info(raw_data_info), video=image['video'], frame=image['frame'])
 
@@ -154,7 +155,7 @@ class FaceVideoDataset(FaceLandmarkDataset):
         steps = np.diff(numbers)
         if (steps <= 0).any():
             first = int((steps <= 0).argmax())
-            raise ValueError(f'{self.ann_file}: video {video!r}: found frame {numbers[first + 1]} after frame '
+            raise ValueError(f'{self.ann_file}: video {shown(video)}: found frame {numbers[first + 1]} after frame '
                              f'{numbers[first]}, expected frames in increasing order, with one face each')
         bounds = [0, *(np.flatnonzero(steps > 1) + 1).tolist(), len(frames)]
         segments = [frames[start:end] for start, end in zip(bounds, bounds[1:])]
@@ -163,12 +164,12 @@ class FaceVideoDataset(FaceLandmarkDataset):
         if not self.test_mode:
             long_enough = [segment for segment in segments if len(segment) >= span]
             if not long_enough:
-                raise ValueError(f'{self.ann_file}: video {video!r}: found at most {max(map(len, segments))} '
+                raise ValueError(f'{self.ann_file}: video {shown(video)}: found at most {max(map(len, segments))} '
                                  f'consecutive frames, expected {span} or more for a clip of {self.clip_length} frames '
                                  f'with frame_stride {self.frame_stride}')
             left_out = len(frames) - sum(map(len, long_enough))
             if left_out:
-                print_log(f'{self.ann_file}: video {video!r}: {left_out} of {len(frames)} frames are left out, in '
+                print_log(f'{self.ann_file}: video {shown(video)}: {left_out} of {len(frames)} frames are left out, in '
                           f'segments of less than {span} frames between gaps', logger='current')
             segments = long_enough
         if self.box == 'previous':
