@@ -22,8 +22,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 LIST = REPOSITORY / 'requirements' / 'environments.yml'
 README = REPOSITORY / 'README.md'
 WORK = REPOSITORY / 'work_dirs' / 'environments'
-FAST = ['tests/test_compat.py', 'tests/test_codecs', 'tests/test_structures', 'tests/test_models', 'tests/test_runtime',
-        'tests/test_apis', 'tests/test_datasets', 'tests/test_evaluation']
+FAST = ['tests/test_compat.py', 'tests/test_structures', 'tests/test_codecs', 'tests/test_runtime', 'tests/test_apis',
+        'tests/test_evaluation', 'tests/test_engine/test_rows.py', 'tests/test_engine/test_stoppable_train_loop.py']
 REHEARSED = [f'{paper}:mini' for paper in ('structured', 'star', 'subpixel', 'attentive1d')]
 SHOWN = ('python', 'torch', 'numpy', 'opencv', 'mmengine', 'mmcv', 'mmpose')
 PACKAGES = dict(torch=('torch', ), numpy=('numpy', ), opencv=('opencv-python-headless', 'opencv-python'),
