@@ -30,7 +30,7 @@ from ..runtime.boxes import given_boxes
 from ..runtime.crops import turn
 from ..runtime.detection import Detector, WholeImage, build_detector
 from ..runtime.landmarker import DEFAULT_MODEL
-from ..runtime.media import Frame, Input, ResultWriter, Source, open_source
+from ..runtime.media import Frame, Inputs, ResultWriter, Source, open_source
 from ..runtime.model import read_metadata
 from ..runtime.orientation import (Crops, Fit, Orientation, align, align_detected, check_orientation, detect,
                                    image_boxes, objects, rounds_of, take)
@@ -123,7 +123,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             self.visualizer.set_dataset_meta(self.output_meta)
 
     def __call__(self,
-                 inputs: Union[Input, Sequence[Input]],
+                 inputs: Inputs,
                  bboxes: Optional[Sequence] = None,
                  return_vis: bool = False,
                  show: bool = False,

@@ -10,7 +10,7 @@ from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample
 
 from ..runtime.detection import Detector
-from ..runtime.media import Frame, Input, open_source
+from ..runtime.media import Frame, Inputs, open_source
 from ..runtime.orientation import Crops, Fit, Orientation
 from ..runtime.tracking import FaceTracks
 from .face_landmark_inferencer import FaceLandmarkInferencer, turn_back
@@ -153,7 +153,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
                              f'{image.dtype}, expected (H, W, 3) uint8 in BGR')
         return Frame(image, f'{self._faces.index:010d}.jpg', self._faces.index)
 
-    def __call__(self, inputs: Union[Input, Sequence[Input]], **outputs) -> Iterator[Dict]:
+    def __call__(self, inputs: Inputs, **outputs) -> Iterator[Dict]:
         """Track through one video, from its start.
 
         Args:
