@@ -524,5 +524,33 @@ def test_wrong_arguments_of_a_call_are_named(make, video):
 
 
 def test_what_is_no_frame_is_named(make):
-    with pytest.raises(ValueError, match=r'frame 0: found an array of shape \(160, 240\) and type uint8'):
-        make().track(draw()[..., 0])
+    with pytest.raises(ValueError, match=r'frame 0: found an array of shape \(160, 240, 3\) and type float64'):
+        make().track(draw() / 255)
+    with pytest.raises(TypeError, match='frame 0: image: found NoneType, expected'):
+        make().track(None)
+
+
+def test_a_grey_frame_is_one(make):
+    frame = draw((BLUE, 60, 60), (GREEN, 60, 60), (RED, 60, 60))
+    expected, found = (make().track(image) for image in (frame, frame[..., 0]))
+    np.testing.assert_array_equal(found[0]['keypoints'], expected[0]['keypoints'])
+
+
+def test_two_videos_read_in_step_are_two(make):
+    """Through one tracker, whose own frames go on, too."""
+    first, second = ([draw((RED, x + 2 * n, 60)) for n in range(5)] for x in (60, 150))
+    tracker = make()
+    alone = [[result['predictions'][0] for result in make()(frames)] for frames in (first, second)]
+    tracker.track(draw((RED, 30, 100)))
+    together = list(zip(tracker(first), tracker(second)))
+    for results, expected in zip(zip(*together), alone):
+        for result, faces in zip(results, expected):
+            assert [face['track_id'] for face in result['predictions'][0]] == [0]
+            np.testing.assert_array_equal(result['predictions'][0][0]['keypoints'], faces[0]['keypoints'])
+    assert [face['track_id'] for face in tracker.track(draw((RED, 31, 100)))] == [0]
+
+
+@pytest.mark.parametrize('box', [[300, 20, 340, 60], [0.1, 0.1, 0.5, 0.5], [60, 60, 30, 30]], ids=str)
+def test_given_boxes_that_are_none_are_named(make, box):
+    with pytest.raises(ValueError, match='^boxes: '):
+        make().predict_boxes(draw((RED, 60, 60)), [box])
