@@ -48,8 +48,9 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
       near 1 and those of another are small probabilities. Its crop and what the model remembers then stay as they last
       were good, and if the detector sees it, it starts again from there. After 5 such frames it is lost. In one of them
       it is returned if its landmarks score at least ``min_score``.
-    * Where a face has moved, grown or turned far since the frame before (by a tenth of its size, or 10 degrees), its crop
-      is taken again from its landmarks, up to three times.
+    * Where a face has moved, grown or turned far since the frame before (by a tenth of its size, or 10 degrees), its
+      crop is taken again from its landmarks, up to three times. Where it has hardly moved, the crop follows half-way or
+      stays, so that landmarks come to rest in a picture that does.
     * It is lost at once if its landmarks jump, that is if their box and the one that the crop was made from have an IoU
       below 0.3 (half a width aside, or half or twice as large), or if more than half of their box is outside the image.
     * It is also lost if the detector does not see it at three of its regular runs in a row, and its score has fallen

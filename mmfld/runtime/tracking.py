@@ -1,16 +1,20 @@
 """Faces followed from frame to frame, whatever finds and fits them."""
 from dataclasses import dataclass
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..structures import FaceLayout
-from .boxes import overlaps, tight_box
+from .boxes import middle_and_size, overlaps, tight_box
 from .crops import eye_angle, turn
 from .detection import Detector
 from .one_euro_filter import OneEuroFilter
 from .orientation import (ROUNDS, Aligned, Crops, Detections, Fit, Found, Orientation, align_detected, detect,
                           image_boxes, landmark_boxes, refine, replaced_faces, rounds_of, take, take_faces)
+
+
+STILL, STILL_ANGLE = 0.05, 5.  # parts of its size, and degrees, by which a face at rest may seem to move
+REST, REST_ANGLE = 0.01, 1.  # by which its crop need not follow
 
 
 class Prediction(NamedTuple):
@@ -160,13 +164,11 @@ class FaceTracks:
     def _accept(self, track: Track) -> None:
         prediction = track.prediction
         track.state = prediction.state  # a doubtful frame is no part of what the model remembers
-        box = turned_box = tight_box(prediction.landmarks)
-        angle = 0.
-        if self.orientation != 'upright':
-            angle = float(eye_angle(prediction.landmarks, self.layout))
-            turned_box = tight_box(turn(prediction.landmarks, angle))
-        if (turned_box[2:] - turned_box[:2] >= 1).all():
-            track.image_box, track.box, track.angle = box, turned_box, angle
+        angle = 0. if self.orientation == 'upright' else float(eye_angle(prediction.landmarks, self.layout))
+        box = tight_box(turn(prediction.landmarks, angle))
+        if (box[2:] - box[:2] >= 1).all():
+            track.image_box = tight_box(prediction.landmarks)
+            track.box, track.angle = _calmed((box, angle), (prediction.box, prediction.angle))
         else:  # landmarks on one spot, where there was no face: nothing to crop
             track.box, track.angle = prediction.box, prediction.angle
             track.image_box, = image_boxes(Crops(np.zeros(1, int), prediction.box[None], np.array([prediction.angle])))
@@ -271,6 +273,26 @@ class FaceTracks:
         if track.smoother is None:
             return track.prediction.landmarks
         return track.smoother(track.prediction.landmarks, scale=np.sqrt(np.prod(track.box[2:] - track.box[:2])) / 2)
+
+
+def _calmed(crop: Tuple[np.ndarray, float], used: Tuple[np.ndarray, float]) -> Tuple[np.ndarray, float]:
+    """Box and angle of the next crop: where they differ little half-way from the one before, or that again.
+
+    Landmarks depend a little on their crop, and would go to and fro with it in a picture that stands still.
+    """
+    (box, angle), (used_box, used_angle) = crop, used
+    turned = (angle - used_angle + 180) % 360 - 180
+    middle, size = middle_and_size(box)
+    used_middle, used_size = middle_and_size(used_box)
+    middle, used_middle = turn(middle[None], -angle)[0], turn(used_middle[None], -used_angle)[0]
+    moved = np.abs([middle - used_middle, size - used_size]).max() / size.max()
+    if moved > STILL or abs(turned) > STILL_ANGLE:
+        return crop
+    if moved < REST and abs(turned) < REST_ANGLE:
+        return used
+    angle = used_angle + turned / 2
+    middle, half = turn((middle + used_middle)[None] / 2, angle)[0], (size + used_size) / 4
+    return np.concatenate([middle - half, middle + half]), angle
 
 
 def _boxes(tracks: Sequence[Track]) -> np.ndarray:

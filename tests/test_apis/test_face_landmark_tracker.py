@@ -12,6 +12,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.structures import InstanceData, PixelData
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
+from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.runtime import tracking
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/structured_hg2_mini.py'
@@ -143,7 +144,7 @@ def test_crop_follows_the_landmarks(make):
     path = np.array([[40 + 3 * t, 60 + t] for t in range(20)])
     results = run(tracker, [draw((RED, *place)) for place in path])
     np.testing.assert_allclose(middles(results), path, atol=0.6)
-    for before, after in zip(results, results[1:]):
+    for before, after in zip(results[1:], results[2:]):  # the first crop is that of the detected face, which is near
         points = before[0]['keypoints']
         np.testing.assert_allclose(after[0]['bbox'], [*points.min(axis=0), *points.max(axis=0)], atol=1e-4)
     assert tracker.detector.asked == 2  # to find the face, and once more to be sure
@@ -554,3 +555,12 @@ def test_two_videos_read_in_step_are_two(make):
 def test_given_boxes_that_are_none_are_named(make, box):
     with pytest.raises(ValueError, match='^boxes: '):
         make().predict_boxes(draw((RED, 60, 60)), [box])
+
+
+def test_a_picture_that_stands_still_comes_to_rest():
+    tracker = FaceLandmarkTracker(device='cpu')
+    image = SyntheticFaceGenerator(3)[3].image
+    found = [tracker.track(image) for _ in range(18)]
+    assert len(found[-1]) == 1
+    np.testing.assert_array_equal(found[-1][0]['keypoints'], found[-2][0]['keypoints'])
+    np.testing.assert_array_equal(found[-1][0]['keypoints'], found[-3][0]['keypoints'])

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.runtime import FaceLandmarker, FaceTracker
 
 from .fakes import FakeDetector, FakeFace, FakeModel, RememberingModel, picture
@@ -92,3 +93,16 @@ def test_a_face_that_is_gone_is_not_returned():
     assert [len(tracker(picture())) for _ in range(3)] == [0, 0, 0]
     detector.faces = (face, )
     assert [one.track_id for one in tracker(picture(face))] == [0]  # it was not forgotten
+
+
+@pytest.mark.parametrize('seed', [3, 4])
+def test_a_picture_that_stands_still_comes_to_rest(seed):
+    """Landmarks went to and fro between two states, by up to 3 pixels."""
+    landmarker = FaceLandmarker(threads=1)
+    for index in (2, 3):
+        image = SyntheticFaceGenerator(seed)[index].image
+        tracker = FaceTracker(landmarker)
+        found = [tracker(image) for _ in range(18)]
+        assert len(found[-1]) == 1
+        np.testing.assert_array_equal(found[-2][0].landmarks, found[-3][0].landmarks)
+        np.testing.assert_array_equal(found[-1][0].landmarks, found[-2][0].landmarks)
