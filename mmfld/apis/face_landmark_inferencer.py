@@ -75,8 +75,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         orientation (str | float, optional): See :class:`mmfld.runtime.FaceLandmarker`. Defaults to ``'auto'`` for the
             model that comes with the package, of which it is known from which score on a face is the right way up; to
             ``'upright'`` for others. With ``'auto'`` they try all four quarter turns of each face.
-        min_score (float, optional): See :class:`mmfld.runtime.FaceLandmarker`. Defaults to 0.25 for the model that comes
-            with the package, and to no bound for others.
+        min_score (float, optional): See :class:`mmfld.runtime.FaceLandmarker`. Defaults to 0.25 for the model that
+            comes with the package, and to no bound for others.
 
     Raises:
         KeyError: If the layout is unknown or the landmarks of the model cannot be converted to it.

@@ -53,12 +53,14 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
       stays, so that landmarks come to rest in a picture that does.
     * It is lost at once if its landmarks jump, that is if their box and the one that the crop was made from have an IoU
       below 0.3 (half a width aside, or half or twice as large), or if more than half of their box is outside the image.
+    * If it does not look like itself in the frame before (:mod:`mmfld.runtime.look`), as after a cut to somebody else,
+      it has ended, and what is there is a new face.
     * It is also lost if the detector does not see it at three of its regular runs in a row, and its score has fallen
       below three quarters of the mean. One of both is not enough: detectors are blind to some faces that landmarks
       follow well, such as those in profile.
     * If two tracks are on one face (IoU above 0.7), the older one stays.
     * A lost face keeps its number if it is detected within ``redetect_interval`` frames so near that its box touches
-      the old one. Otherwise it comes back as a new one.
+      the old one, and looks alike. Otherwise it comes back as a new one.
 
     Args:
         model, weights, device, detector, detector_weights, show_progress, layout, orientation, min_score: As for

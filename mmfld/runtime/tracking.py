@@ -8,6 +8,7 @@ from ..structures import FaceLayout
 from .boxes import middle_and_size, overlaps, tight_box
 from .crops import eye_angle, turn
 from .detection import Detector
+from .look import likeness, look
 from .one_euro_filter import OneEuroFilter
 from .orientation import (ROUNDS, Aligned, Crops, Detections, Fit, Found, Orientation, align_detected, detect,
                           image_boxes, landmark_boxes, refine, replaced_faces, rounds_of, take, take_faces)
@@ -67,6 +68,7 @@ class Track:
     smoother: Optional[OneEuroFilter] = None
     doubts: int = 0  # frames since it was good; more than PATIENCE: lost
     frames_lost: int = 0
+    look: Optional[np.ndarray] = None  # of the good face, see mmfld.runtime.look
     misses: int = 0  # runs of the detector since it saw the face; only the regular ones if it is confirmed
 
 
@@ -95,6 +97,7 @@ class FaceTracks:
     JUMP = 0.3  # IoU of successive landmark boxes below which the landmarks cannot be those of the same face
     IN_DOUBT, LOW = 0.5, 0.75  # parts of the running mean of a face's scores
     HISTORY = 100  # frames in the running mean
+    SAME, AGAIN = 0.65, 0.5  # least likeness to the frame before, and to that before a face was lost
     PATIENCE = 5  # frames in doubt until a face is lost
     MISSES = 3  # runs of the detector without the face
 
@@ -127,13 +130,14 @@ class FaceTracks:
 
     def step(self, image: np.ndarray) -> List[Track]:
         """Follow the faces into the next frame (H, W, 3); those that are in it, the oldest first."""
-        tracks = self._followed()
+        tracks, known = self._followed(), len(self._tracks)
         for track, prediction in zip(tracks, self._follow(image, tracks) if tracks else []):
             self._continue(track, prediction, image)
+        is_cut = len(self._tracks) < known
 
         is_regular = self.index % self.redetect_interval == 0
         is_wanted = any(track.doubts or not track.is_confirmed for track in self._tracks)
-        if is_regular or is_wanted or not self._tracks:
+        if is_regular or is_wanted or is_cut or not self._tracks:
             self._detect(image, is_regular)
         self._end_duplicates()
         if self.max_faces is not None:  # a new face may have come while another is in doubt
@@ -159,12 +163,23 @@ class FaceTracks:
         elif self._is_doubtful(prediction, track):
             track.doubts += 1
         else:
-            self._accept(track)
+            seen = self._look(prediction, image)
+            if likeness(seen, track.look) < self.SAME:
+                self._tracks.remove(track)  # another face, at the same place
+            else:
+                self._accept(track, seen)
 
-    def _accept(self, track: Track) -> None:
+    def _look(self, prediction: Prediction, image: np.ndarray) -> Optional[np.ndarray]:
+        return look(image, prediction.landmarks, self._angle(prediction))
+
+    def _angle(self, prediction: Prediction) -> float:
+        return 0. if self.orientation == 'upright' else float(eye_angle(prediction.landmarks, self.layout))
+
+    def _accept(self, track: Track, seen: Optional[np.ndarray]) -> None:
+        track.look = seen
         prediction = track.prediction
         track.state = prediction.state  # a doubtful frame is no part of what the model remembers
-        angle = 0. if self.orientation == 'upright' else float(eye_angle(prediction.landmarks, self.layout))
+        angle = self._angle(prediction)
         box = tight_box(turn(prediction.landmarks, angle))
         if (box[2:] - box[:2] >= 1).all():
             track.image_box = tight_box(prediction.landmarks)
@@ -213,7 +228,7 @@ class FaceTracks:
             box = boxes[fresh[n]] if n < len(fresh) else tight_box(prediction.landmarks)
             is_known = n >= len(fresh) and (overlaps(box[None], known, 'smaller') >= self.OVERLAP).any()
             if prediction.score >= self.min_score and self._is_plausible(prediction, image) and not is_known:
-                self._start(box, score, prediction)
+                self._start(box, score, prediction, self._look(prediction, image))
 
     def _find(self, image: np.ndarray, detections: Detections) -> Found:
         """Of faces that are new."""
@@ -237,9 +252,10 @@ class FaceTracks:
             found = replaced_faces(found, again, followed)
         return _predictions(found.crops, found.fit)
 
-    def _start(self, box: np.ndarray, score: float, prediction: Prediction) -> None:
-        """Start a track, or a doubtful or lost one again if the detection touches the place where it was good."""
-        missing = [track for track in self._tracks if track.doubts]
+    def _start(self, box: np.ndarray, score: float, prediction: Prediction, seen: Optional[np.ndarray]) -> None:
+        """Start a track, or a doubtful or lost one again if the detection touches the place where it was good and looks
+        alike."""
+        missing = [track for track in self._tracks if track.doubts and likeness(seen, track.look) >= self.AGAIN]
         shared = overlaps(box[None], _boxes(missing), 'smaller')[0]
         if shared.any():
             track = missing[shared.argmax()]
@@ -251,7 +267,7 @@ class FaceTracks:
             self._next_id += 1
         track.prediction, track.smoother, track.misses = prediction, self._new_smoother(), 0
         track.detection_score = float(score)
-        self._accept(track)
+        self._accept(track, seen)
 
     def _end_duplicates(self) -> None:
         good = [track for track in self._tracks if not track.doubts]  # the oldest first
