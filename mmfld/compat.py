@@ -18,11 +18,13 @@ module                    symptom without the stand-in                          
                           (``mmpose::...``); newest setuptools no longer has it
 ========================  =====================================================================  =======================
 
-One warning is silenced, the notice that the real ``pkg_resources`` prints because mmengine imports it.
+One method is wrapped, from NumPy 2.4 on: ``draw_circles`` of MMPose's visualizer, which makes a number of an array of
+one radius. One warning is silenced, the notice that the real ``pkg_resources`` prints because mmengine imports it.
 
 Checkpoints of mmengine 0.10 cannot be resumed under torch >= 2.6 either; that is mended where it arises, by
 :class:`mmfld.engine.hooks.PlainCheckpointHook`, and not here.
 """
+import functools
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -36,6 +38,7 @@ from types import ModuleType
 from typing import Callable, Dict, Optional, Tuple
 
 import numpy as np
+from numpy.lib import NumpyVersion
 
 # import name -> (oldest supported version, what pip should be asked for)
 REQUIRED = {
@@ -67,12 +70,31 @@ def prepare() -> None:
     _stand_in_unless_imports('mmcv._ext', _make_mmcv_ext)
     _stand_in_unless_imports('torchvision', _make_torchvision)
     _stand_in_unless_imports('xtcocotools.mask', _make_xtcocotools)
+    if NumpyVersion(np.__version__) >= '2.4.0':
+        _let_circles_be_drawn()
 
 
 def active_stand_ins() -> Tuple[str, ...]:
     """Names of the modules that this process got from here instead of from an installed package."""
     return tuple(name for name, module in list(sys.modules.items())
                  if '__mmfld_stand_in__' in getattr(module, '__dict__', ()))
+
+
+def _let_circles_be_drawn() -> None:
+    """MMPose draws circles of a radius (1, ), which ``int`` no longer takes."""
+    from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer
+    draw_circles = OpencvBackendVisualizer.draw_circles
+    if hasattr(draw_circles, '__mmfld_wraps__'):
+        return
+
+    @functools.wraps(draw_circles)
+    def draw(self, center, radius, *args, **kwargs):
+        if self.backend == 'opencv':
+            radius = float(np.ravel(radius)[0])
+        return draw_circles(self, center, radius, *args, **kwargs)
+
+    draw.__mmfld_wraps__ = draw_circles
+    OpencvBackendVisualizer.draw_circles = draw
 
 
 def require(*names: str) -> None:

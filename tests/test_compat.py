@@ -204,3 +204,21 @@ for part in ('apis', 'codecs', 'datasets', 'engine.rows', 'evaluation', 'models.
     needs = ', and '.join(f'{name} >= {compat.REQUIRED[name][0]}, which is not installed'
                           for name in ('mmengine', 'mmcv', 'mmdet', 'mmpose'))
     assert done.stdout == 7 * f'mmfld needs {needs}\n', done.stderr
+
+
+def test_circles_of_a_radius_in_an_array(monkeypatch):
+    """NumPy 2.4 makes no number of an array of one."""
+    from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer
+    original = OpencvBackendVisualizer.draw_circles
+
+    def of_numpy_2_4(self, center, radius, *args, **kwargs):
+        assert np.ndim(radius) == 0, 'only 0-dimensional arrays can be converted to Python scalars'
+        return original(self, center, radius, *args, **kwargs)
+
+    monkeypatch.setattr(OpencvBackendVisualizer, 'draw_circles', of_numpy_2_4)
+    compat._let_circles_be_drawn()
+    compat._let_circles_be_drawn()
+    visualizer = OpencvBackendVisualizer(backend='opencv')
+    visualizer.set_image(np.zeros((20, 20, 3), np.uint8))
+    visualizer.draw_circles(np.array([10., 10.]), radius=np.array([3]), face_colors=(0, 255, 0))
+    assert visualizer.get_image()[10, 12].tolist() == [0, 255, 0]

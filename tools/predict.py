@@ -12,13 +12,16 @@ frame to frame, and bear numbers, instead of being searched in every frame::
     python tools/predict.py video.mp4 --track --vis-out-dir outputs
 """
 import argparse
+import sys
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
+from mmfld.apis.face_landmark_inferencer import open_lenient
 from mmfld.cli.predict import orientation
 
 
-def main():
+def main() -> int:
+    """Predict; 1 if something could not be read or done."""
     parser = argparse.ArgumentParser(description='Predict facial landmarks')
     parser.add_argument('inputs', help='image, video, folder of images, "webcam" or "webcam:1"')
     parser.add_argument('--pose2d', metavar='CONFIG', help='config of the model; default: from the checkpoint')
@@ -58,6 +61,15 @@ def main():
         if getattr(args, name) is not None:
             parser.error(f'--{name.replace("_", "-")} cannot be used {"with" if args.track else "without"} --track')
 
+    try:
+        return run(args)
+    except (OSError, ImportError, ValueError, TypeError, KeyError) as error:
+        print(f'predict.py: {error.args[0] if isinstance(error, KeyError) else error}', file=sys.stderr)
+        return 1
+
+
+def run(args: argparse.Namespace) -> int:
+    source = open_lenient(args.inputs)  # first, as it is quick to fail
     model = (args.pose2d, args.pose2d_weights, args.device, args.det_model, args.det_weights)
     settings = dict(show_progress=not args.show, layout=args.layout, orientation=args.orientation)
     if args.track:
@@ -69,7 +81,7 @@ def main():
     images = faces = 0
     try:
         for result in predict(
-                args.inputs, show=args.show, vis_out_dir=args.vis_out_dir, pred_out_dir=args.pred_out_dir,
+                source, show=args.show, vis_out_dir=args.vis_out_dir, pred_out_dir=args.pred_out_dir,
                 draw_bbox=args.draw_bbox, draw_heatmap=args.draw_heatmap, black_background=args.black_background,
                 **options):
             images += 1
@@ -77,7 +89,8 @@ def main():
     except KeyboardInterrupt:  # the way to end a camera without a window, whose files are complete; others end in .part
         pass
     print(f'{faces} faces in {images} images')
+    return 1 if source.broken else 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -2,9 +2,9 @@
 import logging
 import os
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from threading import Lock
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import mmcv
@@ -30,15 +30,17 @@ from ..runtime.boxes import given_boxes
 from ..runtime.crops import turn
 from ..runtime.detection import Detector, WholeImage, build_detector
 from ..runtime.landmarker import DEFAULT_MODEL
-from ..runtime.media import Frame, Input, ResultWriter, Source, open_source
+from ..runtime.media import Frame, Inputs, ResultWriter, Source, open_source
 from ..runtime.model import read_metadata
 from ..runtime.orientation import (Crops, Fit, Orientation, align, align_detected, check_orientation, detect,
                                    image_boxes, objects, rounds_of, take)
 from ..structures import FaceLayout, get_conversion, get_layout
+from .checkpoint import read_checkpoint
 
 ESCAPE = 27  # key code
 DEFAULT_WEIGHTS = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.pth'
 """The model that comes with the package; the README beside it says what it is and what it may be used for."""
+DRAWING = Lock()  # MMPose's visualizer holds one picture
 FRAMING = ('GetFaceCrop', 'GetBBoxCenterScale')  # steps of test pipelines that say where a crop lies
 
 
@@ -53,6 +55,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
     >>> for result in inferencer('photos/', vis_out_dir='outputs'):
     ...     for face in result['predictions'][0]:
     ...         print(face['keypoints'], face['keypoint_scores'], face['bbox'], face['bbox_score'])
+
+    One object serves several threads.
 
     Args:
         model (str | Path | Config, optional): Config of the model, or ``FILE.yml:ROW``. Without one it is read from the
@@ -71,13 +75,14 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         orientation (str | float, optional): See :class:`mmfld.runtime.FaceLandmarker`. Defaults to ``'auto'`` for the
             model that comes with the package, of which it is known from which score on a face is the right way up; to
             ``'upright'`` for others. With ``'auto'`` they try all four quarter turns of each face.
-        min_score (float, optional): See :class:`mmfld.runtime.FaceLandmarker`. Defaults to 0.25 for the model that comes
-            with the package, and to no bound for others.
+        min_score (float, optional): See :class:`mmfld.runtime.FaceLandmarker`. Defaults to 0.25 for the model that
+            comes with the package, and to no bound for others.
 
     Raises:
         KeyError: If the layout is unknown or the landmarks of the model cannot be converted to it.
-        ValueError: If the detector or the orientation is unknown, if the checkpoint does not fit the model, or if crops
-            are to be turned of a model whose landmarks or test pipeline are not those of a face.
+        ValueError: If the detector or the orientation is unknown, if the checkpoint is damaged, not finite or does not
+            fit the model, or if crops are to be turned of a model whose landmarks or test pipeline are not those of a
+            face.
         ImportError: If a package that the detector needs is not installed.
         FileNotFoundError: If the config or the checkpoint does not exist.
     """
@@ -123,7 +128,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             self.visualizer.set_dataset_meta(self.output_meta)
 
     def __call__(self,
-                 inputs: Union[Input, Sequence[Input]],
+                 inputs: Inputs,
                  bboxes: Optional[Sequence] = None,
                  return_vis: bool = False,
                  show: bool = False,
@@ -137,8 +142,9 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         """Predict, image by image.
 
         Args:
-            inputs: Path of an image, a video or a folder of images; ``'webcam'`` or ``'webcam:1'``; an image (H, W, 3)
-                uint8 in BGR; or a sequence of images and paths of images. Videos need PyAV.
+            inputs: Path of an image, a video or a folder of images; ``'webcam'`` or ``'webcam:1'``; an image as
+                :func:`mmfld.runtime.read_image` takes it; a list of images and paths of images; or what
+                :func:`mmfld.runtime.media.open_source` returns. Videos need PyAV.
             bboxes (Sequence, optional): Boxes instead of a detector's: for each image or video frame a list of
                 x1, y1, x2, y2 in pixels; for a single image also just that list. Each is the tight box of a face's
                 landmarks, from the brows to the chin; :class:`~mmfld.apis.BoxCalibration` makes them from a
@@ -161,21 +167,23 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                 landmarks of a face are always there), ``wait_time``, ``black_background``.
 
         Yields:
-            dict: Per image: ``predictions``, a list with one element, the list of the image's faces, empty if there are
-            none, and ``visualization``, a list with the drawn image (H, W, 3) uint8 in RGB if ``return_vis``. A face is
-            a dict as MMPose makes it: ``keypoints`` [[x, y], ...] in pixels, ``keypoint_scores`` [s, ...], ``bbox``
+            dict: Per image: ``path``; ``predictions``, a list with one element, the list of the image's faces, empty if
+            there are none; and ``visualization``, a list with the drawn image (H, W, 3) uint8 in RGB if ``return_vis``.
+            What cannot be read of a folder or a video is left out, with a warning at the end. A face is a dict as
+            MMPose makes it: ``keypoints`` [[x, y], ...] in pixels, ``keypoint_scores`` [s, ...], ``bbox``
             ([x1, y1, x2, y2], ), ``bbox_score``.
 
         Raises:
             FileNotFoundError: If an input does not exist.
-            ImportError: If a package is not installed that reads or writes a file; it names it.
+            ImportError: If a package is not installed that reads, writes or shows a picture; it names it.
+            TypeError: For inputs that are no images.
             ValueError: For inputs, boxes or output folders that cannot be used; it names them.
         """
         if batch_size < 1 or (refine is not None and refine < 0):
             raise ValueError(f'found refine={refine} and batch_size={batch_size}, expected at least 0 and 1')
         least = 0 if bboxes is not None or isinstance(self.detector, WholeImage) else 1
         rounds = rounds_of(refine, least, self.orientation)
-        source = open_source(inputs)
+        source = open_lenient(inputs)
         if bboxes is not None:
             bboxes = _boxes_per_image(bboxes, source)
 
@@ -225,6 +233,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         if out_dir is not None:
             vis_out_dir = vis_out_dir or Path(out_dir) / 'visualizations'
             pred_out_dir = pred_out_dir or Path(out_dir) / 'predictions'
+        if show:
+            _check_windows()
         writer = ResultWriter(source, str(vis_out_dir), str(pred_out_dir))
         draw = return_vis or show or bool(vis_out_dir)
         visualize_kwargs.update(show=show)
@@ -236,7 +246,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             total = without_face = 0
             try:
                 with writer:
-                    while batch := list(islice(frames, read_ahead)):
+                    for batch in _batches(frames, read_ahead):
                         for frame, sample in zip(batch, predict(batch)):
                             instances = self._split(sample)
                             total += 1
@@ -249,11 +259,16 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                                 writer.write_picture(frame, mmcv.rgb2bgr(picture))
                             writer.write_instances(frame, instances)
                             yield dict(
+                                path=frame.path,
                                 predictions=[sample if return_datasamples else instances],
                                 visualization=[picture] if return_vis else [])
                         if show and is_video and cv2.waitKey(1) & 0xFF == ESCAPE:
                             break
+                if source.broken and not total:
+                    raise ValueError(source.broken[0][1])
             finally:
+                for _, reason in source.broken:
+                    print_log(f'not read: {reason}', logger='current', level=logging.WARNING)
                 if is_video and without_face:
                     name = source.path if source.is_video else 'inputs'
                     print_log(f'{name}: no face found in {without_face} of {total} frames', logger='current',
@@ -314,6 +329,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         num_keypoints = self.model.dataset_meta['num_keypoints']
         landmarks = np.array([sample.pred_instances.keypoints[0] for sample in samples])
         scores = np.array([sample.pred_instances.keypoint_scores[0] for sample in samples])
+        if not np.isfinite(landmarks).all():
+            raise ValueError(f'{self._weights or "the model"}: answers landmarks that are not finite')
         return Fit(landmarks.reshape(-1, num_keypoints, 2), scores.reshape(-1, num_keypoints), objects(states),
                    objects(samples))
 
@@ -380,7 +397,16 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         kwargs = dict(radius=max(1, round(face / 150)), thickness=max(1, round(face / 200)), kpt_thr=-np.inf) | kwargs
         if is_video:
             kwargs['wait_time'] = 1e-3
-        return self.visualize([frame.image], [sample], return_vis=True, **kwargs)[0]
+        with DRAWING:
+            return self.visualize([frame.image], [sample], return_vis=True, **kwargs)[0]
+
+    def _init_model(self, cfg: Config, weights: Optional[str], device: str = 'cpu') -> nn.Module:
+        if weights is not None and '://' not in weights:
+            checkpoint = read_checkpoint(weights)
+            has_config = 'cfg' in checkpoint.get('meta', {}) or 'message_hub' in checkpoint
+            if not cfg and not has_config:
+                raise ValueError(f'{weights}: found no config in this checkpoint: give that of the model, too')
+        return super()._init_model(cfg, weights, device)
 
     def _load_weights_to_model(self, model: nn.Module, checkpoint: Optional[dict], cfg: Config) -> None:
         # MMEngine loads what fits and goes on, but the landmarks of a half-loaded network just look like bad ones
@@ -400,6 +426,42 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         else:
             meta = (checkpoint or {}).get('meta', {}).get('dataset_meta') or dataset_meta_from_config(cfg)
         model.dataset_meta = meta
+
+
+def open_lenient(inputs: Inputs) -> Source:
+    """A folder or a video is read on after what cannot be read, and says so at its end; an input that is named one by
+    one has to be readable."""
+    source = open_source(inputs)
+    if isinstance(inputs, (str, Path)) and (source.is_video or Path(inputs).is_dir()):
+        source.strict = False
+        if source.notice:
+            print_log(source.notice, logger='current', level=logging.WARNING)
+    return source
+
+
+def _check_windows() -> None:
+    try:
+        cv2.waitKey(1)
+    except cv2.error as error:
+        raise ImportError('show: this OpenCV cannot open windows: save pictures instead (vis_out_dir), or run `pip '
+                          'uninstall opencv-python-headless` and `pip install opencv-python`') from error
+
+
+def _batches(frames: Iterable[Frame], size: int) -> Iterator[List[Frame]]:
+    """Lists of frames; those before one that cannot be read come before the error."""
+    batch: List[Frame] = []
+    try:
+        for frame in frames:
+            batch.append(frame)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except (ImportError, OSError, ValueError):
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 def _split(pipeline: Compose) -> Tuple[Optional[Compose], Optional[Compose]]:
@@ -433,8 +495,11 @@ def _boxes_of_frame(bboxes: Sequence, frame: Frame) -> np.ndarray:
 
 
 def _boxes_per_image(bboxes: Sequence, source: Source) -> Sequence:
-    if source.length == 1 and len(bboxes) and np.ndim(bboxes[0]) == 1 and len(bboxes[0]) == 4:
-        bboxes = [bboxes]  # of the single image
+    if not isinstance(bboxes, (Sequence, np.ndarray)) or isinstance(bboxes, str):
+        raise ValueError(f'bboxes: found {type(bboxes).__name__}, expected a list of boxes for each image')
+    is_one = len(bboxes) == 0 or np.ndim(bboxes[0]) == 1 and len(bboxes[0]) == 4
+    if source.length == 1 and is_one:
+        bboxes = [bboxes]  # of the single image, also none
     if source.length is not None and len(bboxes) != source.length:
         raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, expected one for each of the {source.length} '
                          'images')

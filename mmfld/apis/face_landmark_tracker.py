@@ -9,11 +9,13 @@ from mmengine.infer.infer import ModelType
 from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample
 
+from ..runtime.boxes import given_boxes
 from ..runtime.detection import Detector
-from ..runtime.media import Frame, Input, open_source
+from ..runtime.images import Image, read_image
+from ..runtime.media import Frame, Inputs
 from ..runtime.orientation import Crops, Fit, Orientation
 from ..runtime.tracking import FaceTracks
-from .face_landmark_inferencer import FaceLandmarkInferencer, turn_back
+from .face_landmark_inferencer import FaceLandmarkInferencer, open_lenient, turn_back
 
 
 @INFERENCERS.register_module()
@@ -46,16 +48,19 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
       near 1 and those of another are small probabilities. Its crop and what the model remembers then stay as they last
       were good, and if the detector sees it, it starts again from there. After 5 such frames it is lost. In one of them
       it is returned if its landmarks score at least ``min_score``.
-    * Where a face has moved, grown or turned far since the frame before (by a tenth of its size, or 10 degrees), its crop
-      is taken again from its landmarks, up to three times.
+    * Where a face has moved, grown or turned far since the frame before (by a tenth of its size, or 10 degrees), its
+      crop is taken again from its landmarks, up to three times. Where it has hardly moved, the crop follows half-way or
+      stays, so that landmarks come to rest in a picture that does.
     * It is lost at once if its landmarks jump, that is if their box and the one that the crop was made from have an IoU
       below 0.3 (half a width aside, or half or twice as large), or if more than half of their box is outside the image.
+    * If it does not look like itself in the frame before (:mod:`mmfld.runtime.look`), as after a cut to somebody else,
+      it has ended, and what is there is a new face.
     * It is also lost if the detector does not see it at three of its regular runs in a row, and its score has fallen
       below three quarters of the mean. One of both is not enough: detectors are blind to some faces that landmarks
       follow well, such as those in profile.
     * If two tracks are on one face (IoU above 0.7), the older one stays.
     * A lost face keeps its number if it is detected within ``redetect_interval`` frames so near that its box touches
-      the old one. Otherwise it comes back as a new one.
+      the old one, and looks alike. Otherwise it comes back as a new one.
 
     Args:
         model, weights, device, detector, detector_weights, show_progress, layout, orientation, min_score: As for
@@ -100,17 +105,20 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         Args:
             rate (float, optional): Frames per second of the new video, for ``smoothing``.
         """
+        self._faces = self._new_faces(rate)
+
+    def _new_faces(self, rate: Optional[float] = None) -> FaceTracks:
         settings = dict(self._settings)
         if settings['smoothing'] is not None and rate is not None:
             settings['smoothing'] = dict(rate=rate) | settings['smoothing']
-        self._faces = FaceTracks(self.detector, self.fit, self._face_layout, self.orientation, self.sure,
-                                 min_score=self.min_score, **settings)
+        return FaceTracks(self.detector, self.fit, self._face_layout, self.orientation, self.sure,
+                          min_score=self.min_score, **settings)
 
-    def track(self, frame: np.ndarray) -> List[dict]:
+    def track(self, frame: Image) -> List[dict]:
         """Track the faces in the next frame.
 
         Args:
-            frame (ndarray): (H, W, 3) uint8 in BGR.
+            frame (ndarray | str | Path | PIL.Image): See :func:`mmfld.runtime.read_image`.
 
         Returns:
             list[dict]: Per face ``track_id`` (int), ``keypoints`` (K, 2) float in pixels, ``keypoint_scores`` (K, )
@@ -118,19 +126,19 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             ``return_unconfirmed`` also ``is_confirmed`` (bool).
 
         Raises:
-            ValueError: If the frame is not such an array.
+            TypeError, ValueError: If the frame is no image.
         """
-        sample = self._track(self._frame(frame))
+        sample = self._track(self._frame(frame), self._faces)
         return [dict(numbers, **face) for numbers, face in zip(self._numbers(sample), _faces(sample))]
 
     def predict_boxes(self,
-                      frame: np.ndarray,
+                      frame: Image,
                       boxes: np.ndarray,
                       states: Optional[Sequence] = None) -> Tuple[List[dict], List]:
         """Predict from given boxes instead of tracks, which stay as they are: the protocol of the true boxes.
 
         Args:
-            frame (ndarray): (H, W, 3) uint8 in BGR.
+            frame (ndarray | str | Path | PIL.Image): See :func:`mmfld.runtime.read_image`.
             boxes (ndarray): (N, 4) landmark boxes x1, y1, x2, y2.
             states (Sequence, optional): What the call for the frame before returned for the same N faces, for models
                 that remember. Defaults to None: the first frame.
@@ -139,22 +147,23 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             tuple: N faces as of :meth:`track`, but for their numbers, and N states.
 
         Raises:
-            ValueError: If the frame is not such an array.
+            TypeError, ValueError: If the frame is no image.
         """
         frame = self._frame(frame)
         self.model.test_cfg['output_heatmaps'] = False
-        boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+        boxes = given_boxes(boxes, frame.image.shape[1::-1], 'boxes')[:, :4]
         fit = self.fit([frame.image], Crops(np.zeros(len(boxes), int), boxes, np.zeros(len(boxes))), states)
         return _faces(self._merge(frame, list(fit.more), False)), list(fit.states)
 
-    def _frame(self, image: np.ndarray) -> Frame:
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise ValueError(f'frame {self._faces.index}: found an array of shape {image.shape} and type '
-                             f'{image.dtype}, expected (H, W, 3) uint8 in BGR')
-        return Frame(image, f'{self._faces.index:010d}.jpg', self._faces.index)
+    def _frame(self, image: Image) -> Frame:
+        index = self._faces.index
+        try:
+            return Frame(read_image(image), f'{index:010d}.jpg', index)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f'frame {index}: {error}') from error
 
-    def __call__(self, inputs: Union[Input, Sequence[Input]], **outputs) -> Iterator[Dict]:
-        """Track through one video, from its start.
+    def __call__(self, inputs: Inputs, **outputs) -> Iterator[Dict]:
+        """Track through one video, from its start; the faces of :meth:`track` and of other calls are none of its own.
 
         Args:
             inputs: Path of a video or of a folder with its frames (in the order of their names); ``'webcam'`` or
@@ -171,23 +180,19 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             FileNotFoundError: If an input does not exist.
             ValueError: For inputs or output folders that cannot be used; it names them.
         """
-        source = open_source(inputs)
-        is_start = True  # the frame of index 0 may be damaged
+        source = open_lenient(inputs)
+        tracks = self._new_faces(source.fps if source.is_video else None)
 
         def predict(frames: Sequence[Frame]) -> List[PoseDataSample]:
-            nonlocal is_start
             frame, = frames
-            if is_start:
-                self.reset(source.fps if source.is_video else None)
-                is_start = False
-            return [self._track(frame, outputs.get('draw_heatmap', False))]
+            return [self._track(frame, tracks, outputs.get('draw_heatmap', False))]
 
         return self._run(source, predict, read_ahead=1, is_video=True, **outputs)
 
-    def _track(self, frame: Frame, output_heatmaps: bool = False) -> PoseDataSample:
+    def _track(self, frame: Frame, faces: FaceTracks, output_heatmaps: bool = False) -> PoseDataSample:
         """The faces of the next frame to return, in one sample, with their ``track_ids`` and ``is_confirmed`` (N, )."""
         self.model.test_cfg['output_heatmaps'] = output_heatmaps
-        tracks = [track for track in self._faces.step(frame.image) if track.is_confirmed or self.return_unconfirmed]
+        tracks = [track for track in faces.step(frame.image) if track.is_confirmed or self.return_unconfirmed]
         for track in tracks:
             instances = track.prediction.more.pred_instances
             instances.keypoints[0] = track.landmarks

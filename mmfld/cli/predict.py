@@ -52,10 +52,8 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f'--track: {pictures[0].names[0]} is one picture, expected a video, a camera or a '
                              'folder of frames')
     for source in sources:
-        if getattr(source, 'left_out', ()):
-            kinds = ', '.join(sorted({path.suffix or path.name for path in source.left_out}))
-            print(f'left out: {len(source.left_out)} files of {source.left_out[0].parent} that are no pictures by their '
-                  f'suffix ({kinds})', file=sys.stderr)
+        if source.notice:
+            print(source.notice, file=sys.stderr)
     if sources and (args.draw or args.format == 'json'):
         check_names(sources, args.out)
     images = faces = 0

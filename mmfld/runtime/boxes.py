@@ -69,6 +69,11 @@ def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
     if len(wrong):
         raise ValueError(f'{name}: found {boxes[wrong[0]].tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2')
     width, height = size
+    is_part = (boxes >= 0).all(axis=1) & (boxes <= 1).all(axis=1) & (max(size) > 2)
+    parts = np.flatnonzero(is_part | ((boxes[:, 2:] - boxes[:, :2]).max(axis=1) < 1))
+    if len(parts):
+        raise ValueError(f'{name}: found {boxes[parts[0]].tolist()} in an image of {width} x {height}, expected '
+                         'pixels, not parts of the image')
     outside = np.flatnonzero((boxes[:, 2:] < 0).any(axis=1) | (boxes[:, 0] >= width) | (boxes[:, 1] >= height))
     if len(outside):
         raise ValueError(f'{name}: {boxes[outside[0]].tolist()} lies outside of the image, whose size is {width} x '
@@ -80,21 +85,23 @@ def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
 
 
 def found_boxes(found: Any, columns: int = 5) -> np.ndarray:
-    """What a detector returns, as (N, columns) float64; None and an empty list are no face.
+    """What a detector returns, as (N, columns) float64; None, an empty list and a box without an area are no face.
 
     Raises:
-        ValueError: If it is of another shape, or not finite.
+        ValueError: If it is of another shape, not finite, or ends before it begins.
     """
-    if found is None or not np.size(found):
-        return np.zeros((0, columns))
     try:
-        boxes = np.asarray(found, np.float64)
+        boxes = np.zeros((0, columns)) if found is None or not np.size(found) else np.asarray(found, np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f'the detector returns {_short(found)}, expected (N, {columns}) numbers') from error
     if boxes.ndim != 2 or boxes.shape[1] < columns or not np.isfinite(boxes).all():
         raise ValueError(f'the detector returns {_short(found)} of shape {boxes.shape}, expected (N, {columns}): x1, '
                          f'y1, x2, y2, a score{"" if columns == 5 else " and points"} of each face, all finite')
-    return boxes[:, :columns]
+    wrong = np.flatnonzero((boxes[:, 2:4] < boxes[:, :2]).any(axis=1))
+    if len(wrong):
+        raise ValueError(f'the detector returns {boxes[wrong[0]].tolist()}, expected x1, y1, x2, y2 with x1 < x2 and '
+                         'y1 < y2')
+    return boxes[(boxes[:, 2:4] > boxes[:, :2]).all(axis=1), :columns]
 
 
 def _short(value: Any) -> str:

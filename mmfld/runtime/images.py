@@ -1,4 +1,4 @@
-"""One image, from a file, an array or a picture of Pillow."""
+"""One image, from a file, its bytes, an array or a picture of Pillow."""
 import io
 from pathlib import Path
 from typing import Any, Union
@@ -6,18 +6,21 @@ from typing import Any, Union
 import cv2
 import numpy as np
 
+from .jpeg import damage
 from .optional import load
 
-Image = Union[str, Path, np.ndarray, Any]
+Image = Union[str, Path, bytes, np.ndarray, Any]
+LONGEST = 2**15 - 2  # side that OpenCV samples crops of
+LOSS = 0.02  # of the compression of floats
 
 
 def read_image(image: Image) -> np.ndarray:
     """An image as all else here takes it.
 
     Args:
-        image (str | Path | ndarray | PIL.Image): File, of an animation its first frame; array (H, W) grey, (H, W, 1),
-            (H, W, 3) BGR or (H, W, 4) BGRA of 8 or 16 bit; or picture of Pillow. What says how a camera was held (EXIF)
-            is followed.
+        image (str | Path | bytes | ndarray | PIL.Image): File or its content, of an animation its first frame; array
+            (H, W) grey, (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA of 8 or 16 bit; or picture of Pillow. What says how
+            a camera was held (EXIF) is followed.
 
     Returns:
         ndarray: (H, W, 3) uint8 in BGR.
@@ -25,16 +28,31 @@ def read_image(image: Image) -> np.ndarray:
     Raises:
         FileNotFoundError: If the file does not exist.
         ImportError: If a package is not installed that reads AVIF or HEIC.
-        ValueError: If a file is no complete image that OpenCV or Pillow reads, or an array has another shape or type.
+        ValueError: If a file is no complete image that OpenCV or Pillow reads, an array has another shape or type, or a
+            side is longer than 32,766 pixels.
         TypeError: For anything else.
     """
+    check_kind(image)
     if isinstance(image, (str, Path)):
         return _read_file(Path(image))
+    if isinstance(image, (bytes, bytearray)):
+        return decode_image(bytes(image), 'image')
     if isinstance(image, np.ndarray):
         return _to_bgr(image)
+    return _from_pillow(image)
+
+
+def check_kind(image: Any, name: str = 'image') -> None:
+    """Raise a TypeError if :func:`read_image` takes nothing of this type; it calls it ``name``."""
+    if isinstance(image, (str, Path, bytes, bytearray, np.ndarray)):
+        return
     if hasattr(image, 'convert') and hasattr(image, 'getexif'):
-        return _from_pillow(image)
-    raise TypeError(f'image: found {type(image).__name__}, expected a file name, an array or a picture of Pillow')
+        return
+    expected = 'expected a file name, the bytes of a file, an array or a picture of Pillow'
+    if type(image).__module__.partition('.')[0] == 'torch':
+        raise TypeError(f'{name}: found a {type(image).__name__} of torch, whose order of axes and colours is not '
+                        f'known, {expected}')
+    raise TypeError(f'{name}: found {type(image).__name__}, {expected}')
 
 
 def is_animated(path: Path) -> bool:
@@ -68,18 +86,37 @@ def decode_image(content: bytes, name: str, ignore_orientation: bool = False) ->
     Raises:
         ValueError: If they are no complete image that OpenCV reads.
     """
-    if content[:2] == b'\xff\xd8' and not _is_complete_jpeg(content):
-        raise ValueError(f'{name}: found {len(content)} bytes of a JPEG that has no end: it is cut off')
-    if content[:4] == b'GIF8' or content[8:12] == b'WEBP' or content[4:8] == b'ftyp':
-        return _decode_with_pillow(name, content, ignore_orientation)
-    flags = cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if ignore_orientation else 0)
+    try:
+        reason = damage(content) if content[:2] == b'\xff\xd8' else None
+        if reason is not None:
+            raise ValueError(f'found {len(content)} bytes of a JPEG that {reason}')
+        if content[:4] == b'GIF8' or content[8:12] == b'WEBP' or content[4:8] == b'ftyp':
+            return _decode_with_pillow(name, content, ignore_orientation)
+        return _decode_with_opencv(content, ignore_orientation)
+    except ValueError as error:
+        raise ValueError(f'{name}: {error}') from error
+
+
+def _decode_with_opencv(content: bytes, ignore_orientation: bool) -> np.ndarray:
+    # not as OpenCV would make 8 bit of it: floats in 0..255 would be white
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_IGNORE_ORIENTATION if ignore_orientation else 0)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     except cv2.error as error:  # such as more than 2^30 pixels
-        raise ValueError(f'{name}: OpenCV cannot read this image ({error.err})') from error
+        raise ValueError(f'OpenCV cannot read this image ({error.err})') from error
     if image is None:
-        raise ValueError(f'{name}: not an image that OpenCV can read')
-    return image
+        raise ValueError('not an image that OpenCV can read')
+    return _to_bgr(_from_floats(image))
+
+
+def _from_floats(image: np.ndarray) -> np.ndarray:
+    """Those of a file, which are in 0..1 as OpenCV and others write them, as 8 bit."""
+    if image.dtype not in (np.float32, np.float64):
+        return image
+    if not (image.min() >= -LOSS and image.max() <= 1 + LOSS):
+        raise ValueError(f'found floats from {image.min():g} to {image.max():g}, expected 0 to 1, or 8 or 16 bit: '
+                         'write it as uint8')
+    return (image * 255).round().clip(0, 255).astype(np.uint8)
 
 
 def _decode_with_pillow(name: str, content: bytes, ignore_orientation: bool) -> np.ndarray:
@@ -96,12 +133,13 @@ def _decode_with_pillow(name: str, content: bytes, ignore_orientation: bool) -> 
             picture = load('pillow_heif', 'pillow-heif', f'{name}: HEIC').open_heif(io.BytesIO(content)).to_pillow()
         else:
             picture = pillow.open(io.BytesIO(content))
-        return _from_pillow(picture, ignore_orientation)
+        picture.load()
     except ImportError:
         raise
     except Exception as error:  # decoders of many formats raise what they like, also for too many pixels
         reason = f'{type(error).__name__}: {error}'
-        raise ValueError(f'{name}: not a complete image that Pillow can read ({reason})') from error
+        raise ValueError(f'not a complete image that Pillow can read ({reason})') from error
+    return _from_pillow(picture, ignore_orientation)
 
 
 def _from_pillow(picture: Any, ignore_orientation: bool = False) -> np.ndarray:
@@ -112,7 +150,7 @@ def _from_pillow(picture: Any, ignore_orientation: bool = False) -> np.ndarray:
         raise ValueError('found a picture of floats, whose range is not known, expected one of 8 or 16 bit')
     if picture.mode.startswith('I'):  # of 16 bit, which Pillow would cut off at 255
         return _to_bgr(np.asarray(picture).clip(0, 2**16 - 1).astype(np.uint16))
-    return np.ascontiguousarray(np.asarray(picture.convert('RGB'))[..., ::-1])
+    return _to_bgr(np.ascontiguousarray(np.asarray(picture.convert('RGB'))[..., ::-1]))
 
 
 def _to_bgr(array: np.ndarray) -> np.ndarray:
@@ -120,6 +158,9 @@ def _to_bgr(array: np.ndarray) -> np.ndarray:
     if channels not in (1, 3, 4) or array.dtype not in (np.uint8, np.uint16) or not array.size:
         raise ValueError(f'found an array of shape {array.shape} and type {array.dtype}, expected (H, W), '
                          '(H, W, 1), (H, W, 3) in BGR or (H, W, 4) in BGRA, of uint8 or uint16')
+    if max(array.shape[:2]) > LONGEST:
+        raise ValueError(f'found {array.shape[1]} x {array.shape[0]} pixels, expected sides of at most {LONGEST}: '
+                         'cut or shrink it')
     if array.dtype == np.uint16:
         if 0 < array.max() < 256:
             raise ValueError(f'found 16-bit values up to {array.max()}, expected up to 65535: if they are of 8 bit, '
@@ -128,22 +169,3 @@ def _to_bgr(array: np.ndarray) -> np.ndarray:
     if channels == 1:
         return cv2.cvtColor(array.reshape(array.shape[:2]), cv2.COLOR_GRAY2BGR)
     return np.ascontiguousarray(array[..., :3])
-
-
-def _is_complete_jpeg(content: bytes) -> bool:
-    """Whether the end marker comes after the image data, where no other FF D9 can be.
-
-    OpenCV fills up what is missing with grey, without a word.
-    """
-    at = 2
-    while 0 <= at and at + 4 <= len(content):
-        marker, length = content[at + 1], int.from_bytes(content[at + 2:at + 4], 'big')
-        if content[at] != 0xff:  # what stands between two parts is skipped, as decoders do
-            at = content.find(b'\xff', at)
-        elif marker in (0xff, 0):  # padding
-            at += 1
-        elif marker == 0xda:
-            return content.find(b'\xff\xd9', at + 2 + length) >= 0
-        else:
-            at += 2 + length
-    return False

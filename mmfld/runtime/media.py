@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .frame import Frame
-from .images import is_animated, read_image
+from .images import Image, check_kind, is_animated, read_image
 from .unfinished import finish, unfinished
 from .video import VideoSource, VideoWriter
 
@@ -21,35 +21,45 @@ VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg
 WRITABLE_SUFFIXES = ('.bmp', '.jp2', '.jpe', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 IMAGE_SUFFIXES = ('.avif', '.gif', '.heic', '.heif', '.jfif') + WRITABLE_SUFFIXES
 
-Input = Union[str, Path, np.ndarray]
-
 
 class ImageSource:
     """A list of image files and arrays.
 
     Args:
-        inputs (Sequence[str | Path | ndarray | PIL.Image]): As :func:`~mmfld.runtime.images.read_image` takes them.
+        inputs (Sequence[str | Path | bytes | ndarray | PIL.Image]): As :func:`~mmfld.runtime.images.read_image` takes
+            them.
         strict (bool): Whether an image that cannot be read is an error; if not, it is left out and noted in ``broken``,
             a list of names and reasons. Defaults to True.
 
     Raises:
         FileNotFoundError: If a file does not exist.
+        TypeError: If one is no image of any kind.
     """
     is_video = False
     is_live = False
 
-    def __init__(self, inputs: Sequence[Input], strict: bool = True) -> None:
+    def __init__(self, inputs: Sequence[Image], strict: bool = True) -> None:
         self.inputs = [Path(item) if isinstance(item, (str, Path)) else item for item in inputs]
         self.strict = strict
         self.broken: List[Tuple[str, str]] = []
         self.left_out: Sequence[Path] = ()  # of a folder, files of other kinds
-        for item in self.inputs:
+        for index, item in enumerate(self.inputs):
+            check_kind(item, f'image {index}')
             if isinstance(item, Path) and not item.is_file():
                 raise FileNotFoundError(f'image {item} does not exist')
 
     @property
     def length(self) -> int:
         return len(self.inputs)
+
+    @property
+    def notice(self) -> str:
+        """About files of other kinds in a folder, empty if there are none."""
+        if not self.left_out:
+            return ''
+        kinds = ', '.join(sorted({path.suffix or path.name for path in self.left_out}))
+        return (f'left out: {len(self.left_out)} files of {self.left_out[0].parent} that are no pictures by their '
+                f'suffix ({kinds})')
 
     @property
     def names(self) -> Tuple[str, ...]:
@@ -90,6 +100,7 @@ class CameraSource:
     is_video = True
     is_live = True
     length = None
+    notice = ''
     time_base = Fraction(1, 90000)  # fine enough for the times at which pictures come
 
     def __init__(self, number: int) -> None:
@@ -124,29 +135,39 @@ class CameraSource:
 
 
 Source = Union[ImageSource, VideoSource, CameraSource]
+Inputs = Union[Image, Sequence[Image], Source]
 
 
-def open_source(inputs: Union[Input, Sequence[Input]], strict: bool = True) -> Source:
+def open_source(inputs: Inputs, strict: bool = True) -> Source:
     """What to read for an inferencer's ``inputs``.
 
     Args:
         inputs: Path of an image, a video or a folder of images (not its subfolders; in the order of their names);
-            ``'webcam'`` or ``'webcam:1'``; an image (H, W, 3) uint8 in BGR; or a sequence of images and paths of
-            images. An animated GIF is a video; of one in a folder or a sequence, the first frame is taken.
+            ``'webcam'`` or ``'webcam:1'``; an image as :func:`~mmfld.runtime.images.read_image` takes it; or a list of
+            images and paths of images. An animated GIF is a video; of one in a folder or a list, the first frame is
+            taken. What this function returned is returned again.
         strict (bool): See :class:`ImageSource` and :class:`~mmfld.runtime.video.VideoSource`.
 
     Raises:
         FileNotFoundError: If a path does not exist.
         ImportError: If PyAV is not installed, for a video.
+        TypeError: For what is none of these.
         ValueError: For a folder without images, a file that is neither image nor video by its suffix, a camera that is
             not given as ``webcam:NUMBER``, an empty sequence, or a video or camera that cannot be opened.
     """
-    if isinstance(inputs, np.ndarray):
-        return ImageSource([inputs], strict)
-    if not isinstance(inputs, (str, Path)):
+    if isinstance(inputs, (ImageSource, VideoSource, CameraSource)):
+        return inputs
+    if isinstance(inputs, Sequence) and not isinstance(inputs, (str, bytes, bytearray)):
         if not len(inputs):
             raise ValueError('inputs: found an empty sequence, expected at least one image')
         return ImageSource(inputs, strict)
+    if isinstance(inputs, Iterator):
+        raise TypeError(f'inputs: found {type(inputs).__name__}, expected a path, an image or a list of them: '
+                        'list(...) makes one of it')
+    if not isinstance(inputs, (str, Path)):
+        return ImageSource([inputs], strict)
+    if not str(inputs).strip():
+        raise ValueError("inputs: found an empty name, expected a path; '.' is this folder")
     if str(inputs).lower().split(':')[0] == 'webcam':
         number = str(inputs)[len('webcam:'):] or '0'
         if not number.isdigit():

@@ -45,7 +45,7 @@ class LandmarkModel:
                  backend: str = 'auto',
                  threads: Optional[int] = None,
                  precision: str = 'float32') -> None:
-        path = Path(path)
+        self.path = path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f'model {path} does not exist')
         content = path.read_bytes()
@@ -76,6 +76,9 @@ class LandmarkModel:
             crops (ndarray): (N, H, W, 3) uint8 in BGR.
             state (ndarray, optional): What the call for the frame before returned for the same N faces, of a model that
                 remembers. Defaults to None: the first frame.
+
+        Raises:
+            ValueError: If it answers numbers that are not finite.
         """
         if not len(crops):
             points = self.layout.num_keypoints
@@ -84,7 +87,10 @@ class LandmarkModel:
         inputs = [crops]
         if self.state_shape is not None:
             inputs.append(np.zeros((len(crops), *self.state_shape), np.float32) if state is None else state)
-        return Prediction(**dict(zip(self.outputs, self.network(*inputs))))
+        prediction = Prediction(**dict(zip(self.outputs, self.network(*inputs))))
+        if not np.isfinite(prediction.landmarks).all():
+            raise ValueError(f'{self.path}: this model answers landmarks that are not finite')
+        return prediction
 
 
 def read_metadata(model: bytes, name: str = 'model') -> Dict[str, str]:

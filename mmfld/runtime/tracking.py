@@ -1,16 +1,21 @@
 """Faces followed from frame to frame, whatever finds and fits them."""
 from dataclasses import dataclass
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ..structures import FaceLayout
-from .boxes import overlaps, tight_box
+from .boxes import middle_and_size, overlaps, tight_box
 from .crops import eye_angle, turn
 from .detection import Detector
+from .look import likeness, look
 from .one_euro_filter import OneEuroFilter
 from .orientation import (ROUNDS, Aligned, Crops, Detections, Fit, Found, Orientation, align_detected, detect,
                           image_boxes, landmark_boxes, refine, replaced_faces, rounds_of, take, take_faces)
+
+
+STILL, STILL_ANGLE = 0.05, 5.  # parts of its size, and degrees, by which a face at rest may seem to move
+REST, REST_ANGLE = 0.01, 1.  # by which its crop need not follow
 
 
 class Prediction(NamedTuple):
@@ -63,6 +68,7 @@ class Track:
     smoother: Optional[OneEuroFilter] = None
     doubts: int = 0  # frames since it was good; more than PATIENCE: lost
     frames_lost: int = 0
+    look: Optional[np.ndarray] = None  # of the good face, see mmfld.runtime.look
     misses: int = 0  # runs of the detector since it saw the face; only the regular ones if it is confirmed
 
 
@@ -91,6 +97,7 @@ class FaceTracks:
     JUMP = 0.3  # IoU of successive landmark boxes below which the landmarks cannot be those of the same face
     IN_DOUBT, LOW = 0.5, 0.75  # parts of the running mean of a face's scores
     HISTORY = 100  # frames in the running mean
+    SAME, AGAIN = 0.65, 0.5  # least likeness to the frame before, and to that before a face was lost
     PATIENCE = 5  # frames in doubt until a face is lost
     MISSES = 3  # runs of the detector without the face
 
@@ -123,13 +130,14 @@ class FaceTracks:
 
     def step(self, image: np.ndarray) -> List[Track]:
         """Follow the faces into the next frame (H, W, 3); those that are in it, the oldest first."""
-        tracks = self._followed()
+        tracks, known = self._followed(), len(self._tracks)
         for track, prediction in zip(tracks, self._follow(image, tracks) if tracks else []):
             self._continue(track, prediction, image)
+        is_cut = len(self._tracks) < known
 
         is_regular = self.index % self.redetect_interval == 0
         is_wanted = any(track.doubts or not track.is_confirmed for track in self._tracks)
-        if is_regular or is_wanted or not self._tracks:
+        if is_regular or is_wanted or is_cut or not self._tracks:
             self._detect(image, is_regular)
         self._end_duplicates()
         if self.max_faces is not None:  # a new face may have come while another is in doubt
@@ -155,18 +163,27 @@ class FaceTracks:
         elif self._is_doubtful(prediction, track):
             track.doubts += 1
         else:
-            self._accept(track)
+            seen = self._look(prediction, image)
+            if likeness(seen, track.look) < self.SAME:
+                self._tracks.remove(track)  # another face, at the same place
+            else:
+                self._accept(track, seen)
 
-    def _accept(self, track: Track) -> None:
+    def _look(self, prediction: Prediction, image: np.ndarray) -> Optional[np.ndarray]:
+        return look(image, prediction.landmarks, self._angle(prediction))
+
+    def _angle(self, prediction: Prediction) -> float:
+        return 0. if self.orientation == 'upright' else float(eye_angle(prediction.landmarks, self.layout))
+
+    def _accept(self, track: Track, seen: Optional[np.ndarray]) -> None:
+        track.look = seen
         prediction = track.prediction
         track.state = prediction.state  # a doubtful frame is no part of what the model remembers
-        box = turned_box = tight_box(prediction.landmarks)
-        angle = 0.
-        if self.orientation != 'upright':
-            angle = float(eye_angle(prediction.landmarks, self.layout))
-            turned_box = tight_box(turn(prediction.landmarks, angle))
-        if (turned_box[2:] - turned_box[:2] >= 1).all():
-            track.image_box, track.box, track.angle = box, turned_box, angle
+        angle = self._angle(prediction)
+        box = tight_box(turn(prediction.landmarks, angle))
+        if (box[2:] - box[:2] >= 1).all():
+            track.image_box = tight_box(prediction.landmarks)
+            track.box, track.angle = _calmed((box, angle), (prediction.box, prediction.angle))
         else:  # landmarks on one spot, where there was no face: nothing to crop
             track.box, track.angle = prediction.box, prediction.angle
             track.image_box, = image_boxes(Crops(np.zeros(1, int), prediction.box[None], np.array([prediction.angle])))
@@ -211,7 +228,7 @@ class FaceTracks:
             box = boxes[fresh[n]] if n < len(fresh) else tight_box(prediction.landmarks)
             is_known = n >= len(fresh) and (overlaps(box[None], known, 'smaller') >= self.OVERLAP).any()
             if prediction.score >= self.min_score and self._is_plausible(prediction, image) and not is_known:
-                self._start(box, score, prediction)
+                self._start(box, score, prediction, self._look(prediction, image))
 
     def _find(self, image: np.ndarray, detections: Detections) -> Found:
         """Of faces that are new."""
@@ -235,9 +252,10 @@ class FaceTracks:
             found = replaced_faces(found, again, followed)
         return _predictions(found.crops, found.fit)
 
-    def _start(self, box: np.ndarray, score: float, prediction: Prediction) -> None:
-        """Start a track, or a doubtful or lost one again if the detection touches the place where it was good."""
-        missing = [track for track in self._tracks if track.doubts]
+    def _start(self, box: np.ndarray, score: float, prediction: Prediction, seen: Optional[np.ndarray]) -> None:
+        """Start a track, or a doubtful or lost one again if the detection touches the place where it was good and looks
+        alike."""
+        missing = [track for track in self._tracks if track.doubts and likeness(seen, track.look) >= self.AGAIN]
         shared = overlaps(box[None], _boxes(missing), 'smaller')[0]
         if shared.any():
             track = missing[shared.argmax()]
@@ -249,7 +267,7 @@ class FaceTracks:
             self._next_id += 1
         track.prediction, track.smoother, track.misses = prediction, self._new_smoother(), 0
         track.detection_score = float(score)
-        self._accept(track)
+        self._accept(track, seen)
 
     def _end_duplicates(self) -> None:
         good = [track for track in self._tracks if not track.doubts]  # the oldest first
@@ -271,6 +289,26 @@ class FaceTracks:
         if track.smoother is None:
             return track.prediction.landmarks
         return track.smoother(track.prediction.landmarks, scale=np.sqrt(np.prod(track.box[2:] - track.box[:2])) / 2)
+
+
+def _calmed(crop: Tuple[np.ndarray, float], used: Tuple[np.ndarray, float]) -> Tuple[np.ndarray, float]:
+    """Box and angle of the next crop: where they differ little half-way from the one before, or that again.
+
+    Landmarks depend a little on their crop, and would go to and fro with it in a picture that stands still.
+    """
+    (box, angle), (used_box, used_angle) = crop, used
+    turned = (angle - used_angle + 180) % 360 - 180
+    middle, size = middle_and_size(box)
+    used_middle, used_size = middle_and_size(used_box)
+    middle, used_middle = turn(middle[None], -angle)[0], turn(used_middle[None], -used_angle)[0]
+    moved = np.abs([middle - used_middle, size - used_size]).max() / size.max()
+    if moved > STILL or abs(turned) > STILL_ANGLE:
+        return crop
+    if moved < REST and abs(turned) < REST_ANGLE:
+        return used
+    angle = used_angle + turned / 2
+    middle, half = turn((middle + used_middle)[None] / 2, angle)[0], (size + used_size) / 4
+    return np.concatenate([middle - half, middle + half]), angle
 
 
 def _boxes(tracks: Sequence[Track]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Video files, read and written with PyAV."""
 import warnings
 from fractions import Fraction
+from heapq import heappop, heappush
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, Iterator, List, Tuple
@@ -21,7 +22,8 @@ SOUND_IN_MP4 = ('aac', 'flac', 'opus')  # what browsers play and fits at any rat
 class VideoSource:
     """The frames of a video file, or of an animated GIF, the way up and at the times that players show them.
 
-    Frames that the decoder reports as damaged, as by an error in the file, are left out.
+    Frames that the decoder reports as damaged, as by an error in the file, are left out; those behind them keep their
+    numbers and times. Some that were stored as changes of a lost one may show that, without a sign from the decoder.
 
     Args:
         path (Path): File.
@@ -36,6 +38,7 @@ class VideoSource:
     is_video = True
     is_live = False
     length = None  # what a file says about its number of frames is often wrong
+    notice = ''
 
     def __init__(self, path: Path, strict: bool = True) -> None:
         if not path.is_file():
@@ -58,47 +61,83 @@ class VideoSource:
             ValueError: If it is ``strict`` and there is no frame, one is damaged, or the end is missing.
         """
         self.broken.clear()
-        index, damaged, lost, reasons, time, end = -1, [], 0, [], None, 0
+        numbers, read, damaged, lost, first, reasons, time, end = _Numbers(), 0, 0, 0, None, [], None, 0
         with _open(Path(self.path)) as container:
             stream = container.streams.best('video')
             stream.thread_type = 'AUTO'
             start, expected = _start(container), Fraction(container.duration or 0, 10**6)
+            announced = stream.frames  # 0 if that is not said
             for packet in _packets(container, reasons):
-                lost += packet.is_corrupt
                 if packet.pts is not None:
                     end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base - start)
-                if packet.stream.index != stream.index or packet.is_corrupt:
+                if packet.stream.index != stream.index:
+                    lost += packet.is_corrupt
                     continue
+                numbers.expect(packet)
                 try:
-                    frames = stream.decode(packet)
+                    frames = [] if packet.is_corrupt else stream.decode(packet)
+                    is_lost = packet.is_corrupt
                 except _av().FFmpegError:
+                    frames, is_lost = [], True
+                if is_lost:
                     lost += 1
-                    continue
+                    numbers.lose()
                 for frame in frames:
-                    index += 1
+                    index = numbers.next(frame)
                     shown = None if frame.pts is None else frame.pts * frame.time_base - start
                     if shown is None or time is not None and shown <= time:
                         shown = 0 if time is None else time + 1 / self.fps
                     time = shown
                     if frame.is_corrupt:
-                        damaged.append(time)
+                        damaged += 1
+                        first = time if first is None else first
                     else:
+                        read += 1
                         yield Frame(_upright(frame), self.path, index, float(time),
                                     float((frame.duration or 0) * frame.time_base or 1 / self.fps))
-        if index < 0:
+        if not read + damaged:
             reasons.append('opened, but PyAV can decode no frame of it')
         if damaged:
-            reasons.append(f'{len(damaged)} of {index + 1} frames are damaged and left out, the first at '
-                           f'{float(damaged[0]):.2f} s')
+            reasons.append(f'{damaged} frames are damaged and left out, the first at {float(first):.2f} s')
         if lost:
-            reasons.append(f'{lost} of its packets cannot be decoded')
+            reasons.append(f'{lost} of its packets cannot be decoded, {numbers.missing} frames in its middle are '
+                           'missing')
         if end < expected - CUT:
             reasons.append(f'cut off: found {float(end):.2f} s of {float(expected):.2f} s')
         if reasons:
-            reason = f'{self.path}: {"; ".join(reasons)}'
+            of = f' of {announced} that it announces' if announced else ''
+            reason = f'{self.path}: {read} frames read{of}; {"; ".join(reasons)}'
             if self.strict:
                 raise ValueError(reason)
             self.broken.append((self.path, reason))
+
+
+class _Numbers:
+    """Of frames, in the order in which they are shown; packets that give none have theirs, too."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._lost = False  # whether there is one whose place among the frames has not been passed yet
+        self.missing = 0
+        self._expected: List[int] = []  # times of packets behind the last frame, a heap
+
+    def expect(self, packet: Any) -> None:
+        if packet.pts is not None:
+            heappush(self._expected, packet.pts)
+
+    def lose(self) -> None:
+        self._lost = True
+
+    def next(self, frame: Any) -> int:
+        before = 0
+        while frame.pts is not None and self._expected and self._expected[0] <= frame.pts:
+            before += heappop(self._expected) < frame.pts
+        if before and self._lost:  # and those that need it; other packets without a frame are none of its frames
+            self.missing += before
+            self._next += before
+            self._lost = False
+        self._next += 1
+        return self._next - 1
 
 
 class VideoWriter:

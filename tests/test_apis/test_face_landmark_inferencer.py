@@ -1,12 +1,14 @@
 """From inputs to landmarks, with small untrained networks: what goes where, not how good it is."""
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from matplotlib.cbook import get_sample_data
 from mmengine.config import Config
 from mmengine.runner import save_checkpoint
 from mmfld.apis import FaceLandmarkInferencer
@@ -14,8 +16,10 @@ from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 from mmfld.structures import get_layout
 from mmpose.apis import MMPoseInferencer, inference_topdown, init_model
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from PIL import Image
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/structured_hg2_mini.py'
+PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
 BOXES = [[20., 25., 80., 90.], [70., 30., 120., 85.]]
 
 
@@ -306,6 +310,30 @@ def test_checkpoint_of_another_model(config, weights, tmp_path):
         FaceLandmarkInferencer(other, weights, device='cpu')
 
 
+def test_tensors_that_are_missing_are_listed(config, weights, tmp_path):
+    checkpoint = torch.load(weights, weights_only=True)
+    gone = [name for name in checkpoint['state_dict'] if not name.endswith('num_batches_tracked')][3:8]
+    for name in gone:
+        del checkpoint['state_dict'][name]
+    torch.save(checkpoint, tmp_path / 'half.pth')
+    with pytest.raises(ValueError, match='half.pth does not fit the model') as error:
+        FaceLandmarkInferencer(config, tmp_path / 'half.pth', device='cpu')
+    assert f'missing keys in source state_dict: {", ".join(gone)}' in str(error.value)
+
+
+def test_a_checkpoint_without_a_config_needs_one(config, weights, tmp_path):
+    torch.save(torch.load(weights, weights_only=True)['state_dict'], tmp_path / 'bare.pth')
+    with pytest.raises(ValueError, match='bare.pth: found no config in this checkpoint: give that of the model, too'):
+        FaceLandmarkInferencer(weights=tmp_path / 'bare.pth', device='cpu')
+    FaceLandmarkInferencer(config, tmp_path / 'bare.pth', device='cpu')
+
+
+def test_what_is_no_checkpoint_is_named(config, tmp_path):
+    (tmp_path / 'a.pth').write_text('text')
+    with pytest.raises(ValueError, match="a.pth: found a file that begins with 'text', expected a checkpoint"):
+        FaceLandmarkInferencer(config, tmp_path / 'a.pth', device='cpu')
+
+
 @pytest.mark.parametrize('boxes, message', [
     ([[10, 10, 5, 20]], r'bboxes of image 0 \(0000000000.jpg\): found \[10.0, 10.0, 5.0, 20.0\]'),
     ([[10, 10, 20, float('nan')]], 'nan'),
@@ -316,6 +344,111 @@ def test_checkpoint_of_another_model(config, weights, tmp_path):
 def test_wrong_boxes_are_named(inferencer, images, boxes, message):
     with pytest.raises(ValueError, match=message):
         next(inferencer(images[0], bboxes=boxes))
+
+
+@pytest.mark.parametrize('image, boxes', [(0, []), (0, [[]]), (slice(2), [[], []])], ids=str)
+def test_no_boxes_are_no_faces(inferencer, images, image, boxes):
+    inputs = images[image] if isinstance(image, int) else images[image]
+    assert [result['predictions'] for result in inferencer(inputs, bboxes=boxes)] == [[[]]] * len(boxes or [0])
+
+
+@pytest.mark.parametrize('boxes', [dict(a=1), 5, 'boxes'], ids=str)
+def test_what_are_no_boxes_is_named(inferencer, images, boxes):
+    with pytest.raises(ValueError, match=f'bboxes: found {type(boxes).__name__}, expected a list of boxes for each'):
+        inferencer(images[0], bboxes=boxes)
+
+
+def test_images_of_all_kinds_that_have_one_meaning(inferencer, images):
+    image = np.repeat(images[0][..., :1], 3, axis=2)
+    expected = keypoints(next(inferencer(image, bboxes=BOXES)))
+    for other in (image[..., 0], image[..., :1], np.dstack([image, image[..., 0]]), image.astype(np.uint16) * 257,
+                  Image.fromarray(image), cv2.imencode('.png', image)[1].tobytes()):
+        np.testing.assert_array_equal(keypoints(next(inferencer(other, bboxes=BOXES))), expected)
+
+
+@pytest.mark.parametrize('make, message', [
+    (lambda image: image / 255, 'image 0: found an array of .* float64'),
+    (torch.from_numpy, 'image 0: found a Tensor of torch'), (lambda image: iter([image]), 'found list_iterator.*list')],
+    ids=['floats', 'tensor', 'iterator'])
+def test_images_without_one_meaning_are_explained(inferencer, images, make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        next(inferencer(make(images[0])))
+
+
+@pytest.fixture
+def folder(images, tmp_path):
+    """Pictures a, c and d, a broken b and what macOS leaves."""
+    for name, image in zip('acd', images):
+        cv2.imwrite(str(tmp_path / f'{name}.png'), image)
+    (tmp_path / 'b.png').write_bytes((tmp_path / 'a.png').read_bytes()[:60])
+    (tmp_path / '._a.png').write_bytes(b'\0\5\x16\7')
+    return tmp_path
+
+
+@pytest.mark.parametrize('batch_size', [1, 2, 8])
+def test_a_folder_is_read_on_after_a_broken_picture(inferencer, folder, monkeypatch, batch_size):
+    messages = []
+    monkeypatch.setattr('mmfld.apis.face_landmark_inferencer.print_log',
+                        lambda message, logger, level: messages.append((message, level)))
+    results = list(inferencer(folder, batch_size=batch_size))
+    assert [Path(result['path']).name for result in results] == ['a.png', 'c.png', 'd.png']
+    assert messages == [(f'not read: {folder / "b.png"}: not an image that OpenCV can read', logging.WARNING)]
+
+
+def test_pictures_before_a_broken_one_that_is_named_are_not_lost(inferencer, folder):
+    results = inferencer([folder / 'a.png', folder / 'c.png', folder / 'b.png'])
+    assert [Path(next(results)['path']).name for _ in range(2)] == ['a.png', 'c.png']
+    with pytest.raises(ValueError, match='b.png: not an image'):
+        next(results)
+
+
+def test_a_folder_without_a_good_picture_is_an_error(inferencer, folder):
+    for name in 'acd':
+        (folder / f'{name}.png').unlink()
+    with pytest.raises(ValueError, match='b.png: not an image'):
+        list(inferencer(folder))
+
+
+def test_windows_that_opencv_cannot_open_are_one_sentence(inferencer, images, monkeypatch):
+    def headless(delay):
+        raise cv2.error('The function is not implemented')
+
+    monkeypatch.setattr(cv2, 'waitKey', headless)
+    with pytest.raises(ImportError, match='show: this OpenCV cannot open windows: save pictures instead'):
+        inferencer(images[0], show=True)
+
+
+def test_threads_get_what_one_gets(config, weights, images):
+    inferencer = FaceLandmarkInferencer(config, weights, device='cpu', detector='opencv', min_score=-1)
+    photo = cv2.resize(cv2.imread(PHOTO), None, fx=0.5, fy=0.5)
+    pictures = [photo, photo[:, ::-1].copy(), np.vstack([photo, photo]), images[0]] * 4
+
+    def predict(image):
+        result = next(inferencer(image, return_vis=True))
+        return keypoints(result), result['visualization'][0]
+
+    expected = [predict(picture) for picture in pictures[:4]] * 4
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(predict, pictures))
+    assert [len(points) for points, _ in expected[:4]] == [1, 1, 2, 0]
+    for (points, drawn), (others, other) in zip(expected, found):
+        np.testing.assert_array_equal(points, others)
+        np.testing.assert_array_equal(drawn, other)
+
+
+def test_landmarks_that_are_not_finite_name_the_checkpoint(inferencer, images, weights, monkeypatch):
+    monkeypatch.setattr(inferencer.model, 'test_step', nan_of(inferencer.model.test_step))
+    with pytest.raises(ValueError, match='tiny.pth: answers landmarks that are not finite'):
+        next(inferencer(images[0], bboxes=BOXES))
+
+
+def nan_of(test_step):
+    def spoiled(data):
+        samples = test_step(data)
+        samples[0].pred_instances.keypoints[0, 3] = np.nan
+        return samples
+
+    return spoiled
 
 
 @pytest.mark.parametrize('argument', [dict(refine=-1), dict(batch_size=0), dict(radios=3)])

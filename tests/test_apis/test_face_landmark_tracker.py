@@ -12,6 +12,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.structures import InstanceData, PixelData
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
+from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.runtime import tracking
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/structured_hg2_mini.py'
@@ -143,7 +144,7 @@ def test_crop_follows_the_landmarks(make):
     path = np.array([[40 + 3 * t, 60 + t] for t in range(20)])
     results = run(tracker, [draw((RED, *place)) for place in path])
     np.testing.assert_allclose(middles(results), path, atol=0.6)
-    for before, after in zip(results, results[1:]):
+    for before, after in zip(results[1:], results[2:]):  # the first crop is that of the detected face, which is near
         points = before[0]['keypoints']
         np.testing.assert_allclose(after[0]['bbox'], [*points.min(axis=0), *points.max(axis=0)], atol=1e-4)
     assert tracker.detector.asked == 2  # to find the face, and once more to be sure
@@ -524,5 +525,42 @@ def test_wrong_arguments_of_a_call_are_named(make, video):
 
 
 def test_what_is_no_frame_is_named(make):
-    with pytest.raises(ValueError, match=r'frame 0: found an array of shape \(160, 240\) and type uint8'):
-        make().track(draw()[..., 0])
+    with pytest.raises(ValueError, match=r'frame 0: found an array of shape \(160, 240, 3\) and type float64'):
+        make().track(draw() / 255)
+    with pytest.raises(TypeError, match='frame 0: image: found NoneType, expected'):
+        make().track(None)
+
+
+def test_a_grey_frame_is_one(make):
+    frame = draw((BLUE, 60, 60), (GREEN, 60, 60), (RED, 60, 60))
+    expected, found = (make().track(image) for image in (frame, frame[..., 0]))
+    np.testing.assert_array_equal(found[0]['keypoints'], expected[0]['keypoints'])
+
+
+def test_two_videos_read_in_step_are_two(make):
+    """Through one tracker, whose own frames go on, too."""
+    first, second = ([draw((RED, x + 2 * n, 60)) for n in range(5)] for x in (60, 150))
+    tracker = make()
+    alone = [[result['predictions'][0] for result in make()(frames)] for frames in (first, second)]
+    tracker.track(draw((RED, 30, 100)))
+    together = list(zip(tracker(first), tracker(second)))
+    for results, expected in zip(zip(*together), alone):
+        for result, faces in zip(results, expected):
+            assert [face['track_id'] for face in result['predictions'][0]] == [0]
+            np.testing.assert_array_equal(result['predictions'][0][0]['keypoints'], faces[0]['keypoints'])
+    assert [face['track_id'] for face in tracker.track(draw((RED, 31, 100)))] == [0]
+
+
+@pytest.mark.parametrize('box', [[300, 20, 340, 60], [0.1, 0.1, 0.5, 0.5], [60, 60, 30, 30]], ids=str)
+def test_given_boxes_that_are_none_are_named(make, box):
+    with pytest.raises(ValueError, match='^boxes: '):
+        make().predict_boxes(draw((RED, 60, 60)), [box])
+
+
+def test_a_picture_that_stands_still_comes_to_rest():
+    tracker = FaceLandmarkTracker(device='cpu')
+    image = SyntheticFaceGenerator(3)[3].image
+    found = [tracker.track(image) for _ in range(18)]
+    assert len(found[-1]) == 1
+    np.testing.assert_array_equal(found[-1][0]['keypoints'], found[-2][0]['keypoints'])
+    np.testing.assert_array_equal(found[-1][0]['keypoints'], found[-3][0]['keypoints'])

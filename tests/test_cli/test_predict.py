@@ -128,6 +128,33 @@ def test_a_cut_video_gives_what_is_there(tmp_path, capsys):
     assert [path.name for path in (tmp_path / 'strict').iterdir()] == ['clip.json.part']
 
 
+def test_a_video_with_a_lost_frame_goes_on(tmp_path, capsys):
+    photo = cv2.resize(cv2.imread(PHOTO), (256, 300))
+    with av.open(str(tmp_path / 'clip.mp4'), 'w') as output:
+        stream = output.add_stream('libx264', 10, options=dict(g='1'))
+        stream.width, stream.height, stream.pix_fmt = 256, 300, 'yuv420p'
+        for _ in range(5):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(photo, 'bgr24')))
+        output.mux(stream.encode())
+    with av.open(str(tmp_path / 'clip.mp4')) as container:
+        at, size = [(packet.pos, packet.size) for packet in container.demux() if packet.size][2]
+    content = bytearray((tmp_path / 'clip.mp4').read_bytes())
+    content[at:at + size] = bytes(size)
+    (tmp_path / 'clip.mp4').write_bytes(content)
+    assert predict(tmp_path / 'clip.mp4', '--out', tmp_path / 'out') == 1
+    frames = json.loads((tmp_path / 'out/clip.json').read_text())
+    assert [(frame['frame_id'], frame['time'], len(frame['instances'])) for frame in frames] == [
+        (0, 0, 1), (1, 0.1, 1), (3, 0.3, 1), (4, 0.4, 1)]
+    assert (f'not read: {tmp_path}/clip.mp4: 4 frames read of 5 that it announces; 1 of its packets cannot be decoded, 1 '
+            'frames in its middle are missing') in capsys.readouterr().err
+
+
+def test_an_empty_folder_is_named(tmp_path, capsys):
+    (tmp_path / 'in').mkdir()
+    assert predict(tmp_path / 'in', '--out', tmp_path / 'out') == 1
+    assert f'folder {tmp_path}/in: found no image, expected files ending in' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('arguments, message', [
     (['--smooth'], '--smooth needs --track'), (['--detector', 'none'], "unknown detector 'none'"),
     (['--orientation', 'nan'], 'orientation: found nan'), (['--model', 'none.onnx'], 'none.onnx does not exist')])

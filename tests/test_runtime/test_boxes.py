@@ -46,6 +46,9 @@ def test_the_best_of_overlapping_boxes_stays():
     ([[1, 2, float('inf'), 4]], 'found .*inf'),
     ([[100, 2, 120, 4]], r'\[100.0, 2.0, 120.0, 4.0\] lies outside of the image, whose size is 100 x 50'),
     ([[-9, -9, -1, 20]], 'lies outside'),
+    ([[0.2, 0.1, 0.7, 0.9]], r'\[0.2, 0.1, 0.7, 0.9\] in an image of 100 x 50, expected pixels, not parts'),
+    ([[0, 0, 1, 1]], 'expected pixels'),
+    ([[5, 6, 5.0001, 6.5]], 'expected pixels'),
     ([[0, 0, 1e300, 1e300]], 'in an image of 100 x 50, expected pixels'),
 ])
 def test_boxes_that_are_none(boxes, message):
@@ -59,10 +62,15 @@ def test_boxes_that_are_some():
         assert given_boxes(none, (100, 50), 'boxes').shape == (0, 5)
 
 
+def test_a_picture_of_a_pixel_has_a_box():
+    assert given_boxes([[0, 0, 1, 1]], (1, 1), 'boxes').shape == (1, 5)
+
+
 def test_what_detectors_return():
     for none in (None, [], np.zeros((0, 5)), np.zeros((0, 4))):
         assert found_boxes(none).shape == (0, 5)
     np.testing.assert_array_equal(found_boxes([[1, 2, 3, 4, 0.5, 9]]), [[1, 2, 3, 4, 0.5]])
-    for wrong in ([[1, 2, 3, 4]], [1, 2, 3, 4, 0.5], [[1, 2, 3, float('nan'), 0.5]], 'face'):
+    np.testing.assert_array_equal(found_boxes([[1, 2, 1, 4, 0.9], [1, 2, 3, 4, 0.5]]), [[1, 2, 3, 4, 0.5]])
+    for wrong in ([[1, 2, 3, 4]], [1, 2, 3, 4, 0.5], [[1, 2, 3, float('nan'), 0.5]], 'face', [[5, 2, 3, 4, 0.5]]):
         with pytest.raises(ValueError, match='the detector returns .*expected'):
             found_boxes(wrong)

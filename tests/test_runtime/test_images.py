@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pillow_heif
 import pytest
+import torch
 from PIL import Image
 
 from mmfld.runtime import read_image
@@ -99,9 +100,49 @@ def test_other_arrays_are_named(array):
         read_image(array)
 
 
-def test_other_things_are_named():
-    with pytest.raises(TypeError, match='found bytes, expected a file name, an array or a picture of Pillow'):
-        read_image(b'')
+@pytest.mark.parametrize('thing, name', [
+    (None, 'NoneType'), (3, 'int'), (io.BytesIO(), 'BytesIO'), ([[1]], 'list'), ((n for n in 'a'), 'generator'),
+    (torch.zeros(3, 4, 4), 'a Tensor of torch, whose order of axes and colours is not known')],
+    ids=['none', 'number', 'stream', 'list', 'generator', 'tensor'])
+def test_other_things_are_named(thing, name):
+    with pytest.raises(TypeError, match=f'image: found {name}, expected a file name, the bytes of a file, an array or '
+                       'a picture of Pillow'):
+        read_image(thing)
+
+
+def test_the_bytes_of_a_file(image, tmp_path):
+    content = cv2.imencode('.png', image)[1].tobytes()
+    np.testing.assert_array_equal(read_image(content), image)
+    with pytest.raises(ValueError, match='image: not an image that OpenCV can read'):
+        read_image(content[:9])
+
+
+@pytest.mark.parametrize('largest, message', [(1, None), (255, 'a.tiff: found floats from .* to 2.*, expected 0 to 1')])
+def test_floats_in_files(image, tmp_path, largest, message):
+    """OpenCV would make white of those in 0..255."""
+    image[0, 0] = 255
+    cv2.imwrite(str(tmp_path / 'a.tiff'), (image / 255 * largest).astype(np.float32))  # with a loss
+    if message is None:
+        assert np.abs(read_image(tmp_path / 'a.tiff').astype(int) - image).max() < 8
+    else:
+        with pytest.raises(ValueError, match=message):
+            read_image(tmp_path / 'a.tiff')
+
+
+def test_8_bit_in_16_is_no_black_picture(image, tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), image.astype(np.uint16))
+    with pytest.raises(ValueError, match='a.png: found 16-bit values up to 255, expected up to 65535'):
+        read_image(tmp_path / 'a.png')
+
+
+@pytest.mark.parametrize('shape', [(2, 32767, 3), (32767, 2)], ids=str)
+def test_a_side_that_opencv_cannot_sample(tmp_path, shape):
+    message = f'found {shape[1]} x {shape[0]} pixels, expected sides of at most 32766'
+    with pytest.raises(ValueError, match=message):
+        read_image(np.zeros(shape, np.uint8))
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match=f'a.png: {message}'):
+        read_image(tmp_path / 'a.png')
 
 
 def test_files_that_are_no_images(tmp_path):

@@ -105,6 +105,32 @@ def test_unusable_input_is_named(monkeypatch, inputs, error, message):
         open_source(inputs)
 
 
+@pytest.mark.parametrize('inputs, message', [
+    (None, 'image 0: found NoneType'), ({}, 'image 0: found dict'),
+    ([np.zeros((2, 2), np.uint8), 3], 'image 1: found int'),
+    ((n for n in 'ab'), r'inputs: found generator, expected .*: list\(...\) makes one of it')],
+    ids=['none', 'dict', 'list', 'generator'])
+def test_what_is_no_input_is_named(inputs, message):
+    with pytest.raises(TypeError, match=message):
+        open_source(inputs)
+
+
+def test_an_empty_name_is_not_this_folder():
+    with pytest.raises(ValueError, match='inputs: found an empty name'):
+        open_source('')
+
+
+def test_pictures_of_pillow_and_bytes(image):
+    for one in (Image.fromarray(image[..., ::-1]), cv2.imencode('.png', image)[1].tobytes()):
+        frame, = open_source(one)
+        np.testing.assert_array_equal(frame.image, image)
+
+
+def test_a_source_is_one():
+    source = open_source(np.zeros((4, 4, 3), np.uint8))
+    assert open_source(source) is source
+
+
 @pytest.mark.parametrize('name, message', [
     ('broken.mp4', 'broken.mp4: PyAV cannot open this video'),
     ('notes.txt', "notes.txt: found suffix '.txt'"),

@@ -1,8 +1,11 @@
 """Faces that turn while they are followed; what tracks do is tested with mmfld.apis.FaceLandmarkTracker."""
+import cv2
 import numpy as np
 import pytest
 
+from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.runtime import FaceLandmarker, FaceTracker
+from mmfld.runtime.boxes import tight_box
 
 from .fakes import FakeDetector, FakeFace, FakeModel, RememberingModel, picture
 
@@ -92,3 +95,47 @@ def test_a_face_that_is_gone_is_not_returned():
     assert [len(tracker(picture())) for _ in range(3)] == [0, 0, 0]
     detector.faces = (face, )
     assert [one.track_id for one in tracker(picture(face))] == [0]  # it was not forgotten
+
+
+@pytest.mark.parametrize('seed', [3, 4])
+def test_a_picture_that_stands_still_comes_to_rest(seed):
+    """Landmarks went to and fro between two states, by up to 3 pixels."""
+    landmarker = FaceLandmarker(threads=1)
+    for index in (2, 3):
+        image = SyntheticFaceGenerator(seed)[index].image
+        tracker = FaceTracker(landmarker)
+        found = [tracker(image) for _ in range(18)]
+        assert len(found[-1]) == 1
+        np.testing.assert_array_equal(found[-2][0].landmarks, found[-3][0].landmarks)
+        np.testing.assert_array_equal(found[-1][0].landmarks, found[-2][0].landmarks)
+
+
+def placed(index, shift=0.):
+    """A rendered face whose landmarks fill the same box of a picture."""
+    face = SyntheticFaceGenerator(5, flags='none')[index]
+    x1, y1, x2, y2 = tight_box(face.keypoints['300w68'])
+    scale = 120 / max(x2 - x1, y2 - y1)
+    matrix = np.array([[scale, 0, 128 + shift - scale * (x1 + x2) / 2], [0, scale, 128 - scale * (y1 + y2) / 2]])
+    return cv2.warpAffine(face.image, matrix, (256, 256), borderMode=cv2.BORDER_REPLICATE)
+
+
+@pytest.mark.parametrize('first, second', [(0, 1), (2, 3), (4, 5)])
+def test_a_cut_to_another_face_at_the_same_place_is_a_new_face(first, second):
+    landmarker = FaceLandmarker(threads=1)
+    trackers = [FaceTracker(landmarker, smoothing, return_unconfirmed=True) for smoothing in ({}, None)]
+    for _ in range(4):
+        before = [tracker(placed(first)) for tracker in trackers]
+    (smoothed, ), (raw, ) = (tracker(placed(second)) for tracker in trackers)
+    assert [face.track_id for faces in before for face in faces] == [0, 0]
+    assert smoothed.track_id == raw.track_id == 1 and not raw.is_confirmed
+    np.testing.assert_array_equal(smoothed.landmarks, raw.landmarks)  # nothing is left of the other face
+    face, = trackers[0](placed(second))
+    assert face.track_id == 1 and face.is_confirmed
+
+
+def test_light_blur_and_fast_motion_are_no_cut():
+    tracker = FaceTracker(FaceLandmarker(threads=1), return_unconfirmed=True)
+    face = placed(2)
+    frames = [face, face, (face * 0.5).astype(np.uint8), face, cv2.GaussianBlur(face, (9, 9), 3), face, placed(2, 20.),
+              placed(2, 40.), placed(2, 20.)]
+    assert [[face.track_id for face in tracker(frame)] for frame in frames] == [[0]] * len(frames)

@@ -2,12 +2,13 @@
 import struct
 import sys
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 
-from mmfld.runtime.video import VideoSource, VideoWriter
+from mmfld.runtime.video import VideoSource, VideoWriter, _Numbers
 
 RATE = 8000  # of sound
 
@@ -133,6 +134,55 @@ def test_whole_videos_are_not_broken(tmp_path):
     for name, sound in (('a.mkv', None), ('a.mov', 'aac'), ('a.avi', 'pcm_s16le')):
         times = [round(0.04 * n, 2) for n in range(25)]
         assert len(list(VideoSource(make(tmp_path / name, times, sound)))) == 25
+
+
+def encode(path, codec='mpeg4', count=12, **options):
+    """Frames that are brighter by 10 from one to the next; where the packet of each is in the file."""
+    with av.open(str(path), 'w') as output:
+        video = output.add_stream(codec, 25, options=options)
+        video.width, video.height, video.pix_fmt = 32, 24, 'yuv420p'
+        for n in range(count):
+            image = np.full((24, 32, 3), 20 + 10 * n, np.uint8)
+            output.mux(video.encode(av.VideoFrame.from_ndarray(image, 'bgr24')))
+        output.mux(video.encode())
+    with av.open(str(path)) as container:
+        return [(packet.pos, packet.size) for packet in container.demux() if packet.size]
+
+
+@pytest.mark.parametrize('name', ['a.mp4', 'a.mov'])
+def test_frames_behind_one_that_is_lost_keep_their_numbers(tmp_path, name):
+    path = tmp_path / name
+    at, size = encode(path, 'libx264', g='1')[5]
+    content = bytearray(path.read_bytes())
+    content[at:at + size] = bytes(size)
+    path.write_bytes(content)
+    source = VideoSource(path, strict=False)
+    frames = list(source)
+    assert [frame.index for frame in frames] == [n for n in range(12) if n != 5]
+    for frame in frames:
+        assert np.abs(frame.image.astype(int) - (20 + 10 * frame.index)).mean() < 4
+        assert frame.time == pytest.approx(frame.index / 25, abs=0.001)
+    assert source.broken == [(str(path), (
+        f'{path}: 11 frames read of 12 that it announces; 1 of its packets cannot be decoded, 1 frames in its middle '
+        'are missing'))]
+
+
+def test_frames_that_a_decoder_leaves_out_behind_a_lost_one_are_counted():
+    numbers = _Numbers()
+    for time in (0, 3, 1, 2, 4, 5):  # as they are stored, each needing some before it
+        numbers.expect(SimpleNamespace(pts=time))
+    found = [numbers.next(SimpleNamespace(pts=0))]
+    numbers.lose()
+    assert found + [numbers.next(SimpleNamespace(pts=time)) for time in (3, 4, 5)] == [0, 3, 4, 5]
+    assert numbers.missing == 2
+
+
+def test_packets_without_a_frame_of_their_own_are_none():
+    numbers = _Numbers()
+    for time in range(4):
+        numbers.expect(SimpleNamespace(pts=time))
+    assert [numbers.next(SimpleNamespace(pts=time)) for time in (0, 2, 3)] == [0, 1, 2]
+    assert numbers.missing == 0
 
 
 def test_sound_alone_is_no_video(tmp_path):

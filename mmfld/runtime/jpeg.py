@@ -1,0 +1,123 @@
+"""Damage in JPEG files. Decoders fill up what is missing or show something else, with a warning that neither OpenCV nor
+Pillow passes on.
+"""
+import io
+import re
+from importlib.util import find_spec
+from typing import List, NamedTuple, Optional, Union
+
+import numpy as np
+
+TABLES, SCAN, INTERVAL, END = 0xc4, 0xda, 0xdd, 0xd9  # markers, of one byte behind FF
+FRAMES = set(range(0xc0, 0xd0)) - {TABLES, 0xc8, 0xcc}  # the header of a picture
+SEQUENTIAL = {0xc0, 0xc1}
+RESTARTS = range(0xd0, 0xd8)
+SEGMENTS = {TABLES, SCAN, INTERVAL, 0xdb, 0xdc, 0xfe, *range(0xe0, 0xf0)}  # may come behind the first scan
+MARKER = re.compile(rb'\xff[^\x00\xff]')
+NOISE = bytes(np.random.default_rng(0).integers(0, 255, 64, np.uint8))  # that no marker is in
+MISSING = 128  # grey value of a block that decoders have no bits for
+
+
+class _Parts(NamedTuple):
+    """Where things are in a file.
+
+    Args:
+        frame (int): Marker of the header of its picture.
+        at (int): Offset of the picture's height in it, two bytes.
+        markers (list[int]): Offsets of those that end some of its bits.
+    """
+    frame: int
+    at: int
+    markers: List[int]
+
+
+def damage(content: bytes) -> Optional[str]:
+    """What a JPEG is or has that no whole one is or has, as the end of a sentence; None if nothing is seen.
+
+    What is seen: an end that is missing, bytes that cannot stand where they do, and, if Pillow is installed, bits that
+    make more or fewer blocks than the picture has, as changed bits mostly do. Not seen: changes that leave their number
+    as it is, of which nothing tells; the lack of no more than the last blocks; and with several scans (progressive) or
+    restart intervals, blocks that are too many.
+    """
+    parts = _parts(content)
+    if isinstance(parts, str):
+        return parts
+    if find_spec('PIL') is None:
+        return None
+    try:
+        if parts.frame in SEQUENTIAL and len(parts.markers) == 1:
+            return _miscounted(content, parts)
+        return _too_few(content, parts)
+    except Exception:  # decoders raise what they like, and whoever reads the picture will say so
+        return None
+
+
+def _parts(content: bytes) -> Union[_Parts, str]:
+    at, frame, height, interval, markers = 2, 0, 0, 0, []
+    while at + 4 <= len(content):
+        if content[at] != 0xff:
+            if markers:
+                return f'is damaged: the byte {content[at]:02X} is behind bits of its picture, where FF must be'
+            at = content.find(b'\xff', at)  # decoders skip what stands between the parts of a header
+            if at < 0:
+                break
+        marker = content[at + 1]
+        if marker in (0xff, 0):  # padding
+            at += 1
+            continue
+        if marker in FRAMES:
+            frame, height = marker, at + 5
+        elif marker == INTERVAL:
+            interval = int.from_bytes(content[at + 4:at + 6], 'big')
+        at += 2 + int.from_bytes(content[at + 2:at + 4], 'big')
+        if marker != SCAN:
+            continue
+        restarts = 0
+        for found in MARKER.finditer(content, at):
+            at, marker = found.start(), content[found.start() + 1]
+            markers.append(at)
+            if marker == END:
+                return _Parts(frame, height, markers)
+            if marker in SEGMENTS:
+                break
+            if not interval or marker != RESTARTS[restarts % len(RESTARTS)]:
+                return f'is damaged: the marker FF {marker:02X} is among the bits of its picture'
+            restarts += 1
+        else:
+            break
+    return 'has no end: it is cut off'
+
+
+def _miscounted(content: bytes, parts: _Parts) -> Optional[str]:
+    """Of a picture in one piece: decoded with one more row of units, that row has none of the bits, and the last of the
+    others has some."""
+    at = parts.at
+    sampling = content[at + 6:at + 6 + 3 * content[at + 4]:3]  # of each channel, 4 bits across and 4 down
+    across, down = (1, 1) if len(sampling) == 1 else (max(n >> 4 for n in sampling), max(n & 15 for n in sampling))
+    rows = -(-int.from_bytes(content[at:at + 2], 'big') // (8 * down)) * down  # of blocks
+    higher = (8 * (rows + down)).to_bytes(2, 'big')
+    blocks = _grey(content[:at] + higher + content[at + 2:], is_small=True)
+    if len(blocks) != rows + down:  # less than a block wide
+        return _too_few(content, parts)
+    beyond = blocks[rows:, across:]  # the bits that fill the last byte may be read as a first unit
+    if (beyond != beyond[-1:, -1:]).any():
+        return 'is damaged: its bits make more than its picture'
+    return _too_few(content, parts) if (blocks[rows - 1, -1] == MISSING).all() else None
+
+
+def _too_few(content: bytes, parts: _Parts) -> Optional[str]:
+    """What follows the bits of a picture does not matter, unless some are missing."""
+    ends = [0, *parts.markers, len(content)]
+    noisy = NOISE.join(content[start:end] for start, end in zip(ends, ends[1:]))
+    is_small = parts.frame in SEQUENTIAL
+    if np.array_equal(_grey(content, is_small), _grey(noisy, is_small)):
+        return None
+    return 'is damaged: its bits do not make the whole of its picture'
+
+
+def _grey(content: bytes, is_small: bool) -> np.ndarray:
+    """(H, W) or with channels, by Pillow, which is silent; if it ``is_small``, one pixel a block."""
+    from PIL import Image
+    with Image.open(io.BytesIO(content)) as picture:
+        picture.draft('L', (1, 1) if is_small else picture.size)
+        return np.asarray(picture)

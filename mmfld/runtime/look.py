@@ -1,0 +1,36 @@
+"""Whether two crops show the same person a moment apart, by a few pixels.
+
+Not who somebody is: 16 x 16 pixels, correlated. From one frame of a video of a talking man to the next they never fell
+below 0.93 in 1,600 frames, nor below 0.81 five frames on; of two people they were above 0.65 in 3 % of all pairs.
+"""
+from typing import Optional
+
+import cv2
+import numpy as np
+
+from .boxes import middle_and_size, tight_box
+from .crops import crop_matrix, sample, turn
+
+SAMPLED, SIDE = 64, 16  # pixels
+FLAT = 2.  # standard deviation of grey values below which there is nothing to see
+
+
+def look(image: np.ndarray, landmarks: np.ndarray, angle: float) -> Optional[np.ndarray]:
+    """(16, 16, 3) of a face, upright, with mean 0 and norm 1; None where all has one colour.
+
+    Args:
+        image (ndarray): (H, W, 3) uint8.
+        landmarks (ndarray): (K, 2) in pixels.
+        angle (float): Degrees by which the face is turned.
+    """
+    middle, size = middle_and_size(tight_box(turn(landmarks, angle)))
+    middle, side = turn(middle[None], -angle)[0], max(size.max(), 1.)
+    crop, = sample(image, [crop_matrix(middle, (side, side), angle, (SAMPLED, SAMPLED))], (SAMPLED, SAMPLED))
+    small = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float64)
+    small -= small.mean(axis=(0, 1))
+    return small / np.linalg.norm(small) if small.std() >= FLAT else None
+
+
+def likeness(one: Optional[np.ndarray], other: Optional[np.ndarray]) -> float:
+    """Correlation of two looks; 1 where there is nothing to compare."""
+    return 1. if one is None or other is None else float((one * other).sum())
