@@ -24,6 +24,8 @@ from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample, merge_data_samples, split_instances
 from rich.progress import track
 
+from ..engine.checkpoint import read_checkpoint
+from ..engine.plain_config import config_of
 from ..engine.provenance import other_inputs
 from ..engine.rows import read_config
 from ..runtime.boxes import given_boxes
@@ -35,7 +37,6 @@ from ..runtime.model import read_metadata
 from ..runtime.orientation import (Crops, Fit, Orientation, align, align_detected, check_orientation, detect,
                                    image_boxes, objects, rounds_of, take)
 from ..structures import FaceLayout, get_conversion, get_layout
-from .checkpoint import read_checkpoint
 
 ESCAPE = 27  # key code
 DEFAULT_WEIGHTS = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.pth'
@@ -403,9 +404,11 @@ class FaceLandmarkInferencer(Pose2DInferencer):
     def _init_model(self, cfg: Config, weights: Optional[str], device: str = 'cpu') -> nn.Module:
         if weights is not None and '://' not in weights:
             checkpoint = read_checkpoint(weights)
-            has_config = 'cfg' in checkpoint.get('meta', {}) or 'message_hub' in checkpoint
-            if not cfg and not has_config:
-                raise ValueError(f'{weights}: found no config in this checkpoint: give that of the model, too')
+            if not cfg:
+                found = config_of(checkpoint)  # MMEngine would run its text
+                if found is None:
+                    raise ValueError(f'{weights}: found no config in this checkpoint: give that of the model, too')
+                cfg.update(found._cfg_dict)
         return super()._init_model(cfg, weights, device)
 
     def _load_weights_to_model(self, model: nn.Module, checkpoint: Optional[dict], cfg: Config) -> None:

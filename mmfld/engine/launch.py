@@ -13,6 +13,7 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from .checkpoint import read_checkpoint
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from .heap import keep_freed_memory
 from .hooks.safe_checkpoint_hook import INTERRUPTED
@@ -146,11 +147,13 @@ def is_whole(checkpoint: Union[str, Path]) -> bool:
 
 
 def require_checkpoint(parser: argparse.ArgumentParser, path: str) -> None:
-    """Exit with a one-line message if a local checkpoint does not exist or does not read."""
-    require_file(parser, 'checkpoint', path)
-    if '://' not in path and not is_whole(path):
-        parser.error(f'checkpoint {path} does not read: found {Path(path).stat().st_size} bytes that are no whole file '
-                     'of PyTorch')
+    """Exit with a one-line message if a local checkpoint does not exist or is none, see :func:`read_checkpoint`."""
+    if '://' in path:
+        return
+    try:
+        read_checkpoint(path)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
 
 
 def require_file(parser: argparse.ArgumentParser, what: str, path: str) -> None:

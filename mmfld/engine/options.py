@@ -106,6 +106,6 @@ def _check(where: str, part: Any, names: List[str], value: Any, at: str = '') ->
         raise ValueError(f'{where}: found {value!r}, expected true or false in the place of {found!r}')
     if is_number(found) and isinstance(value, (str, bool)) and not reference:
         raise ValueError(f'{where}: found {value!r}, expected a number in the place of {found!r}')
-    if isinstance(value, dict) and isinstance(found, dict) and not value.get('_delete_') and 'type' not in value:
+    if isinstance(value, dict) and isinstance(found, dict) and found and not {'_delete_', 'type'} & value.keys():
         for key, one in value.items():
             _check(where, found, [str(key)], one, at)

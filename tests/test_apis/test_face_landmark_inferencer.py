@@ -12,6 +12,7 @@ from matplotlib.cbook import get_sample_data
 from mmengine.config import Config
 from mmengine.runner import save_checkpoint
 from mmfld.apis import FaceLandmarkInferencer
+from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 from mmfld.structures import get_layout
 from mmpose.apis import MMPoseInferencer, inference_topdown, init_model
@@ -455,3 +456,14 @@ def nan_of(test_step):
 def test_wrong_arguments_are_named(inferencer, images, argument):
     with pytest.raises(ValueError, match=next(iter(argument))):
         inferencer(images[0], **argument)
+
+
+def test_the_config_in_a_checkpoint_is_not_run(tmp_path):
+    checkpoint = torch.load(DEFAULT_WEIGHTS, weights_only=True)
+    mark = tmp_path / 'mark'
+    checkpoint['meta']['cfg'] += f'\nopen({str(mark)!r}, "w")\n'
+    path = tmp_path / 'foreign.pth'
+    torch.save(checkpoint, path)
+    with pytest.raises(ValueError, match='the config in the checkpoint: line .*: found .*open'):
+        FaceLandmarkInferencer(weights=str(path))
+    assert not mark.exists()

@@ -4,7 +4,7 @@ import zipfile
 import pytest
 import torch
 
-from mmfld.apis.checkpoint import read_checkpoint
+from mmfld.engine.checkpoint import read_checkpoint
 
 TENSORS = {'head.weight': torch.arange(6.).view(2, 3), 'head.steps': torch.tensor(3)}
 
