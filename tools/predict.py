@@ -31,8 +31,8 @@ def main() -> int:
                         help='centerface (default), opencv, whole_image, mmdet (downloads MMPose\'s face detector) or '
                         'mmdet:CONFIG')
     parser.add_argument('--orientation', type=orientation,
-                        help='auto, mixed, upright, or by how many degrees faces are turned clockwise; default: auto for '
-                        'the model that comes with the package, else upright')
+                        help='auto, mixed, upright, or by how many degrees faces are turned clockwise; default: auto '
+                        'for the model that comes with the package, else upright')
     parser.add_argument('--det-weights', metavar='CHECKPOINT', help='checkpoint of a detector of MMDetection')
     parser.add_argument('--layout', help='convert the landmarks to this layout, e.g. 300w68 with a model for WFLW')
     parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
