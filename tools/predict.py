@@ -25,13 +25,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description='Predict facial landmarks')
     parser.add_argument('inputs', help='image, video, folder of images, "webcam" or "webcam:1"')
     parser.add_argument('--pose2d', metavar='CONFIG', help='config of the model; default: from the checkpoint')
-    parser.add_argument('--pose2d-weights', metavar='CHECKPOINT', help='checkpoint of the model; without both, the model that comes with the package')
+    parser.add_argument('--pose2d-weights', metavar='CHECKPOINT',
+                        help='checkpoint of the model; without both, the model that comes with the package')
     parser.add_argument('--det-model', default='centerface', metavar='DETECTOR',
                         help='centerface (default), opencv, whole_image, mmdet (downloads MMPose\'s face detector) or '
                         'mmdet:CONFIG')
     parser.add_argument('--orientation', type=orientation,
-                        help='auto, mixed, upright, or by how many degrees faces are turned clockwise; default: auto for the '
-                        'model that comes with the package, else upright')
+                        help='auto, mixed, upright, or by how many degrees faces are turned clockwise; default: auto '
+                        'for the model that comes with the package, else upright')
     parser.add_argument('--det-weights', metavar='CHECKPOINT', help='checkpoint of a detector of MMDetection')
     parser.add_argument('--layout', help='convert the landmarks to this layout, e.g. 300w68 with a model for WFLW')
     parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')

@@ -1,7 +1,8 @@
 """Whether two crops show the same person a moment apart, by a few pixels.
 
 Not who somebody is: 16 x 16 pixels, correlated. From one frame of a video of a talking man to the next they never fell
-below 0.93 in 1,600 frames, nor below 0.81 five frames on; of two people they were above 0.65 in 3 % of all pairs.
+below 0.93 in 1,600 frames, nor below 0.81 five frames on, and he kept one number through 4,800; of two of 60 people,
+less than 5 % were above 0.65.
 """
 from typing import Optional
 

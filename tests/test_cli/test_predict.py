@@ -145,8 +145,8 @@ def test_a_video_with_a_lost_frame_goes_on(tmp_path, capsys):
     frames = json.loads((tmp_path / 'out/clip.json').read_text())
     assert [(frame['frame_id'], frame['time'], len(frame['instances'])) for frame in frames] == [
         (0, 0, 1), (1, 0.1, 1), (3, 0.3, 1), (4, 0.4, 1)]
-    assert (f'not read: {tmp_path}/clip.mp4: 4 frames read of 5 that it announces; 1 of its packets cannot be decoded, 1 '
-            'frames in its middle are missing') in capsys.readouterr().err
+    assert (f'not read: {tmp_path}/clip.mp4: 4 frames read of 5 that it announces; 1 of its packets cannot be decoded, '
+            '1 frames in its middle are missing') in capsys.readouterr().err
 
 
 def test_an_empty_folder_is_named(tmp_path, capsys):

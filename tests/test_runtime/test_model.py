@@ -92,3 +92,13 @@ def test_openvino_answers_what_onnxruntime_answers(precision, tolerance):
     with ThreadPoolExecutor(8) as pool:  # a crop each, at once
         answers = list(pool.map(lambda crop: model(crop[None]).landmarks[0], crops * 3))
     np.testing.assert_allclose(answers, np.tile(found.landmarks, (3, 1, 1)), atol=tolerance)
+
+
+def test_landmarks_that_are_not_finite_name_the_file(monkeypatch):
+    model = LandmarkModel(DEFAULT_MODEL, threads=1)
+    crops = np.zeros((1, *model.input_size[::-1], 3), np.uint8)
+    found = [np.array(output) for output in model.network(crops)]
+    found[0][0, 3] = np.nan
+    monkeypatch.setattr(model, 'network', lambda *inputs: found)
+    with pytest.raises(ValueError, match='mmfld_best_mini.onnx: this model answers landmarks that are not finite'):
+        model(crops)
