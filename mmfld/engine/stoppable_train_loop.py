@@ -5,10 +5,11 @@ import threading
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any, Callable, Iterator, Optional
 
 import torch
 from mmengine.dist import all_reduce, is_distributed
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop
 from mmpose.registry import LOOPS
@@ -20,6 +21,21 @@ class Stopped(BaseException):
     """SIGTERM came where nothing has to be saved. No Exception, so that no one mistakes it for a fault."""
 
 
+class LeaveValidation(Hook):
+    """Raises :class:`Stopped` behind a batch of a validation, if its loop may leave.
+
+    Not in the signal's handler, which is called anywhere, also where everything that is raised is caught.
+    """
+    priority = 'LOWEST'
+
+    def __init__(self, may_leave: Callable[[], bool]) -> None:
+        self.may_leave = may_leave
+
+    def after_val_iter(self, *_: Any, **__: Any) -> None:
+        if self.may_leave():
+            raise Stopped
+
+
 @LOOPS.register_module()
 class StoppableTrainLoop(EpochBasedTrainLoop):
     """Training by epochs, which ends at SIGTERM after the step that it is in, with a checkpoint of that step.
@@ -29,7 +45,7 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
     :class:`FaceLandmarkDataset` does. One that resumes at the end of an epoch begins with the validation that is due
     there: it may not have taken place, and the best checkpoint not have been kept.
 
-    In a validation it ends at once, since the epoch is saved; with checkpoints in larger intervals, after it. Several
+    In a validation it ends with the batch, since the epoch is saved; with checkpoints in larger intervals, after it. Several
     processes agree about it every :data:`AGREE` steps.
 
     Args:
@@ -51,6 +67,7 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
 
     def run(self) -> torch.nn.Module:
         """Train, and validate in between, until the last epoch or SIGTERM."""
+        self.runner.register_hook(LeaveValidation(lambda: self._may_leave and self._is_asked))
         with self._listening():
             self.runner.call_hook('before_train')
             try:
@@ -131,9 +148,6 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
 
     def _ask(self, *_: Any) -> None:
         self._is_asked = True
-        if self._may_leave:
-            self._may_leave = False
-            raise Stopped
 
 
 def outlive_sigterm() -> None:

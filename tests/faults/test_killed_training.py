@@ -28,8 +28,10 @@ def options(tiny_config):
 @pytest.fixture(scope='module')
 def whole(options, tmp_path_factory):
     folder = tmp_path_factory.mktemp('whole')
+    begin = time.monotonic()
     training = Training(folder / 'log', *options, folder / 'run')
     assert training.end() == 0, training.said()
+    (folder / 'seconds').write_text(str(time.monotonic() - begin))
     return folder / 'run'
 
 
@@ -42,9 +44,7 @@ def finish(options, folder, whole):
 
 def test_killed_at_random_moments(options, whole, tmp_path, request):
     kills, rng, moments = (20 if request.config.getoption('--long', False) else 3), random.Random(0), Counter()
-    folder, begin = tmp_path / 'parts', time.monotonic()
-    assert Training(tmp_path / 'once.log', *options, tmp_path / 'once').end() == 0
-    seconds = time.monotonic() - begin
+    folder, seconds = tmp_path / 'parts', float((whole.parent / 'seconds').read_text())
     while sum(moments.values()) < kills:
         training = Training(tmp_path / 'parts.log', *options, folder, '--resume')
         number = rng.choice([signal.SIGKILL, signal.SIGTERM])

@@ -132,3 +132,21 @@ def test_without_a_hook_that_saves_it_ends_as_others_do(tmp_path):
         train(tmp_path, at=1, checkpoint=dict(type='CheckpointHook'))
     assert ended.value.code == 128 + signal.SIGTERM
     assert latest_checkpoint(tmp_path) is None
+
+
+def test_a_signal_where_everything_is_caught_is_not_lost(tmp_path, whole):
+    """As where a config is formatted, for a checkpoint."""
+    class Catch(Hook):
+
+        def after_val_epoch(self, runner, metrics=None):
+            try:
+                if runner.epoch == 1:
+                    os.kill(os.getpid(), signal.SIGTERM)
+            except BaseException as error:
+                raise RuntimeError('the signal was taken for a fault') from error
+
+    runner = regression_runner(tmp_path, 3, StrictRunner, custom_hooks=[Catch()])
+    runner.train()
+    assert runner.train_loop.stopped_by.name == 'epoch_1.pth'
+    train(tmp_path, resume=True)
+    assert equal(checkpoint(tmp_path)['state_dict'], checkpoint(whole)['state_dict'])
