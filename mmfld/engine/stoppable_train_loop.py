@@ -153,5 +153,6 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
 def outlive_sigterm() -> None:
     """For workers of data loaders: SIGTERM to all processes of a job must not take them from the step that the training
     still takes. Whoever ends them by it, as multiprocessing does at exit, waits for up to ten seconds."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(10))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    if hasattr(signal, 'alarm'):  # not on Windows
+        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(10))
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
