@@ -128,9 +128,7 @@ def test_a_second_training_in_a_folder_is_refused(options, tmp_path):
     assert first.end() == 0
 
 
-def test_one_of_two_processes_that_is_killed_ends_both(options, tmp_path, request):
-    if not request.config.getoption('--long', False):
-        pytest.skip('takes half a minute: --long')
+def test_one_of_two_processes_that_is_killed_ends_both(options, tmp_path):
     config, *rest = map(str, options)
     folder = tmp_path / 'run'
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '', 'PYTHON': sys.executable}
