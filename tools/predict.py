@@ -58,6 +58,8 @@ def main() -> int:
     if not (args.show or args.vis_out_dir or args.pred_out_dir):
         parser.error('nothing to do with the result: give --show, --vis-out-dir or --pred-out-dir')
 
+    if args.pose2d and not args.pose2d_weights:
+        parser.error(f'--pose2d {args.pose2d} without --pose2d-weights CHECKPOINT would be an untrained network')
     for name in ('batch_size', 'refine') if args.track else ('smooth', 'max_faces'):
         if getattr(args, name) is not None:
             parser.error(f'--{name.replace("_", "-")} cannot be used {"with" if args.track else "without"} --track')

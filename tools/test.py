@@ -36,6 +36,8 @@ def main():
     runner = StrictRunner.from_cfg(cfg)
     runner.allow_mismatch = args.allow_mismatch
     metrics = runner.test()
+    if runner.rank == 0 and cfg.log_level not in ('INFO', 'DEBUG'):  # whose log has them
+        print(*(f'{name}: {value:.6f}' for name, value in metrics.items()), sep='  ')
     if args.out:
         master_only(mmengine.dump)(metrics, args.out)
     leave_process_group()

@@ -24,6 +24,7 @@ default_hooks = dict(
     epoch_seed=dict(type='EpochSeedHook'),
     plain_checkpoint=dict(type='PlainCheckpointHook'),
     finite_loss=dict(type='FiniteLossHook'),
+    sync_statistics=dict(type='SyncStatisticsHook'),
     measurable_faces=dict(type='MeasurableFacesHook'),
     visualization=dict(type='PoseVisualizationHook', enable=False))
 

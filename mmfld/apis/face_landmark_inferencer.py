@@ -27,7 +27,7 @@ from rich.progress import track
 from ..engine.checkpoint import read_checkpoint
 from ..engine.plain_config import config_of
 from ..engine.provenance import other_inputs
-from ..engine.rows import read_config
+from ..engine.rows import find_config, read_config
 from ..runtime.boxes import given_boxes
 from ..runtime.crops import turn
 from ..runtime.detection import Detector, WholeImage, build_detector
@@ -107,10 +107,11 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         self.sure = float(measured['sure']) if measured else None
         model = os.fspath(model) if isinstance(model, Path) else model
         weights = os.fspath(weights) if isinstance(weights, Path) else weights
-        if isinstance(model, str) and model.endswith('.py') and not os.path.isfile(model):
-            raise FileNotFoundError(f'config {model} does not exist')
-        if isinstance(model, str) and '.yml:' in model:
-            model = read_config(model)
+        if isinstance(model, str) and (model.endswith('.py') or '.yml:' in model):
+            try:
+                model = read_config(model) if '.yml:' in model else str(find_config(model))
+            except FileNotFoundError as error:
+                raise FileNotFoundError(f'config {error}') from None
         self._weights = weights
         detector = build_detector(detector, detector_weights, device)  # first, as it is quick to fail
         if min_score is None and not isinstance(detector, WholeImage):

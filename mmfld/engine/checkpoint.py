@@ -60,8 +60,10 @@ def _check_zip(path: Path) -> None:
 def _check_content(content: Any, path: Path) -> None:
     tensors = content.get('state_dict', content) if isinstance(content, dict) else content
     if not isinstance(tensors, dict) or not any(isinstance(value, torch.Tensor) for value in tensors.values()):
-        raise ValueError(f'{path}: found a {type(tensors).__name__} without tensors, expected a checkpoint with the '
-                         "tensors of a network in 'state_dict'")
+        found = f'the fields {", ".join(map(str, list(tensors)[:SHOWN]))}' if isinstance(
+            tensors, dict) and tensors else f'a {type(tensors).__name__} without tensors'
+        raise ValueError(f'{path}: found {found}, expected a checkpoint with the tensors of a network in '
+                         "'state_dict'")
     bad = [name for name, value in tensors.items()
            if isinstance(value, torch.Tensor) and value.is_floating_point() and not value.isfinite().all()]
     if bad:

@@ -187,6 +187,15 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
     return cfg
 
 
+def find_config(name: Union[str, Path]) -> Path:
+    """The file of a config or of rows; a relative name is looked for in the working directory and in the repository.
+
+    Raises:
+        FileNotFoundError: If there is none; it names near ones.
+    """
+    return _find(name)
+
+
 def find_row(name: str) -> Optional[Row]:
     """The row of ``FILE.yml:ROW``, or None if the name is not of that form."""
     file, colon, row = name.rpartition(':')

@@ -12,6 +12,8 @@ from .dataloaders import require_a_step
 from .provenance import other_inputs
 from .stoppable_train_loop import StoppableTrainLoop, outlive_sigterm
 
+SHOWN = 5  # tensors of a kind, in a message
+
 
 class StrictRunner(Runner):
     """A runner for ``tools/train.py`` and ``tools/test.py``.
@@ -33,31 +35,43 @@ class StrictRunner(Runner):
         Raises:
             ValueError: If they do not fit the model.
         """
-        is_training = isinstance(self._train_loop, BaseLoop)
-        # weights of a smaller model, to which this one adds parts that begin untrained
-        may_lack = is_training and not self._resume and bool(self.cfg.get('starts_from'))
-        kwargs['strict'] = not (self.allow_mismatch or may_lack)
-        try:
-            checkpoint = super().load_checkpoint(filename, *args, **kwargs)
-        except RuntimeError as error:
-            raise ValueError(f'{filename} does not fit the model of {self.cfg.filename}: {error}; --allow-mismatch '
-                             'loads what fits') from error
-        if may_lack and not self.allow_mismatch:
-            self._require_a_place(filename, checkpoint)
-        if not is_training:
+        self._name = filename
+        checkpoint = super().load_checkpoint(filename, *args, **kwargs)
+        if not isinstance(self._train_loop, BaseLoop):
             for difference in other_inputs(self.cfg, checkpoint):
                 print_log(f'{filename}: {difference}', logger='current', level=logging.WARNING)
         return checkpoint
 
-    def _require_a_place(self, filename: str, checkpoint: dict) -> None:
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Call all hooks; a checkpoint is looked at before them, as they take weights out of it, too."""
+        if fn_name == 'after_load_checkpoint':
+            self._check(kwargs['checkpoint'])
+        super().call_hook(fn_name, **kwargs)
+
+    def _check(self, checkpoint: dict) -> None:
+        """Bring the weights to the names of the model, in place, and raise a ValueError if they do not fit it."""
+        if 'state_dict' not in checkpoint:  # a file of weights alone
+            weights = dict(checkpoint)
+            checkpoint.clear()
+            checkpoint['state_dict'] = weights
+        given = {name.removeprefix('module.'): value for name, value in checkpoint['state_dict'].items()}
+        checkpoint['state_dict'] = given
         model = self.model.module if is_model_wrapper(self.model) else self.model
-        own = {name: value.shape for name, value in model.state_dict().items()}
-        wrong = [f'{name} {tuple(value.shape)}' for name, value in checkpoint['state_dict'].items()
-                 if own.get(name) != value.shape]
-        if wrong:
-            raise ValueError(f'{filename} does not fit the model of {self.cfg.filename}, which has no place for '
-                             f'{", ".join(wrong[:5])}{", ..." if len(wrong) > 5 else ""}; --allow-mismatch loads what '
-                             'fits')
+        own = model.state_dict()
+        # weights of a smaller model, to which this one adds parts that begin untrained
+        may_lack = isinstance(self._train_loop, BaseLoop) and not self._resume and bool(self.cfg.get('starts_from'))
+        faults = dict(
+            missing=[name for name in own.keys() - given.keys() if not may_lack and 'num_batches_tracked' not in name],
+            unexpected=given.keys() - own.keys(),
+            misshapen=[f'{name} {tuple(given[name].shape)} instead of {tuple(own[name].shape)}'
+                       for name in own.keys() & given.keys() if given[name].shape != own[name].shape])
+        if any(faults.values()):
+            lines = '; '.join(f'{len(names)} {kind}: {", ".join(sorted(names)[:SHOWN])}'
+                              f'{", ..." if len(names) > SHOWN else ""}' for kind, names in faults.items() if names)
+            message = f'{self._name} does not fit the model of {self.cfg.filename}: {lines}'
+            if not self.allow_mismatch:
+                raise ValueError(f'{message}; --allow-mismatch loads what fits')
+            print_log(message, logger='current', level=logging.WARNING)
 
     def build_train_loop(self, loop: Any) -> BaseLoop:
         """Training by epochs can be stopped, unless a config asks for a loop of its own.

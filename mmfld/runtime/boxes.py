@@ -4,6 +4,8 @@ from typing import Any, Sequence
 import numpy as np
 
 LARGEST = 20  # sides of the image, of a box that may be meant
+SMALLEST = 2  # pixels
+INSIDE = 0.02  # of a box, at least
 
 
 def tight_box(points: np.ndarray) -> np.ndarray:
@@ -53,7 +55,7 @@ def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
         name (str): Of the boxes.
 
     Raises:
-        ValueError: If one is no box, or lies wholly outside the image.
+        ValueError: If one is no box, or lies outside the image.
     """
     given = boxes
     try:
@@ -70,17 +72,18 @@ def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
         raise ValueError(f'{name}: found {boxes[wrong[0]].tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2')
     width, height = size
     is_part = (boxes >= 0).all(axis=1) & (boxes <= 1).all(axis=1) & (max(size) > 2)
-    parts = np.flatnonzero(is_part | ((boxes[:, 2:] - boxes[:, :2]).max(axis=1) < 1))
+    parts = np.flatnonzero(is_part | ((boxes[:, 2:] - boxes[:, :2]).max(axis=1) < min(SMALLEST, max(size))))
     if len(parts):
         raise ValueError(f'{name}: found {boxes[parts[0]].tolist()} in an image of {width} x {height}, expected '
                          'pixels, not parts of the image')
-    outside = np.flatnonzero((boxes[:, 2:] < 0).any(axis=1) | (boxes[:, 0] >= width) | (boxes[:, 1] >= height))
-    if len(outside):
-        raise ValueError(f'{name}: {boxes[outside[0]].tolist()} lies outside of the image, whose size is {width} x '
-                         f'{height}')
     huge = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).max(axis=1) > LARGEST * max(width, height))
     if len(huge):
         raise ValueError(f'{name}: found {boxes[huge[0]].tolist()} in an image of {width} x {height}, expected pixels')
+    inside = overlaps(boxes, np.array([[0, 0, width, height]]), 'iof')[:, 0]
+    outside = np.flatnonzero(inside < INSIDE)
+    if len(outside):
+        raise ValueError(f'{name}: {boxes[outside[0]].tolist()} lies outside of the image, whose size is {width} x '
+                         f'{height}, wholly or nearly so')
     return np.column_stack([boxes, np.ones(len(boxes))])
 
 

@@ -10,6 +10,7 @@ from .jpeg import damage
 from .optional import load
 
 Image = Union[str, Path, bytes, np.ndarray, Any]
+DARKEST = 2**12  # of 16 bit: pictures that reach no more are mostly those of a camera with fewer bits
 LONGEST = 2**15 - 2  # side that OpenCV samples crops of
 LOSS = 0.02  # of the compression of floats
 
@@ -162,9 +163,9 @@ def _to_bgr(array: np.ndarray) -> np.ndarray:
         raise ValueError(f'found {array.shape[1]} x {array.shape[0]} pixels, expected sides of at most {LONGEST}: '
                          'cut or shrink it')
     if array.dtype == np.uint16:
-        if 0 < array.max() < 256:
-            raise ValueError(f'found 16-bit values up to {array.max()}, expected up to 65535: if they are of 8 bit, '
-                             'convert them to uint8')
+        if 0 < array.max() < DARKEST:
+            raise ValueError(f'found 16-bit values up to {array.max()}, expected up to 65535: if they are of '
+                             f'{int(array.max()).bit_length()} bit, scale them, or convert them to uint8')
         array = (array >> 8).astype(np.uint8)
     if channels == 1:
         return cv2.cvtColor(array.reshape(array.shape[:2]), cv2.COLOR_GRAY2BGR)

@@ -300,7 +300,7 @@ def test_datasamples(inferencer, images):
 
 
 def test_missing_config_is_named():
-    with pytest.raises(FileNotFoundError, match='config nowhere.py does not exist'):
+    with pytest.raises(FileNotFoundError, match='config nowhere.py found neither in'):
         FaceLandmarkInferencer('nowhere.py')
 
 

@@ -49,7 +49,7 @@ def test_other_files_are_named(path, content, message):
 
 
 @pytest.mark.parametrize('content, message', [
-    ([1, 2], 'found a list without tensors'), (dict(a=1), 'found a dict without tensors'),
+    ([1, 2], 'found a list without tensors'), (dict(a=1), 'found the fields a'),
     (dict(state_dict=5), 'found a int without tensors'), (torch.zeros(3), 'found a Tensor without tensors'),
     (dict(state_dict=dict(TENSORS, **{'head.bias': torch.tensor([1, float('nan')])})),
      r'found numbers that are not finite in 1 of 3 tensors \(head.bias\)'),

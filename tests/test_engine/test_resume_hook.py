@@ -2,6 +2,7 @@
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import EMAHook, Hook
 
 from mmfld.engine import launch
 from mmfld.engine.hooks import ResumeHook
@@ -65,6 +66,42 @@ def test_training_cannot_go_on_from_weights_alone(begun):
         resume(published)
 
 
+@pytest.mark.parametrize('fault, message', [
+    (dict(optimizer={}), 'found no optimiser in it'), (dict(message_hub={}), 'found no log in it'),
+    (dict(param_schedulers=[1]), 'found no schedule in it'),
+    (dict(meta=dict(epoch=-3, iter=2)), r'meta.epoch: found -3, expected 0 to 2, the end'),
+    (dict(meta=dict(epoch=1, iter=10**6)), r'meta.iter: found 1000000, expected 0 to 4, the end'),
+    (dict(meta=dict(epoch=1)), 'found no count of iterations in it'),
+])
+def test_a_field_that_training_cannot_go_on_with_is_named(begun, fault, message):
+    broken = begun.with_name('broken.pth')
+    torch.save({**torch.load(begun), **fault}, broken)
+    with pytest.raises(ValueError, match=f'broken.pth: {message}'):
+        resume(broken)
+
+
+@pytest.mark.parametrize('form', ['module.', 'alone'])
+def test_weights_of_another_form_reach_the_averaged_network_too(begun, form):
+    weights = torch.load(begun)['state_dict']
+    path = begun.with_name('weights.pth')
+    torch.save(weights if form == 'alone' else dict(
+        state_dict={f'module.{name}': value for name, value in weights.items()}), path)
+    runner = regression_runner(begun.parent / 'new', 1, StrictRunner, load_from=str(path),
+                               custom_hooks=[dict(type='EMAHook')])
+    seen = {}
+
+    class Look(Hook):
+
+        def before_train(self, runner):
+            seen.update({name: value.clone() for name, value in runner.model.state_dict().items()})
+            ema, = (hook for hook in runner.hooks if isinstance(hook, EMAHook))
+            seen.update(averaged=ema.ema_model.module.layer.weight.clone())
+
+    runner.register_hook(Look())
+    runner.train()
+    assert seen['layer.weight'].equal(weights['layer.weight']) and seen['averaged'].equal(weights['layer.weight'])
+
+
 def test_weights_of_another_model_are_refused_unless_told_otherwise(begun):
     checkpoint = torch.load(begun)
     checkpoint['state_dict'] = {'layer.weight': torch.ones(2, 4), 'other': torch.ones(1)}
@@ -76,8 +113,8 @@ def test_weights_of_another_model_are_refused_unless_told_otherwise(begun):
         runner.allow_mismatch = allow
         runner.train()
 
-    with pytest.raises(ValueError, match=r'(?s)other.pth does not fit the model of .*size mismatch for layer.weight'
-                       r'.*unexpected key.*other.*missing key.*layer.bias.*--allow-mismatch'):
+    with pytest.raises(ValueError, match=r'other.pth does not fit the model of .*: 2 missing: layer.bias, steps; '
+                       r'1 unexpected: other; 1 misshapen: layer.weight \(2, 4\) instead of \(1, 4\); --allow-mismatch'):
         start(allow=False)
     start(allow=True)
 
@@ -93,7 +130,7 @@ def test_a_model_can_begin_with_the_weights_of_a_smaller_one(begun):
         runner.train()
 
     start({'layer.weight': torch.ones(1, 4)})
-    with pytest.raises(ValueError, match=r'smaller.pth does not fit the model .*, which has no place for other \(1,\);'):
+    with pytest.raises(ValueError, match=r'smaller.pth does not fit the model .*: 1 unexpected: other;'):
         start({'layer.weight': torch.ones(1, 4), 'other': torch.ones(1)})
 
 

@@ -62,6 +62,14 @@ def test_boxes_that_are_some():
         assert given_boxes(none, (100, 50), 'boxes').shape == (0, 5)
 
 
+@pytest.mark.parametrize('box, message', [
+    ([-5000, -5000, 10, 10], 'expected pixels'), ([-99, -99, 5, 5], 'lies outside of the image, whose size is 64 x 48'),
+    ([10, 10, 11, 11], 'expected pixels, not parts of the image')])
+def test_a_box_that_hardly_touches_the_image_or_is_a_pixel_is_none(box, message):
+    with pytest.raises(ValueError, match=message):
+        given_boxes([box], (64, 48), 'boxes')
+
+
 def test_a_picture_of_a_pixel_has_a_box():
     assert given_boxes([[0, 0, 1, 1]], (1, 1), 'boxes').shape == (1, 5)
 

@@ -90,7 +90,7 @@ def test_weights_of_another_model_are_not_tested(config, checkpoint, tmp_path, m
         test()
         assert json.loads((tmp_path / 'out.json').read_text())['NME'] > 0
     else:
-        with pytest.raises(ValueError, match=r'(?s)model.pth does not fit the model of .*small.py: .*size mismatch'):
+        with pytest.raises(ValueError, match=r'(?s)model.pth does not fit the model of .*small.py: .* misshapen'):
             test()
 
 

@@ -7,6 +7,7 @@ from .progress_bar_hook import ProgressBarHook
 from .resume_hook import ResumeHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .selecting_ema_hook import SelectingEMAHook
+from .sync_statistics_hook import SyncStatisticsHook
 
 __all__ = ['BatchSizeHook', 'EpochSeedHook', 'FiniteLossHook', 'MeasurableFacesHook', 'PlainCheckpointHook',
-           'ProgressBarHook', 'ResumeHook', 'SafeCheckpointHook', 'SelectingEMAHook']
+           'ProgressBarHook', 'ResumeHook', 'SafeCheckpointHook', 'SelectingEMAHook', 'SyncStatisticsHook']

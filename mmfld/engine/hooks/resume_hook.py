@@ -40,14 +40,20 @@ class ResumeHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Check it, and tell the training loop where it was written."""
         meta = checkpoint.get('meta') or {}
-        parts = {'optimiser': 'optimizer' in checkpoint, 'count of iterations': 'iter' in meta,
-                 'log': 'message_hub' in checkpoint}
+        parts = {'optimiser': 'param_groups' in (checkpoint.get('optimizer') or {}),
+                 'schedule': len(checkpoint.get('param_schedulers') or ()) == len(runner.param_schedulers or ()),
+                 'count of iterations': all(type(meta.get(name)) is int for name in ('epoch', 'iter')),
+                 'log': 'log_scalars' in (checkpoint.get('message_hub') or {})}
         missing = [name for name, is_there in parts.items() if not is_there]
         if missing:
             raise ValueError(
                 f'{self.name}: found no {" and no ".join(missing)} in it, expected a checkpoint from which training '
                 'can go on, epoch_*.pth (the best ones and published ones hold weights alone); --cfg-options '
                 f'load_from={self.name} begins a training with these weights')
+        for name, most in (('epoch', runner.max_epochs), ('iter', runner.max_iters)):
+            if not 0 <= meta[name] <= most:
+                raise ValueError(f'{self.name}: meta.{name}: found {meta[name]}, expected 0 to {most}, the end of this '
+                                 'training')
         before = config_of(checkpoint)
         if before is not None:
             self._compare(runner, before)
