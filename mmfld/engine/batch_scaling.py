@@ -15,6 +15,7 @@ schedules with ``by_epoch=False``           as these: a warm-up of 100 iteration
 
 Batch normalisation cannot follow: it always sees the faces of a forward pass, of all processes with ``sync_bn``.
 """
+import inspect
 import os
 from typing import Any, Iterator, List, Optional, Tuple
 
@@ -172,7 +173,8 @@ def averaging_hooks(cfg: Config) -> Iterator[Tuple[str, dict]]:
     hooks = [*((f'default_hooks.{name}', hook) for name, hook in cfg.get('default_hooks', {}).items()),
              *((f'custom_hooks.{number}', hook) for number, hook in enumerate(cfg.get('custom_hooks') or ()))]
     for place, hook in hooks:
-        if isinstance(hook, dict) and issubclass(HOOKS.get(hook['type']), EMAHook):
+        kind = HOOKS.get(hook['type']) if isinstance(hook, dict) else None
+        if inspect.isclass(kind) and issubclass(kind, EMAHook):  # an unknown one is named when it is built
             yield place, hook
 
 

@@ -45,8 +45,8 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
     :class:`FaceLandmarkDataset` does. One that resumes at the end of an epoch begins with the validation that is due
     there: it may not have taken place, and the best checkpoint not have been kept.
 
-    In a validation it ends with the batch, since the epoch is saved; with checkpoints in larger intervals, after it. Several
-    processes agree about it every :data:`AGREE` steps.
+    In a validation it ends with the batch, since the epoch is saved; with checkpoints in larger intervals, after it.
+    Several processes agree about it every :data:`AGREE` steps.
 
     Args:
         *args, **kwargs: As of MMEngine's ``EpochBasedTrainLoop``.

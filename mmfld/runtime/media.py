@@ -338,5 +338,5 @@ def _plain(value: Any) -> Any:
 def _check_unique(names: Sequence[str], folder: Path) -> None:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise ValueError(f'{folder}: {count} inputs would be saved under the one name {name}: rename all but one of them, '
-                         'or give them one at a time with a folder for each')
+        raise ValueError(f'{folder}: {count} inputs would be saved under the one name {name}: rename all but one of '
+                         'them, or give them one at a time with a folder for each')

@@ -81,7 +81,7 @@ def attempt(name: str, row: dict, keep: bool) -> dict:
         interpreter = f'python{row.get("python", "")}' if 'python' in row else sys.executable
         made = run(interpreter, '-m', 'venv', str(folder)) if shutil.which(interpreter) else None
         if made is None or made.returncode:
-            return {**result, 'failed': f'{interpreter} is not there'}
+            sys.exit(f'{name}: {interpreter} is not on the PATH, or makes no environment ({log})')
         made = run('bash', 'tools/setup_env.sh', '--active', '--family', row.get('family', 'released'))
         if made.returncode:
             return {**result, 'failed': f'set-up: {(made.stdout.strip().splitlines() or ["?"])[-1][:150]}'}
