@@ -12,6 +12,7 @@ from mmpose.registry import MODELS
 from torch import nn
 
 from ..engine.batch_scaling import averaging_hooks, fit_to_batch
+from ..engine.checkpoint import misfits, read_checkpoint, weights_in
 from ..engine.combine import default
 from .finding import Finding, error, note
 from .machine import look_at_disk, look_at_shared_memory, size
@@ -44,10 +45,7 @@ def look_at_training(cfg: Config, parts: Sequence[Part], processes: int) -> Iter
 
 
 def look_at_checkpoints(cfg: Config) -> Iterator[Finding]:
-    """Whether they fit on the disk."""
-    hook = cfg.get('default_hooks', {}).get('checkpoint')
-    if not hook:
-        return
+    """Whether the one that the training begins with fits the model, and those that it writes the disk."""
     logging.disable(logging.WARNING)
     try:
         model = MODELS.build(copy.deepcopy(cfg.model))
@@ -56,6 +54,18 @@ def look_at_checkpoints(cfg: Config) -> Iterator[Finding]:
         return
     finally:
         logging.disable(logging.NOTSET)
+    if cfg.get('load_from') and '://' not in cfg.load_from:
+        try:
+            given = weights_in(read_checkpoint(cfg.load_from))
+            faults = misfits(model.state_dict(), given, may_lack=bool(cfg.get('starts_from')))
+        except (FileNotFoundError, ValueError) as fault:
+            yield error('load_from', str(fault), 'choose another checkpoint')
+        else:
+            if faults:
+                yield error('load_from', f'{cfg.load_from} does not fit the model: {faults}',
+                            'choose another checkpoint, or train with --allow-mismatch')
+    if not cfg.get('default_hooks', {}).get('checkpoint'):
+        return
     each, count = checkpoint_bytes(cfg, model), number_of_checkpoints(cfg)
     weights = sum(weight.numel() for weight in model.parameters())
     yield note('model', f'{weights / 1e6:.2f} M parameters')

@@ -2,7 +2,7 @@
 import re
 import zipfile
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Dict, Union
 
 import torch
 
@@ -40,6 +40,27 @@ def read_checkpoint(path: Union[str, Path]) -> dict:
         raise ValueError(f'{path}: found a file that begins with {_shown(head)}, expected a checkpoint') from error
     _check_content(content, path)
     return content
+
+
+def weights_in(checkpoint: dict) -> Dict[str, torch.Tensor]:
+    """The weights of a checkpoint, which may be nothing else, under the names of the model alone."""
+    weights = checkpoint.get('state_dict', checkpoint)
+    return {name.removeprefix('module.'): value for name, value in weights.items()}
+
+
+def misfits(own: Dict[str, torch.Tensor], given: Dict[str, torch.Tensor], may_lack: bool = False) -> str:
+    """What of weights does not fit those of a model, as a part of a sentence; empty if they fit.
+
+    Args:
+        may_lack (bool): Whether the model may have more weights. Defaults to False.
+    """
+    faults = dict(
+        missing=[name for name in own.keys() - given.keys() if not may_lack and 'num_batches_tracked' not in name],
+        unexpected=given.keys() - own.keys(),
+        misshapen=[f'{name} {tuple(given[name].shape)} instead of {tuple(own[name].shape)}'
+                   for name in own.keys() & given.keys() if given[name].shape != own[name].shape])
+    return '; '.join(f'{len(names)} {kind}: {", ".join(sorted(names)[:SHOWN])}{", ..." if len(names) > SHOWN else ""}'
+                     for kind, names in faults.items() if names)
 
 
 def _check_zip(path: Path) -> None:

@@ -8,11 +8,10 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
+from .checkpoint import misfits, weights_in
 from .dataloaders import require_a_step
 from .provenance import other_inputs
 from .stoppable_train_loop import StoppableTrainLoop, outlive_sigterm
-
-SHOWN = 5  # tensors of a kind, in a message
 
 
 class StrictRunner(Runner):
@@ -50,25 +49,16 @@ class StrictRunner(Runner):
 
     def _check(self, checkpoint: dict) -> None:
         """Bring the weights to the names of the model, in place, and raise a ValueError if they do not fit it."""
+        given = weights_in(checkpoint)
         if 'state_dict' not in checkpoint:  # a file of weights alone
-            weights = dict(checkpoint)
             checkpoint.clear()
-            checkpoint['state_dict'] = weights
-        given = {name.removeprefix('module.'): value for name, value in checkpoint['state_dict'].items()}
         checkpoint['state_dict'] = given
         model = self.model.module if is_model_wrapper(self.model) else self.model
-        own = model.state_dict()
         # weights of a smaller model, to which this one adds parts that begin untrained
         may_lack = isinstance(self._train_loop, BaseLoop) and not self._resume and bool(self.cfg.get('starts_from'))
-        faults = dict(
-            missing=[name for name in own.keys() - given.keys() if not may_lack and 'num_batches_tracked' not in name],
-            unexpected=given.keys() - own.keys(),
-            misshapen=[f'{name} {tuple(given[name].shape)} instead of {tuple(own[name].shape)}'
-                       for name in own.keys() & given.keys() if given[name].shape != own[name].shape])
-        if any(faults.values()):
-            lines = '; '.join(f'{len(names)} {kind}: {", ".join(sorted(names)[:SHOWN])}'
-                              f'{", ..." if len(names) > SHOWN else ""}' for kind, names in faults.items() if names)
-            message = f'{self._name} does not fit the model of {self.cfg.filename}: {lines}'
+        faults = misfits(model.state_dict(), given, may_lack)
+        if faults:
+            message = f'{self._name} does not fit the model of {self.cfg.filename}: {faults}'
             if not self.allow_mismatch:
                 raise ValueError(f'{message}; --allow-mismatch loads what fits')
             print_log(message, logger='current', level=logging.WARNING)

@@ -4,6 +4,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from mmfld.doctor import examine, picture_cache, pictures, registration
 from mmfld.doctor.duplicates import same
@@ -165,6 +166,16 @@ def test_a_config_without_faults_has_no_error_and_its_step_is_taken(faces, error
 def test_a_batch_larger_than_the_data_leaves_no_step(faces, errors):
     assert errors(faces.examine_config('train_dataloader.batch_size=16')) == [
         'training: an epoch has no step: 12 training faces, and drop_last leaves out a batch of less than 16']
+
+
+def test_weights_that_the_training_cannot_begin_with_are_an_error(faces, errors):
+    weights = faces.root / 'weights.pth'
+    weights.write_bytes(b'PK')
+    error, = errors(faces.examine_config(f'load_from={weights}', 'train_dataloader.batch_size=4'))
+    assert error.startswith(f'load_from: {weights}: found 2 bytes of a checkpoint that is cut off or damaged')
+    torch.save(dict(state_dict=dict(other=torch.ones(1))), weights)
+    error, = errors(faces.examine_config(f'load_from={weights}', 'train_dataloader.batch_size=4'))
+    assert f'load_from: {weights} does not fit the model: ' in error and '1 unexpected: other' in error
 
 
 def test_a_video_that_is_not_there_is_an_error(faces, errors):
