@@ -4,13 +4,15 @@ Pillow passes on.
 import io
 import re
 from importlib.util import find_spec
-from typing import List, NamedTuple, Optional, Union
+from typing import Dict, List, NamedTuple, Optional, Union
 
 import numpy as np
 
 TABLES, SCAN, INTERVAL, END = 0xc4, 0xda, 0xdd, 0xd9  # markers, of one byte behind FF
 FRAMES = set(range(0xc0, 0xd0)) - {TABLES, 0xc8, 0xcc}  # the header of a picture
 SEQUENTIAL = {0xc0, 0xc1}
+PROGRESSIVE = {0xc2, 0xca}
+ALL = 16  # bits of a coefficient, none of which is there yet
 RESTARTS = range(0xd0, 0xd8)
 SEGMENTS = {TABLES, SCAN, INTERVAL, 0xdb, 0xdc, 0xfe, *range(0xe0, 0xf0)}  # may come behind the first scan
 MARKER = re.compile(rb'\xff[^\x00\xff]')
@@ -34,10 +36,10 @@ class _Parts(NamedTuple):
 def damage(content: bytes) -> Optional[str]:
     """What a JPEG is or has that no whole one is or has, as the end of a sentence; None if nothing is seen.
 
-    What is seen: an end that is missing, bytes that cannot stand where they do, and, if Pillow is installed, bits that
-    make more or fewer blocks than the picture has, as changed bits mostly do. Not seen: changes that leave their number
-    as it is, of which nothing tells; the lack of no more than the last blocks; and with several scans (progressive) or
-    restart intervals, blocks that are too many.
+    What is seen: an end or scans that are missing, bytes that cannot stand where they do, and, if Pillow is installed,
+    bits that make more or fewer blocks than the picture has, as changed bits mostly do. Not seen: changes that leave
+    their number as it is, of which nothing tells; the lack of no more than the last blocks; and with several scans
+    (progressive) or restart intervals, blocks that are too many.
     """
     parts = _parts(content)
     if isinstance(parts, str):
@@ -54,6 +56,7 @@ def damage(content: bytes) -> Optional[str]:
 
 def _parts(content: bytes) -> Union[_Parts, str]:
     at, frame, height, interval, markers = 2, 0, 0, 0, []
+    bits_left = {}  # of each channel's coefficients, where scans bring them bit by bit
     while at + 4 <= len(content):
         if content[at] != 0xff:
             if markers:
@@ -67,6 +70,10 @@ def _parts(content: bytes) -> Union[_Parts, str]:
             continue
         if marker in FRAMES:
             frame, height = marker, at + 5
+            if marker in PROGRESSIVE and at + 9 < len(content):
+                bits_left = {channel: [ALL] * 64 for channel in content[at + 10:at + 10 + 3 * content[at + 9]:3]}
+        elif marker == SCAN and bits_left:
+            _take_scan(content[at + 4:at + 2 + int.from_bytes(content[at + 2:at + 4], 'big')], bits_left)
         elif marker == INTERVAL:
             interval = int.from_bytes(content[at + 4:at + 6], 'big')
         at += 2 + int.from_bytes(content[at + 2:at + 4], 'big')
@@ -77,6 +84,8 @@ def _parts(content: bytes) -> Union[_Parts, str]:
             at, marker = found.start(), content[found.start() + 1]
             markers.append(at)
             if marker == END:
+                if any(map(any, bits_left.values())):
+                    return 'is cut off: it lacks scans'
                 return _Parts(frame, height, markers)
             if marker in SEGMENTS:
                 break
@@ -86,6 +95,18 @@ def _parts(content: bytes) -> Union[_Parts, str]:
         else:
             break
     return 'has no end: it is cut off'
+
+
+def _take_scan(header: bytes, bits_left: Dict[int, List[int]]) -> None:
+    """Note what a scan brings: of some channels, a range of coefficients to some bit."""
+    count = header[0] if header else 0
+    if len(header) < 2 * count + 4:
+        return
+    first, last, bits = header[2 * count + 1:2 * count + 4]
+    for channel in header[1:2 * count + 1:2]:
+        for coefficient in range(first, min(last, 63) + 1):
+            if channel in bits_left:
+                bits_left[channel][coefficient] = bits & 15
 
 
 def _miscounted(content: bytes, parts: _Parts) -> Optional[str]:

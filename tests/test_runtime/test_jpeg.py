@@ -91,3 +91,12 @@ def test_the_error_names_the_file():
     content = encode(picture())
     with pytest.raises(ValueError, match='a.jpg: found .* bytes of a JPEG that is damaged: the marker FF 01 is among'):
         decode_image(content[:-30] + b'\xff\x01' + content[-28:], 'a.jpg')
+
+
+@pytest.mark.parametrize('name', ['progressive', 'both'])
+def test_a_progressive_picture_with_an_end_but_not_all_scans_is_cut_off(name):
+    content = encode(picture(), name)
+    scans = [at for at in range(len(content) - 1) if content[at:at + 2] == bytes([0xff, SCAN])]
+    assert len(scans) > 5
+    for start in scans[1:]:
+        assert damage(content[:start] + b'\xff\xd9') == 'is cut off: it lacks scans'
