@@ -5,9 +5,9 @@ from typing import Iterator, Optional, Sequence
 import numpy as np
 
 from ..codecs.outside import lies_inside
-from ..datasets.official import AnnFile, compare_counts, compare_version, how_to_get, load_data, read_coco
 from ..structures import FaceLayout
 from .finding import Finding, error, note, shortened, warning
+from .official import AnnFile, compare_counts, compare_version, how_to_get, load_data, read_coco
 from .parts import Part
 
 CONVERT = 'correct the annotation file, or convert the official files again: tools/dataset_converters'

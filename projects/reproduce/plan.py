@@ -7,7 +7,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Sequence
 
 from mmengine import Config
 
-from mmfld.datasets.official import load_data
+from mmfld.doctor.official import load_data
 from mmfld.engine.fields import nearest
 from mmfld.engine.rows import Paper, Row, read_config, read_rows
 

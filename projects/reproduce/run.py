@@ -24,7 +24,7 @@ from rendered import mini_size, render, rendered_data
 from tables import Results, write_ours, write_tables
 from training import Launcher, RunFailed, carry_out, differences, run_config
 
-from mmfld.datasets.official import check
+from mmfld.doctor.official import check
 from mmfld.engine.rows import Paper, Row
 
 SIMULATED_FACES = dict(train=480, test=100, image_size=192)

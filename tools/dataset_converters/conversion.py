@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 import mmfld
 
-OFFICIAL = Path(mmfld.__file__).with_name('datasets') / 'official.yml'
+OFFICIAL = Path(mmfld.__file__).with_name('doctor') / 'official.yml'
 MIN_FACE_SIDE = 2  # pixels, of the larger side; smaller "faces" are points in other units
 
 
@@ -76,7 +76,7 @@ def official_count(file_name: str) -> int:
 
 @lru_cache(maxsize=None)
 def _official_counts() -> Dict[str, int]:
-    # not by mmfld.datasets, which needs torch and OpenMMLab
+    # not by mmfld.doctor.official, which needs torch and OpenMMLab
     content = yaml.safe_load(OFFICIAL.read_text(encoding='utf-8'))
     return {Path(path).name: facts['faces'] for data_set in content.values()
             for path, facts in data_set['files'].items() if 'faces' in facts}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from mmfld.datasets import official
+from mmfld.doctor import official
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WFLW_TEST = 'wflw/annotations/face_landmarks_wflw_test.json'
