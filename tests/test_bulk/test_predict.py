@@ -91,7 +91,7 @@ def test_a_picture_that_kills_every_worker(photos, tmp_path):
 def test_the_run_is_killed(photos, tmp_path, capsys):
     arguments = ['predict', '--ray', str(photos), '--out', str(tmp_path / 'out'), '--part-size', '2', '--workers', '2']
     process = subprocess.Popen([sys.executable, '-W', 'ignore', '-m', 'mmfld', *arguments])
-    end = time.monotonic() + 100
+    end = time.monotonic() + 300
     while len(list((tmp_path / 'out').glob('images/*.parquet'))) < 2:
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.01)
