@@ -2,8 +2,6 @@
 import argparse
 import logging
 import os
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Optional, Union
 
@@ -134,16 +132,12 @@ def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[Path]:
 
 
 def is_whole(checkpoint: Union[str, Path]) -> bool:
-    """Whether all of a checkpoint is there, by its checksums; those of PyTorch before 1.6 have none, and pass."""
-    with open(checkpoint, 'rb') as file:
-        head = file.read(4)
-    if not head.startswith(b'PK'):
-        return head.startswith(b'\x80') and Path(checkpoint).stat().st_size > 4  # a pickle
+    """Whether a file is a checkpoint that can be used, see :func:`read_checkpoint`."""
     try:
-        with zipfile.ZipFile(checkpoint) as archive:
-            return archive.testzip() is None
-    except (zipfile.BadZipFile, EOFError, OSError, zlib.error):
+        read_checkpoint(checkpoint)
+    except ValueError:
         return False
+    return True
 
 
 def require_checkpoint(parser: argparse.ArgumentParser, path: str) -> None:

@@ -86,7 +86,7 @@ def test_a_training_that_starts_from_another_one_finds_its_weights_or_says_so(na
     run.mkdir(parents=True)
     last = f'epoch_{read_config(needed).train_cfg.max_epochs}.pth'
     for checkpoint in ('epoch_3.pth', last):
-        torch.save({}, run / checkpoint)
+        torch.save(dict(weight=torch.ones(1)), run / checkpoint)
         (run / 'last_checkpoint').write_text(str(run / checkpoint))
         if checkpoint != last:
             with pytest.raises(SystemExit):
@@ -107,7 +107,7 @@ def test_a_row_that_is_not_trained_says_so(capsys):
 def saved(tmp_path):
     """Checkpoints of three epochs, the oldest first."""
     for epoch in (1, 2, 3):
-        torch.save(dict(epoch=epoch), tmp_path / f'epoch_{epoch}.pth')
+        torch.save(dict(epoch=epoch, state_dict=dict(weight=torch.ones(1))), tmp_path / f'epoch_{epoch}.pth')
         os.utime(tmp_path / f'epoch_{epoch}.pth', (epoch, epoch))
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
     return tmp_path
@@ -148,7 +148,8 @@ def test_without_a_pointer_it_is_the_newest_checkpoint(saved, logged, break_it, 
 
 @pytest.mark.parametrize('damage', [
     lambda content: content[:len(content) // 2], lambda content: b'', lambda content: content[:-1],
-    lambda content: content.replace(b'epoch', b'epoxx', 1)])
+    lambda content: content.replace(b'epoch', b'epoxx', 1),
+    lambda content: content.replace(b'\x00\x00\x80?', b'\x00\x00\xc0\x7f', 1)])
 def test_a_checkpoint_that_does_not_read_is_passed_over(saved, logged, damage):
     path = saved / 'epoch_3.pth'
     path.write_bytes(damage(path.read_bytes()))
