@@ -49,15 +49,16 @@ def long(request) -> bool:
 
 @pytest.fixture(scope='session')
 def shared_dir() -> Path:
-    """The folder with reference values and real faces beside the checkout."""
+    """The folder with real faces and official coordinates beside the checkout."""
     if not SHARED.is_dir():
-        pytest.skip(f'needs the reference data beside the checkout: {SHARED} does not exist')
+        pytest.skip(f'needs real faces beside the checkout: {SHARED} does not exist')
     return SHARED
 
 
 @pytest.fixture(scope='session')
-def golden_dir(shared_dir) -> Path:
-    return shared_dir / 'golden'
+def golden_dir() -> Path:
+    """Reference values, see the README there."""
+    return REPOSITORY / 'tests' / 'data'
 
 
 @pytest.fixture(scope='session')
