@@ -69,7 +69,7 @@ def attempt(name: str, row: dict, keep: bool) -> dict:
     result = dict(date=datetime.date.today().isoformat())
     python = folder / 'bin' / 'python'
     environment = {**os.environ, 'VIRTUAL_ENV': str(folder), 'PATH': f'{python.parent}{os.pathsep}{os.environ["PATH"]}',
-                   'OMP_NUM_THREADS': '1', 'MMFLD_CONSTRAINTS': str(constraints(row, folder.with_suffix('.txt'))),
+                   'OMP_NUM_THREADS': '1', 'MMFLD_CONSTRAINTS': str(constraints(row, WORK / f'{name}.txt')),
                    'PYTHON': 'python', 'PYTHONPATH': '', 'CUDA_VISIBLE_DEVICES': ''}
     with open(log, 'w', encoding='utf-8') as output:
         def run(*command: str) -> subprocess.CompletedProcess:
