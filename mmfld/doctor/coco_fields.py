@@ -69,12 +69,12 @@ def _of_licenses(part: Part, content: dict) -> Iterator[Finding]:
                and image['license'] not in ids]
     if unknown:
         yield warning(part.name, f'{part.ann_file}: field "license" is of no entry of "licenses" in {len(unknown)} of '
-                      f'{len(content["images"])} images: {shortened(unknown)}', 'correct the annotation file')
+                      f'{len(content["images"])} images: {shortened(unknown)}', 'correct the annotation file', unknown)
 
 
 def _doubt(part: Part, what: str, ids: Sequence, annotations: Sequence[dict]) -> Finding:
     return warning(part.name, f'{part.ann_file}: {what}, in {len(ids)} of {len(annotations)} annotations: '
-                   f'{shortened(ids)}', 'nothing here reads it; see what the file was made for, and correct it')
+                   f'{shortened(ids)}', 'nothing here reads it; see what the file was made for, and correct it', ids)
 
 
 def _entries(content: dict, name: str) -> List[dict]:

@@ -1,7 +1,7 @@
 """What annotations tell without their images: what a training refuses, places, official numbers, left and right."""
 import re
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -18,8 +18,8 @@ def look_at_faces(part: Part) -> Iterator[Finding]:
     """Findings about one data set, from its annotations."""
     official = _known(part.ann_file)
     missing = official is not None and not part.ann_file.exists()
-    for reason in alike(part.refused):
-        yield error(part.name, reason, how_to_get(part.ann_file.parent.parent, official) if missing else CONVERT)
+    for reason, ids in alike(part.refused):
+        yield error(part.name, reason, how_to_get(part.ann_file.parent.parent, official) if missing else CONVERT, ids)
     if part.dataset is None:
         return
     faces = list(part.faces())
@@ -33,15 +33,16 @@ def look_at_faces(part: Part) -> Iterator[Finding]:
         yield from look_at_sides(part.name, *part.points(), part.layout)
 
 
-def alike(reasons: Sequence[str]) -> List[str]:
-    """Sentences about annotations, of those that differ in the annotation only the first, with the ids of all."""
-    ids: Dict[str, List[str]] = {}
+def alike(reasons: Sequence[str]) -> List[Tuple[str, List[int]]]:
+    """Sentences, of those that differ in the annotation only one, and the ids of their annotations."""
+    ids: Dict[Tuple[str, str], List[int]] = {}
     for reason in reasons:
-        parts = re.match('(.*?: annotation )(-?[0-9]+)(, .*)', reason, re.DOTALL)
-        ids.setdefault(f'{parts[1]}{{}}{parts[3]}' if parts else reason, []).append(parts[2] if parts else '')
-    return [what if found == [''] else what.replace('annotation {}', f'annotation {found[0]}' if len(found) == 1 else
-                                                    f'annotations {shortened(found)} ({len(found)} of them)', 1)
-            for what, found in ids.items()]
+        parts = re.match('(.*?: annotation)( -?[0-9]+)(, .*)', reason, re.DOTALL)
+        found = ids.setdefault((parts[1], parts[3]) if parts else (reason, ''), [])
+        found += [int(parts[2])] if parts else []
+    named = {0: '', 1: ' {}'}
+    return [(before + named.get(len(found), 's {} ({} of them)').format(shortened(found), len(found)) + after, found)
+            for (before, after), found in ids.items()]
 
 
 def _outside(part: Part, faces: Sequence[dict]) -> Iterator[Finding]:
@@ -99,8 +100,9 @@ def look_at_sides(name: str, points: np.ndarray, seen: np.ndarray, ids: Sequence
                     advice)
         return
     if len(wrong):
+        exchanged = [ids[index] for index in wrong]
         yield warning(name, f'left and right are exchanged in {len(wrong)} of {judged} faces: annotations '
-                      f'{shortened([ids[index] for index in wrong])}', advice)
+                      f'{shortened(exchanged)}', advice, exchanged)
     pairs = np.array(layout.flip_pairs)
     right, left = layout.eye_corners
     axis = points[:, left] - points[:, right]

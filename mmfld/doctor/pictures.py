@@ -106,7 +106,8 @@ def _of_light(part: Part, pictures: Dict[str, Picture]) -> Iterator[Finding]:
     shown = {face['img_path']: pictures[face['img_path']] for face in part.faces() if face['img_path'] in pictures}
     uniform = [path for path, picture in shown.items() if np.ptp(picture.thumbnail) < CONTRAST]
     if uniform:
-        yield warning(part.name, f'{len(uniform)} of {len(shown)} images are of one colour: {shortened(uniform)}', MEND)
+        yield warning(part.name, f'{len(uniform)} of {len(shown)} images are of one colour: {shortened(uniform)}', MEND,
+                      uniform)
     peaks = [picture.peak for picture in shown.values() if picture.peak]
     if peaks and max(peaks) < 2**15:
         bits = max(peaks).bit_length()

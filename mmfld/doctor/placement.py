@@ -22,9 +22,9 @@ SIDE = 64  # pixels of what is looked at
 REACH, ASIDE = 2.2, 0.5  # to its border, and of the moving; in mean distances of landmarks from their middle
 RIDGE = 0.01
 # A score is 1 for the mean of the faces and -1 for that of moved ones. On 2,566 faces of 300W it is at least -0.49, and
-# none is named. Of 31 among 1,812 that were changed, 28 are named if they are shifted by 0.3 of the inter-ocular distance
-# or turned by 30 degrees, 31 upside down, 23 if they are larger by half, and 14 if mirrored with their numbers, as many
-# are in the middle of their image. The second limit is for data whose faces are less alike.
+# none is named. Of 31 among 1,812 that were changed, 28 are named if they are shifted by 0.3 of the inter-ocular
+# distance or turned by 30 degrees, 31 upside down, 23 if they are larger by half, and 14 if mirrored with their numbers:
+# many are in the middle of their image. The second limit is for data whose faces are less alike.
 LIMIT, DEVIATIONS = -0.6, 4.5
 
 
@@ -42,11 +42,12 @@ def look_at_placement(part: Part, readable: Callable[[str], bool]) -> Iterator[F
     spread = 1.4826 * np.median(np.abs(score - np.median(score)))
     low = np.flatnonzero(score < min(LIMIT, np.median(score) - DEVIATIONS * spread))
     if len(low):
-        low = low[np.argsort(score[low])]
+        worst = [faces[index] for index in low[np.argsort(score[low])]]
+        ids = [face['id'] for face in worst]
         yield warning(part.name, f'the landmarks seem to lie beside the face in {len(low)} of {len(faces)} faces: '
-                      f'annotations {shortened([faces[index]["id"] for index in low])} (the first: '
-                      f'{faces[low[0]]["img_path"]})', 'draw them: tools/misc/browse_dataset.py; the landmarks may be '
-                      'shifted, turned or mirrored against the image, or of another one')
+                      f'annotations {shortened(ids)} (the first: {worst[0]["img_path"]})',
+                      'draw them: tools/misc/browse_dataset.py; the landmarks may be shifted, turned or '
+                      'mirrored against the image, or of another one', ids)
     else:
         yield note(part.name, f'the landmarks seem to lie beside the face in none of {len(faces)} faces')
 

@@ -2,7 +2,7 @@
 
 Points are complex numbers, x + i y in pixels, so that a similarity is z -> a z + b.
 """
-from typing import Iterator, List, NamedTuple, Sequence
+from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
 
@@ -82,28 +82,22 @@ def look_at_shapes(name: str, points: np.ndarray, seen: np.ndarray, ids: Sequenc
     is_reversed, is_mirrored = (odd & (fit(points, seen, other).residual < found.residual / 2)
                                 for other in (shape[::-1], shape.conj()))
 
-    def named(chosen: np.ndarray, strength: np.ndarray) -> str:
-        worst = np.flatnonzero(chosen)
-        worst = worst[np.argsort(-strength[worst], kind='stable')]
-        return f'{len(worst)} of {len(points)} faces: annotations {shortened(_each(ids, worst))}'
+    def named(what: str, chosen: np.ndarray, strength: np.ndarray, advice: str) -> Iterator[Finding]:
+        worst = [ids[index] for index in np.argsort(-strength, kind='stable') if chosen[index]]
+        if worst:
+            yield warning(name, f'{what} in {len(worst)} of {len(points)} faces: annotations {shortened(worst)}',
+                          advice, worst)
 
-    if is_reversed.any():
-        yield warning(name, f'the landmarks are in reversed order in {named(is_reversed, found.residual)}',
-                      'turn the order of their landmarks round')
+    yield from named('the landmarks are in reversed order', is_reversed, found.residual,
+                     'turn the order of their landmarks round')
     unlike = odd & ~is_reversed & ~is_mirrored  # look_at_sides lists those
-    if unlike.any():
-        yield warning(name, f'the landmarks lie unlike those of all others in {named(unlike, found.residual)}',
-                      'draw them: tools/misc/browse_dataset.py; landmarks may be in another order, or of another face')
+    yield from named('the landmarks lie unlike those of all others', unlike, found.residual,
+                     'draw them: tools/misc/browse_dataset.py; landmarks may be in another order, or of another face')
     turn = np.abs((found.turn - np.median(found.turn) + 180) % 360 - 180)
     turned = (turn > max(LEAST_TURN, limit(turn))) & (found.residual < 1) & ~odd
-    if turned.any():
-        yield warning(name, f'turned by {turn[turned].min():.0f} degrees or more against the others are '
-                      f'{named(turned, turn)}', 'see whether their images are turned as well: '
-                      'tools/misc/browse_dataset.py draws them')
-
-
-def _each(values: Sequence, indices: np.ndarray) -> List:
-    return [values[index] for index in indices]
+    least = turn[turned].min(initial=180)
+    yield from named(f'landmarks are turned against the others, by {least:.0f} degrees or more,', turned, turn,
+                     'see whether their images are turned as well: tools/misc/browse_dataset.py draws them')
 
 
 def _median(points: np.ndarray, seen: np.ndarray) -> np.ndarray:

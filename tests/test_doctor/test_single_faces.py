@@ -70,8 +70,8 @@ def test_a_mirrored_face_whose_sides_are_not_exchanged_is_found_once(faces, warn
 def test_landmarks_that_are_turned_are_found(faces, warnings, degrees):
     faces.change_points(lambda points: around_middle(points, np.exp(1j * np.radians(degrees))), faces=ODD)
     warning, = warnings(faces.examine('train'))
-    assert 'turned by ' in warning and '1 of 12 faces: annotations 5' in warning
-    assert float(warning.split('turned by ')[1].split()[0]) == pytest.approx(abs(degrees), abs=30)
+    assert 'turned against the others, by ' in warning and 'in 1 of 12 faces: annotations 5' in warning
+    assert float(warning.split('others, by ')[1].split()[0]) == pytest.approx(abs(degrees), abs=30)
 
 
 def test_too_few_faces_to_say_what_is_usual_are_said_to_be(faces, notes):
