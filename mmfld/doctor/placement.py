@@ -17,14 +17,14 @@ from .parts import Part
 from .pictures import ignores_orientation
 from .shapes import LEAST_LANDMARKS, fit, usual_shape
 
-FEWEST, MOST = 200, 10000  # faces; 10,000 take a gigabyte
+FEWEST, MOST = 200, 10000  # faces; their memory grows with their number
 SIDE = 64  # pixels of what is looked at
 REACH, ASIDE = 2.2, 0.5  # to its border, and of the moving; in mean distances of landmarks from their middle
 RIDGE = 0.01
 # A score is 1 for the mean of the faces and -1 for that of moved ones. On 2,566 faces of 300W it is at least -0.49, and
 # none is named. Of 31 among 1,812 that were changed, 28 are named if they are shifted by 0.3 of the inter-ocular
-# distance or turned by 30 degrees, 31 upside down, 23 if they are larger by half, and 14 if mirrored with their numbers:
-# many are in the middle of their image. The second limit is for data whose faces are less alike.
+# distance or turned by 30 degrees, 31 upside down, 23 if all is multiplied by 1.5, and 14 if mirrored with
+# their numbers. The second limit is for data whose faces are less alike.
 LIMIT, DEVIATIONS = -0.6, 4.5
 
 
