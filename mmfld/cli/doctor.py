@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--processes', type=int, metavar='N', help='that train together; default: WORLD_SIZE, or 1')
     parser.add_argument('--no-step', action='store_true', help='take no training step for its memory and time')
     parser.add_argument('--json', action='store_true',
-                        help='print a list of findings, each with severity, topic, message and advice')
+                        help='print a list of findings, each with severity, topic, message, advice and, of those that '
+                        'are about many annotations or images, all their ids')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as of tools/train.py')
 
 

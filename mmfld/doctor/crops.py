@@ -88,20 +88,29 @@ def cell_pixels(cfg: Config) -> float:
     return cfg.codec['input_size'][0] / cells
 
 
-def nme(cfg: Config, crops: Sequence[Crop], found: Sequence[np.ndarray]) -> float:
-    """NME of landmarks (K, 2) in pixels of the image, in percent, by the first metric of the config's test."""
+def nmes(cfg: Config, crops: Sequence[Crop], found: Sequence[np.ndarray]) -> np.ndarray:
+    """(F, ) NME of landmarks (K, 2) in pixels of the image, in percent, by the first metric of the config's test.
+
+    NaN of a face without the landmarks that the metric divides by.
+    """
     evaluator = cfg.test_evaluator if isinstance(cfg.test_evaluator, dict) else cfg.test_evaluator[0]
-    metric = METRICS.build(dict(evaluator, out_dir=None, clamped=False))
+    metric = METRICS.build(dict(evaluator, out_dir=None, clamped=False, without_norm='leave_out'))
     samples = []
     for crop, points in zip(crops, found):
         truth = dict(keypoints=crop.sample['keypoints'], keypoints_visible=crop.sample['keypoints_visible'])
         samples.append(dict(crop.sample, gt_instances=truth, pred_instances=dict(keypoints=points[None])))
     metric.process([], samples)
-    return metric.evaluate(len(samples))['NME']
+    key = metric.measures[0].key('NME')
+    return 100 * np.array([result['errors'][key] for result in metric.results], np.float64)
 
 
 def measure(cfg: Config, faces: Iterable[dict]) -> Dict[str, float]:
-    """The numbers of :data:`COLUMNS` for faces of :func:`faces_of`, and ``worst``, a list of :class:`Crop`."""
+    """What the crops of faces of :func:`faces_of` cut off.
+
+    Returns:
+        dict: The numbers of :data:`COLUMNS`; ``worst``, a list of :class:`Crop`; and ``without_nme``, the number of
+        faces that the metric cannot measure and that count in the other columns only.
+    """
     crops = [crop_of(sample, cfg.codec['input_size']) for sample in faces]
     counted = np.array([(crop.sample['keypoints_visible'][0] > 0).sum() for crop in crops])
     outside = np.array([crop.outside.sum() for crop in crops])
@@ -109,7 +118,10 @@ def measure(cfg: Config, faces: Iterable[dict]) -> Dict[str, float]:
             / crop.sample['bbox_scale'][0, 0] for crop in crops]
     side = cell_pixels(cfg) / cfg.codec['input_size'][0]
     moved = [crop.sample['keypoints'][0] + [side * crop.sample['bbox_scale'][0, 0], 0] for crop in crops]
-    values = (len(crops), 100 * outside.sum() / counted.sum(), 100 * (outside > 0).mean(),
-              nme(cfg, crops, [crop.clamped for crop in crops]), nme(cfg, crops, moved))
+    floors = nmes(cfg, crops, [crop.clamped for crop in crops])
+    measured = np.isfinite(floors)
+    floor, cell = ((errors[measured].mean() if measured.any() else np.nan)
+                   for errors in (floors, nmes(cfg, crops, moved)))
+    values = (len(crops), 100 * outside.sum() / counted.sum(), 100 * (outside > 0).mean(), floor, cell)
     worst = [crops[index] for index in np.argsort(lost)[::-1][:WORST] if lost[index] > 0]
-    return dict(zip(COLUMNS, values), worst=worst)
+    return dict(zip(COLUMNS, values), worst=worst, without_nme=int((~measured).sum()))

@@ -64,13 +64,16 @@ def _examine_data(config: Optional[str], files: Sequence[str], options: Sequence
                   processes: int, step: bool) -> Iterator[Finding]:
     from mmengine.registry import init_default_scope
 
-    from .crop_findings import look_at_crops
+    from .coco_fields import look_at_coco_fields
+    from .crop_findings import look_at_crops, look_at_norms
     from .duplicates import look_for_duplicates
     from .faces import look_at_faces
     from .parts import Part, parts_of, parts_of_files
     from .picture_cache import PictureCache
     from .pictures import look_at_pictures
+    from .placement import look_at_placement
     from .registration import look_at_registration
+    from .shapes import look_at_shapes
     from .step import look_at_step
     cfg = _load(config, options, work_dir) if config else None
     init_default_scope('mmpose' if cfg is None else cfg.get('default_scope', 'mmpose'))
@@ -79,16 +82,21 @@ def _examine_data(config: Optional[str], files: Sequence[str], options: Sequence
         yield from _examine_training(cfg, parts, processes)
     pictures, broken = {}, set()
     with closing(PictureCache()) as cache:
-        for finding in chain(*map(look_at_faces, parts), look_at_pictures(parts, cache, pictures)):
+        for finding in chain(*map(look_at_faces, parts), *map(look_at_coco_fields, parts),
+                             look_at_pictures(parts, cache, pictures)):
             broken.update([finding.topic] if finding.severity == ERROR else [])
             yield finding
     if parts:
         yield from look_for_duplicates(parts, pictures)
     for part in parts:
+        if part.layout is not None and len(part.dataset):
+            yield from look_at_shapes(part.name, *part.points())
+            yield from look_at_placement(part, pictures.__contains__)
         if part.name == parts[0].name:
             yield from look_at_registration(part, pictures.__contains__)
     if cfg is not None:
         for part in parts:
+            yield from look_at_norms(cfg, part)
             yield from look_at_crops(cfg, part)
     if cfg is not None and step:
         if 'train' in broken:

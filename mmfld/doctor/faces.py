@@ -1,6 +1,7 @@
 """What annotations tell without their images: what a training refuses, places, official numbers, left and right."""
+import re
 from pathlib import Path
-from typing import Iterator, Optional, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -17,8 +18,8 @@ def look_at_faces(part: Part) -> Iterator[Finding]:
     """Findings about one data set, from its annotations."""
     official = _known(part.ann_file)
     missing = official is not None and not part.ann_file.exists()
-    for reason in part.refused:
-        yield error(part.name, reason, how_to_get(part.ann_file.parent.parent, official) if missing else CONVERT)
+    for reason, ids in alike(part.refused):
+        yield error(part.name, reason, how_to_get(part.ann_file.parent.parent, official) if missing else CONVERT, ids)
     if part.dataset is None:
         return
     faces = list(part.faces())
@@ -26,11 +27,22 @@ def look_at_faces(part: Part) -> Iterator[Finding]:
     for doubt in getattr(part.dataset, 'doubts', ()):
         yield warning(part.name, doubt)
     yield from _outside(part, faces)
-    yield from _boxes(part, faces)
     if official is not None:
         yield from _compare(part, official)
     if part.layout is not None and faces:
         yield from look_at_sides(part.name, *part.points(), part.layout)
+
+
+def alike(reasons: Sequence[str]) -> List[Tuple[str, List[int]]]:
+    """Sentences, of those that differ in the annotation only one, and the ids of their annotations."""
+    ids: Dict[Tuple[str, str], List[int]] = {}
+    for reason in reasons:
+        parts = re.match('(.*?: annotation)( -?[0-9]+)(, .*)', reason, re.DOTALL)
+        found = ids.setdefault((parts[1], parts[3]) if parts else (reason, ''), [])
+        found += [int(parts[2])] if parts else []
+    named = {0: '', 1: ' {}'}
+    return [(before + named.get(len(found), 's {} ({} of them)').format(shortened(found), len(found)) + after, found)
+            for (before, after), found in ids.items()]
 
 
 def _outside(part: Part, faces: Sequence[dict]) -> Iterator[Finding]:
@@ -49,22 +61,6 @@ def _outside(part: Part, faces: Sequence[dict]) -> Iterator[Finding]:
                    f'{shortened(ids)}; the first: {places[0]})',
                    'fine for faces at the edge of a picture, whose landmarks were guessed; else correct them, or say '
                    'v = 0')
-
-
-def _boxes(part: Part, faces: Sequence[dict]) -> Iterator[Finding]:
-    """Boxes that other tools crop by, and that are not in the image at all; those of ours the data set refuses."""
-    for face in faces:
-        box = (face.get('raw_ann_info') or {}).get('bbox')
-        if 'image_size' not in face or not isinstance(box, (list, tuple)) or len(box) != 4 or not all(
-                isinstance(side, (int, float)) for side in box):
-            continue
-        x1, y1, x2, y2 = box[0], box[1], box[0] + box[2], box[1] + box[3]
-        width, height = face['image_size']
-        if x2 <= x1 or y2 <= y1 or x2 < 0 or y2 < 0 or x1 > width - 1 or y1 > height - 1:
-            yield warning(
-                part.name, f'{part.ann_file}: annotation {face["id"]}, field "bbox": found the box ({x1:g}, {y1:g}) to '
-                f'({x2:g}, {y2:g}), expected one in the image of {width} x {height}',
-                f"nothing here crops by it, MMPose's own data sets do; {CONVERT}")
 
 
 def _known(path: Path) -> Optional[AnnFile]:
@@ -104,8 +100,9 @@ def look_at_sides(name: str, points: np.ndarray, seen: np.ndarray, ids: Sequence
                     advice)
         return
     if len(wrong):
+        exchanged = [ids[index] for index in wrong]
         yield warning(name, f'left and right are exchanged in {len(wrong)} of {judged} faces: annotations '
-                      f'{shortened([ids[index] for index in wrong])}', advice)
+                      f'{shortened(exchanged)}', advice, exchanged)
     pairs = np.array(layout.flip_pairs)
     right, left = layout.eye_corners
     axis = points[:, left] - points[:, right]

@@ -14,23 +14,25 @@ class Finding(NamedTuple):
         topic (str): What was looked at, e.g. ``'packages'`` or ``'train'``.
         message (str): What was found.
         advice (str): What to do. Defaults to nothing.
+        ids (Sequence): All annotations, or images, of which the message names the first. Defaults to none.
     """
     severity: str
     topic: str
     message: str
     advice: str = ''
+    ids: Sequence = ()
 
     def __str__(self) -> str:
         text = f'{self.severity:<8}{self.topic}: {self.message}'
         return ' '.join((f'{text} -> {self.advice}' if self.advice else text).split('\n'))
 
 
-def error(topic: str, message: str, advice: str = '') -> Finding:
-    return Finding(ERROR, topic, message, advice)
+def error(topic: str, message: str, advice: str = '', ids: Sequence = ()) -> Finding:
+    return Finding(ERROR, topic, message, advice, ids)
 
 
-def warning(topic: str, message: str, advice: str = '') -> Finding:
-    return Finding(WARNING, topic, message, advice)
+def warning(topic: str, message: str, advice: str = '', ids: Sequence = ()) -> Finding:
+    return Finding(WARNING, topic, message, advice, ids)
 
 
 def note(topic: str, message: str, advice: str = '') -> Finding:

@@ -121,6 +121,8 @@ def load(name: str, config: dict) -> Part:
             part.dataset = type(kind.__name__, (_Listing, kind), dict(refused=part.refused))(**arguments)
     except Exception as fault:  # whatever a broken file makes its readers raise
         known = isinstance(fault, (OSError, ValueError))
+        if known and part.refused:  # no face is left, as all were refused
+            return part
         part.refused.append(f'{fault}' if known else f'{part.ann_file}: {type(fault).__name__}: {fault}')
     return part
 

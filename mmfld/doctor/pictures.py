@@ -1,21 +1,23 @@
-"""Whether every image opens in full and has the size that the annotations say."""
+"""Whether every image opens in full, has the size that the annotations say, and shows something."""
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import cv2
+import numpy as np
 from tqdm import tqdm
 
 from ..datasets.transforms import LoadFaceImage, LoadVideoFrame
 from ..runtime.images import decode_image
 from ..runtime.media import VIDEO_SUFFIXES
-from .finding import Finding, error, note
+from .finding import Finding, error, note, shortened, warning
 from .machine import cores
 from .parts import Part
 from .picture_cache import THUMBNAIL, Key, Picture, PictureCache, key_of
 
 MEND = 'copy the file again from its source'
 KEPT_AT_ONCE = 1000
+CONTRAST = 4  # grey levels between the darkest and the brightest pixel of a thumbnail; at least 78 on 300W
 
 
 def look_at_pictures(parts: Sequence[Part], cache: PictureCache, pictures: Dict[str, Picture]) -> Iterator[Finding]:
@@ -29,6 +31,7 @@ def look_at_pictures(parts: Sequence[Part], cache: PictureCache, pictures: Dict[
     pictures.update({path: picture for path, picture in found.items() if isinstance(picture, Picture)})
     for part in parts:
         yield from _of_part(part, found)
+        yield from _of_light(part, pictures)
         yield from _of_videos(part, videos)
     if found:
         yield note('images', f'{len(pictures)} of {len(found)} images open in full')
@@ -80,11 +83,37 @@ def ignores_orientation(config: dict) -> bool:
 
 def _read(key: Key) -> Union[Picture, Exception]:
     try:
-        image = decode_image(Path(key.path).read_bytes(), key.path, key.ignore_orientation)
+        content = Path(key.path).read_bytes()
+        image = decode_image(content, key.path, key.ignore_orientation)
     except (OSError, ValueError, ImportError, cv2.error, MemoryError) as fault:
         return fault
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return Picture(image.shape[1::-1], cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA))
+    return Picture(image.shape[1::-1], cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA),
+                   _peak(content))
+
+
+def _peak(content: bytes) -> int:
+    """See :class:`Picture`; formats that always have 8 bit are not decoded again."""
+    is_png = content[:4] == b'\x89PNG'
+    if not (content[24:25] == b'\x10' if is_png else content[:2] in (b'II', b'MM', b'P5', b'P6')):
+        return 0
+    stored = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+    return int(stored.max()) if stored.dtype == np.uint16 else 0
+
+
+def _of_light(part: Part, pictures: Dict[str, Picture]) -> Iterator[Finding]:
+    """Images of one colour, and those of a camera of 10 to 15 bits in files of 16."""
+    shown = {face['img_path']: pictures[face['img_path']] for face in part.faces() if face['img_path'] in pictures}
+    uniform = [path for path, picture in shown.items() if np.ptp(picture.thumbnail) < CONTRAST]
+    if uniform:
+        yield warning(part.name, f'{len(uniform)} of {len(shown)} images are of one colour: {shortened(uniform)}', MEND,
+                      uniform)
+    peaks = [picture.peak for picture in shown.values() if picture.peak]
+    if peaks and max(peaks) < 2**15:
+        bits = max(peaks).bit_length()
+        yield warning(part.name, f'the {len(peaks)} images of 16 bit reach {max(peaks)} of 65535, as those of {bits} '
+                      f'bits do: they are loaded at 1/{2 ** (16 - bits)} of their brightness',
+                      f'multiply the pixels by {2 ** (16 - bits)} where they are of {bits} bits, or write 8 bit')
 
 
 def _of_part(part: Part, found: Dict[str, Union[Picture, Exception]]) -> Iterator[Finding]:

@@ -17,9 +17,17 @@ def test_json_is_a_list_of_findings_and_an_error_ends_with_1(faces, capsys):
     faces.image('train', 0).unlink()
     assert main(['doctor', '--json', '--data', str(faces.file('train'))]) == 1
     found = json.loads(capsys.readouterr().out)
-    assert {tuple(finding) for finding in found} == {('severity', 'topic', 'message', 'advice')}
+    assert {tuple(finding) for finding in found} == {('severity', 'topic', 'message', 'advice', 'ids')}
     error, = (finding for finding in found if finding['severity'] == 'error')
     assert error['message'].endswith('train_000000.jpg does not exist') and error['advice']
+
+
+def test_json_has_all_ids_of_which_a_line_shows_the_first(faces, capsys):
+    faces.change_points(lambda points: points[::-1])
+    faces.change(lambda content: [one.update(num_keypoints=3) for one in content['annotations']])
+    main(['doctor', '--json', '--data', str(faces.file('train'))])
+    found = [finding for finding in json.loads(capsys.readouterr().out) if 'num_keypoints' in finding['message']]
+    assert found[0]['message'].endswith('9, 10 and 2 more') and found[0]['ids'] == list(range(1, 13))
 
 
 def test_an_option_that_is_no_option_is_named(capsys):

@@ -70,13 +70,14 @@ def test_a_point_just_outside_is_noted(faces, errors, notes):
 def test_a_box_outside_is_an_error_where_crops_are_taken_by_it(faces, errors, warnings):
     def move(content):
         content['annotations'][0]['face_box'] = [500., 10., 40., 40.]
-        content['annotations'][1]['bbox'] = [500., 10., 40., 40.]
+        content['annotations'][1].update(bbox=[500., 10., 40., 40.], area=1600.)
     faces.change(move)
     found = faces.examine('train')
     error, = errors(found)
     assert 'annotation 1, field "face_box": found ' in error
     warning, = warnings(found)
-    assert 'annotation 2, field "bbox": found the box (500, 10) to (540, 50)' in warning
+    assert 'field "bbox" as [x, y, w, h] holds less than half of the landmarks' in warning
+    assert 'in 1 of 11 annotations: 2' in warning
 
 
 @pytest.mark.parametrize('stored', ['anew', 'smaller'])
@@ -187,13 +188,67 @@ def test_a_video_that_is_not_there_is_an_error(faces, errors):
 
 
 def test_all_faults_are_listed(faces, errors):
-    faces.change_points(lambda points: [[1e6, 5., 1], *points[1:]], faces=slice(0, 2))
+    faces.change_points(lambda points: [[1e6, 5., 1], *points[1:]], faces=slice(0, 1))
+    faces.change_points(lambda points: [[-1e6, 5., 1], *points[1:]], faces=slice(1, 2))
     faces.change(lambda content: content['annotations'][2].update(attributes=dict(blur='yes')))
     for index in (7, 8):
         faces.image('train', index).write_bytes(b'')
     found = errors(faces.examine('train'))
     assert len(found) == 5
     assert [sum(word in text for text in found) for word in ('1e+06', 'blur', '000007', '000008')] == [2, 1, 1, 1]
+
+
+def test_the_same_fault_of_many_annotations_is_one_finding(faces, errors):
+    faces.change_points(lambda points: [[1e6, 5., 1], *points[1:]], faces=slice(0, 11))
+    error, = errors(faces.examine('train'))
+    assert 'annotations 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 1 more (11 of them), field "keypoints": found a ' in error
+
+
+def test_a_file_of_another_layout_is_one_error(faces, errors):
+    found = faces.examine_config(f'train_dataset.ann_file={faces.file("train")}'.replace('300w68', 'wflw98'))
+    error, = (text for text in errors(found) if text.startswith('train: '))
+    assert 'annotations 1, 2, 3, ' in error
+    assert 'and 2 more (12 of them), field "keypoints": found 294 entries (98 landmarks)' in error
+
+
+def test_a_face_without_an_eye_corner_leaves_the_others_measured(faces, errors, notes):
+    faces.change_points(lambda points: [*points[:36], [0., 0., 0], *points[37:]], 'test', slice(1, 2))
+    found = faces.examine_config()
+    error, = (text for text in errors(found) if text.startswith('test: '))
+    assert '1 of 4 faces cannot be measured by inter_ocular' in error and 'annotations 2 (' in error
+    note, = (text for text in notes(found) if text.startswith('test: the crop leaves out'))
+    assert 'without the 1 faces that the metric cannot measure' in note
+
+
+def test_all_faces_without_an_eye_corner_leave_the_crop_measured(faces, notes):
+    faces.change_points(lambda points: [*points[:36], [0., 0., 0], *points[37:]], 'test')
+    assert any('the crop leaves out' in text and 'the metric can measure none of them' in text
+               for text in notes(faces.examine_config()))
+
+
+@pytest.mark.parametrize('bits, is_dark', [(13, True), (14, True), (16, False)])
+def test_pictures_of_a_camera_of_few_bits_are_found(faces, errors, warnings, bits, is_dark):
+    for index in range(12):
+        grey = cv2.imread(str(faces.image('train', index)), 0).astype(float)
+        path = faces.image('train', index).with_suffix('.png')
+        cv2.imwrite(str(path), (grey / grey.max() * (2**bits - 1)).astype(np.uint16))
+    faces.change(lambda content: [image.update(file_name=image['file_name'].replace('.jpg', '.png'))
+                                  for image in content['images']])
+    found = faces.examine('train')
+    assert errors(found) == []
+    dark = [text for text in warnings(found) if 'images of 16 bit' in text]
+    assert len(dark) == is_dark
+    if is_dark:
+        assert f'the 12 images of 16 bit reach {2**bits - 1} of 65535, as those of {bits} bits do' in dark[0]
+
+
+def test_one_dark_picture_of_16_bit_among_bright_ones_is_fine(faces, warnings):
+    for index, peak in enumerate((9000, 60000)):
+        path = faces.image('train', index).with_suffix('.png')
+        cv2.imwrite(str(path), cv2.imread(str(faces.image('train', index)), 0).astype(np.uint16) * (peak // 255))
+    faces.change(lambda content: [image.update(file_name=image['file_name'].replace('.jpg', '.png'))
+                                  for image in content['images'][:2]])
+    assert warnings(faces.examine('train')) == []
 
 
 def test_a_file_that_is_no_json_is_one_error(faces, errors):

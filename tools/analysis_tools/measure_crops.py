@@ -65,6 +65,8 @@ def main(argv: Optional[List[str]] = None) -> Dict[str, dict]:
             result = measure(cfg, faces_of(cfg[f'{part}_dataloader'].dataset))
             print(f'{name:<44}{kind:<12}{result["faces"]:>22}'
                   + ''.join(f'{result[column]:>22.3f}' for column in COLUMNS[1:]))
+            if result['without_nme']:
+                print(f'  the metric cannot measure {result["without_nme"]} of them: they are left out of the NME')
             if result['worst']:
                 path = args.out_dir / f'{Path(name).parent.name}_{Path(name).stem}_{kind}.png'
                 path.parent.mkdir(parents=True, exist_ok=True)
