@@ -4,7 +4,7 @@ from fractions import Fraction
 from heapq import heappop, heappush
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -13,6 +13,8 @@ from .frame import Frame
 from .optional import load
 
 CUT = Fraction(1, 2)  # seconds that may be missing at the end: what files say about their length is not exact
+MATROSKA, MATROSKA_CUT = 'matroska,webm', Fraction(1, 10)  # they are more exact, and sound may end a bit earlier
+HEADERS = 100  # bytes between two packets of Matroska, at most
 BT709, FCC = 1, 4  # matrices of colours and their ranges, as FFmpeg counts them
 LIMITED, FULL = 1, 2
 H264 = {'crf': '18', 'preset': 'veryfast', 'bf': '0'}  # players show for how long the frame that is stored last lasts
@@ -24,6 +26,11 @@ class VideoSource:
 
     Frames that the decoder reports as damaged, as by an error in the file, are left out; those behind them keep their
     numbers and times. Some that were stored as changes of a lost one may show that, without a sign from the decoder.
+
+    What is missing between the packets of a file is counted where something tells: in mkv and webm bytes that are no
+    packet, with a gap in time; in avi, which has no times, the number of frames that it announces, so that those behind
+    have too small numbers and times. Nothing tells of frames that were cut out of mkv or webm cleanly, of the last
+    tenth of a second there and the last half of one in other formats, nor of what streams such as mpeg lose.
 
     Args:
         path (Path): File.
@@ -67,13 +74,20 @@ class VideoSource:
             stream.thread_type = 'AUTO'
             start, expected = _start(container), Fraction(container.duration or 0, 10**6)
             announced = stream.frames  # 0 if that is not said
+            kind, position, last, step = container.format.name, 0, -1, 1
             for packet in _packets(container, reasons):
+                if kind == MATROSKA and packet.pos is not None:
+                    if position and packet.pos - position > HEADERS:
+                        numbers.tear()
+                    position = max(position, packet.pos) + packet.size  # several may share a block, and its place
                 if packet.pts is not None:
                     end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base - start)
                 if packet.stream.index != stream.index:
                     lost += packet.is_corrupt
                     continue
                 numbers.expect(packet)
+                if packet.pts is not None and packet.pts > last:
+                    last, step = packet.pts, max(step, packet.pts - last)
                 try:
                     frames = [] if packet.is_corrupt else stream.decode(packet)
                     is_lost = packet.is_corrupt
@@ -102,8 +116,13 @@ class VideoSource:
         if lost:
             reasons.append(f'{lost} of its packets cannot be decoded, {numbers.missing} frames in its middle are '
                            'missing')
-        if end < expected - CUT:
+        elif numbers.missing:
+            reasons.append(f'damaged: {numbers.missing} frames in its middle are missing')
+        if end < expected - (MATROSKA_CUT if kind == MATROSKA else CUT):
             reasons.append(f'cut off: found {float(end):.2f} s of {float(expected):.2f} s')
+        elif kind == 'avi' and last + step < announced:
+            reasons.append(f'damaged: {announced - last - step} frames are missing, it is not known where, so that '
+                           'those behind have too small numbers and times')
         if reasons:
             of = f' of {announced} that it announces' if announced else ''
             reason = f'{self.path}: {read} frames read{of}; {"; ".join(reasons)}'
@@ -118,6 +137,8 @@ class _Numbers:
     def __init__(self) -> None:
         self._next = 0
         self._lost = False  # whether there is one whose place among the frames has not been passed yet
+        self._torn = False  # likewise, whether there are bytes that are no packet
+        self._end: Optional[int] = None  # time at which the last frame ends, as far as that is said
         self.missing = 0
         self._expected: List[int] = []  # times of packets behind the last frame, a heap
 
@@ -128,7 +149,13 @@ class _Numbers:
     def lose(self) -> None:
         self._lost = True
 
+    def tear(self) -> None:
+        self._torn = True
+
     def next(self, frame: Any) -> int:
+        before = self._fallen_into_a_gap(frame)
+        self.missing += before
+        self._next += before
         before = 0
         while frame.pts is not None and self._expected and self._expected[0] <= frame.pts:
             before += heappop(self._expected) < frame.pts
@@ -138,6 +165,17 @@ class _Numbers:
             self._lost = False
         self._next += 1
         return self._next - 1
+
+    def _fallen_into_a_gap(self, frame: Any) -> int:
+        """How many frames are missing before one, by the time, if there are bytes that are no packet."""
+        if frame.pts is None or not frame.duration:
+            return 0
+        count = 0
+        if self._torn and self._end is not None:
+            count = max(0, round((frame.pts - self._end) / frame.duration))
+            self._torn = not count
+        self._end = frame.pts + frame.duration
+        return count
 
 
 class VideoWriter:

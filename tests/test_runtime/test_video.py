@@ -136,11 +136,11 @@ def test_whole_videos_are_not_broken(tmp_path):
         assert len(list(VideoSource(make(tmp_path / name, times, sound)))) == 25
 
 
-def encode(path, codec='mpeg4', count=12, **options):
+def encode(path, codec='mpeg4', count=12, container={}, **options):
     """Frames that are brighter by 10 from one to the next; where the packet of each is in the file."""
-    with av.open(str(path), 'w') as output:
+    with av.open(str(path), 'w', options=container) as output:
         video = output.add_stream(codec, 25, options=options)
-        video.width, video.height, video.pix_fmt = 32, 24, 'yuv420p'
+        video.width, video.height, video.pix_fmt = 32, 24, 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
         for n in range(count):
             image = np.full((24, 32, 3), 20 + 10 * n, np.uint8)
             output.mux(video.encode(av.VideoFrame.from_ndarray(image, 'bgr24')))
@@ -167,13 +167,59 @@ def test_frames_behind_one_that_is_lost_keep_their_numbers(tmp_path, name):
         'are missing'))]
 
 
+def damaged(path, codec, first, end, value=0, **options):
+    """A video of 12 frames, some of whose packets are overwritten."""
+    places = encode(path, codec, **options)
+    content = bytearray(path.read_bytes())
+    start, stop = places[first][0] - 8 * (path.suffix == '.avi'), sum(places[end - 1])  # with the headers
+    content[start:stop] = bytes([value]) * (stop - start)
+    path.write_bytes(content)
+    return VideoSource(path, strict=False)
+
+
+@pytest.mark.parametrize('value', [0, 255])
+@pytest.mark.parametrize('name, codec', [('a.mkv', 'mpeg4'), ('a.webm', 'libvpx')])
+def test_frames_between_the_packets_that_are_left_in_matroska_are_counted(tmp_path, name, codec, value):
+    source = damaged(tmp_path / name, codec, 4, 8, value, g='1', container=dict(cluster_time_limit='80'))
+    frames = list(source)
+    for frame in frames:
+        assert np.abs(frame.image.astype(int) - (20 + 10 * frame.index)).mean() < 8
+        assert frame.time == pytest.approx(frame.index / 25, abs=0.001)
+    lost = 12 - len(frames)
+    assert lost >= 4 and frames[-1].index == 11
+    assert [reason for _, reason in source.broken] == [
+        f'{tmp_path / name}: {12 - lost} frames read; damaged: {lost} frames in its middle are missing']
+
+
+@pytest.mark.parametrize('name, codec', [('a.mkv', 'mpeg4'), ('a.webm', 'libvpx')])
+def test_frames_that_are_missing_at_the_end_of_matroska_are_told(tmp_path, name, codec):
+    source = damaged(tmp_path / name, codec, 8, 12, g='1')
+    assert len(list(source)) == 8
+    (_, reason), = source.broken
+    assert reason.endswith('8 frames read; cut off: found 0.32 s of 0.48 s')
+
+
+def test_packets_that_are_missing_in_avi_are_told(tmp_path):
+    source = damaged(tmp_path / 'a.avi', 'mjpeg', 4, 5)
+    assert len(list(source)) == 11
+    (_, reason), = source.broken
+    assert '11 frames read of 12 that it announces; damaged: 1 frames are missing, it is not known where' in reason
+
+
+@pytest.mark.parametrize('name', ['a.avi', 'a.mkv'])
+def test_gaps_in_the_times_of_whole_videos_are_no_damage(tmp_path, name):
+    source = VideoSource(make(tmp_path / name, [0, 0.04, 0.08, 0.4, 0.44, 2]), strict=False)
+    assert [frame.index for frame in source] == [0, 1, 2, 3, 4, 5]
+    assert source.broken == []
+
+
 def test_frames_that_a_decoder_leaves_out_behind_a_lost_one_are_counted():
     numbers = _Numbers()
     for time in (0, 3, 1, 2, 4, 5):  # as they are stored, each needing some before it
         numbers.expect(SimpleNamespace(pts=time))
-    found = [numbers.next(SimpleNamespace(pts=0))]
+    found = [numbers.next(SimpleNamespace(pts=0, duration=1))]
     numbers.lose()
-    assert found + [numbers.next(SimpleNamespace(pts=time)) for time in (3, 4, 5)] == [0, 3, 4, 5]
+    assert found + [numbers.next(SimpleNamespace(pts=time, duration=1)) for time in (3, 4, 5)] == [0, 3, 4, 5]
     assert numbers.missing == 2
 
 
@@ -181,7 +227,7 @@ def test_packets_without_a_frame_of_their_own_are_none():
     numbers = _Numbers()
     for time in range(4):
         numbers.expect(SimpleNamespace(pts=time))
-    assert [numbers.next(SimpleNamespace(pts=time)) for time in (0, 2, 3)] == [0, 1, 2]
+    assert [numbers.next(SimpleNamespace(pts=time, duration=1)) for time in (0, 2, 3)] == [0, 1, 2]
     assert numbers.missing == 0
 
 
