@@ -17,7 +17,8 @@ CANVAS_PER_CELL = 4
 FINE_PER_CELL = 4 * CANVAS_PER_CELL
 CURVE_SAMPLES = 5  # per interval between two landmarks
 THICKNESS = 4  # of the curve, in the finest pixels
-SHIFT = 8  # fractional bits with which the lines of the boundary map are drawn
+MARKS_PER_CELL = 4  # along the lines of the boundary map
+FAR = 10  # sizes of that map beside it, up to which they are followed
 DISTANCE_SIGMA = 1.  # of the boundary map, in cells; it ends at three of them (LAB, CVPR 2018)
 INK = 192  # a multiple of the 8 x 8 fine pixels in half a cell, whose average is then exact in 8 bits
 
@@ -112,11 +113,22 @@ def distance_map(points: np.ndarray,
     lines = np.ones(tuple(heatmap_size)[::-1], np.uint8)
     for boundary, curve in zip(layout.boundaries, _curves(cells, layout, annotated)):
         if curve is not None:
-            cv2.polylines(lines, [np.rint(curve * 2**SHIFT).astype(np.int32)], boundary.closed, 0, shift=SHIFT)
+            _mark(lines, curve, boundary.closed)
     if lines.all():
         return np.zeros(lines.shape, np.float32)
     distance = cv2.distanceTransform(lines, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.where(distance < 3 * DISTANCE_SIGMA, np.exp(-0.5 * (distance / DISTANCE_SIGMA)**2), 0)
+
+
+def _mark(lines: np.ndarray, curve: np.ndarray, closed: bool) -> None:
+    """Make the cells (h, w) zero through which a curve (m, 2) goes; OpenCV 5 rounds its vertices first, others do not."""
+    limit = FAR * max(lines.shape)  # no face reaches there
+    vertices = np.concatenate([curve, curve[:1]] if closed else [curve]).clip(-limit, limit)
+    start, step = vertices[:-1], np.diff(vertices, axis=0)
+    parts = np.linspace(0, 1, int(np.ceil(MARKS_PER_CELL * np.abs(step).max())) + 1)[:, None, None]
+    columns, rows = np.rint(start + parts * step).astype(int).reshape(-1, 2).T
+    inside = (columns >= 0) & (columns < lines.shape[1]) & (rows >= 0) & (rows < lines.shape[0])
+    lines[rows[inside], columns[inside]] = 0
 
 
 def _curves(points: np.ndarray, layout: FaceLayout,

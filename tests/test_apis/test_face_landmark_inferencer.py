@@ -420,7 +420,8 @@ def test_windows_that_opencv_cannot_open_are_one_sentence(inferencer, images, mo
 
 
 def test_threads_get_what_one_gets(config, weights, images):
-    inferencer = FaceLandmarkInferencer(config, weights, device='cpu', detector='opencv', min_score=-1)
+    detector = 'opencv' if hasattr(cv2, 'CascadeClassifier') else 'centerface'  # OpenCV 5 has no Haar cascades
+    inferencer = FaceLandmarkInferencer(config, weights, device='cpu', detector=detector, min_score=-1)
     photo = cv2.resize(cv2.imread(PHOTO), None, fx=0.5, fy=0.5)
     pictures = [photo, photo[:, ::-1].copy(), np.vstack([photo, photo]), images[0]] * 4
 

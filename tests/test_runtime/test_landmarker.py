@@ -41,7 +41,8 @@ def check(found, *faces, tolerance=1.5):
 def test_a_face_with_a_box_may_be_turned_by_any_angle(fake_model, angle):
     face = FakeFace(100, 80, angle=angle)
     found = FaceLandmarker(fake_model, 'whole_image')(picture(face), [face.box])
-    check(found, face)
+    # a crop may stay turned by 10 degrees; some points are then off by 1 of its pixels in x and in y, 1.6 of the image
+    check(found, face, tolerance=2.)
     assert found[0].score == 1 and found[0].scores.mean() == pytest.approx(0.6)
 
 
