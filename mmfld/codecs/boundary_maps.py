@@ -121,7 +121,7 @@ def distance_map(points: np.ndarray,
 
 
 def _mark(lines: np.ndarray, curve: np.ndarray, closed: bool) -> None:
-    """Make the cells (h, w) zero through which a curve (m, 2) goes; OpenCV 5 rounds its vertices first, others do not."""
+    """Make the cells (h, w) zero through which a curve (m, 2) goes. OpenCV 4 and 5 draw differently between cells."""
     limit = FAR * max(lines.shape)  # no face reaches there
     vertices = np.concatenate([curve, curve[:1]] if closed else [curve]).clip(-limit, limit)
     start, step = vertices[:-1], np.diff(vertices, axis=0)

@@ -1,28 +1,33 @@
 """One image, from a file, its bytes, an array or a picture of Pillow."""
 import io
+import re
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, BinaryIO, Union
 
 import cv2
 import numpy as np
 
 from .jpeg import damage
 from .optional import load
+from .pages import count_pages, is_animated_png, warn_of_frames
 
-Image = Union[str, Path, bytes, np.ndarray, Any]
+Image = Union[str, Path, bytes, BinaryIO, np.ndarray, Any]
 DARKEST = 2**12  # of 16 bit: pictures that reach no more are mostly those of a camera with fewer bits
 LONGEST = 2**15 - 2  # side that OpenCV samples crops of
 LOSS = 0.02  # of the compression of floats
+URL = re.compile('[a-z][a-z0-9+.-]+:/|data:', re.IGNORECASE)  # a path has but one of two slashes
+KINDS = 'a file name, the bytes of a file, a file opened in binary mode, an array or a picture of Pillow'
 
 
 def read_image(image: Image) -> np.ndarray:
     """An image as all else here takes it.
 
     Args:
-        image (str | Path | bytes | ndarray | PIL.Image): File or its content, of an animation its first frame; array
-            (H, W) grey, (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA of 8 or 16 bit; or picture of Pillow. What says how
-            a camera was held (EXIF) is followed. Of 16 bit the upper 8 are taken, whatever values a picture reaches:
-            14 bit that were not scaled are dark, which ``mmfld doctor`` finds, and of 12 or less are refused.
+        image (str | Path | bytes | BinaryIO | ndarray | PIL.Image): File, its content, or what is open to read this
+            from, wherever it stands, of an animation its first frame, with a warning; array (H, W) grey, (H, W, 1),
+            (H, W, 3) BGR or (H, W, 4) BGRA of 8 or 16 bit; or picture of Pillow. What says how a camera was held (EXIF)
+            is followed. Of 16 bit the upper 8 are taken, whatever values a picture reaches: 14 bit that were not scaled
+            are dark, which ``mmfld doctor`` finds, and of 12 or less are refused.
 
     Returns:
         ndarray: (H, W, 3) uint8 in BGR.
@@ -30,15 +35,17 @@ def read_image(image: Image) -> np.ndarray:
     Raises:
         FileNotFoundError: If the file does not exist.
         ImportError: If a package is not installed that reads AVIF or HEIC.
-        ValueError: If a file is no complete image that OpenCV or Pillow reads, an array has another shape or type, or a
-            side is longer than 32,766 pixels.
+        ValueError: If a file is no complete image that OpenCV or Pillow reads, is a folder, or has several pages, it is
+            a URL, an array has another shape or type, or a side is longer than 32,766 pixels.
         TypeError: For anything else.
     """
     check_kind(image)
     if isinstance(image, (str, Path)):
-        return _read_file(Path(image))
-    if isinstance(image, (bytes, bytearray)):
+        return decode_image(existing_file(image, 'image').read_bytes(), str(image))
+    if isinstance(image, (bytes, bytearray, memoryview)):
         return decode_image(bytes(image), 'image')
+    if hasattr(image, 'read'):
+        return decode_image(_content(image), 'image')
     if isinstance(image, np.ndarray):
         return _to_bgr(image)
     return _from_pillow(image)
@@ -46,11 +53,15 @@ def read_image(image: Image) -> np.ndarray:
 
 def check_kind(image: Any, name: str = 'image') -> None:
     """Raise a TypeError if :func:`read_image` takes nothing of this type; it calls it ``name``."""
-    if isinstance(image, (str, Path, bytes, bytearray, np.ndarray)):
+    if isinstance(image, (str, Path, bytes, bytearray, memoryview, np.ndarray)):
         return
     if hasattr(image, 'convert') and hasattr(image, 'getexif'):
         return
-    expected = 'expected a file name, the bytes of a file, an array or a picture of Pillow'
+    expected = f'expected {KINDS}'
+    if hasattr(image, 'read') and not isinstance(image, type):
+        if isinstance(image, io.TextIOBase):
+            raise TypeError(f"{name}: found a file opened as text, {expected}: open(..., 'rb')")
+        return
     if type(image).__module__.partition('.')[0] == 'torch':
         raise TypeError(f'{name}: found a {type(image).__name__} of torch, whose order of axes and colours is not '
                         f'known, {expected}')
@@ -74,10 +85,31 @@ def is_animated(path: Path) -> bool:
     return animated
 
 
-def _read_file(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise FileNotFoundError(f'image {path} does not exist')
-    return decode_image(path.read_bytes(), str(path))
+def existing_file(path: Union[str, Path], name: str) -> Path:
+    """A file that is there; errors call it ``name``.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+        ValueError: If it is a URL or a folder.
+    """
+    file = Path(path)
+    if file.is_file():
+        return file
+    if not file.exists() and URL.match(str(path)):
+        shown = str(path) if len(str(path)) <= 200 else f'{str(path)[:197]}...'
+        raise ValueError(f'{name}: found the URL {shown}, expected a file: nothing is downloaded')
+    if not file.exists():
+        raise FileNotFoundError(f'{name} {path} does not exist')
+    raise ValueError(f'{name} {path}: found {"a folder" if file.is_dir() else "no regular file"}, expected a file')
+
+
+def _content(stream: BinaryIO) -> bytes:
+    if hasattr(stream, 'seekable') and stream.seekable():
+        stream.seek(0)
+    content = stream.read()
+    if not isinstance(content, (bytes, bytearray)):
+        raise TypeError(f'image: found {type(stream).__name__}, read as {type(content).__name__}, expected {KINDS}')
+    return bytes(content)
 
 
 def decode_image(content: bytes, name: str, ignore_orientation: bool = False) -> np.ndarray:
@@ -86,9 +118,15 @@ def decode_image(content: bytes, name: str, ignore_orientation: bool = False) ->
     With ``ignore_orientation`` pixels stay as they are stored, however the camera was held, but those of a TIFF.
 
     Raises:
-        ValueError: If they are no complete image that OpenCV reads.
+        ValueError: If they are no complete image that OpenCV reads, or several pages.
     """
     try:
+        pages = count_pages(content)
+        if pages > 1:
+            raise ValueError(f'found a TIFF of {pages} pages, expected one picture: save each as a file, or give one '
+                             'as a picture of Pillow')
+        if is_animated_png(content):
+            warn_of_frames(name)
         reason = damage(content) if content[:2] == b'\xff\xd8' else None
         if reason is not None:
             raise ValueError(f'found {len(content)} bytes of a JPEG that {reason}')
@@ -141,6 +179,10 @@ def _decode_with_pillow(name: str, content: bytes, ignore_orientation: bool) -> 
     except Exception as error:  # decoders of many formats raise what they like, also for too many pixels
         reason = f'{type(error).__name__}: {error}'
         raise ValueError(f'not a complete image that Pillow can read ({reason})') from error
+    if kind != 'HEIC or AVIF' or is_avif:  # HEIC says which of several is its picture
+        frames = getattr(picture, 'n_frames', 1)
+        if frames > 1:
+            warn_of_frames(name, frames)
     return _from_pillow(picture, ignore_orientation)
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .frame import Frame
-from .images import Image, check_kind, is_animated, read_image
+from .images import Image, check_kind, existing_file, is_animated, read_image
 from .unfinished import finish, unfinished
 from .video import VideoSource, VideoWriter
 
@@ -26,27 +26,26 @@ class ImageSource:
     """A list of image files and arrays.
 
     Args:
-        inputs (Sequence[str | Path | bytes | ndarray | PIL.Image]): As :func:`~mmfld.runtime.images.read_image` takes
-            them.
+        inputs (Sequence[str | Path | bytes | BinaryIO | ndarray | PIL.Image]): As
+            :func:`~mmfld.runtime.images.read_image` takes them.
         strict (bool): Whether an image that cannot be read is an error; if not, it is left out and noted in ``broken``,
             a list of names and reasons. Defaults to True.
 
     Raises:
         FileNotFoundError: If a file does not exist.
         TypeError: If one is no image of any kind.
+        ValueError: If one is a folder or a URL.
     """
     is_video = False
     is_live = False
 
     def __init__(self, inputs: Sequence[Image], strict: bool = True) -> None:
-        self.inputs = [Path(item) if isinstance(item, (str, Path)) else item for item in inputs]
+        for index, item in enumerate(inputs):
+            check_kind(item, f'image {index}')
+        self.inputs = [existing_file(item, 'image') if isinstance(item, (str, Path)) else item for item in inputs]
         self.strict = strict
         self.broken: List[Tuple[str, str]] = []
         self.left_out: Sequence[Path] = ()  # of a folder, files of other kinds
-        for index, item in enumerate(self.inputs):
-            check_kind(item, f'image {index}')
-            if isinstance(item, Path) and not item.is_file():
-                raise FileNotFoundError(f'image {item} does not exist')
 
     @property
     def length(self) -> int:
@@ -144,16 +143,16 @@ def open_source(inputs: Inputs, strict: bool = True) -> Source:
     Args:
         inputs: Path of an image, a video or a folder of images (not its subfolders; in the order of their names);
             ``'webcam'`` or ``'webcam:1'``; an image as :func:`~mmfld.runtime.images.read_image` takes it; or a list of
-            images and paths of images. An animated GIF is a video; of one in a folder or a list, the first frame is
-            taken. What this function returned is returned again.
+            images and paths of images. An animated GIF is a video; of one in a folder or a list, and of other
+            animations, the first frame is taken, with a warning. What this function returned is returned again.
         strict (bool): See :class:`ImageSource` and :class:`~mmfld.runtime.video.VideoSource`.
 
     Raises:
         FileNotFoundError: If a path does not exist.
         ImportError: If PyAV is not installed, for a video.
         TypeError: For what is none of these.
-        ValueError: For a folder without images, a file that is neither image nor video by its suffix, a camera that is
-            not given as ``webcam:NUMBER``, an empty sequence, or a video or camera that cannot be opened.
+        ValueError: For a folder without images, a URL, a file that is neither image nor video by its suffix, a camera
+            that is not given as ``webcam:NUMBER``, an empty sequence, or a video or camera that cannot be opened.
     """
     if isinstance(inputs, (ImageSource, VideoSource, CameraSource)):
         return inputs
@@ -161,7 +160,7 @@ def open_source(inputs: Inputs, strict: bool = True) -> Source:
         if not len(inputs):
             raise ValueError('inputs: found an empty sequence, expected at least one image')
         return ImageSource(inputs, strict)
-    if isinstance(inputs, Iterator):
+    if isinstance(inputs, Iterator) and not hasattr(inputs, 'read'):
         raise TypeError(f'inputs: found {type(inputs).__name__}, expected a path, an image or a list of them: '
                         'list(...) makes one of it')
     if not isinstance(inputs, (str, Path)):
@@ -184,8 +183,7 @@ def open_source(inputs: Inputs, strict: bool = True) -> Source:
         source = ImageSource(images, strict)
         source.left_out = [file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES]
         return source
-    if not path.exists():
-        raise FileNotFoundError(f'input {path} does not exist')
+    existing_file(inputs, 'input')
     if path.suffix.lower() in VIDEO_SUFFIXES or path.suffix.lower() == '.gif' and is_animated(path):
         return VideoSource(path, strict)
     if path.suffix.lower() in IMAGE_SUFFIXES:

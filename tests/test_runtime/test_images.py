@@ -1,6 +1,8 @@
 """Whatever has one meaning as an image is one."""
 import io
+import struct
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 from PIL import Image
 
 from mmfld.runtime import read_image
+from mmfld.runtime.pages import count_pages
 
 
 @pytest.fixture
@@ -101,12 +104,13 @@ def test_other_arrays_are_named(array):
 
 
 @pytest.mark.parametrize('thing, name', [
-    (None, 'NoneType'), (3, 'int'), (io.BytesIO(), 'BytesIO'), ([[1]], 'list'), ((n for n in 'a'), 'generator'),
+    (None, 'NoneType'), (3, 'int'), (io.StringIO(), 'a file opened as text'), (io.BytesIO, 'type'),
+    ([[1]], 'list'), ((n for n in 'a'), 'generator'),
     (torch.zeros(3, 4, 4), 'a Tensor of torch, whose order of axes and colours is not known')],
-    ids=['none', 'number', 'stream', 'list', 'generator', 'tensor'])
+    ids=['none', 'number', 'text', 'class', 'list', 'generator', 'tensor'])
 def test_other_things_are_named(thing, name):
-    with pytest.raises(TypeError, match=f'image: found {name}, expected a file name, the bytes of a file, an array or '
-                       'a picture of Pillow'):
+    with pytest.raises(TypeError, match=f'image: found {name}, expected a file name, the bytes of a file, a file '
+                       'opened in binary mode, an array or a picture of Pillow'):
         read_image(thing)
 
 
@@ -115,6 +119,79 @@ def test_the_bytes_of_a_file(image, tmp_path):
     np.testing.assert_array_equal(read_image(content), image)
     with pytest.raises(ValueError, match='image: not an image that OpenCV can read'):
         read_image(content[:9])
+
+
+def test_what_is_open_for_reading_is_read_from_its_start(image, tmp_path):
+    content = cv2.imencode('.png', image)[1].tobytes()
+    (tmp_path / 'a.png').write_bytes(content)
+    written = io.BytesIO()
+    written.write(content)
+    with open(tmp_path / 'a.png', 'rb') as file:
+        for stream in (io.BytesIO(content), written, file, file):
+            np.testing.assert_array_equal(read_image(stream), image)
+    np.testing.assert_array_equal(read_image(memoryview(content)), image)
+    with open(tmp_path / 'a.png') as text, pytest.raises(TypeError, match="opened as text, .*: open.*'rb'"):
+        read_image(text)
+
+
+@pytest.mark.parametrize('url', ['http://host/a.jpg', 'https://host/a.jpg', 'file:///a.jpg', 's3://bucket/a.jpg',
+                                 'data:image/png;base64,iVBORw0KGgo='])
+@pytest.mark.parametrize('kind', [str, Path])
+def test_a_url_is_not_downloaded(url, kind):
+    with pytest.raises(ValueError, match=f'image: found the URL {url[:4]}.*, expected a file: nothing is downloaded'):
+        read_image(kind(url))
+
+
+def test_a_folder_is_no_picture(tmp_path):
+    with pytest.raises(ValueError, match=f'image {tmp_path}: found a folder, expected a file'):
+        read_image(tmp_path)
+
+
+# --- several pictures in a file --------------------------------------------------------------------------------------
+
+
+def several(path, count=3, **options):
+    first, *others = [Image.new('RGB', (32, 24), (80 * n, 0, 0)) for n in range(count)]
+    first.save(path, save_all=True, append_images=others, **options)
+    return path
+
+
+@pytest.mark.parametrize('options', [{}, dict(compression='tiff_lzw')], ids=str)
+def test_a_tiff_of_several_pages_is_no_picture(tmp_path, options):
+    with pytest.raises(ValueError, match='a.tiff: found a TIFF of 3 pages, expected one picture: save each as a file'):
+        read_image(several(tmp_path / 'a.tiff', **options))
+    with Image.open(tmp_path / 'a.tiff') as pages:
+        pages.seek(2)
+        assert read_image(pages)[0, 0].tolist() == [0, 0, 160]
+    assert read_image(several(tmp_path / 'b.tiff', 1)).shape == (24, 32, 3)
+
+
+@pytest.mark.parametrize('order', '<>')
+def test_a_smaller_version_in_a_tiff_is_no_page(order):
+    def page(next_page, subfile):
+        return struct.pack(f'{order}HHHIII', 1, 254, 4, 1, subfile, next_page)
+
+    head = (b'II*\0' if order == '<' else b'MM\0*') + struct.pack(f'{order}I', 8)
+    size = len(page(0, 0))
+    for subfiles, pages in (([0, 1], 1), ([0, 2], 2), ([1, 0, 0], 2), ([0], 1)):
+        ends = [8 + size * (n + 1) for n in range(len(subfiles) - 1)] + [0]
+        assert count_pages(head + b''.join(page(end, subfile) for end, subfile in zip(ends, subfiles))) == pages
+    assert count_pages(head + page(8, 0)) == 1  # pages in a ring
+    assert count_pages(head + page(9999, 0)) == 1  # one that is not there
+    assert count_pages(head) == count_pages(b'') == 1
+
+
+@pytest.mark.parametrize('suffix', ['avif', 'gif', 'png', 'webp'])
+def test_of_an_animation_the_first_frame_is_taken_with_a_warning(tmp_path, suffix):
+    with pytest.warns(UserWarning, match=f'a.{suffix}: found an animation of (3|several) frames, of which the first'):
+        found = read_image(several(tmp_path / f'a.{suffix}'))
+    assert found.shape == (24, 32, 3) and found.max() < 20
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('suffix', ['avif', 'gif', 'png', 'tiff', 'webp'])
+def test_one_picture_is_no_animation(tmp_path, suffix):
+    assert read_image(several(tmp_path / f'a.{suffix}', 1)).shape == (24, 32, 3)
 
 
 @pytest.mark.parametrize('largest, message', [(1, None), (255, 'a.tiff: found floats from .* to 2.*, expected 0 to 1')])

@@ -1,4 +1,5 @@
 """Reading images, folders, videos and cameras; saving under their names."""
+import io
 import json
 
 import cv2
@@ -96,6 +97,9 @@ def test_camera_is_released_when_the_reader_stops_early(monkeypatch):
     ('nowhere', FileNotFoundError, 'nowhere does not exist'),
     (['nowhere.jpg'], FileNotFoundError, 'nowhere.jpg does not exist'),
     ([], ValueError, 'empty sequence'),
+    ('http://host/clip.mp4', ValueError, 'input: found the URL http://host/clip.mp4, expected a file'),
+    (['http://host/a.jpg'], ValueError, 'image: found the URL http://host/a.jpg, expected a file'),
+    (['.'], ValueError, 'image .: found a folder, expected a file'),
     ('webcam:front', ValueError, 'webcam:front'),
     ('webcam', ValueError, 'webcam:0: OpenCV cannot open this camera'),
 ])
@@ -120,8 +124,9 @@ def test_an_empty_name_is_not_this_folder():
         open_source('')
 
 
-def test_pictures_of_pillow_and_bytes(image):
-    for one in (Image.fromarray(image[..., ::-1]), cv2.imencode('.png', image)[1].tobytes()):
+def test_pictures_of_pillow_bytes_and_what_is_open(image):
+    content = cv2.imencode('.png', image)[1].tobytes()
+    for one in (Image.fromarray(image[..., ::-1]), content, io.BytesIO(content), [io.BytesIO(content)]):
         frame, = open_source(one)
         np.testing.assert_array_equal(frame.image, image)
 
@@ -289,7 +294,8 @@ def test_an_animated_gif_is_a_video(gif, tmp_path):
 
 def test_a_gif_among_images_is_its_first_frame(gif, tmp_path):
     source = open_source(tmp_path)
-    frame, = source
+    with pytest.warns(UserWarning, match='a.gif: found an animation of 3 frames'):
+        frame, = source
     assert not source.is_video and frame.image[3, 3].tolist() == [0, 0, 255]
     writer = ResultWriter(source, str(tmp_path / 'out'))
     writer.write_picture(frame, frame.image)
