@@ -17,7 +17,7 @@ import sys
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
 from mmfld.apis.face_landmark_inferencer import open_lenient
-from mmfld.cli.predict import orientation
+from mmfld.cli.arguments import orientation
 
 
 def main() -> int:
@@ -28,12 +28,13 @@ def main() -> int:
     parser.add_argument('--pose2d-weights', metavar='CHECKPOINT',
                         help='checkpoint of the model; without both, the model that comes with the package')
     parser.add_argument('--det-model', default='centerface', metavar='DETECTOR',
-                        help='centerface (default), opencv, whole_image, mmdet (downloads MMPose\'s face detector) or '
-                        'mmdet:CONFIG')
+                        help='centerface (default), opencv, whole_image, mmdet or mmdet:CONFIG (both with '
+                        '--det-weights)')
     parser.add_argument('--orientation', type=orientation,
                         help='auto, mixed, upright, or by how many degrees faces are turned clockwise; default: auto '
                         'for the model that comes with the package, else upright')
-    parser.add_argument('--det-weights', metavar='CHECKPOINT', help='checkpoint of a detector of MMDetection')
+    parser.add_argument('--det-weights', metavar='CHECKPOINT',
+                        help='checkpoint of a detector of MMDetection; a URL is downloaded')
     parser.add_argument('--layout', help='convert the landmarks to this layout, e.g. 300w68 with a model for WFLW')
     parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
     parser.add_argument('--batch-size', type=int, metavar='N',

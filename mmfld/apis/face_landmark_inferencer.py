@@ -28,6 +28,7 @@ from ..engine.checkpoint import read_checkpoint
 from ..engine.plain_config import config_of
 from ..engine.provenance import other_inputs
 from ..engine.rows import find_config, read_config
+from ..runtime.arguments import check_flag, check_number, check_path, check_whole
 from ..runtime.boxes import given_boxes
 from ..runtime.crops import turn
 from ..runtime.detection import Detector, WholeImage, build_detector
@@ -42,6 +43,7 @@ ESCAPE = 27  # key code
 DEFAULT_WEIGHTS = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.pth'
 """The model that comes with the package; the README beside it says what it is and what it may be used for."""
 DRAWING = Lock()  # MMPose's visualizer holds one picture
+FLAGS = ('draw_bbox', 'draw_heatmap', 'black_background')
 FRAMING = ('GetFaceCrop', 'GetBBoxCenterScale')  # steps of test pipelines that say where a crop lies
 
 
@@ -68,7 +70,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         device (str, optional): Defaults to a GPU if there is one.
         detector (str | callable): Finds the faces: ``'centerface'``, ``'opencv'``, ``'whole_image'``, ``'mmdet'``,
             ``'mmdet:CONFIG'`` or a callable as :mod:`mmfld.runtime.detection` describes. Defaults to ``'centerface'``.
-        detector_weights (str, optional): Checkpoint of a detector of MMDetection.
+        detector_weights (str | Path, optional): Checkpoint of a detector of MMDetection, which needs one; a URL is
+            downloaded.
         show_progress (bool): Show a progress bar. Defaults to False.
         layout (str, optional): Convert the landmarks of the model to this layout, in results, files and pictures, e.g.
             to ``'300w68'`` from a model for WFLW; :mod:`mmfld.structures.layout_conversion` lists the conversions. The
@@ -81,7 +84,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
 
     Raises:
         KeyError: If the layout is unknown or the landmarks of the model cannot be converted to it.
-        ValueError: If the detector or the orientation is unknown, if the checkpoint is damaged, not finite or does not
+        ValueError: If an argument has no meaning, if the checkpoint is damaged, not finite or does not
             fit the model, or if crops are to be turned of a model whose landmarks or test pipeline are not those of a
             face.
         ImportError: If a package that the detector needs is not installed.
@@ -98,6 +101,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                  layout: Optional[str] = None,
                  orientation: Optional[Orientation] = None,
                  min_score: Optional[float] = None) -> None:
+        _check_arguments(model, weights, device, min_score)
+        check_flag('show_progress', show_progress)
         if model is None and weights is None:
             weights = DEFAULT_WEIGHTS
         is_default = weights is not None and Path(weights).resolve() == DEFAULT_WEIGHTS
@@ -181,8 +186,9 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             TypeError: For inputs that are no images.
             ValueError: For inputs, boxes or output folders that cannot be used; it names them.
         """
-        if batch_size < 1 or (refine is not None and refine < 0):
-            raise ValueError(f'found refine={refine} and batch_size={batch_size}, expected at least 0 and 1')
+        check_whole('batch_size', batch_size)
+        if refine is not None:
+            check_whole('refine', refine, 0)
         least = 0 if bboxes is not None or isinstance(self.detector, WholeImage) else 1
         rounds = rounds_of(refine, least, self.orientation)
         source = open_lenient(inputs)
@@ -232,6 +238,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         unknown = set(visualize_kwargs) - self.visualize_kwargs
         if unknown:
             raise ValueError(f'unknown arguments {sorted(unknown)}')
+        _check_outputs(dict(vis_out_dir=vis_out_dir, pred_out_dir=pred_out_dir, out_dir=out_dir),
+                       dict(return_vis=return_vis, show=show, return_datasamples=return_datasamples), visualize_kwargs)
         if out_dir is not None:
             vis_out_dir = vis_out_dir or Path(out_dir) / 'visualizations'
             pred_out_dir = pred_out_dir or Path(out_dir) / 'predictions'
@@ -402,6 +410,13 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         with DRAWING:
             return self.visualize([frame.image], [sample], return_vis=True, **kwargs)[0]
 
+    def _load_model_from_metafile(self, model: str) -> Tuple[Config, str]:
+        config, url = super()._load_model_from_metafile(model)
+        if self._weights is None:
+            raise ValueError(f'model {model!r} is one of MMPose, whose weights are not downloaded unasked: give a file '
+                             f'as weights, or the URL {url} to download it')
+        return config, url
+
     def _init_model(self, cfg: Config, weights: Optional[str], device: str = 'cpu') -> nn.Module:
         if weights is not None and '://' not in weights:
             checkpoint = read_checkpoint(weights)
@@ -430,6 +445,37 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         else:
             meta = (checkpoint or {}).get('meta', {}).get('dataset_meta') or dataset_meta_from_config(cfg)
         model.dataset_meta = meta
+
+
+def _check_arguments(model: object, weights: object, device: object, min_score: object) -> None:
+    if model is not None and not isinstance(model, (dict, Config)):
+        check_path('model', model)
+    if weights is not None:
+        check_path('weights', weights)
+    if min_score is not None:
+        check_number('min_score', min_score)
+    if device is not None:
+        try:
+            found = torch.device(device)
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(f"found device={device!r}, expected such as 'cpu' or 'cuda:0'") from error
+        if found.type == 'cuda' and (found.index or 0) >= torch.cuda.device_count():
+            raise ValueError(f'found device={device!r}, but torch sees {torch.cuda.device_count()} GPUs')
+
+
+def _check_outputs(folders: dict, flags: dict, drawing: dict) -> None:
+    for name, value in folders.items():
+        if value not in (None, ''):
+            check_path(name, value)
+    flags = flags | {name: value for name, value in drawing.items() if name in FLAGS}
+    for name, value in flags.items():
+        check_flag(name, value)
+    for name in {'radius', 'thickness'} & set(drawing):
+        check_whole(name, drawing[name])
+    for name in {'kpt_thr', 'wait_time'} & set(drawing):
+        check_number(name, drawing[name])
+    if drawing.get('skeleton_style', 'mmpose') not in ('mmpose', 'openpose'):
+        raise ValueError(f'found skeleton_style={drawing["skeleton_style"]!r}, expected mmpose or openpose')
 
 
 def open_lenient(inputs: Inputs) -> Source:

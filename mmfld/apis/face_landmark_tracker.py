@@ -9,6 +9,7 @@ from mmengine.infer.infer import ModelType
 from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample
 
+from ..runtime.arguments import check_flag
 from ..runtime.boxes import given_boxes
 from ..runtime.detection import Detector
 from ..runtime.images import Image, read_image
@@ -47,20 +48,21 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
       when something covers it; an absolute bound would not do, as the scores of one method are the heights of peaks
       near 1 and those of another are small probabilities. Its crop and what the model remembers then stay as they last
       were good, and if the detector sees it, it starts again from there. After 5 such frames it is lost. In one of them
-      it is returned if its landmarks score at least ``min_score``.
+      it is returned if its landmarks score at least ``min_score`` and are not on another face.
     * Where a face has moved, grown or turned far since the frame before (by a tenth of its size, or 10 degrees), its
       crop is taken again from its landmarks, up to three times. Where it has hardly moved, the crop follows half-way or
       stays, so that landmarks come to rest in a picture that does.
     * It is lost at once if its landmarks jump, that is if their box and the one that the crop was made from have an IoU
       below 0.3 (half a width aside, or half or twice as large), or if more than half of their box is outside the image.
-    * If it does not look like itself in the frame before (:mod:`mmfld.runtime.look`), as after a cut to somebody else,
-      it has ended, and what is there is a new face.
+    * It is lost, too, if it does not look like itself in the frame before (:mod:`mmfld.runtime.look`), as after a cut
+      to somebody else, and what is there is a new face.
     * It is also lost if the detector does not see it at three of its regular runs in a row, and its score has fallen
       below three quarters of the mean. One of both is not enough: detectors are blind to some faces that landmarks
       follow well, such as those in profile.
     * If two tracks are on one face (IoU above 0.7), the older one stays.
     * A lost face keeps its number if it is detected within ``redetect_interval`` frames so near that its box touches
-      the old one, and looks alike. Otherwise it comes back as a new one.
+      the old one, and looks as alike as from one frame to the next; one that is not confirmed yet, within 3 frames.
+      Otherwise it comes back as a new one.
 
     Args:
         model, weights, device, detector, detector_weights, show_progress, layout, orientation, min_score: As for
@@ -75,7 +77,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             behind the number of one that is not. Defaults to False.
 
     Raises:
-        ValueError: If ``max_faces`` or ``redetect_interval`` are below 1; and as :class:`FaceLandmarkInferencer` does.
+        ValueError: If an argument has no meaning; and as :class:`FaceLandmarkInferencer` does.
     """
 
     def __init__(self,
@@ -93,6 +95,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
                  orientation: Optional[Orientation] = None,
                  min_score: Optional[float] = None) -> None:
         self._settings = dict(smoothing=smoothing, max_faces=max_faces, redetect_interval=redetect_interval)
+        check_flag('return_unconfirmed', return_unconfirmed)
         self.return_unconfirmed = return_unconfirmed
         FaceTracks(None, None, None, 'upright', **self._settings)  # quick to complain of wrong arguments
         super().__init__(model, weights, device, detector, detector_weights, show_progress, layout, orientation,

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..runtime import FaceLandmarker, FaceTracker
 from ..runtime.images import read_image
+from .arguments import finite, whole, wrong_arguments
 
 BATCHES = (1, 4, 16)
 PICTURE, VIDEO = (1280, 720), (640, 480)  # pixels
@@ -31,11 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('picture', metavar='PICTURE', help='an image with one face')
     parser.add_argument('--model', nargs='+', metavar='FILE.onnx', default=[None],
                         help='of mmfld export; default: the model of the package')
-    parser.add_argument('--threads', type=int, nargs='+', default=[1, 2, 4], metavar='N', help='default: 1 2 4')
+    parser.add_argument('--threads', type=whole, nargs='+', default=[1, 2, 4], metavar='N', help='default: 1 2 4')
     parser.add_argument('--backend', default='auto', help='auto (default), onnxruntime or openvino')
     parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
     parser.add_argument('--detector', default='centerface', help='default: centerface')
-    parser.add_argument('--seconds', type=float, default=2., help='for each row; default: 2')
+    parser.add_argument('--seconds', type=finite, default=2., help='for each row; default: 2')
     parser.add_argument('--inferencer', action='store_true',
                         help='also FaceLandmarkInferencer and FaceLandmarkTracker in torch, with the Haar cascades of '
                         'OpenCV 4, which were the only way before')
@@ -43,14 +44,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a row after each measurement; then ratios, and the memory."""
-    image = read_image(args.picture)
+    with wrong_arguments():
+        image = read_image(args.picture)
+        if args.seconds <= 0:
+            raise ValueError(f'--seconds: found {args.seconds}, expected a positive number')
     whole, frames = _on_canvas(image, PICTURE), _video(image)
     print(' | '.join(COLUMNS), flush=True)
     rows: List[Row] = []
     before = _memory()
     for threads in args.threads:
         for model in args.model:
-            landmarker = FaceLandmarker(model, args.detector, args.backend, threads, args.precision)
+            with wrong_arguments():
+                landmarker = FaceLandmarker(model, args.detector, args.backend, threads, args.precision)
             name = f'{Path(model).stem if model else "default"}, {landmarker.model.network.backend}, {args.precision}'
             rows += _measure(name, threads, args.seconds, _landmarker_calls(landmarker, whole, frames))
     print(f'memory: {before:.0f} MB after the import, {_memory():.0f} MB at the peak')

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 from ..doctor import ERROR, NOTE, WARNING, examine
+from .arguments import whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='annotation files to look at as well, with images in ../images or beside; images of the '
                         'first data set, the training data of a config, are looked for in all others')
     parser.add_argument('--work-dir', help='where the training would write; default: where tools/train.py does')
-    parser.add_argument('--processes', type=int, metavar='N', help='that train together; default: WORLD_SIZE, or 1')
+    parser.add_argument('--processes', type=whole, metavar='N', help='that train together; default: WORLD_SIZE, or 1')
     parser.add_argument('--no-step', action='store_true', help='take no training step for its memory and time')
     parser.add_argument('--json', action='store_true',
                         help='print a list of findings, each with severity, topic, message, advice and, of those that '

@@ -6,6 +6,7 @@ from typing import Dict
 
 from ..runtime.landmarker import DEFAULT_MODEL
 from ..runtime.model import read_metadata
+from .arguments import finite
 
 FIELDS = ('sure', 'min_score', 'licence')
 
@@ -17,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--half', action='store_true', help='weights in half precision: half the size')
     parser.add_argument('--flip-test', action=argparse.BooleanOptionalAction, default=None,
                         help='average with the mirrored face; default: as the config tests')
-    parser.add_argument('--sure', type=float, metavar='SCORE',
+    parser.add_argument('--sure', type=finite, metavar='SCORE',
                         help='mean score of the landmarks from which on a face is the right way up')
-    parser.add_argument('--min-score', type=float, metavar='SCORE',
+    parser.add_argument('--min-score', type=finite, metavar='SCORE',
                         help='mean score of the landmarks below which what a detector proposes is no face')
     parser.add_argument('--licence', help='of the weights, for the metadata; default: not stated')
 

@@ -5,6 +5,7 @@ import sys
 from typing import List, Optional
 
 from ..version import __version__
+from .arguments import Parser
 
 # imported when they are asked for, as some need torch
 COMMANDS = dict(
@@ -17,7 +18,7 @@ COMMANDS = dict(
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Run a command; returns its exit status: 1 if something could not be done, 2 for wrong arguments."""
-    parser = argparse.ArgumentParser(prog='mmfld', description='Facial landmarks.')
+    parser = Parser(prog='mmfld', description='Facial landmarks.')
     parser.add_argument('--version', action='version', version=f'mmfld {__version__}')
     commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
     argv = sys.argv[1:] if argv is None else argv
@@ -31,6 +32,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     args = parser.parse_args(argv)
     try:
         return args.run(args)
+    except argparse.ArgumentError as error:
+        print(f'mmfld {args.command}: {error}', file=sys.stderr)
+        return 2
     except (OSError, ImportError, ValueError, TypeError) as error:
         print(f'mmfld {args.command}: {error}', file=sys.stderr)
         return 1

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import ContextManager, Iterator, List, Optional, Tuple
 
 from ..runtime import FaceLandmarker, FaceTracker
+from ..runtime.arguments import check_path
 from ..runtime.detection import DETECTORS
 from ..runtime.drawing import draw_faces
 from ..runtime.media import ResultWriter, Source, check_names, open_source
-from ..runtime.orientation import ORIENTATIONS, Orientation
 from ..runtime.tables import TableWriter, to_dict
 from . import predict_bulk
+from .arguments import orientation, whole, wrong_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,18 +20,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for what is found')
     parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
     parser.add_argument('--detector', default='centerface', help=f'{", ".join(DETECTORS)}; default: centerface')
+    parser.add_argument('--detector-weights', metavar='FILE', help='of mmdet; a URL is downloaded')
     parser.add_argument('--orientation', type=orientation, default='auto',
                         help='auto (default), mixed (faces of one image are turned differently), upright, or by how '
                         'many degrees faces are turned clockwise')
     parser.add_argument('--backend', default='auto', help='auto (default), onnxruntime or openvino')
     parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
-    parser.add_argument('--threads', type=int, help="default: the backend's choice")
+    parser.add_argument('--threads', type=whole, help="default: the backend's choice")
     parser.add_argument('--draw', action='store_true', help='save pictures with the landmarks, too')
     parser.add_argument('--format', choices=('json', 'csv', 'parquet'), default='json',
                         help='a json file for each input (default), or one table with a row a face')
     parser.add_argument('--track', action='store_true',
-                        help='follow the faces of a video, a camera, or a folder whose pictures are its frames; they get '
-                        'numbers, and a face is told from its second frame on')
+                        help='follow the faces of a video, a camera, or a folder whose pictures are its frames; they '
+                        'get numbers, and a face is told from its second frame on')
     parser.add_argument('--smooth', action='store_true', help='with --track: a One-Euro filter')
     parser.add_argument('--strict', action='store_true', help='stop at the first input that cannot be read')
     predict_bulk.add_arguments(parser)
@@ -38,19 +40,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict all inputs; 1 if one could not be read."""
-    if args.smooth and not args.track:
-        raise ValueError('--smooth needs --track')
-    predict_bulk.check(args)
+    with wrong_arguments():
+        if args.smooth and not args.track:
+            raise ValueError('--smooth needs --track')
+        predict_bulk.check(args)
     if args.ray:
         return predict_bulk.run(args)
-    args.out = Path(args.out)
-    landmarker = FaceLandmarker(args.model, args.detector, args.backend, args.threads, args.precision, args.orientation)
+    with wrong_arguments():
+        args.out = output_folder(args.out)
+        landmarker = FaceLandmarker(args.model, args.detector, args.backend, args.threads, args.precision,
+                                    args.orientation, detector_weights=args.detector_weights)
     sources, broken = _open(args.inputs, args.strict)
     if args.track:
         pictures = [source for source in sources if not source.is_video and source.length == 1]
         if pictures:
-            raise ValueError(f'--track: {pictures[0].names[0]} is one picture, expected a video, a camera or a '
-                             'folder of frames')
+            raise argparse.ArgumentError(None, f'--track: {pictures[0].names[0]} is one picture, expected a video, a '
+                                         'camera or a folder of frames')
     for source in sources:
         if source.notice:
             print(source.notice, file=sys.stderr)
@@ -74,6 +79,14 @@ def run(args: argparse.Namespace) -> int:
     for _, reason in broken:
         print(f'not read: {reason}', file=sys.stderr)
     return 1 if broken else 0
+
+
+def output_folder(path: str) -> Path:
+    """Where results go, if that can be a folder."""
+    check_path('--out', path)
+    if Path(path).exists() and not Path(path).is_dir():
+        raise ValueError(f'--out {path}: found a file, expected a folder')
+    return Path(path)
 
 
 def _open(inputs: List[str], strict: bool) -> Tuple[List[Source], List[Tuple[str, str]]]:
@@ -111,14 +124,3 @@ def _predict(source: Source, landmarker: FaceLandmarker, table: Optional[TableWr
             if args.draw:
                 writer.write_picture(frame, draw_faces(frame.image, faces))
             yield len(faces)
-
-
-def orientation(text: str) -> Orientation:
-    """Of a command line."""
-    if text in ORIENTATIONS:
-        return text
-    try:
-        return float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f'found {text!r}, expected one of {", ".join(ORIENTATIONS)} or an angle in '
-                                         'degrees') from error

@@ -8,6 +8,7 @@ from typing import Callable
 
 from ..runtime import FaceLandmarker
 from ..runtime.landmarker import DEFAULT_MODEL
+from .arguments import whole, wrong_arguments
 
 SHOWN = 20  # of what could not be read
 
@@ -16,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('millions of pictures', 'parquet tables, by Ray; see mmfld/bulk/README.md')
     group.add_argument('--ray', action='store_true',
                        help='images, folders with their subfolders, tar and parquet shards, or lists of these (.txt)')
-    group.add_argument('--workers', type=int, help='that share the work; default: one for each CPU')
-    group.add_argument('--part-size', type=int, help='images in a part, of which none is lost; default: 1000')
+    group.add_argument('--workers', type=whole, help='that share the work; default: one for each CPU')
+    group.add_argument('--part-size', type=whole, help='images in a part, of which none is lost; default: 1000')
     group.add_argument('--address', help='of a Ray cluster; default: RAY_ADDRESS, or this machine')
 
 
@@ -38,12 +39,16 @@ def run(args: argparse.Namespace) -> int:
     """Predict all inputs; 1 if one could not be read or a part could not be done."""
     from ..bulk import predict_in_bulk
     threads = args.threads or 1
-    model = Path(args.model or DEFAULT_MODEL).absolute()
-    make = partial(FaceLandmarker, model, args.detector, args.backend, threads, args.precision, args.orientation)
-    network = make().model.network  # complains here of what is wrong
+    model = Path(DEFAULT_MODEL if args.model is None else args.model).absolute()
+    make = partial(FaceLandmarker, model, args.detector, args.backend, threads, args.precision, args.orientation,
+                   detector_weights=args.detector_weights)
+    with wrong_arguments():
+        network = make().model.network
     digest = sha256(network.model).hexdigest()
     settings = dict(model=digest, detector=args.detector, orientation=args.orientation, backend=network.backend,
                     precision=network.precision)
+    if args.detector_weights is not None:
+        settings.update(detector_weights=args.detector_weights)
     size = {} if args.part_size is None else dict(part_size=args.part_size)
     summary = predict_in_bulk(args.inputs, args.out, partial(_make, make, digest), settings, workers=args.workers,
                               threads=threads, address=args.address, **size)

@@ -1,18 +1,18 @@
 """Landmarks of all faces in an image, whichever way up they are."""
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral, Real
 from pathlib import Path
 from typing import List, Optional, Sequence, Union
 
 import numpy as np
 
+from .arguments import check_number, check_path, check_whole
 from .boxes import given_boxes, tight_box
 from .crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
 from .detection import Detector, WholeImage, build_detector
 from .images import Image, read_image
 from .model import LandmarkModel
-from .network import Network
+from .network import Network, check_settings
 from .orientation import (Crops, Fit, Orientation, align, align_detected, check_orientation, detect, objects,
                           rounds_of)
 
@@ -71,6 +71,7 @@ class FaceLandmarker:
             none. Defaults to what the model says (0.25 for the one of the package), or to all, as with the detector
             ``'whole_image'``. Boxes that are given are always answered.
         batch_size (int): Faces that go through the network together. Defaults to 16.
+        detector_weights (str | Path, optional): Checkpoint of a detector of MMDetection; a URL is downloaded.
 
     Raises:
         FileNotFoundError: If the model does not exist.
@@ -86,16 +87,20 @@ class FaceLandmarker:
                  precision: str = 'float32',
                  orientation: Orientation = 'auto',
                  min_score: Optional[float] = None,
-                 batch_size: int = 16) -> None:
+                 batch_size: int = 16,
+                 detector_weights: Optional[Union[str, Path]] = None) -> None:
         check_orientation(orientation)
-        if not isinstance(batch_size, Integral) or batch_size < 1:
-            raise ValueError(f'found batch_size={batch_size!r}, expected a whole number of at least 1')
-        if min_score is not None and (not isinstance(min_score, Real) or np.isnan(min_score)):
-            raise ValueError(f'found min_score={min_score!r}, expected a number')
-        if model is None or isinstance(model, (str, Path)):
-            model = LandmarkModel(model or DEFAULT_MODEL, backend, threads, precision)
+        check_settings(backend, threads, precision)
+        check_whole('batch_size', batch_size)
+        if min_score is not None:
+            check_number('min_score', min_score)
+        if not hasattr(model, 'layout'):
+            if model is not None:
+                check_path('model', model)
+            model = LandmarkModel(DEFAULT_MODEL if model is None else model, backend, threads, precision)
         self.model = model
-        self.detector = build_detector(detector, threads=threads, backend=backend, precision=precision)
+        self.detector = build_detector(detector, detector_weights, threads=threads, backend=backend,
+                                       precision=precision)
         self.orientation = orientation
         if min_score is None and not isinstance(self.detector, WholeImage):
             min_score = model.min_score
@@ -139,8 +144,8 @@ class FaceLandmarker:
         if isinstance(images, (str, Path, np.ndarray)) or not hasattr(images, '__len__'):
             raise TypeError(f'images: found {type(images).__name__}, expected a list of images')
         images = [read_image(image) for image in images]
-        if refine is not None and (not isinstance(refine, Integral) or refine < 0):
-            raise ValueError(f'found refine={refine!r}, expected a whole number of at least 0')
+        if refine is not None:
+            check_whole('refine', refine, 0)
         if boxes is not None and len(boxes) != len(images):
             raise ValueError(f'boxes: found those of {len(boxes)} images, expected {len(images)}')
         if not images:

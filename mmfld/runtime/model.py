@@ -5,6 +5,7 @@ from typing import Dict, Iterator, NamedTuple, Optional, Tuple, Union
 import numpy as np
 
 from ..structures import FaceLayout, get_layout
+from .images import existing_file
 from .network import Network
 
 FIELDS = ('layout', 'input_size', 'crop_rule', 'crop_padding')
@@ -45,9 +46,7 @@ class LandmarkModel:
                  backend: str = 'auto',
                  threads: Optional[int] = None,
                  precision: str = 'float32') -> None:
-        self.path = path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f'model {path} does not exist')
+        self.path = path = existing_file(path, 'model')
         content = path.read_bytes()
         self.metadata = read_metadata(content, str(path))
         missing = [field for field in FIELDS if field not in self.metadata]

@@ -2,14 +2,16 @@
 import os
 import threading
 from importlib.util import find_spec
-from numbers import Integral
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from .arguments import check_whole
+
 Outputs = List[np.ndarray]
 PRECISIONS = ('float32', 'bfloat16')
+BACKENDS = ('onnxruntime', 'openvino')
 
 
 class Network:
@@ -37,15 +39,10 @@ class Network:
                  backend: str = 'auto',
                  threads: Optional[int] = None,
                  precision: str = 'float32',
-                 backends: Sequence[str] = ('onnxruntime', 'openvino')) -> None:
-        if precision not in PRECISIONS:
-            raise ValueError(f'unknown precision {precision!r}, expected one of {PRECISIONS}')
-        if threads is not None and (not isinstance(threads, Integral) or threads < 1):
-            raise ValueError(f'found threads={threads!r}, expected a whole number of at least 1')
+                 backends: Sequence[str] = BACKENDS) -> None:
+        check_settings(backend, threads, precision, backends)
         if backend == 'auto':
             backend = next((name for name in backends if find_spec(_BACKENDS[name][0])), backends[0])
-        if backend not in backends:
-            raise ValueError(f'unknown backend {backend!r}, expected one of {("auto", *backends)}')
         if precision != 'float32' and backend != 'openvino':
             raise ValueError(f"precision {precision!r} needs backend 'openvino', found {backend!r}")
         module, _ = _BACKENDS[backend]
@@ -88,6 +85,16 @@ class Network:
 
     def __getstate__(self) -> dict:
         return dict(self.__dict__, _opened=(-1, None))
+
+
+def check_settings(backend: str, threads: Optional[int], precision: str, backends: Sequence[str] = BACKENDS) -> None:
+    """Raise a ValueError if :class:`Network` takes no such arguments."""
+    if precision not in PRECISIONS:
+        raise ValueError(f'unknown precision {precision!r}, expected one of {PRECISIONS}')
+    if threads is not None:
+        check_whole('threads', threads)
+    if backend not in ('auto', *backends):
+        raise ValueError(f'unknown backend {backend!r}, expected one of {("auto", *backends)}')
 
 
 def _onnxruntime(content: bytes, threads: Optional[int], precision: str) -> Callable[..., Outputs]:

@@ -3,6 +3,8 @@ from typing import Optional, Union
 
 import numpy as np
 
+from .arguments import is_number
+
 
 class OneEuroFilter:
     """Smooths landmarks strongly while they rest and little while they move.
@@ -43,9 +45,9 @@ class OneEuroFilter:
     """
 
     def __init__(self, min_cutoff: float = 1., beta: float = 20., d_cutoff: float = 1., rate: float = 25.) -> None:
-        if not (min_cutoff > 0 and beta >= 0 and d_cutoff > 0 and rate > 0):
-            raise ValueError(f'found min_cutoff={min_cutoff}, beta={beta}, d_cutoff={d_cutoff} and rate={rate}, '
-                             'expected positive numbers; beta may be 0')
+        for name, value in dict(min_cutoff=min_cutoff, beta=beta, d_cutoff=d_cutoff, rate=rate).items():
+            if not (is_number(value) and (value > 0 or name == 'beta' and value == 0)):
+                raise ValueError(f'found {name}={value!r}, expected a positive number; beta may be 0')
         self.min_cutoff = min_cutoff
         self.beta = beta
         self.d_cutoff = d_cutoff

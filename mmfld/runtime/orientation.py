@@ -5,12 +5,12 @@ the other three quarter turns are tried, and the best is kept. A detector was tr
 others badly, or not at all: it looks again at an image that is turned that way. Then the crop is taken again from the
 landmarks, turned upright by the eyes.
 """
-from numbers import Real
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from ..structures import FaceLayout
+from .arguments import is_number
 from .boxes import found_boxes, middle_and_size, non_maximum_suppression, overlaps, tight_box
 from .crops import eye_angle, turn
 from .detection import BoxCalibration, Detector, PointCalibration
@@ -95,7 +95,7 @@ def objects(items: Sequence) -> np.ndarray:
 
 def check_orientation(orientation: Orientation) -> None:
     """Raise a ValueError if it is neither one of the words nor a finite angle."""
-    is_angle = isinstance(orientation, Real) and np.isfinite(orientation)
+    is_angle = is_number(orientation) and np.isfinite(orientation)
     if not is_angle and not (isinstance(orientation, str) and orientation in ORIENTATIONS):
         raise ValueError(f'orientation: found {orientation!r}, expected one of {ORIENTATIONS} or an angle in degrees')
 

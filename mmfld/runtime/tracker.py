@@ -3,6 +3,7 @@ from typing import List, Optional
 
 import numpy as np
 
+from .arguments import check_flag
 from .boxes import tight_box
 from .crops import eye_angle
 from .images import Image, read_image
@@ -30,7 +31,7 @@ class FaceTracker:
         return_unconfirmed (bool): Also return faces that the detector has seen but once. Defaults to False.
 
     Raises:
-        ValueError: If ``max_faces`` or ``redetect_interval`` are below 1.
+        ValueError: If an argument has no meaning.
     """
 
     def __init__(self,
@@ -39,6 +40,9 @@ class FaceTracker:
                  max_faces: Optional[int] = None,
                  redetect_interval: int = 25,
                  return_unconfirmed: bool = False) -> None:
+        if landmarker is not None and not isinstance(landmarker, FaceLandmarker):
+            raise ValueError(f'found landmarker={landmarker!r}, expected a FaceLandmarker')
+        check_flag('return_unconfirmed', return_unconfirmed)
         self.landmarker = landmarker or FaceLandmarker()
         self.return_unconfirmed = return_unconfirmed
         model = self.landmarker.model

@@ -5,6 +5,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from ..structures import FaceLayout
+from .arguments import check_whole
 from .boxes import middle_and_size, overlaps, tight_box
 from .crops import eye_angle, turn
 from .detection import Detector
@@ -13,7 +14,7 @@ from .one_euro_filter import OneEuroFilter
 from .orientation import (ROUNDS, Aligned, Crops, Detections, Fit, Found, Orientation, align_detected, detect,
                           image_boxes, landmark_boxes, refine, replaced_faces, rounds_of, take, take_faces)
 
-
+SMOOTHING = ('min_cutoff', 'beta', 'd_cutoff', 'rate')
 STILL, STILL_ANGLE = 0.05, 5.  # parts of its size, and degrees, by which a face at rest may seem to move
 REST, REST_ANGLE = 0.01, 1.  # by which its crop need not follow
 
@@ -69,6 +70,7 @@ class Track:
     doubts: int = 0  # frames since it was good; more than PATIENCE: lost
     frames_lost: int = 0
     look: Optional[np.ndarray] = None  # of the good face, see mmfld.runtime.look
+    is_cut: bool = False  # lost to another face at its place
     misses: int = 0  # runs of the detector since it saw the face; only the regular ones if it is confirmed
 
 
@@ -97,7 +99,7 @@ class FaceTracks:
     JUMP = 0.3  # IoU of successive landmark boxes below which the landmarks cannot be those of the same face
     IN_DOUBT, LOW = 0.5, 0.75  # parts of the running mean of a face's scores
     HISTORY = 100  # frames in the running mean
-    SAME, AGAIN = 0.65, 0.5  # least likeness to the frame before, and to that before a face was lost
+    SAME = 0.65  # least likeness to the frame before, and to that before a face was lost
     PATIENCE = 5  # frames in doubt until a face is lost
     MISSES = 3  # runs of the detector without the face
 
@@ -111,9 +113,11 @@ class FaceTracks:
                  max_faces: Optional[int] = None,
                  redetect_interval: int = 25,
                  min_score: float = -np.inf) -> None:
-        if redetect_interval < 1 or (max_faces is not None and max_faces < 1):
-            raise ValueError(f'found redetect_interval={redetect_interval} and max_faces={max_faces}, expected at '
-                             'least 1')
+        check_whole('redetect_interval', redetect_interval)
+        if max_faces is not None:
+            check_whole('max_faces', max_faces)
+        if smoothing is not None and not (isinstance(smoothing, dict) and set(smoothing) <= set(SMOOTHING)):
+            raise ValueError(f'found smoothing={smoothing!r}, expected None or a dict of {", ".join(SMOOTHING)}')
         self.detector = detector
         self.fit = fit
         self.layout = layout
@@ -130,14 +134,12 @@ class FaceTracks:
 
     def step(self, image: np.ndarray) -> List[Track]:
         """Follow the faces into the next frame (H, W, 3); those that are in it, the oldest first."""
-        tracks, known = self._followed(), len(self._tracks)
+        tracks = self._followed()
         for track, prediction in zip(tracks, self._follow(image, tracks) if tracks else []):
             self._continue(track, prediction, image)
-        is_cut = len(self._tracks) < known
-
         is_regular = self.index % self.redetect_interval == 0
         is_wanted = any(track.doubts or not track.is_confirmed for track in self._tracks)
-        if is_regular or is_wanted or is_cut or not self._tracks:
+        if is_regular or is_wanted or not self._tracks:
             self._detect(image, is_regular)
         self._end_duplicates()
         if self.max_faces is not None:  # a new face may have come while another is in doubt
@@ -149,11 +151,20 @@ class FaceTracks:
             track.landmarks = self._smoothed(track)  # also of those that are not returned yet
         for track in self._tracks:
             track.frames_lost += track not in tracks
-        self._tracks = [track for track in self._tracks if track in tracks or (
-            track.is_confirmed and track.frames_lost <= self.redetect_interval)]
+        self._tracks = [track for track in self._tracks if track in tracks or self._may_come_back(track)]
         self.index += 1
-        # what is followed in doubt may be gone, and its landmarks are of nothing
-        return [track for track in tracks if not track.doubts or track.prediction.score >= self.min_score]
+        good = _boxes([track for track in tracks if not track.doubts])
+        return [track for track in tracks if not track.doubts or self._is_shown(track, good)]
+
+    def _is_shown(self, track: Track, good: np.ndarray) -> bool:
+        """What is followed in doubt may be gone, and its landmarks are of nothing, or of another face."""
+        box = tight_box(track.prediction.landmarks)[None]
+        return track.prediction.score >= self.min_score and not (overlaps(box, good, 'smaller') >= self.OVERLAP).any()
+
+    def _may_come_back(self, track: Track) -> bool:
+        if track.is_confirmed:
+            return track.frames_lost <= self.redetect_interval
+        return track.misses + track.frames_lost < self.MISSES
 
     def _continue(self, track: Track, prediction: Prediction, image: np.ndarray) -> None:
         """Take the prediction of a frame into a track, or doubts about it."""
@@ -164,8 +175,9 @@ class FaceTracks:
             track.doubts += 1
         else:
             seen = self._look(prediction, image)
-            if likeness(seen, track.look) < self.SAME:
-                self._tracks.remove(track)  # another face, at the same place
+            if likeness(seen, track.look) < self.SAME:  # another face, at the same place
+                track.is_cut = True
+                self._lose(track)
             else:
                 self._accept(track, seen)
 
@@ -191,6 +203,7 @@ class FaceTracks:
         track.frames = min(track.frames + 1, self.HISTORY)
         track.mean_score += (track.score - track.mean_score) / track.frames
         track.doubts = track.frames_lost = 0
+        track.is_cut = False
 
     def _is_doubtful(self, prediction: Prediction, track: Track) -> bool:
         return prediction.score < self.IN_DOUBT * track.mean_score
@@ -255,12 +268,13 @@ class FaceTracks:
     def _start(self, box: np.ndarray, score: float, prediction: Prediction, seen: Optional[np.ndarray]) -> None:
         """Start a track, or a doubtful or lost one again if the detection touches the place where it was good and looks
         alike."""
-        missing = [track for track in self._tracks if track.doubts and likeness(seen, track.look) >= self.AGAIN]
+        missing = [track for track in self._tracks if track.doubts and self._is_back(track, seen)]
         shared = overlaps(box[None], _boxes(missing), 'smaller')[0]
         if shared.any():
             track = missing[shared.argmax()]
             if self._is_doubtful(prediction, track):
                 return
+            track.is_confirmed = True
         else:
             track = Track(self._next_id)
             self._tracks.append(track)
@@ -268,6 +282,11 @@ class FaceTracks:
         track.prediction, track.smoother, track.misses = prediction, self._new_smoother(), 0
         track.detection_score = float(score)
         self._accept(track, seen)
+
+    def _is_back(self, track: Track, seen: Optional[np.ndarray]) -> bool:
+        """Whether what was detected looks like a track that is missing; what has just taken its place is not it."""
+        just_cut = track.is_cut and not track.frames_lost
+        return not just_cut and likeness(seen, track.look) >= self.SAME
 
     def _end_duplicates(self) -> None:
         good = [track for track in self._tracks if not track.doubts]  # the oldest first

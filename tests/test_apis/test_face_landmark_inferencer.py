@@ -11,7 +11,7 @@ import torch
 from matplotlib.cbook import get_sample_data
 from mmengine.config import Config
 from mmengine.runner import save_checkpoint
-from mmfld.apis import FaceLandmarkInferencer
+from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
 from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 from mmfld.structures import get_layout
@@ -453,10 +453,34 @@ def nan_of(test_step):
     return spoiled
 
 
-@pytest.mark.parametrize('argument', [dict(refine=-1), dict(batch_size=0), dict(radios=3)])
+@pytest.mark.parametrize('argument', [
+    dict(refine=-1), dict(refine=True), dict(batch_size=0), dict(batch_size='a'), dict(radios=3), dict(radius=0),
+    dict(thickness='a'), dict(kpt_thr='a'), dict(draw_bbox='yes'), dict(show='yes'), dict(return_vis=3),
+    dict(return_datasamples=1), dict(vis_out_dir=3), dict(pred_out_dir=3), dict(out_dir=3), dict(skeleton_style='a'),
+    dict(bboxes=3)], ids=str)
 def test_wrong_arguments_are_named(inferencer, images, argument):
     with pytest.raises(ValueError, match=next(iter(argument))):
         inferencer(images[0], **argument)
+
+
+@pytest.mark.parametrize('argument, message', [
+    (dict(model=3), 'model=3, expected a path'), (dict(weights=3), 'weights=3, expected a path'),
+    (dict(weights=''), "weights='', expected a path"), (dict(device='gpu'), "device='gpu', expected such as 'cpu'"),
+    (dict(device='cuda:99'), "device='cuda:99', but torch sees . GPUs"), (dict(detector=3), 'unknown detector 3'),
+    (dict(detector='mmdet', detector_weights=3), 'detector_weights=3, expected a path'),
+    (dict(show_progress='yes'), "show_progress='yes', expected True or False"),
+    (dict(orientation='up'), "orientation: found 'up', expected one of"), (dict(min_score='a'), "min_score='a'"),
+    (dict(min_score=float('nan')), 'min_score=nan, expected a number')], ids=str)
+@pytest.mark.parametrize('made', [FaceLandmarkInferencer, FaceLandmarkTracker])
+def test_wrong_arguments_are_named_before_anything_is_read(made, argument, message):
+    with pytest.raises(ValueError, match=message):
+        made(**dict(weights='nowhere.pth') | argument)
+
+
+def test_a_model_of_mmpose_is_not_downloaded_unasked():
+    with pytest.raises(ValueError, match="model 'face' is one of MMPose, whose weights are not downloaded unasked: "
+                       'give a file as weights, or the URL https://.* to download it'):
+        FaceLandmarkInferencer('face', device='cpu')
 
 
 def test_the_config_in_a_checkpoint_is_not_run(tmp_path):

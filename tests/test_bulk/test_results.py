@@ -72,9 +72,18 @@ def test_results_inside_the_inputs(tmp_path):
 
 @pytest.mark.parametrize('arguments, message', [
     (['--workers', '2'], '--workers needs --ray'), (['--part-size', '2'], '--part-size needs --ray'),
-    (['--ray', '--draw'], '--draw does not go with --ray'), (['--ray', '--workers', '0'], 'found workers=0'),
-    (['--ray', '--format', 'csv'], '--format csv does not go with --ray'), (['--ray'], 'missing does not exist')])
+    (['--ray', '--draw'], '--draw does not go with --ray'), (['--ray', '--workers', '0'], "--workers: found '0'"),
+    (['--ray', '--format', 'csv'], '--format csv does not go with --ray')])
 def test_wrong_arguments_are_one_line(tmp_path, capsys, arguments, message):
-    assert main(['predict', str(tmp_path / 'missing'), '--out', str(tmp_path / 'out'), *arguments]) == 1
+    try:
+        status = main(['predict', str(tmp_path / 'missing'), '--out', str(tmp_path / 'out'), *arguments])
+    except SystemExit as error:
+        status = error.code
     error = capsys.readouterr().err
-    assert message in error and error.count('\n') == 1
+    assert status == 2 and message in error and error.count('\n') == 1
+
+
+def test_an_input_that_is_missing_is_one_line(tmp_path, capsys):
+    assert main(['predict', str(tmp_path / 'missing'), '--out', str(tmp_path / 'out'), '--ray']) == 1
+    error = capsys.readouterr().err
+    assert 'missing does not exist' in error and error.count('\n') == 1

@@ -157,11 +157,25 @@ def test_an_empty_folder_is_named(tmp_path, capsys):
 
 @pytest.mark.parametrize('arguments, message', [
     (['--smooth'], '--smooth needs --track'), (['--detector', 'none'], "unknown detector 'none'"),
-    (['--orientation', 'nan'], 'orientation: found nan'), (['--model', 'none.onnx'], 'none.onnx does not exist')])
+    (['--orientation', 'nan'], "--orientation: found 'nan', expected one of"),
+    (['--model', 'none.onnx'], 'none.onnx does not exist'),
+    (['--orientation', 'up'], "--orientation: found 'up', expected one of"), (['--model', ''], "model='', expected"),
+    (['--threads', '0'], "--threads: found '0', expected a whole number of at least 1"),
+    (['--threads', 'two'], "--threads: found 'two', expected a whole number"), (['--backend', '3'], "backend '3'"),
+    (['--precision', '3'], "unknown precision '3'"), (['--format', 'xml'], "--format: invalid choice: 'xml'"),
+    (['--detector', 'mmdet'], 'downloads nothing by itself'), (['--track'], 'b.jpg is one picture'),
+    (['--detector-weights', 'a.pth'], "'centerface' takes no weights"), (['--out', ''], "--out='', expected a path"),
+    (['--out', PHOTO], 'found a file, expected a folder'), (['--workers', '0'], "--workers: found '0'"),
+    (['--workers', '2'], '--workers needs --ray'), (['--part-size', 'a'], "--part-size: found 'a'"),
+    (['--nonsense'], 'unrecognized arguments: --nonsense')], ids=' '.join)
 def test_wrong_arguments_are_one_line(folder, tmp_path, capsys, arguments, message):
-    assert predict(folder / 'b.jpg', '--out', tmp_path / 'out', *arguments) == 1
+    try:
+        status = predict(folder / 'b.jpg', '--out', tmp_path / 'out', *arguments)
+    except SystemExit as error:
+        status = error.code
     error = capsys.readouterr().err
-    assert message in error and error.count('\n') == 1
+    assert status == 2 and message in error and error.count('\n') == 1
+    assert not (tmp_path / 'out').exists()
 
 
 def test_as_a_module_and_without_a_command():

@@ -1,7 +1,9 @@
 """Face detectors answer with landmark boxes."""
 import json
 import pickle
+import re
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -109,6 +111,21 @@ def test_mmdet_boxes_are_filtered_by_category_and_score_and_calibrated(monkeypat
     detector = MMDetFaceDetector('detector.py', 'weights.pth', 'cpu', calibration=BoxCalibration((0, 0.1), (1, 0.5)))
     assert detector.inferencer.given == ('detector.py', 'weights.pth', 'cpu')
     np.testing.assert_allclose(detector(np.zeros((100, 100, 3), np.uint8)), [[0, 7, 10, 17, 0.9]], rtol=1e-6)
+
+
+@pytest.mark.parametrize('name, url', [('mmdet', 'that of MMPose is https://.*.pth'), ('mmdet:a/config.py', None)])
+def test_mmdet_downloads_nothing_unasked(name, url):
+    with pytest.raises(ValueError, match='needs the weights of a detector, found none, and downloads nothing') as error:
+        build_detector(name)
+    assert 'give a file as detector_weights, or a URL to download it' in str(error.value)
+    assert (re.search(url, str(error.value)) if url else 'https' not in str(error.value))
+
+
+def test_mmdet_takes_the_config_of_mmpose_and_weights_as_they_are_named(monkeypatch):
+    import mmdet.apis
+    monkeypatch.setattr(mmdet.apis, 'DetInferencer', lambda *args, **kwargs: args)
+    model, weights, device = build_detector('mmdet', Path('face.pth'), 'cpu').inferencer
+    assert model.endswith('coco-face.py') and (weights, device) == ('face.pth', 'cpu')
 
 
 def test_mmdet_config_after_the_colon(monkeypatch):

@@ -177,10 +177,21 @@ def test_a_calibration_turns_with_the_face(fake_model):
     (dict(orientation='left'), "orientation: found 'left'"), (dict(orientation=[90]), r'orientation: found \[90\]'),
     (dict(orientation=None), 'orientation: found None'), (dict(min_score=float('nan')), 'min_score=nan'),
     (dict(batch_size=2.5), 'batch_size=2.5'), (dict(orientation=float('nan')), 'orientation: found nan'),
-    (dict(batch_size=0), 'batch_size=0'), (dict(detector='none'), "unknown detector 'none'")])
+    (dict(batch_size=0), 'batch_size=0'), (dict(detector='none'), "unknown detector 'none'"),
+    (dict(orientation=True), 'orientation: found True'), (dict(min_score='a'), "min_score='a', expected a number"),
+    (dict(min_score=True), 'min_score=True'), (dict(batch_size=True), 'batch_size=True'),
+    (dict(batch_size='a'), "batch_size='a', expected a whole number of at least 1"),
+    (dict(threads=0), 'threads=0, expected a whole number of at least 1'), (dict(threads='a'), "threads='a'"),
+    (dict(backend=3), 'unknown backend 3'), (dict(precision=3), 'unknown precision 3'),
+    (dict(detector=3), 'unknown detector 3'), (dict(detector=[1]), r'unknown detector \[1\]'),
+    (dict(detector=FakeDetector), 'found the class FakeDetector as detector, expected an object of it'),
+    (dict(detector_weights='a.pth'), "detector_weights: detector 'whole_image' takes no weights, found 'a.pth'"),
+    (dict(model=3), 'model=3, expected a path'), (dict(model=''), "model='', expected a path"),
+    (dict(model='http://host/a.onnx'), 'model: found the URL http://host/a.onnx, expected a file'),
+    (dict(model=Path('.')), 'model .: found a folder, expected a file')])
 def test_wrong_arguments_are_named(fake_model, options, message):
     with pytest.raises(ValueError, match=message):
-        FaceLandmarker(fake_model, **dict(detector='whole_image') | options)
+        FaceLandmarker(**dict(model=fake_model, detector='whole_image') | options)
 
 
 @pytest.mark.parametrize('box', [[5., 5., 5., 9.], [9., 5., 5., 9.], [0., 0., float('nan'), 4.]])

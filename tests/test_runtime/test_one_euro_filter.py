@@ -198,5 +198,5 @@ def test_time_goes_on():
 
 @pytest.mark.parametrize('kwargs', [dict(min_cutoff=0), dict(beta=-1), dict(d_cutoff=0), dict(rate=0)])
 def test_unusable_arguments(kwargs):
-    with pytest.raises(ValueError, match='expected positive numbers'):
+    with pytest.raises(ValueError, match='expected a positive number'):
         OneEuroFilter(**kwargs)

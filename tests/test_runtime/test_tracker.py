@@ -59,7 +59,7 @@ def test_a_model_remembers_each_face_by_itself():
     assert frames == [[1], [2], [3, 1], [4, 2], [5, 3]]
 
 
-def test_smoothing_and_wrong_arguments():
+def test_smoothing_holds_back():
     detector = FakeDetector(FakeFace(100, 80))
     landmarker = FaceLandmarker(FakeModel(), detector)
     tracker = FaceTracker(landmarker, smoothing=dict(min_cutoff=0.1), return_unconfirmed=True)
@@ -68,9 +68,19 @@ def test_smoothing_and_wrong_arguments():
     moved = (second.landmarks - first.landmarks)[:, 0]
     assert 0 < moved.mean() < 2.5
     assert not first.is_confirmed and second.is_confirmed
-    for options in (dict(smoothing=dict(beta=-1)), dict(max_faces=0), dict(redetect_interval=0)):
-        with pytest.raises(ValueError):
-            FaceTracker(landmarker, **options)
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(landmarker='photo.jpg'), "landmarker='photo.jpg', expected a FaceLandmarker"),
+    (dict(smoothing=dict(beta=-1)), 'beta=-1, expected a positive number'), (dict(smoothing=True), 'smoothing=True'),
+    (dict(smoothing=dict(rate=float('nan'))), 'rate=nan'), (dict(smoothing=dict(rate='a')), "rate='a'"),
+    (dict(smoothing=dict(betta=1)), "smoothing={'betta': 1}, expected None or a dict of min_cutoff, beta"),
+    (dict(max_faces=0), 'max_faces=0'), (dict(max_faces=1.5), 'max_faces=1.5, expected a whole number'),
+    (dict(redetect_interval=0), 'redetect_interval=0'), (dict(redetect_interval='a'), "redetect_interval='a'"),
+    (dict(return_unconfirmed='no'), "return_unconfirmed='no', expected True or False")], ids=str)
+def test_wrong_arguments_are_named(options, message):
+    with pytest.raises(ValueError, match=f'found {message}'):
+        FaceTracker(**dict(landmarker=FaceLandmarker(FakeModel(), FakeDetector())) | options)
 
 
 def test_what_scores_low_begins_no_track():
@@ -131,6 +141,26 @@ def test_a_cut_to_another_face_at_the_same_place_is_a_new_face(first, second):
     np.testing.assert_array_equal(smoothed.landmarks, raw.landmarks)  # nothing is left of the other face
     face, = trackers[0](placed(second))
     assert face.track_id == 1 and face.is_confirmed
+
+
+@pytest.mark.parametrize('first, second, apart', [(0, 1, 0.), (2, 3, 0.), (2, 3, 60.)])
+def test_two_persons_in_turn_keep_a_number_each(first, second, apart):
+    """Also before either has been seen in two frames one behind the other."""
+    frames = [placed(first, -apart / 2), placed(second, apart / 2)]
+    landmarker = FaceLandmarker(threads=1)
+    tracker = FaceTracker(landmarker)
+    expected = [landmarker(frame)[0].landmarks.mean(axis=0) for frame in frames]
+    found = [tracker(frame) for frame in frames * 4]
+    assert [[face.track_id for face in faces] for faces in found] == [[], [], *([[0], [1]] * 3)]
+    for n, (face, ) in enumerate(found[2:]):
+        np.testing.assert_allclose(face.landmarks.mean(axis=0), expected[n % 2], atol=3)
+
+
+def test_who_is_cut_away_from_comes_back_under_the_same_number():
+    tracker = FaceTracker(FaceLandmarker(threads=1), return_unconfirmed=True, redetect_interval=4)
+    shown = [0] * 3 + [1] * 2 + [0] * 2 + [4] * 6 + [0]  # at last, longer than a lost face is remembered
+    assert [[face.track_id for face in tracker(placed(index))] for index in shown] == [
+        *[[0]] * 3, *[[1]] * 2, *[[0]] * 2, *[[2]] * 6, [3]]
 
 
 def test_light_blur_and_fast_motion_are_no_cut():

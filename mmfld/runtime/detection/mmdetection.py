@@ -1,8 +1,10 @@
 """Detectors of MMDetection, where that is installed."""
-from typing import Optional, Sequence
+from pathlib import Path
+from typing import Optional, Sequence, Union
 
 import numpy as np
 
+from ..arguments import check_path
 from ..boxes import non_maximum_suppression
 from .calibration import BoxCalibration
 
@@ -11,9 +13,9 @@ class MMDetFaceDetector:
     """A detector of MMDetection.
 
     Args:
-        model (str | Config, optional): Config. Without one, MMPose's face detector (a YOLOX-s trained on the faces of
-            COCO-WholeBody), whose weights MMEngine downloads.
-        weights (str, optional): Checkpoint.
+        model (str | Config, optional): Config. Defaults to that of MMPose's face detector (a YOLOX-s trained on the
+            faces of COCO-WholeBody).
+        weights (str | Path): Checkpoint; a URL is downloaded, and nothing else is. There is no default.
         device (str, optional): Defaults to a GPU if there is one.
         cat_ids (Sequence[int]): The categories that are faces. Defaults to ``(0, )``.
         score_thr (float): Defaults to 0.3.
@@ -24,7 +26,7 @@ class MMDetFaceDetector:
 
     def __init__(self,
                  model=None,
-                 weights: Optional[str] = None,
+                 weights: Optional[Union[str, Path]] = None,
                  device: Optional[str] = None,
                  cat_ids: Sequence[int] = (0, ),
                  score_thr: float = 0.3,
@@ -35,10 +37,16 @@ class MMDetFaceDetector:
         except ImportError as error:
             raise ImportError(f"detector 'mmdet' needs MMDetection, which does not import ({error}): run "
                               '`pip install --no-deps mmdet==3.3.0`') from error
-        if model is None:
+        if model is None or weights is None:
             from mmpose.apis.inferencers.utils import default_det_models
-            model, weights = default_det_models['face']['model'], weights or default_det_models['face']['weights']
-        self.inferencer = DetInferencer(model, weights, device, scope='mmdet', show_progress=False)
+            default = default_det_models['face']
+        if weights is None:
+            url = f' (that of MMPose is {default["weights"]})' if model is None else ''
+            raise ValueError(f"detector 'mmdet' needs the weights of a detector, found none, and downloads nothing by "
+                             f'itself: give a file as detector_weights, or a URL to download it{url}')
+        check_path('detector_weights', weights)
+        self.inferencer = DetInferencer(default['model'] if model is None else model, str(weights), device,
+                                        scope='mmdet', show_progress=False)
         self.cat_ids = tuple(cat_ids)
         self.score_thr = score_thr
         self.nms_thr = nms_thr
