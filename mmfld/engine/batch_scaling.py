@@ -72,30 +72,29 @@ def fit_to_batch(cfg: Config, keep: bool = False, processes: Optional[int] = Non
     accumulation = _accumulation_for(base, processes, size) if keep else _accumulation_of(cfg)
     _set_accumulation(cfg, accumulation)
 
-    batch = processes * size * accumulation
-    factors = f'{processes} process{"es" if processes > 1 else ""} x {size}'
-    messages: List[str] = []
+    hook = BatchSizeHook(processes, size, accumulation, base, as_configured=accumulation == 1)
+    batch, messages = hook.batch_size, []
     if accumulation > 1:
-        factors += f' x {accumulation} accumulated'
         messages.append('Batch normalisation has the statistics of a forward pass, not of all that is accumulated.')
     if base is None:
-        messages.insert(0, f'Batch of {batch} ({factors}). The config names none (auto_scale_lr.base_batch_size), so '
-                        'that nothing is scaled.')
+        messages.insert(0, f'Batch of {batch} ({hook}). The config names none (auto_scale_lr.base_batch_size), so that '
+                        'nothing is scaled.')
     elif batch == base:
-        messages = messages and [f'Batch of {batch} ({factors}), for which the config is written.', *messages]
+        messages = messages and [f'Batch of {batch} ({hook}), for which the config is written.', *messages]
     else:
         changes = _scale(cfg, batch / base)
         cfg.auto_scale_lr.base_batch_size = batch
-        messages = [f'Batch of {batch} ({factors}); the config is written for {base}. Scaled to it (--accumulate keeps '
+        hook.as_configured = False
+        messages = [f'Batch of {batch} ({hook}); the config is written for {base}. Scaled to it (--accumulate keeps '
                     f'{base}, --no-scale changes nothing):', *changes, *messages]
     cfg.auto_scale_lr = dict(cfg.get('auto_scale_lr') or {}, enable=False)  # MMEngine's own scaling
-    return BatchSizeHook(batch, messages, as_configured=accumulation == 1 and base in (None, batch))
+    hook.messages = messages
+    return hook
 
 
 def as_it_is(cfg: Config) -> BatchSizeHook:
     """For a config that is not changed, whatever the batch: notes it in checkpoints and refuses to resume another."""
-    batch = number_of_processes(cfg.launcher) * cfg.train_dataloader.batch_size * _accumulation_of(cfg)
-    return BatchSizeHook(batch)
+    return BatchSizeHook(number_of_processes(cfg.launcher), cfg.train_dataloader.batch_size, _accumulation_of(cfg))
 
 
 def _accumulation_for(base: int, processes: int, size: int) -> int:
