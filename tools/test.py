@@ -1,10 +1,13 @@
 """Evaluates a checkpoint on the test set of a config; see ``--help``."""
+import sys
+
 import mmengine
 from mmengine.dist import master_only
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.combine import merge_options
 from mmfld.engine.dataloaders import fit_dataloaders
+from mmfld.engine.endings import run_tool
 from mmfld.engine.launch import adapt_to_cpu, argument_parser, leave_process_group, load_config, require_checkpoint
 from mmfld.engine.strict_runner import StrictRunner
 
@@ -44,4 +47,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))
