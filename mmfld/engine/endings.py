@@ -67,6 +67,8 @@ def sentence_of(error: BaseException) -> Optional[str]:
     package and its tools raise on purpose: the traceback ends in a ``raise`` of theirs. Errors in workers of a data
     loader, of which PyTorch hands on the text of the traceback, are no others.
     """
+    if re.match(WORKER_LOST, str(error)) and re.match(WORKER_LOST, str(error.__cause__)):
+        error = error.__cause__  # which names the signal
     kind, message, file, line = _fault(error)
     message = ' '.join(re.sub(r'^\[Errno \d+\] ', '', message).split())
     if kind == 'RuntimeError' and re.search(PROCESS_LOST, message):

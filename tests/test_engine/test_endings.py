@@ -86,6 +86,13 @@ def test_faults_of_the_surroundings_are_sentences_wherever_they_come_from(error,
     assert sentence_of(error) == sentence
 
 
+def test_of_a_worker_that_was_lost_the_signal_is_named():
+    error = RuntimeError('DataLoader worker (pid(s) 7) exited unexpectedly')
+    assert sentence_of(error) == 'DataLoader worker (pid(s) 7) exited unexpectedly'
+    error.__cause__ = RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. ')
+    assert sentence_of(error) == 'DataLoader worker (pid 7) is killed by signal: Killed.'
+
+
 @pytest.fixture
 def log(tmp_path, monkeypatch):
     """Makes the log of a run."""

@@ -2,10 +2,13 @@
 
     python tools/analysis_tools/benchmark_dataset.py configs/wflw/structured_hg4.py --num 500
 """
+import sys
+
 from benchmark_utils import Stopwatch, config_parser, load_config
 
 import cv2
 import mmengine
+from mmfld.engine.endings import run_tool
 from mmpose.registry import DATASETS
 
 import numpy as np
@@ -46,4 +49,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

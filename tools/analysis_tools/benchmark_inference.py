@@ -7,6 +7,7 @@ batch: copy to the device, normalisation, network (twice with a flip test) and d
 stacked hourglass the first row is its plain definition, "folded" what :func:`mmfld.models.layers.fold_batch_norm` makes
 of the model, and the last column how many times as fast each is as the first; the rows of a batch size take turns.
 """
+import sys
 import time
 from typing import Callable, Dict
 
@@ -15,6 +16,7 @@ from benchmark_utils import Stopwatch, config_parser, load_config, made_up_sampl
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
 from mmengine.runner import load_checkpoint
+from mmfld.engine.endings import run_tool
 from mmfld.models.layers import fold_batch_norm
 from mmpose.registry import MODELS
 
@@ -85,4 +87,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

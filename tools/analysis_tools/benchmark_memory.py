@@ -29,6 +29,7 @@ import json
 import math
 import os
 import resource
+import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -50,6 +51,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from mmfld.engine.endings import run_tool
 from mmfld.structures import get_layout
 
 HEADS = ('1-D', '2-D')
@@ -296,4 +298,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -8,6 +8,7 @@ the definitions. The last line is the time of the config's whole training pipeli
 excluded. The config's codec must be ``ImageAwareSmoothing`` with a heatmap cell of 4 pixels. Times are medians of
 processor time, so that other programs on the machine disturb them little.
 """
+import sys
 import time
 from typing import Callable, Dict, List
 
@@ -24,6 +25,7 @@ from scipy.interpolate import splev, splprep
 from mmfld.codecs import ImageAwareSmoothing
 from mmfld.codecs.boundary_maps import edge_maps, point_maps
 from mmfld.datasets.synthetic import SyntheticFaceGenerator
+from mmfld.engine.endings import run_tool
 from mmfld.structures import FaceLayout, get_layout, normalize
 
 IMAGE_SIZE = (1024, 768)  # what a photograph of WFLW has
@@ -217,4 +219,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -8,6 +8,7 @@ mean. For several faces, copies of each frame stand side by side: the cost of th
 the detector with the picture.
 """
 import argparse
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from mmengine.device import get_device
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker, build_detector
+from mmfld.engine.endings import run_tool
 from mmfld.runtime.media import VideoSource
 
 
@@ -73,4 +75,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -10,6 +10,7 @@ many times as fast a step is as the first one's; they take turns.
 import copy
 import itertools
 import resource
+import sys
 
 from benchmark_utils import Stopwatch, config_parser, load_config, made_up_samples, speedups, variant_options, variants
 
@@ -18,6 +19,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
+from mmfld.engine.endings import run_tool
 from mmfld.engine.launch import adapt_to_cpu
 from mmpose.registry import MODELS
 
@@ -135,4 +137,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -5,6 +5,7 @@
 With and without the flip test. For heatmaps and, with windows in proportion to their sigma, for one-dimensional ones.
 """
 import math
+import sys
 from pathlib import Path
 from typing import Dict
 
@@ -19,6 +20,7 @@ from mmpose.structures import PoseDataSample
 from tqdm import tqdm
 
 from mmfld.codecs import MarginalHeatmap
+from mmfld.engine.endings import run_tool
 
 ARGMAX = {'argmax': dict(decoder='argmax')}
 HEATMAP_DECODERS = {
@@ -73,4 +75,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -10,6 +10,7 @@ ring marks the landmark in which the two models' errors differ most. Faces are d
 difference``). Both configs must test the same faces; their crops may differ.
 """
 import argparse
+import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
 
@@ -24,6 +25,7 @@ from mmengine.runner import Runner
 from mmpose.apis import init_model
 from tqdm import tqdm
 
+from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 from mmfld.evaluation.functional import box_size, inter_ocular, nme_per_image
@@ -170,4 +172,4 @@ def draw_page(models: Sequence[Predictions], errors: np.ndarray, chosen: np.ndar
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -15,6 +15,7 @@ keep their last two checkpoints; their first epochs, all kept, are those of a sh
         train_cfg.max_epochs=5 default_hooks.checkpoint.max_keep_ckpts=-1
 """
 import argparse
+import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Tuple
 
@@ -31,6 +32,7 @@ from mmpose.registry import DATASETS
 from terminaltables import GithubFlavoredMarkdownTable
 
 from mmfld.codecs.heatmap_codec import HeatmapCodec
+from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.structures import get_layout, pixels_to_cells
 from mmfld.visualization import compare_curves, draw_curves, read_training_log, to_input_pixels
@@ -208,4 +210,4 @@ def draw_heatmaps(columns: List[Column], names: List[str], faces: List[Tuple[np.
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

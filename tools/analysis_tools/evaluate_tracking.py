@@ -17,6 +17,7 @@ video file the frames between annotated ones are tracked, too.
 """
 import argparse
 import csv
+import sys
 from itertools import groupby
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Tuple
@@ -31,6 +32,7 @@ from tqdm import tqdm
 
 from mmfld.apis import FaceLandmarkTracker
 from mmfld.datasets.transforms.load_video_frame import LoadVideoFrame
+from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
 from mmfld.evaluation.tracking import LOST, FollowedFace, identity_switches, match_faces, summarize_tracking
 from mmfld.runtime.media import VIDEO_SUFFIXES
@@ -225,4 +227,4 @@ def write_csv(path: Path, videos: Dict[str, Video]) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

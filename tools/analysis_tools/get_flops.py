@@ -6,6 +6,8 @@
 is what the papers call GMACs, and also what MMPose prints as "flops"; floating point operations in the strict sense
 are twice as many. Normalisation and interpolation are listed apart; activations and additions are not counted.
 """
+import sys
+
 from benchmark_utils import config_parser, load_config
 
 from mmengine.analysis import ActivationAnalyzer
@@ -16,6 +18,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from mmfld.engine.complexity import complexity
+from mmfld.engine.endings import run_tool
 
 
 def main(argv=None):
@@ -42,4 +45,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

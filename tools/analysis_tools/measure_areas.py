@@ -20,6 +20,7 @@ Frames annotated as ``excluded`` do not count, unless the evaluator counts them.
 """
 import argparse
 import csv
+import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple
 
@@ -37,6 +38,7 @@ from mmpose.registry import METRICS, MODELS
 from terminaltables import GithubFlavoredMarkdownTable
 from tqdm import tqdm
 
+from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
 from mmfld.evaluation.functional import coordinate_variances
 from mmfld.structures import FaceLayout, get_layout
@@ -179,4 +181,4 @@ def plot(rows: List[dict]) -> Figure:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -12,6 +12,7 @@ For the crops of the test, and for those of the training data under one draw of 
 A picture shows the eight faces that lose most, with the crop and what lies outside it.
 """
 import math
+import sys
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
@@ -23,6 +24,7 @@ import numpy as np
 from mmengine.logging import MMLogger
 
 from mmfld.doctor.crops import COLUMNS, Crop, faces_of, measure
+from mmfld.engine.endings import run_tool
 
 
 def draw(worst: Sequence[Crop]) -> plt.Figure:
@@ -78,4 +80,4 @@ def main(argv: Optional[List[str]] = None) -> Dict[str, dict]:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

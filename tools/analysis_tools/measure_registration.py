@@ -10,6 +10,7 @@ sets corrects it. The same error in the vertical shows in tilted faces alone (``
 ``projects/semantic_ambiguity``, for 300W), and is learned but for them.
 """
 import os
+import sys
 from copy import deepcopy
 
 from benchmark_utils import config_parser, load_config
@@ -18,6 +19,7 @@ import numpy as np
 from mmpose.registry import DATASETS
 
 from mmfld.doctor.registration import RADIUS, shifts_to_right
+from mmfld.engine.endings import run_tool
 
 
 def main(argv=None):
@@ -43,4 +45,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

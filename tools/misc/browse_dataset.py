@@ -7,6 +7,7 @@ augmentation and, beside it, each heatmap target of the codec (largest value ove
 over the image border to border). A clip of a FaceVideoDataset is shown as a row of frames, with the targets below them.
 """
 import argparse
+import sys
 from pathlib import Path
 from typing import Callable
 
@@ -24,6 +25,7 @@ from mmpose.visualization import PoseLocalVisualizer
 import numpy as np
 
 from mmfld.datasets import LoadVideoFrame
+from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 
@@ -138,4 +140,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -22,6 +22,7 @@ import numpy as np
 from mmengine import Config, dump, load
 from terminaltables import GithubFlavoredMarkdownTable
 
+from mmfld.engine.endings import run_tool
 from mmfld.engine.launch import latest_checkpoint
 from mmfld.engine.rows import REPOSITORY, read_config
 
@@ -159,4 +160,4 @@ def command(dry_run: bool, *words: str) -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -7,6 +7,7 @@ edge map (c), refined edge map (d), Gaussian around the landmark (e), joint map 
 are of the same cells; ellipses of (g) are drawn at 1 / sqrt(gamma) standard deviations, so that they can be seen.
 """
 import argparse
+import sys
 from pathlib import Path
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
@@ -18,6 +19,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, KEYPOINT_CODECS
 
 from mmfld.codecs.label_smoothing import smoothing_stages
+from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 from mmfld.structures import cells_to_pixels, denormalize, pixels_to_cells
@@ -92,4 +94,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -16,6 +16,7 @@ import torch
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
+from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
 
 
@@ -80,4 +81,4 @@ def main(argv=None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))

@@ -6,6 +6,7 @@ The file has the weights before the step and its batch (:class:`mmfld.engine.hoo
 terms of the batch as they were and in float32, and of each sample alone, in float32 with the statistics of that sample.
 """
 import argparse
+import sys
 
 import torch
 from mmengine.dataset import pseudo_collate
@@ -13,6 +14,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
+from mmfld.engine.endings import run_tool
 from mmfld.engine.launch import require_checkpoint
 from mmfld.engine.plain_batch import unpack
 from mmfld.engine.plain_config import config_of
@@ -58,4 +60,4 @@ def listed(terms: dict) -> str:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -6,6 +6,7 @@ The picture shows faces from the best to the worst with landmarks and heatmaps, 
 the checkpoint lies.
 """
 import argparse
+import sys
 from pathlib import Path
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
@@ -17,6 +18,7 @@ from mmpose.apis import init_model
 from mmpose.registry import METRICS
 from tqdm import tqdm
 
+from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 from mmfld.visualization import draw_run_summary, select_faces, to_input_pixels
@@ -68,4 +70,4 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))
