@@ -14,9 +14,9 @@ from mmengine.runner import Runner
 from .checkpoint import read_checkpoint
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from .heap import keep_freed_memory
-from .hooks.safe_checkpoint_hook import INTERRUPTED
 from .options import OptionsAction
 from .rows import REPOSITORY, find_row, read_config, read_rows
+from .work_dir import RESUMABLE
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
@@ -115,7 +115,7 @@ def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[Path]:
     marker = work_dir / 'last_checkpoint'
     name = marker.read_text(encoding='utf-8').strip() if marker.is_file() else ''
     named = next((path for path in (work_dir / Path(name).name, Path(name)) if path.is_file()), None) if name else None
-    saved = sorted((*work_dir.glob('epoch_*.pth'), *work_dir.glob('iter_*.pth'), *work_dir.glob(INTERRUPTED)),
+    saved = sorted((path for name in RESUMABLE for path in work_dir.glob(name)),
                    key=lambda path: path.stat().st_mtime_ns, reverse=True)
     candidates = [named, *(path for path in saved if path != named)] if named else saved
     for path in candidates:

@@ -3,14 +3,17 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import IO, Optional, Union
+from typing import IO, List, Optional, Union
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
 
+from .hooks.safe_checkpoint_hook import INTERRUPTED
+
 LOCK = '.training'
+RESUMABLE = ('epoch_*.pth', 'iter_*.pth', INTERRUPTED)
 RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 _held: Optional[IO[str]] = None  # closing it would give the folder free
 
@@ -50,3 +53,32 @@ def hold(folder: Union[str, Path], launcher: str = 'none') -> None:
     _held.truncate(0)
     _held.write(f'process {os.getpid()} on {socket.gethostname()} since {time.strftime("%Y-%m-%d %H:%M:%S")}\n')
     _held.flush()
+
+
+def saved_checkpoints(folder: Union[str, Path]) -> List[Path]:
+    """The checkpoints that trainings have left in a folder, the best ones too."""
+    return sorted(path for name in (*RESUMABLE, 'best_*.pth') for path in Path(folder).glob(name))
+
+
+def require_unused(folder: Union[str, Path], resumed: Union[str, Path, None] = None) -> None:
+    """Check that a training which begins in a folder replaces nothing.
+
+    Args:
+        folder (str | Path): Of the training.
+        resumed (str | Path, optional): The checkpoint that it goes on from. One of the folder itself may be an older
+            one, of which what follows it is made anew.
+
+    Raises:
+        ValueError: If there are checkpoints of another training.
+    """
+    saved = saved_checkpoints(folder)
+    if saved and (resumed is None or Path(resumed).resolve().parent != Path(folder).resolve()):
+        raise ValueError(f'work folder {folder}: found checkpoints of an earlier training, such as '
+                         f'{saved[0].name}, which a new one would replace: --resume, without a name, goes on from them, '
+                         '--overwrite removes them, or choose another --work-dir')
+
+
+def remove_checkpoints(folder: Union[str, Path]) -> None:
+    """Remove what an earlier training has left, so that neither ``--resume`` nor a reader takes it for a new one's."""
+    for path in (Path(folder) / 'last_checkpoint', *saved_checkpoints(folder)):
+        path.unlink(missing_ok=True)

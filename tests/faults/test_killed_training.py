@@ -17,6 +17,7 @@ from mmfld.engine.launch import latest_checkpoint
 from .trainings import TRAIN, Training, assert_same
 
 EPOCHS = 6
+NOT_BEGUN = 'SIGTERM: the training ends before its first step: nothing was trained yet.'
 
 
 @pytest.fixture(scope='module')
@@ -33,6 +34,10 @@ def whole(options, tmp_path_factory):
     assert training.end() == 0, training.said()
     (folder / 'seconds').write_text(str(time.monotonic() - begin))
     return folder / 'run'
+
+
+def last_line(training):
+    return training.said().rstrip().splitlines()[-1]
 
 
 def finish(options, folder, whole):
@@ -52,13 +57,15 @@ def test_killed_at_random_moments(options, whole, tmp_path, request):
         if training.process.is_alive():
             training.kill(number)
         status = training.end()
-        moment = training.said().rstrip().splitlines()[-1]
+        moment = last_line(training)
         assert status in (0, -number), training.said()
         if number == signal.SIGTERM and status == 0 and 'SIGTERM' in moment:
             assert 'The same command with --resume goes on there.' in moment
             moments['SIGTERM, saved'] += 1
         elif status < 0:
             moments[number.name] += 1
+            if number == signal.SIGTERM:
+                assert moment == NOT_BEGUN
         else:  # it was through
             assert_same(folder, whole)
             shutil.rmtree(folder)
@@ -75,7 +82,8 @@ def test_a_full_disk_leaves_the_last_checkpoint(options, whole, tmp_path):
     before = {path.name: path.read_bytes() for path in folder.glob('*.pth')}
     training = Training(tmp_path / 'full.log', *options, folder, '--resume', limit=100_000)
     assert training.end() == 1
-    assert f'OSError: [Errno 27] {folder}/' in training.said() and 'bytes could not be written, of' in training.said()
+    assert last_line(training).startswith(f'train.py: error: {folder}/'), training.said()
+    assert 'bytes could not be written, of' in last_line(training) and 'Traceback' not in training.said()
     assert {path.name: path.read_bytes() for path in folder.glob('*.pth')} == before
     finish(options, folder, whole)
 
@@ -103,7 +111,9 @@ def test_images_that_change_while_it_trains(options, tmp_path, synthetic_faces, 
         else:
             cv2.imwrite(str(path), cv2.imread(str(path))[1:])
     assert training.end() == 1
-    assert f'{faces}/images/' in training.said().rsplit('Error: ', 1)[-1], training.said()
+    assert last_line(training).startswith('train.py: error: ') and f'{faces}/images/' in last_line(training)
+    assert 'Traceback' not in training.said()
+    assert any('Traceback' in log.read_text() for log in folder.glob('*/*.log'))
     assert latest_checkpoint(folder) is not None
 
 
@@ -114,7 +124,7 @@ def test_a_worker_that_is_killed(options, whole, tmp_path):
     worker = int(Path(f'/proc/{training.process.pid}/task/{training.process.pid}/children').read_text().split()[0])
     os.kill(worker, signal.SIGKILL)
     assert training.end() == 1
-    assert f'DataLoader worker (pid {worker}) is killed by signal: Killed' in training.said()
+    assert last_line(training) == f'train.py: error: DataLoader worker (pid {worker}) is killed by signal: Killed.'
     finish(options, folder, whole)
 
 
@@ -126,6 +136,38 @@ def test_a_second_training_in_a_folder_is_refused(options, tmp_path):
     assert second.end() == 2
     assert f'found a training in it (process {first.process.pid} on ' in second.said()
     assert first.end() == 0
+
+
+def test_a_folder_of_an_earlier_training_is_refused_and_nothing_in_it_changes(options, tmp_path):
+    folder = tmp_path / 'run'
+    short = [*options[:2], *options[3:-1], 'train_cfg.max_epochs=1', '--work-dir']
+    assert Training(tmp_path / 'first.log', *short, folder).end() == 0
+    before = {path: path.read_bytes() for path in folder.glob('*.pth')}
+    second = Training(tmp_path / 'second.log', *short, folder)
+    assert second.end() == 2
+    assert f'error: work folder {folder}: found checkpoints of an earlier training' in last_line(second)
+    assert {path: path.read_bytes() for path in folder.glob('*.pth')} == before
+
+    (folder / 'epoch_9.pth').touch()
+    third = Training(tmp_path / 'third.log', *short, folder, '--overwrite')
+    assert third.end() == 0, third.said()
+    assert {path.name for path in folder.glob('*.pth')} == {path.name for path in before}
+
+
+def test_sigterm_before_the_first_step_says_that_nothing_was_trained(options, tmp_path):
+    training = Training(tmp_path / 'log', *options, tmp_path / 'run')
+    training.wait_for(tmp_path / 'run' / '.training')
+    training.kill(signal.SIGTERM)
+    assert training.end() == -signal.SIGTERM
+    assert last_line(training) == NOT_BEGUN
+
+
+def test_another_number_of_faces_in_a_step_is_named_before_what_follows_from_it(options, whole, tmp_path):
+    training = Training(tmp_path / 'log', *options[:-1], 'train_dataloader.batch_size=4', '--work-dir',
+                        tmp_path / 'run', '--resume', whole / f'epoch_{EPOCHS}.pth')
+    assert training.end() == 1
+    assert 'trained with a batch of 2 (1 process x 2)' in last_line(training)
+    assert 'found one of 4 (1 process x 4)' in last_line(training)
 
 
 def test_one_of_two_processes_that_is_killed_ends_both(options, tmp_path):

@@ -58,3 +58,34 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(ValueError, match=f'work folder {tmp_path}/file/run cannot be written to: Not a directory'):
         work_dir.hold(tmp_path / 'file' / 'run')
+
+
+@pytest.fixture
+def used(tmp_path):
+    """A folder that a training has left."""
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    for name in ('epoch_3.pth', 'best_NME_epoch_2.pth', 'last_checkpoint', 'tiny.py'):
+        (folder / name).touch()
+    return folder
+
+
+def test_a_used_folder_is_refused_to_a_training_that_does_not_go_on_from_it(used, tmp_path):
+    for resumed in (None, tmp_path / 'other' / 'epoch_1.pth'):
+        with pytest.raises(ValueError, match=f'work folder {used}: found checkpoints of an earlier training, such as '
+                                             'best_NME_epoch_2.pth, .*--resume, .*--overwrite removes them, .*--work-dir'):
+            work_dir.require_unused(used, resumed)
+    work_dir.require_unused(used, used / 'epoch_1.pth')
+    work_dir.require_unused(tmp_path / 'new')
+
+
+@pytest.mark.parametrize('name', ['interrupted.pth', 'iter_100.pth', 'best_NME_epoch_2.pth'])
+def test_any_checkpoint_makes_a_folder_used(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=f'found checkpoints of an earlier training, such as {name}'):
+        work_dir.require_unused(tmp_path)
+
+
+def test_checkpoints_are_removed_and_nothing_else(used):
+    work_dir.remove_checkpoints(used)
+    assert [path.name for path in used.iterdir()] == ['tiny.py']
