@@ -96,8 +96,11 @@ def main():
         runner.register_custom_hooks([ResumeHook(str(resumed), args.allow_mismatch)])
     if args.overwrite and is_main_process():
         remove_checkpoints(cfg.work_dir)
-    runner.train()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on all is saved
+    try:
+        runner.train()
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is saved, and there is nothing left to end
     say_how_to_go_on(runner)
     leave_process_group()
 

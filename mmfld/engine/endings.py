@@ -107,8 +107,9 @@ def _tell_torchrun(sentence: str) -> None:
     """For the last lines of all, torchrun's report of which process failed first."""
     path = os.environ.get('TORCHELASTIC_ERROR_FILE')
     if path:
+        report = dict(message=sentence, extraInfo=dict(py_callstack=sentence, timestamp=str(int(time.time()))))
         with suppress(OSError):
-            Path(path).write_text(json.dumps(dict(message=sentence, timestamp=int(time.time()))), encoding='utf-8')
+            Path(path).write_text(json.dumps(dict(message=report)), encoding='utf-8')
 
 
 def _say(text: str) -> None:

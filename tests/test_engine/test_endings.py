@@ -1,10 +1,10 @@
 """How tools end if something is wrong."""
-import json
 import sys
 
 import pytest
 import torch
 from mmengine.logging import MMLogger
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -143,7 +143,9 @@ def test_a_full_disk_does_not_take_the_sentence_away(log, capfd):
 def test_torchrun_is_told_the_sentence_for_its_report(monkeypatch, tmp_path):
     monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(tmp_path / 'error.json'))
     assert run_tool(refuse) == 1
-    assert json.loads((tmp_path / 'error.json').read_text())['message'] == 'checkpoint /gone/weights.pth does not exist'
+    failure = ProcessFailure(local_rank=0, pid=1, exitcode=1, error_file=str(tmp_path / 'error.json'))
+    report = str(ChildFailedError('tool.py', {0: failure}))
+    assert 'traceback : checkpoint /gone/weights.pth does not exist\n' in report
 
 
 @pytest.mark.parametrize('given, status', [(None, 0), (0, 0), (1, 1), ([1], 0)])
