@@ -109,7 +109,7 @@ def test_a_run_that_fails_is_listed_and_the_others_go_on(study, paper, tiny, tmp
     arguments = [str(paper), '--simulate', '--work-dir', str(tmp_path / 'work')]
     assert study.run.main(arguments) == 1
     printed = capsys.readouterr().out
-    assert 'failed: paper broken, seed 0: training ended with status 1: ValueError: unknown margin' in printed
+    assert 'failed: paper broken, seed 0: training ended with status 1: train.py: error: unknown margin' in printed
     assert 'failed: paper of-broken, seed 0: needs paper broken, seed 0, which failed' in printed
     assert (tmp_path / 'work/paper/broken/seed-0/train.log').is_file()
     results = {name: json.loads((tmp_path / f'work/paper/{name}/seed-0.json').read_text())['NME']
