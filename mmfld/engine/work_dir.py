@@ -74,8 +74,8 @@ def require_unused(folder: Union[str, Path], resumed: Union[str, Path, None] = N
     saved = saved_checkpoints(folder)
     if saved and (resumed is None or Path(resumed).resolve().parent != Path(folder).resolve()):
         raise ValueError(f'work folder {folder}: found checkpoints of an earlier training, such as '
-                         f'{saved[0].name}, which a new one would replace: --resume, without a name, goes on from them, '
-                         '--overwrite removes them, or choose another --work-dir')
+                         f'{saved[0].name}, which a new one would replace: --resume, without a name, goes on from '
+                         'them, --overwrite removes them, or choose another --work-dir')
 
 
 def remove_checkpoints(folder: Union[str, Path]) -> None:

@@ -73,7 +73,7 @@ def used(tmp_path):
 def test_a_used_folder_is_refused_to_a_training_that_does_not_go_on_from_it(used, tmp_path):
     for resumed in (None, tmp_path / 'other' / 'epoch_1.pth'):
         with pytest.raises(ValueError, match=f'work folder {used}: found checkpoints of an earlier training, such as '
-                                             'best_NME_epoch_2.pth, .*--resume, .*--overwrite removes them, .*--work-dir'):
+                                             'best_NME_epoch_2.pth, .*--resume, .*--overwrite removes .*--work-dir'):
             work_dir.require_unused(used, resumed)
     work_dir.require_unused(used, used / 'epoch_1.pth')
     work_dir.require_unused(tmp_path / 'new')
