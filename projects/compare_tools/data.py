@@ -7,6 +7,8 @@ import numpy as np
 
 ANNOTATIONS = 'annotations/face_landmarks_300w_valid_common.json'
 NUM_LANDMARKS = 68
+VARIANTS = ('common', 'small_48', 'small_24', 'tilted_30', 'tilted_90', 'tilted_180', 'dark', 'covered', 'blurred',
+            'compressed')  # of mmfld.robustness
 
 
 class AnnotatedFace(NamedTuple):

@@ -20,10 +20,10 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from adapters import TOOLS, Detections, versions  # noqa: E402
-from data import AnnotatedFace, read_faces  # noqa: E402
+from data import VARIANTS, AnnotatedFace, read_faces  # noqa: E402
 from schemes import POINT_SETS, shared  # noqa: E402
-from variants import VARIANTS, vary  # noqa: E402
 
+from mmfld.robustness import vary  # noqa: E402
 from mmfld.runtime.boxes import overlaps, tight_box  # noqa: E402
 from mmfld.runtime.images import read_image  # noqa: E402
 from mmfld.structures import get_layout  # noqa: E402
@@ -42,7 +42,7 @@ def measure(tool: Callable[[np.ndarray], Detections], scheme: str, variant: str,
     """
     results = []
     for face in faces:
-        image, truth = vary(variant, read_image(face.path), face.landmarks, face.number)
+        image, truth, _ = vary(variant, read_image(face.path), face.landmarks, face.number)
         if not results:
             tool(image)  # the first call is slower
         start = time.perf_counter()

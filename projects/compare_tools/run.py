@@ -19,10 +19,9 @@ from typing import Dict, List, Optional, Sequence
 from tqdm import tqdm
 
 from adapters import TOOLS
-from data import read_faces
+from data import VARIANTS, read_faces
 from measure import NOT_INSTALLED
 from report import write
-from variants import VARIANTS
 
 PROJECT = Path(__file__).resolve().parent
 REPOSITORY = PROJECT.parents[1]

