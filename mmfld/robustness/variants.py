@@ -65,17 +65,21 @@ def _blurred(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator)
     return _same(cv2.GaussianBlur(image, (0, 0), float(BLUR * size.max())), landmarks, rng)
 
 
-def _moved(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Varied:
-    """Blurred along a line of any direction, as by a hand that moves the camera."""
-    _, size = middle_and_size(tight_box(landmarks))
-    length = max(3, round(MOTION * size.max()))
-    reach = length // 2 + 1
+def motion_kernel(length: float, angle: float) -> np.ndarray:
+    """(n, n) float32, of sum 1, that smears a picture along a line of so many pixels, by an angle in radians."""
+    reach = int(length) // 2 + 1
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
-    angle = rng.uniform(0, np.pi)
     end = np.array([np.cos(angle), np.sin(angle)]) * length / 2
     first, last = (np.round((reach + sign * end) * 16).astype(int).tolist() for sign in (-1, 1))
     cv2.line(kernel, first, last, 1., 1, cv2.LINE_AA, 4)
-    return _same(cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE), landmarks, rng)
+    return kernel / kernel.sum()
+
+
+def _moved(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Varied:
+    """Smeared along a line of any direction, as by a hand that moves the camera."""
+    _, size = middle_and_size(tight_box(landmarks))
+    kernel = motion_kernel(max(3, round(MOTION * size.max())), rng.uniform(0, np.pi))
+    return _same(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE), landmarks, rng)
 
 
 def _compressed(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator, quality: int) -> Varied:

@@ -12,7 +12,7 @@ from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 
 
-class _RandomImageTransform(BaseTransform):
+class RandomImageTransform(BaseTransform):
     """Applies :meth:`augment` to ``img`` with probability ``prob``."""
 
     def __init__(self, prob: float):
@@ -32,7 +32,7 @@ class _RandomImageTransform(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomOcclusion(_RandomImageTransform):
+class RandomOcclusion(RandomImageTransform):
     """Blacks out one rectangle; its sides are at most half the image.
 
     Height and width are fractions r / 2 of the image with r ~ U(low, high), the width's r within 0.2 of the height's.
@@ -58,7 +58,7 @@ class RandomOcclusion(_RandomImageTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomBoxBlur(_RandomImageTransform):
+class RandomBoxBlur(RandomImageTransform):
     """Box blur with a kernel of random size, odd or even.
 
     Args:
@@ -76,7 +76,7 @@ class RandomBoxBlur(_RandomImageTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomGamma(_RandomImageTransform):
+class RandomGamma(RandomImageTransform):
     """Gamma curve 255 (v / 255)^g, with g ~ U(1 / max_gamma, 1) or U(1, max_gamma), equally often.
 
     Args:
@@ -95,7 +95,7 @@ class RandomGamma(_RandomImageTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomByteNoise(_RandomImageTransform):
+class RandomByteNoise(RandomImageTransform):
     """Blends the image with uniform random bytes, with weight ~ U(0, max_weight).
 
     Args:
@@ -114,7 +114,7 @@ class RandomByteNoise(_RandomImageTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomChannelGain(_RandomImageTransform):
+class RandomChannelGain(RandomImageTransform):
     """Multiplies each colour channel by a factor of its own (P2, section 4: colour jittering between 0.6 and 1.4).
 
     Args:
