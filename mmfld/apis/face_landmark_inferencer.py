@@ -28,6 +28,7 @@ from ..engine.checkpoint import read_checkpoint
 from ..engine.plain_config import config_of
 from ..engine.provenance import other_inputs
 from ..engine.rows import find_config, read_config
+from ..models.heads.uncertain_head import UncertainHead
 from ..runtime.arguments import check_flag, check_number, check_path, check_whole
 from ..runtime.boxes import given_boxes
 from ..runtime.crops import turn
@@ -38,6 +39,7 @@ from ..runtime.model import read_metadata
 from ..runtime.orientation import (Crops, Fit, Orientation, align, align_detected, check_orientation, detect,
                                    image_boxes, objects, rounds_of, take)
 from ..structures import FaceLayout, get_conversion, get_layout
+from ..uncertainty.calibration import LandmarkCalibration
 
 ESCAPE = 27  # key code
 DEFAULT_WEIGHTS = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.pth'
@@ -178,7 +180,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             there are none; and ``visualization``, a list with the drawn image (H, W, 3) uint8 in RGB if ``return_vis``.
             What cannot be read of a folder or a video is left out, with a warning at the end. A face is a dict as
             MMPose makes it: ``keypoints`` [[x, y], ...] in pixels, ``keypoint_scores`` [s, ...], ``bbox``
-            ([x1, y1, x2, y2], ), ``bbox_score``.
+            ([x1, y1, x2, y2], ), ``bbox_score``; and of calibrated weights ``keypoint_covariances`` [[[xx, xy], [xy,
+            yy]], ...] of the landmarks' errors in squared pixels, and ``keypoints_visible`` [p, ...].
 
         Raises:
             FileNotFoundError: If an input does not exist.
@@ -287,8 +290,13 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         return results()
 
     def _split(self, sample: PoseDataSample) -> List[dict]:
-        """The faces of a frame as MMPose's dicts."""
-        return split_instances(sample.pred_instances)
+        """The faces of a frame as MMPose's dicts, and what calibrated weights tell besides."""
+        instances = split_instances(sample.pred_instances)
+        if 'keypoint_covariances' in sample.pred_instances:
+            for face, covariances, visible in zip(instances, sample.pred_instances.keypoint_covariances,
+                                                  sample.pred_instances.keypoints_visible):
+                face.update(keypoint_covariances=covariances.tolist(), keypoints_visible=visible.tolist())
+        return instances
 
     @property
     def _face_layout(self) -> Optional[FaceLayout]:
@@ -351,6 +359,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         samples = self.model.test_step(data)
         for sample, center, angle in zip(samples, centers, crops.angle):
             turn_back(sample, center, angle)
+            spread_back(sample, angle)
         return samples
 
     def _crop(self, images: Sequence[np.ndarray], crops: Crops) -> Tuple[dict, List[Optional[np.ndarray]]]:
@@ -385,6 +394,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         instances.keypoints = self.conversion.keypoints(instances.keypoints)
         instances.keypoint_scores = self.conversion.scores(instances.keypoint_scores)
         instances.keypoints_visible = self.conversion.scores(instances.keypoints_visible)
+        if 'keypoint_covariances' in instances:
+            instances.keypoint_covariances = self.conversion.covariances(instances.keypoint_covariances)
         sample.set_metainfo({name: self.output_meta[name] for name in ('dataset_name', 'flip_indices')})
 
     def _without_face(self, frame: Frame, output_heatmaps: bool) -> PoseDataSample:
@@ -438,6 +449,9 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                 raise ValueError(f'{self._weights} does not fit the model: {error}') from error
             for difference in other_inputs(cfg, checkpoint):
                 print_log(f'{self._weights}: {difference}', logger='current', level=logging.WARNING)
+        calibration = (checkpoint or {}).get('calibration')
+        if calibration is not None and isinstance(model.head, UncertainHead):
+            model.head.calibration = LandmarkCalibration(**calibration)
         # The head knows what it predicts; the data set in the checkpoint may have been converted to that.
         layout = cfg.model.get('head', {}).get('layout')
         if layout is not None:
@@ -535,6 +549,16 @@ def turn_back(sample: PoseDataSample, center: Optional[np.ndarray], angle: float
         height, width = maps.shape[1:]
         matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -angle, 1)
         sample.pred_fields.heatmaps = np.stack([cv2.warpAffine(one, matrix, (width, height)) for one in maps])
+
+
+def spread_back(sample: PoseDataSample, angle: float) -> None:
+    """Bring covariances, if there are any, from the network input to the image, which MMPose does not."""
+    instances = sample.pred_instances
+    if 'keypoint_covariances' in instances:
+        turned = turn(np.eye(2)[None], -angle)[0].T
+        back = turned * (np.asarray(sample.metainfo['input_scale']) / sample.metainfo['input_size'])
+        covariances = back @ instances.keypoint_covariances @ back.T
+        instances.keypoint_covariances = covariances.astype(np.float32)
 
 
 def _boxes_of_frame(bboxes: Sequence, frame: Frame) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..runtime.images import Image, read_image
 from ..runtime.media import Frame, Inputs
 from ..runtime.orientation import Crops, Fit, Orientation
 from ..runtime.tracking import FaceTracks
-from .face_landmark_inferencer import FaceLandmarkInferencer, open_lenient, turn_back
+from .face_landmark_inferencer import FaceLandmarkInferencer, open_lenient, spread_back, turn_back
 
 
 @INFERENCERS.register_module()
@@ -217,6 +217,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
                                             [None] * len(centers) if states is None else states)
         for sample, center, angle in zip(samples, centers, crops.angle):
             turn_back(sample, center, angle)
+            spread_back(sample, angle)
         return self._as_fit(samples, states)
 
     def _numbers(self, sample: PoseDataSample) -> List[dict]:

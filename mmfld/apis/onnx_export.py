@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_map
 
 from ..engine.rows import read_config
 from ..models.heads import CoAttentionMarginalHead, CoordinateCorrectionHead
+from ..models.heads.uncertain_head import UncertainHead
 from ..models.pose_estimators import FaceTracker
 from ..models.pose_estimators.face_tracker import TrackState
 from ..runtime.model import PREFIX, LandmarkModel, Prediction
@@ -66,8 +67,8 @@ class CropsToLandmarks(nn.Module):
         self.register_buffer('pixel_std', preprocessor.std.view(1, 3, 1, 1).clone(), persistent=False)
         self.samples = [PoseDataSample(metainfo=dict(flip_indices=list(model.dataset_meta['flip_indices'])))]
 
-    def predict(self, crops: Tensor, state: Optional[Tensor] = None) -> Dict[str, Tensor]:
-        """What :class:`mmfld.runtime.model.Prediction` has, for crops (N, H, W, 3) uint8 in BGR, as float32."""
+    def maps(self, crops: Tensor, state: Optional[Tensor] = None) -> Tuple[Any, Tuple[Tensor, ...], Optional[Tensor]]:
+        """Features of the network, its maps, and the next state, for crops (N, H, W, 3) uint8 in BGR."""
         inputs = crops.permute(0, 3, 1, 2)
         if self.rgb:
             inputs = inputs.flip(1)
@@ -79,17 +80,27 @@ class CropsToLandmarks(nn.Module):
         if self.test_cfg['flip_test']:  # as MMPose's estimators hand them on
             feats = [tree_map(lambda part: part if part is None else part[:faces], feats),
                      tree_map(lambda part: part if part is None else part[faces:], feats)]
-        head = self.model.head
         maps = self.predict_maps(feats, self.samples, self.test_cfg)
         maps = maps if isinstance(maps, tuple) else (maps, )
         if self.state_shape is not None:
             refined, after = self.model.refine(tuple(axis[:, None] for axis in maps), TrackState(*state.unbind(1)))
             maps, state = tuple(axis[:, 0] for axis in refined), torch.stack(after[:len(maps)], dim=1)
+        return feats, maps, state
+
+    def read(self, feats: Any, maps: Tuple[Tensor, ...]) -> Tuple[Tensor, Tensor]:
+        """Landmarks (N, K, 2) in pixels of the crop and scores (N, K)."""
         landmarks, scores = self.landmarks(*maps)
+        head = self.model.head
         if isinstance(head, CoordinateCorrectionHead) and self.state_shape is None:
             landmarks = landmarks + head.corrections_in_pixels(feats, self.samples, self.test_cfg)
-        covariances = head.covariances(*maps) if hasattr(head, 'covariances') else None
-        predicted = Prediction(landmarks.float(), scores.float(), covariances, state)._asdict()
+        return landmarks.float(), scores.float()
+
+    def predict(self, crops: Tensor, state: Optional[Tensor] = None) -> Dict[str, Tensor]:
+        """What :class:`mmfld.runtime.model.Prediction` has, as float32."""
+        feats, maps, state = self.maps(crops, state)
+        head = self.model.head
+        covariances, visible = head.uncertainty(*maps) if isinstance(head, UncertainHead) else (None, None)
+        predicted = Prediction(*self.read(feats, maps), covariances, state, visible)._asdict()
         return {name: value for name, value in predicted.items() if value is not None}
 
     def forward(self, crops: Tensor, state: Optional[Tensor] = None) -> Tuple[Tensor, ...]:
@@ -106,7 +117,7 @@ def export_onnx(config: Union[str, Path, Config],
 
     Inputs are ``crops`` (N, H, W, 3) uint8 in BGR, N at will, and of a :class:`FaceTracker` ``state`` (N, ...) float32,
     zeros at first. Outputs are those of :class:`mmfld.runtime.model.Prediction`: ``landmarks``, ``scores``, and where
-    there are any ``covariances`` and the next ``state``. The comparison is with the model's own test step; that of a
+    there are any ``covariances``, the next ``state`` and ``visible``. The comparison is with the model's own test step; that of a
     tracker is over four frames of four videos.
 
     The file's metadata, each name behind ``mmfld.``:
@@ -118,6 +129,7 @@ def export_onnx(config: Union[str, Path, Config],
     ``coordinates``   of the landmarks, in words
     ``outputs``       their names, in order
     ``state_shape``   of one face, if the model remembers: 2xCxL or 1xCxhxw
+    ``degrees_of_freedom``  of the errors, if the checkpoint is calibrated
     ``method``        the head; ``flip_test``: whether it averages with the mirrored crop
     ``licence``       of the weights, ``not stated`` unless it is given
     ``sha256``        of the checkpoint file
@@ -180,10 +192,13 @@ def export_onnx(config: Union[str, Path, Config],
     convolve_batch_norms(proto)
     if half:
         halve(proto)
-    state = {} if module.state_shape is None else dict(state_shape='x'.join(map(str, module.state_shape)))
+    more = {} if module.state_shape is None else dict(state_shape='x'.join(map(str, module.state_shape)))
+    calibration = getattr(model.head, 'calibration', None)
+    if calibration is not None:
+        more['degrees_of_freedom'] = f'{float(calibration.degrees_of_freedom):g}'
     metadata = dict(
         layout=layout, **crop, coordinates='pixels of the crop, (x, y), centres of pixels at integers from 0',
-        outputs=' '.join(outputs), **state, method=cfg.model.head.type, flip_test=flip_test, licence='not stated',
+        outputs=' '.join(outputs), **more, method=cfg.model.head.type, flip_test=flip_test, licence='not stated',
         sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(), mmfld_version=__version__)
     metadata = {key: str(value) for key, value in {**metadata, **(fields or {})}.items()}
     for key, value in metadata.items():
@@ -214,7 +229,8 @@ def made_up_crops(number: int, width: int, height: int) -> np.ndarray:
     return (crops + 128).clip(0, 255).astype(np.uint8)
 
 
-UNITS = dict(landmarks='pixels', scores='of the highest', covariances='pixels of standard deviation')
+UNITS = dict(landmarks='pixels', scores='of the highest', covariances='pixels of standard deviation',
+             visible='of a probability')
 
 
 def _apart(found: Prediction, expected: Prediction) -> Dict[str, float]:
@@ -227,6 +243,8 @@ def _apart(found: Prediction, expected: Prediction) -> Dict[str, float]:
         # of a standard deviation, by its derivative
         apart['covariances'] = np.abs(found.covariances - expected.covariances) / np.sqrt(
             np.maximum(variance, 1))[..., None, None]
+    if expected.visible is not None:
+        apart['visible'] = np.abs(found.visible - expected.visible)
     return {name: float(values.max()) for name, values in apart.items()}
 
 

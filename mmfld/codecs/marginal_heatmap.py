@@ -67,7 +67,7 @@ class MarginalHeatmap(BaseKeypointCodec):
         self.input_size = tuple(input_size)
         self.length = length
         self.sigma = length / 64 if sigma is None else sigma
-        self.normalize = normalize
+        self.normalize = self.has_distributions = normalize
         self.decoder = decoder
         self.window = 2 * round(self.sigma * 5 / 3) + 1 if window is None else window
         self.tau = tau

@@ -32,8 +32,11 @@ class Face:
         angle (float): Degrees, from -180 to 180, by which the face is turned clockwise in the image, by its eyes.
         track_id (int, optional): Of a face that is followed.
         is_confirmed (bool): Whether the detector has seen a face that is followed more than once.
-        covariances (ndarray, optional): (K, 2, 2) float32, squared pixels, (x, y) order, of the distribution that each
-            landmark is read from: which way it spreads, not how far the landmark is off. None if the model has none.
+        covariances (ndarray, optional): (K, 2, 2) float32, squared pixels, (x, y) order, of the landmarks' errors, if
+            the model is calibrated; else of the distribution that each landmark is read from, which says which way it
+            spreads and not how far the landmark is off. None if the model has none.
+        visible (ndarray, optional): (K, ) float32 probability that nothing covers the landmark; None if the model is
+            not calibrated.
     """
     landmarks: np.ndarray
     scores: np.ndarray
@@ -43,6 +46,7 @@ class Face:
     track_id: Optional[int] = None
     is_confirmed: bool = True
     covariances: Optional[np.ndarray] = None
+    visible: Optional[np.ndarray] = None
 
 
 class FaceLandmarker:
@@ -167,11 +171,12 @@ class FaceLandmarker:
         faces: List[List[Face]] = [[] for _ in images]
         for n in sorted(np.flatnonzero(is_face), key=lambda n: -certain[n]):
             faces[image[n]].append(Face(fit.landmarks[n], fit.scores[n], tight_box(fit.landmarks[n]),
-                                        float(certain[n]), float(angles[n]), covariances=fit.more[n]))
+                                        float(certain[n]), float(angles[n]), **fit.more[n]))
         return faces
 
     def fit(self, images: Sequence[np.ndarray], crops: Crops, states: Optional[Sequence] = None) -> Fit:
-        """Landmarks of crops of images (H, W, 3) uint8 in BGR, in pixels of these; ``more`` are their covariances.
+        """Landmarks of crops of images (H, W, 3) uint8 in BGR, in pixels of these; ``more`` are their
+        ``covariances`` and ``visible``, see :class:`Face`.
 
         Args:
             images (Sequence[ndarray]): Those that ``crops.image`` counts.
@@ -190,8 +195,9 @@ class FaceLandmarker:
         remembered = (np.stack(states), ) if states and states[0] is not None else ()
         parts = [self.model(*(array[start:start + self.batch_size] for array in (pixels, *remembered)))
                  for start in range(0, max(len(pixels), 1), self.batch_size)]
-        landmarks, scores, covariances, states = (
+        landmarks, scores, covariances, states, visible = (
             [None] * len(pixels) if part[0] is None else np.concatenate(part) for part in zip(*parts))
         if isinstance(covariances, np.ndarray):
             covariances = covariances_to_image(covariances, matrices).astype(np.float32)
-        return Fit(to_image(landmarks, matrices).astype(np.float32), scores, objects(states), objects(covariances))
+        more = [dict(covariances=spread, visible=seen) for spread, seen in zip(covariances, visible)]
+        return Fit(to_image(landmarks, matrices).astype(np.float32), scores, objects(states), objects(more))

@@ -18,15 +18,18 @@ class Prediction(NamedTuple):
     Args:
         landmarks (ndarray): (N, K, 2) float32, pixels of the crop.
         scores (ndarray): (N, K) float32.
-        covariances (ndarray, optional): (N, K, 2, 2) float32, of the distribution that each landmark is read from, in
-            squared pixels of the crop and (x, y) order. None of models that have no distributions.
+        covariances (ndarray, optional): (N, K, 2, 2) float32, squared pixels of the crop, (x, y) order: of the error of
+            a calibrated model, see :attr:`LandmarkModel.degrees_of_freedom`; else of the distribution that each
+            landmark is read from, None of models that have no distributions.
         state (ndarray, optional): (N, ...) float32, what a model that refines landmarks by the frames before remembers
             after this one. None of others.
+        visible (ndarray, optional): (N, K) float32 probability that nothing covers the landmark, of a calibrated model.
     """
     landmarks: np.ndarray
     scores: np.ndarray
     covariances: Optional[np.ndarray] = None
     state: Optional[np.ndarray] = None
+    visible: Optional[np.ndarray] = None
 
 
 class LandmarkModel:
@@ -61,6 +64,10 @@ class LandmarkModel:
         self.sure: Optional[float] = float(self.metadata['sure']) if 'sure' in self.metadata else None
         # mean score below which what a detector proposes is no face, likewise
         self.min_score: Optional[float] = float(self.metadata['min_score']) if 'min_score' in self.metadata else None
+        # of Student's t distribution over the plane, which the errors are of if the model is calibrated
+        self.degrees_of_freedom: Optional[float] = None
+        if 'degrees_of_freedom' in self.metadata:
+            self.degrees_of_freedom = float(self.metadata['degrees_of_freedom'])
         self.outputs = self.metadata.get('outputs', 'landmarks scores').split()  # fields of Prediction, in order
         # of one face, if the model remembers the frames before
         self.state_shape: Optional[Tuple[int, ...]] = None
@@ -81,7 +88,8 @@ class LandmarkModel:
         """
         if not len(crops):
             points = self.layout.num_keypoints
-            shapes = dict(landmarks=(points, 2), scores=(points, ), covariances=(points, 2, 2), state=self.state_shape)
+            shapes = dict(landmarks=(points, 2), scores=(points, ), covariances=(points, 2, 2), state=self.state_shape,
+                          visible=(points, ))
             return Prediction(**{name: np.zeros((0, *shapes[name]), np.float32) for name in self.outputs})
         inputs = [crops]
         if self.state_shape is not None:

@@ -16,10 +16,11 @@ COLUMNS = dict(file=str, frame=int, time=float, face=int)  # before the values
 
 def to_dict(face: Face) -> Dict[str, Any]:
     """A face as MMPose's inferencers write it, with the angle, its number if it is followed, and
-    ``keypoint_covariances`` if there are any."""
+    ``keypoint_covariances`` and ``keypoints_visible`` if there are any."""
     number = {} if face.track_id is None else dict(track_id=face.track_id)
-    spread = {} if face.covariances is None else dict(keypoint_covariances=face.covariances.tolist())
-    return dict(number, keypoints=face.landmarks.tolist(), keypoint_scores=face.scores.tolist(), **spread,
+    told = dict(keypoint_covariances=face.covariances, keypoints_visible=face.visible)
+    told = {name: values.tolist() for name, values in told.items() if values is not None}
+    return dict(number, keypoints=face.landmarks.tolist(), keypoint_scores=face.scores.tolist(), **told,
                 bbox=[face.box.tolist()], bbox_score=face.score, angle=face.angle)
 
 

@@ -59,4 +59,4 @@ class FaceTracker:
         landmarks = np.asarray(track.landmarks, np.float32)
         angle = float(eye_angle(landmarks, self.landmarker.model.layout))
         return Face(landmarks, track.prediction.scores, tight_box(landmarks), track.detection_score, angle,
-                    track.track_id, track.is_confirmed, track.prediction.more)
+                    track.track_id, track.is_confirmed, **track.prediction.more)

@@ -84,6 +84,30 @@ class LayoutConversion:
         return scores[..., self.indices].min(axis=-1)
 
 
+    def covariances(self, covariances: np.ndarray) -> np.ndarray:
+        """(..., K, 2, 2) of the source's errors -> (..., T, 2, 2) of the same dtype: a mean's errors do not cancel, as
+        those of neighbours are alike, so that its standard deviations are the means of theirs.
+
+        Raises:
+            ValueError: If the shape is not that of the source.
+        """
+        covariances = np.asarray(covariances)
+        if covariances.shape[-3:] != (self.source.num_keypoints, 2, 2):
+            raise ValueError(f'covariances have shape {covariances.shape}, expected (..., '
+                             f'{self.source.num_keypoints}, 2, 2) for layout {self.source.name!r}')
+        # with deviations (x, y) and correlation r of each part: sums of w x, w y, and of w_x w_y r x y over both parts
+        parts = covariances[..., self.indices, :, :]
+        deviations = np.sqrt(parts[..., [0, 1], [0, 1]])
+        total = (deviations * np.abs(self.weights)).sum(-2)
+        product = deviations.prod(-1)
+        correlation = np.divide(parts[..., 0, 1], product, out=np.zeros_like(product), where=product > 0)
+        share = np.abs(self.weights).mean(-1)
+        mean_correlation = (correlation * share).sum(-1) / share.sum(-1)
+        cross = mean_correlation * total.prod(-1)
+        x, y = (total**2)[..., 0], (total**2)[..., 1]
+        return np.stack([np.stack([x, cross], -1), np.stack([cross, y], -1)], -2).astype(covariances.dtype)
+
+
 def convert_keypoints(keypoints: np.ndarray, source: Union[str, FaceLayout],
                       target: Union[str, FaceLayout]) -> np.ndarray:
     """Convert landmarks from one layout to another.

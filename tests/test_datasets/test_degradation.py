@@ -84,3 +84,19 @@ def test_covers_are_of_one_colour_or_of_the_picture_itself(image):
         colours.append(len(np.unique(found[covered], axis=0)))
     assert 0.5 < np.mean(np.array(colours) <= 1) < 0.8  # two of three fillings
     assert 0 < np.mean(shares) < 0.3 and max(shares) < 0.6
+
+
+def test_covered_landmarks_are_told(image):
+    np.random.seed(0)
+    keypoints = np.random.uniform((-3, -3), (130, 98), (1, 200, 2)).astype(np.float32)
+    columns, rows = np.round(keypoints[0]).astype(int).clip(0, (127, 95)).T
+    shares = []
+    for _ in range(30):
+        found = RandomCover(0.8).transform(dict(img=image, transformed_keypoints=keypoints))
+        changed = (found['img'] != image).any(2)[rows, columns]
+        assert found['keypoints_covered'].shape == (1, 200)
+        # a cover may have a pixel's own colour by chance
+        assert not (changed & ~found['keypoints_covered'][0]).any()
+        shares.append(found['keypoints_covered'].mean())
+    assert min(shares) == 0 and 0.05 < np.mean(shares) < 0.3
+    assert 'keypoints_covered' not in RandomCover(1.).transform(dict(img=image))

@@ -16,7 +16,7 @@ def covariances(head, codec, high, low=0.):
     head = MODELS.build(dict(type=head, decoder=dict(codec, **SIZES), **LAYOUT))
     maps = torch.full((1, 29, 16, 32), low)
     maps[..., 8, 20] = maps[..., 9, 22] = high
-    return head.covariances(maps)
+    return head.uncertainty(maps).covariances
 
 
 # Around their middle the cells lie at (-1, -0.5) and (1, 0.5): a scatter of [[1, 0.5], [0.5, 0.25]] cells, over Eq. 4's

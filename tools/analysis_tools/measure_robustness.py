@@ -20,6 +20,7 @@ from tqdm import tqdm
 from mmfld.robustness import VARIANTS, Varied, jittered, vary
 from mmfld.runtime import Face, FaceLandmarker
 from mmfld.runtime.boxes import tight_box
+from mmfld.uncertainty.measures import auroc
 
 JITTERED = 'jittered'
 JITTER = 0.1
@@ -42,15 +43,6 @@ def find(landmarker: FaceLandmarker, variant: str, faces: Faces) -> Tuple[List[V
         varied += part
         found += [face for face, in answers]
     return varied, found
-
-
-def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Area under the receiver operating characteristic: how often a positive (N, ) has the larger score."""
-    values, ranks, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    mean_rank = (np.cumsum(counts) - (counts - 1) / 2)[ranks]
-    n = int(positive.sum())
-    others = len(positive) - n
-    return float((mean_rank[positive].sum() - n * (n + 1) / 2) / (n * others)) if n and others else float('nan')
 
 
 def row(variant: str, varied: Sequence[Varied], found: Sequence[Face], eyes: Sequence[int], clean: float) -> list:

@@ -2,6 +2,8 @@
 
 All act on the crop of a face, uint8 (H, W, 3) in place of the key ``img``, and draw from ``numpy.random``.
 """
+from typing import Dict, Optional
+
 import cv2
 import numpy as np
 
@@ -75,7 +77,8 @@ class RandomMotionBlur(RandomImageTransform):
 
 @TRANSFORMS.register_module()
 class RandomCover(RandomImageTransform):
-    """Covers a part of the crop by a rectangle, an ellipse or a bar, equally often.
+    """Covers a part of the crop by a rectangle, an ellipse or a bar, equally often, and says which landmarks are under it:
+    ``keypoints_covered`` (1, K) bool, where ``transformed_keypoints`` say where they are.
 
     What covers is, equally often, of one colour, of the crop's own colour at some place, or a piece of the crop from
     elsewhere, turned upside down.
@@ -91,8 +94,23 @@ class RandomCover(RandomImageTransform):
         self.low = low
         self.high = high
 
+    def transform(self, results: Dict) -> Optional[dict]:
+        keypoints = results.get('transformed_keypoints')
+        height, width = results['img'].shape[:2]
+        cover = np.zeros((height, width), bool)
+        if np.random.rand() < self.prob:
+            cover = self._shape(height, width)
+            results['img'] = self._fill(results['img'], cover[..., None])
+        if keypoints is not None:
+            columns, rows = np.round(keypoints[..., :2]).astype(int).clip(0, (width - 1, height - 1)).T
+            results['keypoints_covered'] = cover[rows, columns].T
+        return results
+
     def augment(self, img: np.ndarray) -> np.ndarray:
-        cover = self._shape(*img.shape[:2])[..., None]
+        return self._fill(img, self._shape(*img.shape[:2])[..., None])
+
+    @staticmethod
+    def _fill(img: np.ndarray, cover: np.ndarray) -> np.ndarray:
         filled = np.random.randint(3)
         if filled == 0:
             return np.where(cover, np.random.randint(0, 256, 3, np.uint8), img)

@@ -3,7 +3,6 @@ from typing import List, Sequence, Tuple, Union
 
 import torch
 from mmengine.structures import InstanceData, PixelData
-from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
 from torch import Tensor
@@ -11,13 +10,14 @@ from torch import Tensor
 from ...structures import FaceLayout, get_layout
 from ..layers import MarginalBranches
 from ..stack_output import StackOutput
+from .uncertain_head import PEAK, UncertainHead
 
 Features = Sequence[StackOutput]
 Marginals = Tuple[Tensor, Tensor]
 
 
 @MODELS.register_module()
-class CoAttentionMarginalHead(BaseHead):
+class CoAttentionMarginalHead(UncertainHead):
     """Predicts the marginal heatmaps of each landmark from the features of the last stack.
 
     Goes with any backbone that returns :class:`StackOutput` with ``features`` and with the codec
@@ -79,8 +79,8 @@ class CoAttentionMarginalHead(BaseHead):
             test_cfg (dict): ``flip_test`` and ``output_heatmaps``.
 
         Returns:
-            list[InstanceData]: ``keypoints`` (1, K, 2) in input pixels and ``keypoint_scores`` (1, K); with
-            ``output_heatmaps`` also a list[PixelData], see :meth:`pack`.
+            list[InstanceData]: ``keypoints`` (1, K, 2) in input pixels and ``keypoint_scores`` (1, K), see also
+            :meth:`tell_uncertainty`; with ``output_heatmaps`` also a list[PixelData], see :meth:`pack`.
         """
         maps = self.predict_maps(feats, batch_data_samples, test_cfg)
         return self.pack(maps, test_cfg.get('output_heatmaps', False))
@@ -95,6 +95,21 @@ class CoAttentionMarginalHead(BaseHead):
         (x, y), (mirrored_x, mirrored_y) = self(feats), self(flipped)
         return (x + self.decoder.mirror(mirrored_x)[:, order]) / 2, (y + mirrored_y[:, order]) / 2
 
+    def spread(self, x_maps: Tensor, y_maps: Tensor) -> Tensor:
+        """Of the marginals, or where they are no distributions of their peaks, so that no axis is but x or y; see
+        :class:`UncertainHead`."""
+        variances = []
+        for axis, pixels in zip((x_maps, y_maps), self.decoder.input_size):
+            axis = axis.float()
+            if not self.decoder.has_distributions:
+                axis = axis - PEAK * axis.amax(-1, keepdim=True)
+            axis = axis.clamp(min=0)
+            axis = axis / axis.sum(-1, keepdim=True).clamp(min=1e-6)
+            at = torch.arange(axis.shape[-1], device=axis.device) * (pixels / axis.shape[-1])
+            mean = (axis * at).sum(-1, keepdim=True)
+            variances.append((axis * (at - mean)**2).sum(-1))
+        return torch.diag_embed(torch.stack(variances, -1))
+
     def pack(self, maps: Marginals,
              output_heatmaps: bool = False) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:
         """Decode maps and put them into MMPose's containers.
@@ -104,6 +119,7 @@ class CoAttentionMarginalHead(BaseHead):
         positions of the features, as K maps of L x L do not fit into memory.
         """
         preds = self.decode(maps)
+        self.tell_uncertainty(preds, *maps)
         if not output_heatmaps:
             return preds
         for pred, x, y in zip(preds, *maps):

@@ -6,18 +6,18 @@ import torch.nn.functional as F
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
-from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
 
 from ...structures import FaceLayout, cells_to_pixels, get_layout
 from ..losses.heatmap_moments import heatmap_moments
 from ..stack_output import StackOutput
+from .uncertain_head import PEAK, UncertainHead
 
 Features = Sequence[StackOutput]
 
 
-class StackedHeatmapHead(BaseHead):
+class StackedHeatmapHead(UncertainHead):
     """Base of the heads for :class:`HourglassAAM`; it owns no parameters.
 
     Subclasses say what the landmark loss compares in :meth:`landmark_targets`.
@@ -95,8 +95,8 @@ class StackedHeatmapHead(BaseHead):
             test_cfg (dict): ``flip_test`` and ``output_heatmaps``.
 
         Returns:
-            list[InstanceData]: ``keypoints`` (1, K, 2) in input pixels and ``keypoint_scores`` (1, K); with
-            ``output_heatmaps`` also a list[PixelData] with ``heatmaps``.
+            list[InstanceData]: ``keypoints`` (1, K, 2) in input pixels and ``keypoint_scores`` (1, K), see also
+            :meth:`tell_uncertainty`; with ``output_heatmaps`` also a list[PixelData] with ``heatmaps``.
         """
         maps = self.predict_maps(feats, batch_data_samples, test_cfg)
         return self.pack(maps, test_cfg.get('output_heatmaps', False))
@@ -114,24 +114,19 @@ class StackedHeatmapHead(BaseHead):
              output_heatmaps: bool = False) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:
         """Decode maps (B, K, h, w) and put them into MMPose's containers, see :meth:`predict`."""
         preds = self.decode(maps)
+        self.tell_uncertainty(preds, maps)
         if output_heatmaps:
             return preds, [PixelData(heatmaps=one) for one in maps.detach()]
         return preds
 
-    def covariances(self, maps: Tensor) -> Optional[Tensor]:
-        """How far the distribution of each landmark is spread (P4, Eq. 4), which is no measure of its error.
-
-        Args:
-            maps (Tensor): (B, K, h, w) of :meth:`predict_maps`.
-
-        Returns:
-            Tensor, optional: (B, K, 2, 2) float32, squared pixels of the network input, (x, y) order. None where the
-            codec's maps are no distributions.
-        """
+    def spread(self, maps: Tensor) -> Tensor:
+        """Of the distribution of each landmark, or where the maps are none, of its peak; see :class:`UncertainHead`."""
         codec = self.decoder
-        if not codec.has_distributions:
-            return None
-        _, covariances = heatmap_moments(codec.distributions(maps))
+        if codec.has_distributions:
+            maps = codec.distributions(maps)
+        else:
+            maps = (maps - PEAK * maps.amax((2, 3), keepdim=True)).clamp(min=0)
+        _, covariances = heatmap_moments(maps)
         # the moments are those of the outermost cells at -1 and 1
         outermost = covariances.new_tensor([[0, 0], [side - 1 for side in codec.heatmap_size]])
         first, last = cells_to_pixels(outermost, codec.heatmap_size, codec.input_size, codec.grid)
