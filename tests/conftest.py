@@ -3,7 +3,7 @@ import hashlib
 import re
 import subprocess
 import sys
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Callable, Dict
 
@@ -116,3 +116,14 @@ def reference_decode() -> Callable:
     """Decodes the fused maps of all stacks as the reference does, to (S, K, 2) in [-1, 1]."""
     return lambda fused: np.stack([
         cells_to_normalized(decoders.expectation(maps)[0], 64, 'align_corners').numpy() for maps in fused])
+
+
+@pytest.fixture(scope='session')
+def calibration() -> Dict[str, torch.Tensor]:
+    """Made-up values of a calibration for 68 landmarks, as a checkpoint holds them."""
+    rng = torch.Generator().manual_seed(0)
+    normal = partial(torch.randn, generator=rng)
+    return dict(offset=2 + 0.3 * normal(68), elongation=0.3 * normal(68), slope=torch.tensor([-0.5, 0.3, -0.2, 0.1]),
+                curve=torch.full((4, ), 0.01), power=torch.tensor(0.4), low=torch.full((4, ), -6.),
+                high=torch.full((4, ), 6.), degrees_of_freedom=torch.tensor(5.), mean=normal(136),
+                deviation=torch.ones(136), visible_weight=0.2 * normal(68, 136), visible_offset=normal(68))

@@ -153,8 +153,9 @@ def export_onnx(config: Union[str, Path, Config],
         ImportError: If onnx, onnxscript or onnxruntime is not installed.
         TypeError: If the model has a head that cannot be exported.
         ValueError: If the config's test pipeline crops in a way that the runtime does not know, if the landmarks are of
-            no layout of this package, or if onnxruntime and torch are apart: landmarks or standard deviations by more
-            than 0.01 pixels, or scores by more than 0.01 of the highest; the file is removed then.
+            no layout of this package, or if onnxruntime and torch are apart: landmarks by more than 0.01 pixels, scores
+            by more than 0.01 of the highest, covariances by more than 0.01 of their trace, or the visibility by more
+            than 0.01; the file is removed then.
     """
     onnx = _require_onnx()
     from .face_landmark_inferencer import FaceLandmarkInferencer
@@ -229,7 +230,7 @@ def made_up_crops(number: int, width: int, height: int) -> np.ndarray:
     return (crops + 128).clip(0, 255).astype(np.uint8)
 
 
-UNITS = dict(landmarks='pixels', scores='of the highest', covariances='pixels of standard deviation',
+UNITS = dict(landmarks='pixels', scores='of the highest', covariances='of their trace',
              visible='of a probability')
 
 
@@ -240,9 +241,8 @@ def _apart(found: Prediction, expected: Prediction) -> Dict[str, float]:
         scores=np.abs(found.scores - expected.scores) / np.abs(expected.scores).max())
     if expected.covariances is not None:
         variance = expected.covariances.trace(axis1=-2, axis2=-1)
-        # of a standard deviation, by its derivative
-        apart['covariances'] = np.abs(found.covariances - expected.covariances) / np.sqrt(
-            np.maximum(variance, 1))[..., None, None]
+        apart['covariances'] = np.abs(found.covariances - expected.covariances) / np.maximum(
+            variance, 1)[..., None, None]
     if expected.visible is not None:
         apart['visible'] = np.abs(found.visible - expected.visible)
     return {name: float(values.max()) for name, values in apart.items()}

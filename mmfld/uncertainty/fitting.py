@@ -46,8 +46,8 @@ def _fit_errors(scores: Tensor, axes: Axes, errors: Tensor, weights: Tensor) -> 
     total, along = x**2 + y**2, axes.direction[..., 0] * (x**2 - y**2) + axes.direction[..., 1] * 2 * x * y
     minor2, major2 = ((total + sign * along).clamp(min=0) / 2 for sign in (-1, 1))
     keypoints = scores.shape[1]
-    start = dict(offset=total.mean(0).clamp(min=1e-6).log() - 1, elongation=torch.zeros(keypoints), slope=torch.zeros(4),
-                 curve=torch.zeros(4), power=torch.zeros(()), tail=torch.tensor(1.))
+    start = dict(offset=total.mean(0).clamp(min=1e-6).log() - 1, elongation=torch.zeros(keypoints),
+                 slope=torch.zeros(4), curve=torch.zeros(4), power=torch.zeros(()), tail=torch.tensor(1.))
     values = {name: value.double().requires_grad_() for name, value in start.items()}
 
     def loss() -> Tensor:

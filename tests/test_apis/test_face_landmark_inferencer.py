@@ -11,12 +11,14 @@ import torch
 from matplotlib.cbook import get_sample_data
 from mmengine.config import Config
 from mmengine.runner import save_checkpoint
+from mmengine.structures import InstanceData
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
-from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
+from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS, spread_back
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 from mmfld.structures import get_layout
 from mmpose.apis import MMPoseInferencer, inference_topdown, init_model
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.structures import PoseDataSample
 from PIL import Image
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/structured_hg2_mini.py'
@@ -492,3 +494,41 @@ def test_the_config_in_a_checkpoint_is_not_run(tmp_path):
     with pytest.raises(ValueError, match='the config in the checkpoint: line .*: found .*open'):
         FaceLandmarkInferencer(weights=str(path))
     assert not mark.exists()
+
+
+@pytest.fixture(scope='module')
+def calibrated(config, weights, calibration, tmp_path_factory):
+    path = tmp_path_factory.mktemp('calibrated') / 'tiny.pth'
+    torch.save({**torch.load(weights, weights_only=True), 'calibration': calibration}, path)
+    return FaceLandmarkInferencer(config, str(path), device='cpu', detector='whole_image')
+
+
+def test_calibrated_weights_tell_errors_and_visibility(calibrated, inferencer, images, tmp_path):
+    result, = calibrated(images[0], bboxes=BOXES, pred_out_dir=tmp_path)
+    plain, = inferencer(images[0], bboxes=BOXES)
+    saved = json.loads(next(tmp_path.glob('*.json')).read_text())
+    assert [face['keypoint_covariances'] for face in saved] == [
+        face['keypoint_covariances'] for face in result['predictions'][0]]
+    for face, same in zip(result['predictions'][0], plain['predictions'][0]):
+        assert face['keypoints'] == same['keypoints'] and 'keypoint_covariances' not in same
+        covariances = np.array(face['keypoint_covariances'])
+        assert covariances.shape == (68, 2, 2) and (np.linalg.eigvalsh(covariances) > 0).all()
+        assert np.shape(face['keypoints_visible']) == (68, ) and np.ptp(face['keypoints_visible']) > 0.1
+
+
+def test_covariances_come_back_to_the_image():
+    """A standard deviation of 2 pixels of the input along x, in a crop of 3 image pixels each, turned by a quarter."""
+    sample = PoseDataSample(metainfo=dict(input_size=(64, 64), input_scale=np.array([192., 96.])))
+    sample.pred_instances = InstanceData(keypoint_covariances=np.diag([4., 1.])[None, None].astype(np.float32))
+    spread_back(sample, 90.)
+    np.testing.assert_allclose(sample.pred_instances.keypoint_covariances[0, 0], np.diag([1.5**2, 6.**2]), atol=1e-4)
+
+
+def test_covariances_in_another_layout(config, calibrated, images):
+    converted = FaceLandmarkInferencer(config, calibrated._weights, device='cpu', detector='whole_image',
+                                       layout='300w49')
+    (result, ), (own, ) = (each(images[0], bboxes=BOXES[:1]) for each in (converted, calibrated))
+    found, = result['predictions'][0]
+    source, = own['predictions'][0]
+    assert np.shape(found['keypoint_covariances']) == (49, 2, 2)
+    np.testing.assert_allclose(found['keypoint_covariances'][0], source['keypoint_covariances'][17], rtol=1e-4)

@@ -51,7 +51,7 @@ TRACKERS = {
 }
 
 
-def saved(name, options, folder):
+def saved(name, options, folder, **more):
     """The config, and a checkpoint of random weights with random running statistics."""
     cfg = read_config(name, options)
     init_default_scope('mmpose')
@@ -66,7 +66,7 @@ def saved(name, options, folder):
         if 'cnn4.3' in parameter_name:  # zero in an untrained refinement, which then refines nothing
             torch.nn.init.normal_(parameter)
     meta = dict(dataset_meta=parse_pose_metainfo(get_layout('300w68').metainfo))
-    torch.save(dict(state_dict=model.state_dict(), meta=to_plain(meta, 'meta')), folder / 'weights.pth')
+    torch.save(dict(state_dict=model.state_dict(), meta=to_plain(meta, 'meta'), **more), folder / 'weights.pth')
     return cfg, folder / 'weights.pth'
 
 
@@ -85,6 +85,19 @@ def test_every_head(case, tmp_path):
         assert together.covariances.shape == (3, 68, 2, 2) and (np.linalg.eigvalsh(together.covariances) > 0).all()
         assert model(crops[:0]).covariances.shape == (0, 68, 2, 2)
     assert model.metadata['method'] == cfg.model.head.type and model.layout.name == '300w68'
+
+
+@pytest.mark.parametrize('case', ['structured', 'STAR', 'subpixel', 'coordinate correction', 'co-attention'])
+def test_calibrated_weights_of_every_method_tell_errors_and_visibility(case, tmp_path, calibration):
+    cfg, checkpoint = saved(*CASES[case], tmp_path, calibration=calibration)
+    export_onnx(cfg, checkpoint, tmp_path / 'model.onnx', flip_test=case == 'structured')
+    model = LandmarkModel(tmp_path / 'model.onnx', threads=1)
+    assert model.degrees_of_freedom == 5 and model.outputs == ['landmarks', 'scores', 'covariances', 'visible']
+    found = model(onnx_export.made_up_crops(3, *model.input_size))
+    assert found.covariances.shape == (3, 68, 2, 2) and (np.linalg.eigvalsh(found.covariances) > 0).all()
+    assert found.visible.shape == (3, 68) and (np.abs(found.visible - 0.5) <= 0.5).all()
+    assert found.visible.std() > 0.05
+    assert model(onnx_export.made_up_crops(0, *model.input_size)).visible.shape == (0, 68)
 
 
 @pytest.mark.parametrize('case', TRACKERS)

@@ -188,3 +188,20 @@ def test_eyes_of_wflw_open_as_those_of_300w(shared_dir, wflw_faces):
                          for row in csv.DictReader(file)], float)
     assert eye_opening(convert_keypoints(points, 'wflw98', '300w68')) == pytest.approx(eye_opening(real), abs=0.02)
     assert eye_opening(others) < 0.7 * eye_opening(real)
+
+
+def test_deviations_of_a_mean_are_the_mean_of_the_deviations():
+    conversion = get_conversion('300w68', 'cofw25')
+    alike = np.tile(np.array([[4., 1.], [1., 9.]], np.float32), (2, 68, 1, 1))
+    found = conversion.covariances(alike)
+    assert (found.shape, found.dtype) == ((2, 25, 2, 2), np.float32)
+    np.testing.assert_allclose(found, np.tile(alike[0, 0], (2, 25, 1, 1)), rtol=1e-5)
+    random = np.random.default_rng(0).normal(size=(68, 2, 2))
+    random = random @ random.swapaxes(1, 2)
+    found = conversion.covariances(random)
+    assert (np.linalg.eigvalsh(found) >= 0).all()
+    deviations = np.sqrt(random[:, [0, 1], [0, 1]])
+    np.testing.assert_allclose(np.sqrt(found[:, [0, 1], [0, 1]]),
+                               (deviations[conversion.indices] * conversion.weights).sum(1))
+    with pytest.raises(ValueError, match=r'covariances have shape \(25, 2, 2\), expected \(..., 68, 2, 2\)'):
+        conversion.covariances(found)

@@ -116,7 +116,8 @@ def table(views: Dict[str, Views]) -> List[str]:
             found = calibration(scores.float(), spread.float())
             told[name].append((errors.numpy(), found.covariances.double().numpy(), degrees, found.visible.numpy(),
                                visible.numpy()))
-    lines = [f'| | {" | ".join(f"{level:.0%}" for level in LEVELS)} | NLL | AUROC |', f'|{" --- |" * (len(LEVELS) + 3)}']
+    lines = [f'| | {" | ".join(f"{level:.0%}" for level in LEVELS)} | NLL | AUROC |',
+             f'|{" --- |" * (len(LEVELS) + 3)}']
     rows = {**{name: told[name] for name in views if name == AS_IS or 'covered' not in name},
             'covered': [half for name in views if 'covered' in name for half in told[name]],
             'all but as they are': [half for name in views if name != AS_IS for half in told[name]]}

@@ -101,17 +101,15 @@ def draw(told: Dict[str, Told], layout: FaceLayout) -> Figure:
     left.set(xscale='log', yscale='log', xlim=limits, ylim=limits, xlabel='stated standard deviation, % inter-ocular',
              ylabel='root mean square of the errors', title='each landmark, all variants, equally full bins')
     left.legend()
-    for name in ('common', 'all'):
-        chosen = [told['common']] if name == 'common' else list(told.values())
+    groups = ('faces as they are', 'C0', [told['common']]), ('all variants', 'C3', list(told.values()))
+    for label, colour, chosen in groups:
         errors = np.concatenate([one.nme for one in chosen])
         kept = np.arange(1, len(errors) + 1) / len(errors)
-        doubts = dict(stated=np.concatenate([one.deviation.mean(-1) for one in chosen]),
-                      score=np.concatenate([-one.scores.mean(-1) for one in chosen]), best=errors)
-        for (label, doubt), style in zip(doubts.items(), ('-', '--', ':')):
-            right.plot(kept[len(kept) // 50:], risk_coverage(errors, doubt)[len(kept) // 50:], style,
-                       color='C0' if name == 'common' else 'C3',
-                       label=f'{"faces as they are" if name == "common" else "all variants"}, '
-                       f'{dict(stated="by the stated errors", score="by the mean score", best="by the real errors")[label]}')
+        doubts = {'stated errors': np.concatenate([one.deviation.mean(-1) for one in chosen]),
+                  'mean score': np.concatenate([-one.scores.mean(-1) for one in chosen]), 'real errors': errors}
+        for (doubted, doubt), style in zip(doubts.items(), ('-', '--', ':')):
+            right.plot(kept[len(kept) // 50:], risk_coverage(errors, doubt)[len(kept) // 50:], style, color=colour,
+                       label=f'{label}, by the {doubted}')
     right.set(xlabel='part of the faces that is kept', ylabel='NME of these, %', xlim=(0, 1), ylim=(0, None),
               title='the most doubtful faces left out')
     right.legend(fontsize='small')
