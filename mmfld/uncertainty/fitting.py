@@ -78,7 +78,8 @@ def _fit_visibility(scores: Tensor, axes: Axes, visible: Tensor, weights: Tensor
         return (each * weights[:, None]).mean() + WEIGHT_PRIOR * weight.square().sum(1).mean()
 
     minimise(loss, [weight, offset])
-    return dict(mean=mean, deviation=deviation, visible_weight=weight.detach(), visible_offset=offset.detach())
+    # in half precision, in which an export stores it; there is more of it than of all else
+    return dict(mean=mean, deviation=deviation, visible_weight=weight.detach().half(), visible_offset=offset.detach())
 
 
 def minimise(loss: Callable[[], Tensor], values: List[Tensor]) -> None:

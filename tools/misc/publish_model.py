@@ -1,4 +1,5 @@
-"""Make a small file for users of a training's checkpoint: the weights in float16 and what inference needs to know.
+"""Make a small file for users of a training's checkpoint: the weights in float16, their calibration if there is one,
+and what inference needs to know.
 
     python tools/misc/publish_model.py CONFIG CHECKPOINT DST [--overwrite]
 
@@ -54,7 +55,8 @@ def publish(config: str, checkpoint: str, dst: Path) -> None:
         raise ValueError(f'{checkpoint} does not fit {config}: {error}') from error
     meta = dict(cfg=cfg.pretty_text, dataset_meta=content['meta']['dataset_meta'], mmfld_version=mmfld.__version__)
     dst.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(dict(meta=meta, state_dict=state_dict), dst)
+    more = {name: content[name] for name in ('calibration', ) if name in content}
+    torch.save(dict(meta=meta, state_dict=state_dict, **more), dst)
 
 
 def main(argv=None) -> int:
