@@ -51,6 +51,8 @@ def main() -> int:
     parser.add_argument('--pred-out-dir', default='', metavar='DIR', help='save the predictions here, as json')
     parser.add_argument('--draw-bbox', action='store_true', help='draw the boxes from which the crops were taken')
     parser.add_argument('--draw-heatmap', action='store_true', help='draw the heatmaps below the image')
+    parser.add_argument('--draw-uncertainty', action='store_true',
+                        help='draw the ellipses that should hold 68 %% of the landmarks, of calibrated weights')
     parser.add_argument('--black-background', action='store_true', help='draw on black')
     parser.add_argument('--radius', type=int, help='of landmarks, in pixels; default: in proportion to the face')
     parser.add_argument('--thickness', type=int, help='of lines, in pixels; default: in proportion to the face')
@@ -86,8 +88,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         for result in predict(
                 source, show=args.show, vis_out_dir=args.vis_out_dir, pred_out_dir=args.pred_out_dir,
-                draw_bbox=args.draw_bbox, draw_heatmap=args.draw_heatmap, black_background=args.black_background,
-                **options):
+                draw_bbox=args.draw_bbox, draw_heatmap=args.draw_heatmap, draw_uncertainty=args.draw_uncertainty,
+                black_background=args.black_background, **options):
             images += 1
             faces += len(result['predictions'][0])
     except KeyboardInterrupt:  # the way to end a camera without a window, whose files are complete; others end in .part

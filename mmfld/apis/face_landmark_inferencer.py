@@ -33,6 +33,7 @@ from ..runtime.arguments import check_flag, check_number, check_path, check_whol
 from ..runtime.boxes import given_boxes
 from ..runtime.crops import turn
 from ..runtime.detection import Detector, WholeImage, build_detector
+from ..runtime.drawing import draw_ellipses
 from ..runtime.landmarker import DEFAULT_MODEL
 from ..runtime.media import Frame, Inputs, ResultWriter, Source, open_source
 from ..runtime.model import read_metadata
@@ -45,7 +46,7 @@ ESCAPE = 27  # key code
 DEFAULT_WEIGHTS = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.pth'
 """The model that comes with the package; the README beside it says what it is and what it may be used for."""
 DRAWING = Lock()  # MMPose's visualizer holds one picture
-FLAGS = ('draw_bbox', 'draw_heatmap', 'black_background')
+FLAGS = ('draw_bbox', 'draw_heatmap', 'draw_uncertainty', 'black_background')
 FRAMING = ('GetFaceCrop', 'GetBBoxCenterScale')  # steps of test pipelines that say where a crop lies
 
 
@@ -172,6 +173,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             out_dir (str | Path, optional): Short for ``vis_out_dir=OUT_DIR/visualizations`` and
                 ``pred_out_dir=OUT_DIR/predictions``.
             **visualize_kwargs: ``draw_bbox`` (around the box from which the last crop was taken), ``draw_heatmap``,
+                ``draw_uncertainty`` (of calibrated weights, see :func:`mmfld.runtime.drawing.draw_ellipses`),
                 ``radius`` and ``thickness`` in pixels (by default in proportion to the face), ``kpt_thr`` (0, as all
                 landmarks of a face are always there), ``wait_time``, ``black_background``.
 
@@ -238,11 +240,14 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             is_video (bool): The frames are shown as a film, and those without a face are counted, not named.
             faces_are_given (bool): A frame without a face is none that a detector missed.
         """
-        unknown = set(visualize_kwargs) - self.visualize_kwargs
+        unknown = set(visualize_kwargs) - self.visualize_kwargs - {'draw_uncertainty'}
         if unknown:
             raise ValueError(f'unknown arguments {sorted(unknown)}')
         _check_outputs(dict(vis_out_dir=vis_out_dir, pred_out_dir=pred_out_dir, out_dir=out_dir),
                        dict(return_vis=return_vis, show=show, return_datasamples=return_datasamples), visualize_kwargs)
+        if visualize_kwargs.get('draw_uncertainty') and getattr(self.model.head, 'calibration', None) is None:
+            raise ValueError(f'draw_uncertainty: found {self._weights or "a model"} without a calibration, which '
+                             'tools/analysis_tools/calibrate.py adds')
         if out_dir is not None:
             vis_out_dir = vis_out_dir or Path(out_dir) / 'visualizations'
             pred_out_dir = pred_out_dir or Path(out_dir) / 'predictions'
@@ -411,15 +416,21 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             sample.pred_fields = PixelData(heatmaps=np.zeros((1, *frame.image.shape[:2]), np.float32))
         return sample
 
-    def _draw(self, frame: Frame, sample: PoseDataSample, is_video: bool, **kwargs) -> np.ndarray:
+    def _draw(self, frame: Frame, sample: PoseDataSample, is_video: bool, draw_uncertainty: bool = False,
+              **kwargs) -> np.ndarray:
         """(H, W, 3) uint8 in RGB."""
-        boxes = sample.pred_instances.bboxes
+        image, instances = frame.image, sample.pred_instances
+        boxes = instances.bboxes
         face = np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1)) if len(boxes) else 0
         kwargs = dict(radius=max(1, round(face / 150)), thickness=max(1, round(face / 200)), kpt_thr=-np.inf) | kwargs
         if is_video:
             kwargs['wait_time'] = 1e-3
+        if draw_uncertainty and len(boxes):
+            image = np.zeros_like(image) if kwargs.pop('black_background', False) else image.copy()
+            for told in zip(instances.keypoints, instances.keypoint_covariances, instances.keypoints_visible):
+                draw_ellipses(image, *told, float(self.model.head.calibration.degrees_of_freedom), kwargs['thickness'])
         with DRAWING:
-            return self.visualize([frame.image], [sample], return_vis=True, **kwargs)[0]
+            return self.visualize([image], [sample], return_vis=True, **kwargs)[0]
 
     def _load_model_from_metafile(self, model: str) -> Tuple[Config, str]:
         config, url = super()._load_model_from_metafile(model)

@@ -28,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
     parser.add_argument('--threads', type=whole, help="default: the backend's choice")
     parser.add_argument('--draw', action='store_true', help='save pictures with the landmarks, too')
+    parser.add_argument('--draw-uncertainty', action='store_true',
+                        help='with --draw: the ellipses that should hold 68 %% of the landmarks, of a calibrated model')
     parser.add_argument('--format', choices=('json', 'csv', 'parquet'), default='json',
                         help='a json file for each input (default), or one table with a row a face')
     parser.add_argument('--track', action='store_true',
@@ -43,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
     with wrong_arguments():
         if args.smooth and not args.track:
             raise ValueError('--smooth needs --track')
+        if args.draw_uncertainty and not args.draw:
+            raise ValueError('--draw-uncertainty needs --draw')
         predict_bulk.check(args)
     if args.ray:
         return predict_bulk.run(args)
@@ -50,6 +54,9 @@ def run(args: argparse.Namespace) -> int:
         args.out = output_folder(args.out)
         landmarker = FaceLandmarker(args.model, args.detector, args.backend, args.threads, args.precision,
                                     args.orientation, detector_weights=args.detector_weights)
+        if args.draw_uncertainty and landmarker.model.degrees_of_freedom is None:
+            raise ValueError(f'--draw-uncertainty: {landmarker.model.path} is not calibrated, expected the export of a '
+                             'checkpoint that tools/analysis_tools/calibrate.py has written')
     sources, broken = _open(args.inputs, args.strict)
     if args.track:
         pictures = [source for source in sources if not source.is_video and source.length == 1]
@@ -110,6 +117,7 @@ def _table(landmarker: FaceLandmarker, args: argparse.Namespace) -> ContextManag
 def _predict(source: Source, landmarker: FaceLandmarker, table: Optional[TableWriter],
              args: argparse.Namespace) -> Iterator[int]:
     """Yields how many faces there are in each image."""
+    degrees = landmarker.model.degrees_of_freedom if args.draw_uncertainty else None
     tracker = None
     if args.track:
         smoothing = dict(rate=source.fps) if source.is_video else {}
@@ -122,5 +130,5 @@ def _predict(source: Source, landmarker: FaceLandmarker, table: Optional[TableWr
             else:
                 table.write(frame, faces)
             if args.draw:
-                writer.write_picture(frame, draw_faces(frame.image, faces))
+                writer.write_picture(frame, draw_faces(frame.image, faces, degrees_of_freedom=degrees))
             yield len(faces)

@@ -13,12 +13,12 @@ HELD = 0.68  # of landmarks, by the ellipses
 SUBPIXEL = 4  # bits behind the point of OpenCV's coordinates
 
 
-def draw_ellipses(image: np.ndarray, landmarks: np.ndarray, covariances: np.ndarray, visible: Optional[np.ndarray] = None,
-                  degrees_of_freedom: float = np.inf, thickness: int = 1, blue_first: bool = True) -> None:
+def draw_ellipses(image: np.ndarray, landmarks: np.ndarray, covariances: np.ndarray,
+                  visible: Optional[np.ndarray] = None, degrees_of_freedom: float = np.inf, thickness: int = 1) -> None:
     """Draw, in place, the ellipses that should hold 68 % of the landmarks; red where one is rather covered than not.
 
     Args:
-        image (ndarray): (H, W, 3) uint8, BGR, or RGB without ``blue_first``.
+        image (ndarray): (H, W, 3) uint8 in BGR.
         landmarks (ndarray): (K, 2) in pixels.
         covariances (ndarray): (K, 2, 2) of their errors, squared pixels.
         visible (ndarray, optional): (K, ) probability that nothing covers the landmark.
@@ -30,8 +30,7 @@ def draw_ellipses(image: np.ndarray, landmarks: np.ndarray, covariances: np.ndar
     for k, ((x, y), (major, minor), angle) in enumerate(zip(np.asarray(landmarks, float), axes, angles)):
         if np.isfinite((x, y, major)).all() and max(abs(x), abs(y), major) < 2**15:
             colour = HIDDEN if visible is not None and visible[k] < 0.5 else ELLIPSE
-            cv2.ellipse(image, ((x, y), (2 * major, 2 * minor), angle), colour if blue_first else colour[::-1], thickness,
-                        cv2.LINE_AA)
+            cv2.ellipse(image, ((x, y), (2 * major, 2 * minor), angle), colour, thickness, cv2.LINE_AA)
 
 
 def draw_faces(image: np.ndarray, faces: Sequence[Face], boxes: bool = False,

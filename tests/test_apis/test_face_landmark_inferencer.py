@@ -532,3 +532,13 @@ def test_covariances_in_another_layout(config, calibrated, images):
     source, = own['predictions'][0]
     assert np.shape(found['keypoint_covariances']) == (49, 2, 2)
     np.testing.assert_allclose(found['keypoint_covariances'][0], source['keypoint_covariances'][17], rtol=1e-4)
+
+
+def test_uncertainty_is_drawn_where_it_is_told(calibrated, inferencer, images):
+    options = {}, dict(draw_uncertainty=True), dict(draw_uncertainty=True, black_background=True)
+    plain, drawn, black = (next(calibrated(images[0], bboxes=BOXES[:1], return_vis=True, **option)) for option in options)
+    changed = (plain['visualization'][0] != drawn['visualization'][0]).any(-1)
+    assert 50 < changed.sum() < changed.size
+    assert (black['visualization'][0] == 0).all(-1).mean() > 0.1
+    with pytest.raises(ValueError, match='tiny.pth without a calibration, which tools/analysis_tools/calibrate.py adds'):
+        next(inferencer(images[0], draw_uncertainty=True, return_vis=True))

@@ -156,7 +156,8 @@ def test_an_empty_folder_is_named(tmp_path, capsys):
 
 
 @pytest.mark.parametrize('arguments, message', [
-    (['--smooth'], '--smooth needs --track'), (['--detector', 'none'], "unknown detector 'none'"),
+    (['--smooth'], '--smooth needs --track'), (['--draw-uncertainty'], '--draw-uncertainty needs --draw'),
+    (['--detector', 'none'], "unknown detector 'none'"),
     (['--orientation', 'nan'], "--orientation: found 'nan', expected one of"),
     (['--model', 'none.onnx'], 'none.onnx does not exist'),
     (['--orientation', 'up'], "--orientation: found 'up', expected one of"), (['--model', ''], "model='', expected"),

@@ -29,6 +29,7 @@ from tqdm import tqdm
 from mmfld.apis import FaceLandmarkInferencer
 from mmfld.apis.onnx_export import CropsToLandmarks
 from mmfld.engine.checkpoint import read_checkpoint
+from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 from mmfld.engine.whole_files import write_whole
@@ -141,15 +142,12 @@ def main(argv=None) -> int:
     args = parser.parse_args(argv)
     if args.dst.exists() and not args.overwrite:
         parser.error(f'{args.dst} exists already; --overwrite replaces it')
-    try:
-        checkpoint = read_checkpoint(args.checkpoint)
-        cfg = read_config(args.config, args.cfg_options)
-        model = FaceLandmarkInferencer(cfg, args.checkpoint, device='cpu', detector='whole_image').model
-        if not isinstance(model.head, UncertainHead):
-            parser.error(f'{args.config}: found a {type(model.head).__name__}, expected a head of this package')
-        crops = crops_of(cfg)
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        parser.error(str(error.args[0] if isinstance(error, KeyError) else error))
+    checkpoint = read_checkpoint(args.checkpoint)
+    cfg = read_config(args.config, args.cfg_options)
+    model = FaceLandmarkInferencer(cfg, args.checkpoint, device='cpu', detector='whole_image').model
+    if not isinstance(model.head, UncertainHead):
+        raise ValueError(f'{args.config}: found a {type(model.head).__name__}, expected a head of this package')
+    crops = crops_of(cfg)
     module = CropsToLandmarks(model, bool(model.test_cfg.get('flip_test', False))).eval()
     views = {AS_IS: look(module, crops)}
     np.random.seed(args.seed)
@@ -168,4 +166,4 @@ def main(argv=None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_tool(main))
