@@ -8,7 +8,7 @@ from torch import Tensor
 from .calibration import OUTLYING, Axes, LandmarkCalibration, face_features, visibility_features
 
 STEPS = 400  # of L-BFGS at most; both losses are smooth, and the second one convex
-OFFSET_PRIOR = 1e-3  # of what is of each landmark, which few faces tell
+PRIOR = 1e-3  # of what is of each landmark, and of the tail, which few faces tell
 WEIGHT_PRIOR = 1e-2  # of the visibility's weights, for inputs of variance 1
 
 
@@ -57,8 +57,9 @@ def _fit_errors(scores: Tensor, axes: Axes, errors: Tensor, weights: Tensor) -> 
         distance = minor2 * (-level + stretch / 2).exp() + major2 * (-level - stretch / 2).exp()
         # of the plane's t distribution, whose constant does not depend on the degrees of freedom
         likelihood = level + (degrees / 2 + 1) * torch.log1p(distance / degrees)
-        prior = (values['offset'] - values['offset'].mean()).square().mean() + values['elongation'].square().mean()
-        return (likelihood * weights[:, None]).mean() + OFFSET_PRIOR * prior
+        prior = sum(part.square().mean() for part in (
+            values['offset'] - values['offset'].mean(), values['elongation'], values['tail'] - 1))
+        return (likelihood * weights[:, None]).mean() + PRIOR * prior
 
     minimise(loss, list(values.values()))
     found = {name: value.detach() for name, value in values.items()}

@@ -32,7 +32,8 @@ def test_the_model_of_the_package():
     assert model.min_score == 0.25
     assert (model.crop_rule, model.crop_padding) == ('landmark_height', 1.1)
     assert 'non-commercial' in model.metadata['licence']
-    assert model.outputs == ['landmarks', 'scores', 'covariances'] and model.state_shape is None
+    assert model.outputs == ['landmarks', 'scores', 'covariances', 'visible'] and model.state_shape is None
+    assert 3 < model.degrees_of_freedom < 8
 
 
 def test_a_file_that_is_not_there(tmp_path):

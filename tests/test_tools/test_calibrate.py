@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 from mmengine.registry import init_default_scope
@@ -100,6 +101,9 @@ def test_what_an_exported_model_says_is_measured(tools, tiny_config, calibrated,
     assert np.isnan(rows['dark']['hidden']) and 0 <= rows['covered']['hidden'] <= 1
     assert cv2.imread(str(tmp_path / 'picture.png')).std() > 5
     capsys.readouterr()
+    model = onnx.load(str(tmp_path / 'model.onnx'))
+    model.metadata_props.remove(next(one for one in model.metadata_props if one.key == 'mmfld.degrees_of_freedom'))
+    onnx.save(model, str(tmp_path / 'plain.onnx'))
     with pytest.raises(SystemExit):
-        tools['measure_uncertainty'].main([*data, '--threads', '1'])
-    assert 'mmfld_best_mini.onnx: this model is not calibrated' in capsys.readouterr().err
+        tools['measure_uncertainty'].main([*data, '--threads', '1', '--model', str(tmp_path / 'plain.onnx')])
+    assert 'plain.onnx: this model is not calibrated' in capsys.readouterr().err
