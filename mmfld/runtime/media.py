@@ -3,9 +3,11 @@
 Nothing is kept, so memory does not grow with the length of a video.
 """
 import json
+import os
 import time
 from collections import Counter
 from fractions import Fraction
+from itertools import compress
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Sequence, TextIO, Tuple, Type, Union
 
@@ -175,13 +177,15 @@ def open_source(inputs: Inputs, strict: bool = True) -> Source:
 
     path = Path(inputs)
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file()
-                       and not file.name.startswith('.'))  # such as the ._* that macOS leaves
-        images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
-        if not images:
+        with os.scandir(path) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_file()
+                           and not entry.name.startswith('.'))  # such as the ._* that macOS leaves
+        is_image = [os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in names]
+        if not any(is_image):
             raise ValueError(f'folder {path}: found no image, expected files ending in {", ".join(IMAGE_SUFFIXES)}')
-        source = ImageSource(images, strict)
-        source.left_out = [file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES]
+        source = ImageSource([], strict)
+        source.inputs = [path / name for name in compress(names, is_image)]  # which were there a moment ago
+        source.left_out = [path / name for name, image in zip(names, is_image) if not image]
         return source
     existing_file(inputs, 'input')
     if path.suffix.lower() in VIDEO_SUFFIXES or path.suffix.lower() == '.gif' and is_animated(path):
