@@ -1,4 +1,4 @@
-"""Targets of the stacked networks with attention: coordinates, point maps and edge maps (ADNet, STAR, P1)."""
+"""Targets of the stacked networks with attention: coordinates, point maps and edge maps (ADNet, STAR, structured)."""
 from typing import Optional, Tuple, Union
 
 import numpy as np

@@ -1,8 +1,8 @@
-"""Point and edge maps: the auxiliary targets of ADNet, STAR and P1, and LAB's boundary map, as plain NumPy functions.
+"""Point and edge maps, and LAB's boundary map, as plain NumPy functions.
 
-The first two are drawn as in the STAR reference code: on a canvas of 4 pixels a heatmap cell, then reduced to cells by
-bilinear sampling, which averages the middle 2 x 2 pixels of each cell. Cell c therefore lies at canvas pixel 4 c + 1.5,
-the ``half_pixel`` grid.
+Point and edge maps are the auxiliary targets of ADNet, STAR and the structured paper, drawn as in the STAR reference
+code: on a canvas of 4 pixels a heatmap cell, then reduced to cells by bilinear sampling, which averages the middle
+2 x 2 pixels of each cell. Cell c therefore lies at canvas pixel 4 c + 1.5, the ``half_pixel`` grid.
 """
 from typing import Iterator, Optional, Sequence
 

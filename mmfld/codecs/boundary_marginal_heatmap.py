@@ -1,8 +1,9 @@
-"""Landmarks and facial boundaries as one-dimensional heatmaps: P3 combined with "Look at Boundary" (LAB, CVPR 2018).
+"""Landmarks and facial boundaries as one-dimensional heatmaps.
 
-LAB draws a boundary as a curve in a 2-D map; P3 puts its own detector in the place of LAB's recogniser of boundaries
-(Table 3) without saying what its targets are. Here they are the marginals, as of landmarks: how much of the curve lies
-at an x, and how much at a y.
+The attentive paper (Yin et al., 2020) combined with "Look at Boundary" (LAB, CVPR 2018). LAB draws a boundary as a
+curve in a 2-D map; the attentive paper puts its own detector in the place of LAB's recogniser of boundaries (Table 3)
+without saying what its targets are. Here they are the marginals, as of landmarks: how much of the curve lies at an x,
+and how much at a y.
 """
 from typing import Optional, Union
 

@@ -1,4 +1,7 @@
-"""Codec of P2: Gaussians around the unrounded landmark (Bulat, Sanchez and Tzimiropoulos, BMVC 2021, Eq. 1 to 5)."""
+"""Codec of the subpixel paper: Gaussians around the unrounded landmark.
+
+"Subpixel Heatmap Regression" (Bulat, Sanchez and Tzimiropoulos, BMVC 2021), Eq. 1 to 5.
+"""
 from typing import Optional, Sequence, Tuple
 
 import numpy as np
@@ -21,7 +24,7 @@ class ContinuousHeatmap(HeatmapCodec):
 
     Grid: ``half_pixel``, x = (c + 0.5) W / w - 0.5. Eq. 3's y / s is the same with pixels counted from their corners.
 
-    The peak is 1, not Eq. 1's 1 / (2 pi sigma^2): only then is P2's tau = 10 the right temperature.
+    The peak is 1, not Eq. 1's 1 / (2 pi sigma^2): only then is the paper's tau = 10 the right temperature.
 
     Encoded:
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def argmax(heatmaps: Tensor) -> Tensor:
-    """Cell of the maximum (P1, Eq. 1); the first one in row order where several are equal."""
+    """Cell of the maximum (structured paper, Eq. 1); the first one in row order where several are equal."""
     width = heatmaps.shape[-1]
     flat = heatmaps.flatten(2).argmax(2)
     cells = torch.stack([flat % width, torch.div(flat, width, rounding_mode='floor')], dim=-1)
@@ -33,14 +33,14 @@ def quarter_shift(heatmaps: Tensor) -> Tensor:
 
 
 def local_soft_argmax(heatmaps: Tensor, window: Union[int, Tuple[int, int]] = 5, tau: float = 10.) -> Tensor:
-    """Softmax-weighted mean position in a window around the maximum (P2, Eq. 4).
+    """Softmax-weighted mean position in a window around the maximum (subpixel paper, Eq. 4).
 
     Args:
         heatmaps (Tensor): (B, K, h, w).
         window (int | tuple): Odd side of the window, or (w, h), in cells. Cells outside the map take no part.
-        tau (float): Multiplies the heatmap before the softmax. 10 is P2's choice for Gaussians of peak 1; for raw
-            scores F of the structured loss use 1 / epsilon, so that the weights are softmax(F / epsilon) inside the
-            window.
+        tau (float): Multiplies the heatmap before the softmax. 10 is the subpixel paper's choice for Gaussians of peak
+            1; for raw scores F of the structured loss use 1 / epsilon, so that the weights are softmax(F / epsilon)
+            inside the window.
 
     Returns:
         Tensor: (B, K, 2) cells; differentiable with respect to the heatmaps except for the choice of the window.

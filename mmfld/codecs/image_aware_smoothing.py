@@ -1,4 +1,7 @@
-"""Codec of P1: label samples that vary along the facial boundaries (Yang and Yeh, ICCV 2025, Eq. 13 and A1.3)."""
+"""Codec of the structured paper: label samples that vary along the facial boundaries.
+
+"Heatmap Regression without Soft-argmax" (Yang and Yeh, ICCV 2025), Eq. 13 and A1.3.
+"""
 from typing import Optional, Tuple, Union
 
 import numpy as np

@@ -1,4 +1,7 @@
-"""Image-aware label smoothing: which way an annotation may vary (P1, Fig. 1 and appendix A1.3), as NumPy functions."""
+"""Image-aware label smoothing: which way an annotation may vary, as NumPy functions.
+
+Of "Heatmap Regression without Soft-argmax" (Yang and Yeh, ICCV 2025), Fig. 1 and appendix A1.3.
+"""
 from typing import NamedTuple
 
 import cv2
@@ -14,7 +17,7 @@ EDGE_WEIGHT = 0.01
 
 
 class SmoothingStages(NamedTuple):
-    """The intermediate products of P1's Fig. 1 for K landmarks; patches have side 2 k + 1.
+    """The intermediate products of the paper's Fig. 1 for K landmarks; patches have side 2 k + 1.
 
     Attributes:
         edge (ndarray): (h, w) all boundaries in one map, E.

@@ -1,4 +1,4 @@
-"""Codec of P3 (Yin et al., "Attentive One-Dimensional Heatmap Regression", 2020): two 1-D heatmaps per landmark."""
+"""Codec of "Attentive One-Dimensional Heatmap Regression" (Yin et al., 2020): two 1-D heatmaps per landmark."""
 from typing import Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -17,7 +17,7 @@ GRIDS = ('proportional', 'half_pixel')
 
 @KEYPOINT_CODECS.register_module()
 class MarginalHeatmap(BaseKeypointCodec):
-    """The marginals of a Gaussian around the unrounded landmark, one heatmap of L bins per axis (P3, Eq. 2 and 12).
+    """The marginals of a Gaussian around the unrounded landmark, one heatmap of L bins per axis (Eq. 2 and 12).
 
     Two maps of L bins take the place of L x L cells, so that L can be several times the side of the input.
 
@@ -29,13 +29,14 @@ class MarginalHeatmap(BaseKeypointCodec):
 
     Args:
         input_size (tuple): (W, H) of the network input in pixels.
-        length (int): L of both axes. Defaults to 768, three times the side of the input (P3).
+        length (int): L of both axes. Defaults to 768, three times the side of the input, as in the paper.
         sigma (float, optional): Standard deviation in bins. The paper does not give it. Defaults to L / 64: four pixels
             of an input of 256, whatever L is.
         normalize (bool): Scale the maps to a sum of 1 over an unbounded axis, for losses on distributions such as
             MMPose's ``KLDiscretLoss``, instead of to a peak of 1. (Eq. 2 fixes the maps up to a factor.)
         decoder (str): ``'argmax'`` (Eq. 7) or ``'local_soft_argmax'``, which refines it within bins.
-        window (int, optional): Of the local soft-argmax, odd, in bins. Defaults to 10/3 sigma, P2's ratio.
+        window (int, optional): Of the local soft-argmax, odd, in bins. Defaults to 10/3 sigma, the ratio of the
+            subpixel paper.
         tau (float): Of the local soft-argmax. Defaults to 10, for maps of peak 1.
         grid (str): ``'proportional'``, x = c W / L (Eq. 7), or ``'half_pixel'``, x = (c + 0.5) W / L - 0.5.
         outside (str): What a landmark outside the image counts for: ``'clamp'`` or ``'ignore'``, see

@@ -12,8 +12,8 @@ Two grids place the cells of a heatmap of w cells in that range:
                                                      x = c W / (w - 1) - 0.5. STAR's networks use it
 ==================  ===============================  ====================================================
 
-Between pixels and cells there is a third, ``proportional``: x = c W / w, with cell 0 on pixel 0 (P3, Eq. 4; MMPose's
-SimCC). It is not symmetric: mirrored, cell c becomes w - w / W - c and not w - 1 - c.
+Between pixels and cells there is a third, ``proportional``: x = c W / w, with cell 0 on pixel 0 (attentive paper,
+Eq. 4; MMPose's SimCC). It is not symmetric: mirrored, cell c becomes w - w / W - c and not w - 1 - c.
 """
 from typing import Sequence, Union
 

@@ -36,7 +36,8 @@ class FaceLayout:
         name (str): The value of ``layout=`` arguments.
         num_keypoints (int): K.
         flip_pairs (tuple): Pairs of landmarks that change places when the image is mirrored.
-        boundaries (tuple[Boundary]): The E edge maps of STAR / P1, in channel order (as in the STAR reference code).
+        boundaries (tuple[Boundary]): The E edge maps of STAR and the structured paper, in channel order (as in the STAR
+            reference code).
         eye_corners (tuple[int, int]): Outer eye corners, the ends of the inter-ocular distance.
         pupils (tuple, optional): For each eye the landmarks whose mean is the pupil; None where none are annotated.
         areas (dict): Name of a facial area -> its landmarks. Every landmark is in exactly one area.

@@ -80,9 +80,10 @@ class GetFaceCrop(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandomFaceSimilarity(BaseTransform):
-    """Random rotation, scale and shift of the crop, Gaussian and unbounded (STAR reference code) or uniform (P2).
+    """Random rotation, scale and shift of the crop.
 
-    Only the crop's centre, scale and rotation change; :class:`FaceAffine` then samples the image once.
+    Gaussian and unbounded (STAR reference code) or uniform (subpixel paper). Only the crop's centre, scale and rotation
+    change; :class:`FaceAffine` then samples the image once.
 
     Required and modified Keys:
 

@@ -1,4 +1,4 @@
-"""Photometric augmentation of the STAR reference code, and of P2, that neither MMPose nor mmcv has.
+"""Photometric augmentation of the STAR reference code, and of the subpixel paper, that neither MMPose nor mmcv has.
 
 The rest of STAR's is MMPose's ``RandomFlip`` and mmcv's ``RandomGrayscale``. All act on uint8 images (H, W, 3) in place
 of the key ``img`` and draw from ``numpy.random``.
@@ -115,7 +115,9 @@ class RandomByteNoise(RandomImageTransform):
 
 @TRANSFORMS.register_module()
 class RandomChannelGain(RandomImageTransform):
-    """Multiplies each colour channel by a factor of its own (P2, section 4: colour jittering between 0.6 and 1.4).
+    """Multiplies each colour channel by a factor of its own.
+
+    The subpixel paper's colour jittering between 0.6 and 1.4 (section 4).
 
     Args:
         prob (float): Defaults to 1.

@@ -1,4 +1,4 @@
-"""Several random views of one face, for Siamese training (P2: Bulat et al., BMVC 2021, section 3.4)."""
+"""Several random views of one face, for Siamese training (subpixel paper: Bulat et al., BMVC 2021, section 3.4)."""
 from typing import Dict, List, Optional
 
 import numpy as np
