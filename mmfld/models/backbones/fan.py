@@ -1,6 +1,6 @@
 """FAN, the stacked hourglass of hierarchical blocks (Bulat and Tzimiropoulos, ICCV 2017).
 
-The network of P2, "Subpixel Heatmap Regression for Facial Landmark Localization" (BMVC 2021): 2 stacks with 4 levels,
+The network of "Subpixel Heatmap Regression for Facial Landmark Localization" (BMVC 2021): 2 stacks with 4 levels,
 width 256, 12.1 M parameters. Its original training code and the 2-stack models of the authors halve feature maps by
 maxima, the PyTorch release of the 2017 networks (the face-alignment package) by averages: an argument here.
 """
@@ -53,7 +53,7 @@ class FAN(BaseModule):
 
     Args:
         layout (str | FaceLayout): Gives the number of landmarks K. Defaults to ``'300w68'``.
-        num_stacks (int): Defaults to 2 (P2); the 2017 networks have 4.
+        num_stacks (int): Defaults to 2, as in the paper; the 2017 networks have 4.
         pooling (str): How feature maps are halved, ``'max'`` or ``'avg'``. Defaults to ``'max'``.
         num_levels (int): Halvings inside an hourglass. Defaults to 4.
         width (int): Channels C of the hourglasses; the stem grows over C/4 and C/2. Defaults to 256.

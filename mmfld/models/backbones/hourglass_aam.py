@@ -1,8 +1,8 @@
 """Stacked hourglass with point and edge maps for the anisotropic attention module (AAM).
 
-The network of ADNet (ICCV 2021), STAR (CVPR 2023) and "Heatmap Regression without Soft-argmax" (ICCV 2025): 4 stacks
-with 4 levels, width 256, 13.4 M live parameters. The shortcut convolutions that the reference constructs but never uses
-are not built here; :func:`convert_star_state_dict` drops them from official checkpoints.
+The network of ADNet (ICCV 2021), STAR (CVPR 2023) and the structured paper, "Heatmap Regression without Soft-argmax"
+(ICCV 2025): 4 stacks with 4 levels, width 256, 13.4 M live parameters. The shortcut convolutions that the reference
+constructs but never uses are not built here; :func:`convert_star_state_dict` drops them from official checkpoints.
 """
 import re
 from typing import Dict, Optional, Tuple, Union
@@ -51,8 +51,8 @@ class HourglassAAM(BaseModule):
     Args:
         layout (str | FaceLayout): Gives the numbers of landmarks K and boundaries E. Defaults to ``'wflw98'``.
         num_stacks (int): Defaults to 4.
-        heatmap_activation (str): ``'none'`` leaves raw scores (P1); ``'in_relu'`` is instance normalisation without
-            affine parameters or running statistics, then ReLU (STAR). Defaults to ``'none'``.
+        heatmap_activation (str): ``'none'`` leaves raw scores (structured); ``'in_relu'`` is instance normalisation
+            without affine parameters or running statistics, then ReLU (STAR). Defaults to ``'none'``.
         use_aam (bool): Whether to predict point and edge maps. Defaults to True.
         num_levels (int): Halvings inside an hourglass. Defaults to 4 (STAR's text says 3, its code 4).
         width (int): Channels C of the hourglasses; the stem grows over C/4 and C/2. Defaults to 256.
@@ -160,7 +160,7 @@ _RENAMES: Renames = (
 
 
 def convert_star_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """Rename the parameters of an official STAR, ADNet or P1 network to those of :class:`HourglassAAM`.
+    """Rename the parameters of an official STAR, ADNet or structured network to those of :class:`HourglassAAM`.
 
     ``module.`` prefixes and ``n_averaged`` (torch's AveragedModel) are removed, the never used shortcut convolutions of
     blocks with equal input and output width are dropped, and so are the two ``e2h_transform`` buffers, which the heads

@@ -1,4 +1,7 @@
-"""Head of P3 combined with "Look at Boundary" (LAB, Wu et al., CVPR 2018): Ours+LAB of P3's Table 3."""
+"""Head of the attentive paper combined with "Look at Boundary" (LAB, Wu et al., CVPR 2018).
+
+Ours+LAB of Table 3 in "Attentive One-Dimensional Heatmap Regression" (Yin et al., 2020).
+"""
 from typing import Tuple, Union
 
 import torch
@@ -15,10 +18,10 @@ from .co_attention_marginal_head import CoAttentionMarginalHead, Features, Margi
 class BoundaryMarginalHead(CoAttentionMarginalHead):
     """Finds facial boundaries by one-dimensional heatmaps, and lets them guide the search for landmarks.
 
-    Goes with the codec :class:`BoundaryMarginalHeatmap`. P3 replaces LAB's 2-D recogniser of boundaries by its own
-    method and does not say more. Here branches like those of the landmarks predict the marginals of each boundary.
-    Their outer product is a map M at the resolution of the features F: not the curve itself, but a blob where an eye or
-    the mouth is, and the frame of the contour. The landmarks' branches read
+    Goes with the codec :class:`BoundaryMarginalHeatmap`. The attentive paper replaces LAB's 2-D recogniser of
+    boundaries by its own method and does not say more. Here branches like those of the landmarks predict the marginals
+    of each boundary. Their outer product is a map M at the resolution of the features F: not the curve itself, but a
+    blob where an eye or the mouth is, and the frame of the contour. The landmarks' branches read
 
         F + F T(F, M),  T a convolution over the concatenated maps and a sigmoid.
 

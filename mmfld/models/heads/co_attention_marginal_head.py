@@ -1,4 +1,4 @@
-"""Head of P3: one-dimensional heatmaps with co-attention (Yin et al., 2020)."""
+"""Head of the attentive paper: one-dimensional heatmaps with co-attention (Yin et al., 2020)."""
 from typing import List, Sequence, Tuple, Union
 
 import torch
@@ -21,7 +21,7 @@ class CoAttentionMarginalHead(UncertainHead):
     """Predicts the marginal heatmaps of each landmark from the features of the last stack.
 
     Goes with any backbone that returns :class:`StackOutput` with ``features`` and with the codec
-    :class:`MarginalHeatmap`. Only the result is supervised (P3, Eq. 11), not the stacks' own heatmaps; those of the
+    :class:`MarginalHeatmap`. Only the result is supervised (Eq. 11), not the stacks' own heatmaps; those of the
     last stack have no part in it, so that distributed training needs ``find_unused_parameters=True``.
 
     Args:

@@ -1,4 +1,7 @@
-"""Heatmaps with learned corrections of their coordinates, a baseline of P2's Table 1 (DeepCut, CVPR 2016)."""
+"""Heatmaps with learned corrections of their coordinates (DeepCut, CVPR 2016).
+
+A baseline in the subpixel paper (Bulat et al., BMVC 2021, Table 1).
+"""
 from typing import List, Sequence, Tuple, Union
 
 import torch

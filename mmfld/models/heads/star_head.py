@@ -1,4 +1,4 @@
-"""Head of STAR (P4: Zhou et al., CVPR 2023), of ADNet (ICCV 2021) and of the soft-argmax baselines."""
+"""Head of STAR (Zhou et al., CVPR 2023), of ADNet (ICCV 2021) and of the soft-argmax baselines."""
 from typing import Optional, Sequence, Union
 
 import torch
@@ -19,10 +19,10 @@ class STARHead(StackedHeatmapHead):
 
     Goes with ``HourglassAAM(heatmap_activation='in_relu')`` and the codec :class:`BoundaryAwareHeatmap`, which decodes
     the expectation of the last stack's maps. The loss makes the method: :class:`STARLoss`, :class:`SoftArgmaxLoss`
-    (P4's baseline) or :class:`AnisotropicDirectionLoss` (ADNet).
+    (STAR's baseline) or :class:`AnisotropicDirectionLoss` (ADNet).
 
     Logged beside the losses, whichever they are: ``sqrt_lambda_1`` and ``sqrt_lambda_2``, standard deviations of the
-    last stack's maps along their first and second principal component (P4, Eq. 5, Fig. 1 and 2), means over the
+    last stack's maps along their first and second principal component (STAR paper, Eq. 5, Fig. 1 and 2), means over the
     landmarks of the batch, in percent of the crop's side.
 
     Args:
@@ -31,7 +31,7 @@ class STARHead(StackedHeatmapHead):
         loss_point, loss_edge (dict): Default to ``WeightedAdaptiveWingLoss(loss_weight=10)``.
         loss_regularization (dict, optional): Further loss on the same maps, as :class:`DistributionRegularization`.
         target_key (str): Label that the losses compare with: ``'keypoint_labels'``, or ``'keypoint_samples'`` of
-            :class:`ImageAwareSmoothing` (P1, Table 6). Defaults to ``'keypoint_labels'``.
+            :class:`ImageAwareSmoothing` (structured paper, Table 6). Defaults to ``'keypoint_labels'``.
         fuse, stack_weights, decoder: See :class:`StackedHeatmapHead`.
     """
 

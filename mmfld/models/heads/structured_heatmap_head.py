@@ -1,4 +1,4 @@
-"""Head of P1: heatmap regression without soft-argmax (Yang and Yeh, ICCV 2025)."""
+"""Head of the structured paper: heatmap regression without soft-argmax (Yang and Yeh, ICCV 2025)."""
 from typing import Optional, Sequence, Union
 
 import torch

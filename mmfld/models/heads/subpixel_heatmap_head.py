@@ -1,4 +1,4 @@
-"""Head of P2: subpixel heatmap regression (Bulat, Sanchez and Tzimiropoulos, BMVC 2021)."""
+"""Head of the subpixel paper: subpixel heatmap regression (Bulat, Sanchez and Tzimiropoulos, BMVC 2021)."""
 from typing import Sequence, Union
 
 import torch
@@ -21,7 +21,7 @@ class SubpixelHeatmapHead(StackedHeatmapHead):
     Args:
         layout (str | FaceLayout): Defaults to ``'300w68'``.
         loss_landmark (dict): Defaults to MMPose's ``KeypointMSELoss``, the mean over batch, landmarks and cells.
-        loss_window (dict, optional): Further loss through the window of the decoder (P2, section 4.3), as
+        loss_window (dict, optional): Further loss through the window of the decoder (section 4.3), as
             :class:`LocalSoftArgmaxLoss`.
         stack_weights (Sequence[float]): Defaults to (1, 1), the sum over FAN's two stacks.
         decoder (dict, optional): The codec that turns the last stack's heatmaps into landmarks.

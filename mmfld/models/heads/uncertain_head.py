@@ -30,8 +30,9 @@ class UncertainHead(BaseHead):
     def uncertainty(self, *maps: Tensor) -> Uncertainty:
         """Of maps as :meth:`predict_maps` gives them.
 
-        Without a calibration the covariances are those of the distributions that the landmarks are read from (P4, Eq.
-        4), which tell where a landmark may lie and not how far it is off, and None where the maps are no distributions.
+        Without a calibration the covariances are those of the distributions that the landmarks are read from (STAR
+        paper, Eq. 4), which tell where a landmark may lie and not how far it is off, and None where the maps are no
+        distributions.
         """
         if self.calibration is not None:
             _, scores = self.decoder.landmarks(*maps)

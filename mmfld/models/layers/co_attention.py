@@ -1,4 +1,4 @@
-"""Co-attention between features over the x and over the y axis (P3, Eq. 9 and 10)."""
+"""Co-attention between features over the x and over the y axis (attentive paper: Yin et al., 2020, Eq. 9 and 10)."""
 from typing import Tuple
 
 import torch

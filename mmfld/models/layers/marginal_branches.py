@@ -1,4 +1,4 @@
-"""From feature maps to one-dimensional heatmaps over x and over y (P3, Fig. 2a)."""
+"""From feature maps to one-dimensional heatmaps over x and over y (attentive paper: Yin et al., 2020, Fig. 2a)."""
 from typing import Tuple
 
 import torch

@@ -1,4 +1,4 @@
-"""Refinement of heatmaps by those of the frames before (P3, Eq. 13 and Fig. 2b)."""
+"""Refinement of heatmaps by those of the frames before (attentive paper: Yin et al., 2020, Eq. 13 and Fig. 2b)."""
 from math import ceil
 from typing import Optional, Tuple
 
@@ -116,7 +116,7 @@ def dilations_for(reach: float, kernel_size: int) -> Tuple[int, ...]:
 
 def temporal_sums(features: Tensor, decay: float, state: Optional[Tensor] = None,
                   moves: Optional[Tensor] = None) -> Tensor:
-    """V_t = U_t + lambda V_{t-1} of all frames (P3, Eq. 13).
+    """V_t = U_t + lambda V_{t-1} of all frames (Eq. 13).
 
     Args:
         features (Tensor): (B, T, ...), U of T successive frames.

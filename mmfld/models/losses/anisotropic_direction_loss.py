@@ -1,4 +1,4 @@
-"""Anisotropic direction loss (ADL) of ADNet (Huang et al., ICCV 2021), the baseline of P4's Table 6."""
+"""Anisotropic direction loss (ADL) of ADNet (Huang et al., ICCV 2021), the baseline of the STAR paper's Table 6."""
 from typing import Optional, Tuple, Union
 
 import torch

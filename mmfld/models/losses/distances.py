@@ -19,7 +19,7 @@ def l2(errors: Tensor) -> Tensor:
 
 
 def smooth_l1(errors: Tensor) -> Tensor:
-    """0.5 / s |e|^2 for Euclidean lengths |e| below s = 0.01, |e| - 0.5 s above (P4, Eq. 8)."""
+    """0.5 / s |e|^2 for Euclidean lengths |e| below s = 0.01, |e| - 0.5 s above (STAR paper, Eq. 8)."""
     length = torch.linalg.vector_norm(errors, dim=-1)
     return torch.where(length < THRESHOLD, 0.5 / THRESHOLD * length**2, length - 0.5 * THRESHOLD)
 

@@ -1,4 +1,7 @@
-"""Distribution regularisation (DR) of heatmaps (Nibali et al., 2018), as in P4's Table 3 and P2's section 4.1."""
+"""Distribution regularisation (DR) of heatmaps (Nibali et al., 2018).
+
+As in the STAR paper (Zhou et al., CVPR 2023, Table 3) and the subpixel paper (Bulat et al., BMVC 2021, section 4.1).
+"""
 from typing import Optional
 
 import torch
@@ -17,7 +20,7 @@ class DistributionRegularization(nn.Module):
     """Jensen-Shannon divergence between the normalised heatmap and a Gaussian around the annotation.
 
     Between 0 (equal) and ln 2 = 0.693 (disjoint). Computed in float32 at least, also under autocast. With ``tau`` it is
-    the Gaussian prior of P2's global soft-argmax.
+    the Gaussian prior of the subpixel paper's global soft-argmax.
 
     Args:
         sigma (float): Of the Gaussian, in cells. Defaults to 1.

@@ -70,8 +70,8 @@ def heatmap_moments(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
     """Mean and covariance of non-negative maps in [-1, 1], where -1 and 1 are the centres of the outermost cells.
 
     The covariance is that of weighted samples, sum p (q - m)(q - m)^T / (V1 - V2 / V1) with V1 = sum p + 1e-5 and
-    V2 = sum p^2 + 1e-5 (P4, Eq. 4; the two constants are the STAR reference code's). Computed in float32 at least, also
-    under autocast.
+    V2 = sum p^2 + 1e-5 (STAR paper, Eq. 4; the two constants are its reference code's). Computed in float32 at least,
+    also under autocast.
 
     Args:
         heatmaps (Tensor): (B, K, h, w), >= 0. A map that is all zero has mean and covariance 0.

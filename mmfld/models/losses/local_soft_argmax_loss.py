@@ -1,4 +1,7 @@
-"""Squared error of what the local soft-argmax decodes: the loss through the window of P2's section 4.3."""
+"""Squared error of what the local soft-argmax decodes.
+
+The loss through the window in the subpixel paper (Bulat et al., BMVC 2021, section 4.3).
+"""
 from typing import Optional
 
 import torch
@@ -12,7 +15,7 @@ from ...structures import normalized_to_cells
 
 @MODELS.register_module()
 class LocalSoftArgmaxLoss(nn.Module):
-    """Squared distance in cells between the local soft-argmax (P2, Eq. 4) and the annotation.
+    """Squared distance in cells between the local soft-argmax (Eq. 4) and the annotation.
 
     Goes with a loss on the maps themselves, as it reaches no cell outside of the window. A landmark that lies outside
     of the window around its map's maximum does not count: no weights inside of it could decode to it. The paper reports

@@ -1,4 +1,7 @@
-"""Mahalanobis distance between predicted distribution and annotation, which P4 compares STAR with (Section 5.4)."""
+"""Mahalanobis distance between predicted distribution and annotation.
+
+The STAR paper (Zhou et al., CVPR 2023) compares STAR with it (Section 5.4).
+"""
 from torch import Tensor
 
 from mmpose.registry import MODELS
@@ -14,8 +17,8 @@ class MahalanobisLoss(STARLoss):
 
         L = sum_k (v_k . (g - m))^2 / (l_k + 1e-5) + w sum_k l_k = (g - m)^T (C + 1e-5)^-1 (g - m) + w trace C.
 
-    P4 takes it from LUVLi's Gaussian log-likelihood (CVPR 2020), whose other part is the log determinant of C. There it
-    is the squared distance; P4 does not say whether it is here.
+    The paper takes it from LUVLi's Gaussian log-likelihood (CVPR 2020), whose other part is the log determinant of C.
+    There it is the squared distance; the paper does not say whether it is here.
 
     Args:
         restriction, restriction_weight, loss_weight: See :class:`STARLoss`.

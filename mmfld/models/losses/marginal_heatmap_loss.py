@@ -1,4 +1,4 @@
-"""Loss of P3 on one-dimensional heatmaps."""
+"""Loss of the attentive paper (Yin et al., 2020) on one-dimensional heatmaps."""
 from typing import Optional, Tuple
 
 from mmpose.registry import MODELS
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class MarginalHeatmapLoss(nn.Module):
-    """Squared distance ||h^x - h^x*||^2 + ||h^y - h^y*||^2, summed over landmarks (P3, Eq. 11), averaged over faces.
+    """Squared distance ||h^x - h^x*||^2 + ||h^y - h^y*||^2, summed over landmarks (Eq. 11), averaged over faces.
 
     Called as MMPose's losses for SimCC, e.g. ``KLDiscretLoss``, which can take its place.
 

@@ -1,4 +1,4 @@
-"""Distance between soft-argmax and annotation: what STAR and the structured loss are compared with (P4, Eq. 2)."""
+"""Distance between soft-argmax and annotation: what STAR and the structured loss are compared with (STAR, Eq. 2)."""
 from typing import Optional
 
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ class SoftArgmaxLoss(nn.Module):
     """Distance between the mean of the normalised heatmap and the annotation.
 
     Non-negative maps are normalised by their sum; raw scores F, with ``tau``, to softmax(tau F), as in the global
-    soft-argmax of P2's Table 1.
+    soft-argmax of the subpixel paper's Table 1.
 
     Args:
         distance (str): ``'l1'`` and ``'l2'`` (means over x and y), ``'smooth_l1'`` or ``'wing'`` (of the Euclidean

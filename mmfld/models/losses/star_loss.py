@@ -1,4 +1,4 @@
-"""Self-adaptive ambiguity reduction (STAR) loss (P4: Zhou et al., CVPR 2023)."""
+"""Self-adaptive ambiguity reduction (STAR) loss (Zhou et al., CVPR 2023)."""
 from typing import Optional
 
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Structured prediction loss on heatmap scores, without soft-argmax (P1: Yang and Yeh, ICCV 2025, Eq. 11-13).
+"""Structured prediction loss on heatmap scores, without soft-argmax (Yang and Yeh, ICCV 2025, Eq. 11-13).
 
 For one landmark with scores F over the cells and annotated cell y,
 
@@ -125,7 +125,7 @@ def structured_heatmap_loss(scores: Tensor,
                             alpha: float = 1.,
                             epsilon: float = 1.,
                             **margin_options) -> Tensor:
-    """Structured loss of each landmark, averaged over its label samples (P1, Eq. 11 and 13).
+    """Structured loss of each landmark, averaged over its label samples (Eq. 11 and 13).
 
     Computed in float32 at least, also under autocast. Memory does not grow with the number of samples.
 
@@ -153,7 +153,7 @@ def structured_heatmap_loss(scores: Tensor,
 
 @MODELS.register_module()
 class StructuredHeatmapLoss(nn.Module):
-    """Structured loss for landmark heatmaps (P1, Eq. 11-13).
+    """Structured loss for landmark heatmaps (Eq. 11-13).
 
     Args:
         margin (str): ``'none'``, ``'l1'``, ``'l2'`` or ``'smooth_l1'`` (Table 5). Defaults to ``'smooth_l1'``.
@@ -163,7 +163,8 @@ class StructuredHeatmapLoss(nn.Module):
         norm (str): Distance behind the smooth-l1 threshold, ``'l2'`` or ``'l1'``. Defaults to ``'l2'``.
         threshold (float): s of Eq. 12, in ``unit``. Defaults to 0.01.
         input_size (int): Pixels of the network input, for ``unit='pixel'``. Defaults to 256.
-        grid (str): Where the heatmap's cells lie in [-1, 1]. Defaults to ``'align_corners'``, as in P1 and P4.
+        grid (str): Where the heatmap's cells lie in [-1, 1]. Defaults to ``'align_corners'``, as in the
+            paper and in STAR.
         loss_weight (float): Lambda of Eq. A14. Defaults to 1.
     """
 

@@ -1,4 +1,4 @@
-"""Adaptive wing loss with the weighted loss map (AWing, ICCV 2019; as used by ADNet, STAR and P1)."""
+"""Adaptive wing loss with the weighted loss map (AWing, ICCV 2019; as used by ADNet, STAR and structured)."""
 import math
 from typing import Tuple
 

@@ -1,4 +1,7 @@
-"""The tracker of P3: a detector of one-dimensional heatmaps, refined by the frames before (Yin et al., 2020)."""
+"""The attentive paper's tracker: a detector of one-dimensional heatmaps, refined by the frames before.
+
+"Attentive One-Dimensional Heatmap Regression" (Yin et al., 2020).
+"""
 from itertools import groupby
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -28,13 +31,13 @@ class FaceTracker(TopdownPoseEstimator):
     """Top-down estimator for the successive frames of a video.
 
     Backbone and head are those of a detector and bear the same names, so that a detector's checkpoint is loaded by
-    ``load_from``. Trained on the clips of :class:`~mmfld.datasets.FaceVideoDataset`, with a loss on every frame (P3,
-    Eq. 14).
+    ``load_from``. Trained on the clips of :class:`~mmfld.datasets.FaceVideoDataset`, with a loss on every frame
+    (Eq. 14).
 
     Args:
         backbone, head (dict): Of the detector; the head is a :class:`CoAttentionMarginalHead`. With a head of
             two-dimensional heatmaps, a :class:`StackedHeatmapHead`, one refinement by two-dimensional convolutions
-            takes the place of those of the axes: a simpler system than the recurrent network that P3's Table 1 has.
+            takes the place of those of the axes: a simpler system than the recurrent network of the paper's Table 1.
         refinement (dict): Arguments of :class:`TemporalRefinement`, the same for both axes: ``channels``,
             ``kernel_size``, ``decay``, ``reach``. Its ``sigma`` is that of the head's codec.
         freeze_detector (bool): Train the refinement alone. Otherwise all parameters are trained (Eq. 14). Defaults to

@@ -1,4 +1,4 @@
-"""Siamese training of a top-down estimator (P2: Bulat et al., BMVC 2021, section 3.4)."""
+"""Siamese training of a top-down estimator (subpixel paper: Bulat et al., BMVC 2021, section 3.4)."""
 from typing import Tuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..stack_output import StackOutput
 class SiameseTopdownPoseEstimator(TopdownPoseEstimator):
     """Top-down estimator whose training averages the heatmaps of several augmented views in the frame of the crop.
 
-    All views of a batch pass through the network together. The heatmaps of every stack are warped back (P2, Eq. 6;
+    All views of a batch pass through the network together. The heatmaps of every stack are warped back (Eq. 6;
     mirrored views with their landmarks permuted) and averaged over the views that see a cell, and the head compares the
     average with the target of the crop. The paper adds the maps, which against a single target doubles the amplitude.
     The views are interpolated: where each shows its exact target, the average has a peak of 0.934 of the crop's target.
