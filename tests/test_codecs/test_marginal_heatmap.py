@@ -1,4 +1,4 @@
-"""MarginalHeatmap: the example of quantisation in P3, marginals of 2-D Gaussians, round trips and mirroring."""
+"""MarginalHeatmap: the example of quantisation in its paper, marginals of 2-D Gaussians, round trips and mirroring."""
 import numpy as np
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""CoAttention, MarginalBranches, their loss and their head: P3's published vectors, shapes and flip test."""
+"""CoAttention, MarginalBranches, loss and head: the attentive paper's published vectors, shapes and flip test."""
 import numpy as np
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The tracker of P3: its loss, its state, and that clips, frames and tracks give the same."""
+"""The tracker of the attentive paper: its loss, its state, and that clips, frames and tracks give the same."""
 import numpy as np
 import pytest
 import torch

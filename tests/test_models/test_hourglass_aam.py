@@ -10,7 +10,7 @@ from mmfld.models import HourglassAAM, StructuredHeatmapHead
 from mmfld.models.backbones import convert_star_state_dict
 from mmfld.structures import get_layout
 
-# layout -> name in the reference, live parameters (P1: 13.48 M for WFLW, STAR: 13.37 M for 300W)
+# layout -> name in the reference, live parameters (structured paper: 13.48 M for WFLW, STAR: 13.37 M for 300W)
 REFERENCE = {'wflw98': ('WFLW', 13_476_468), '300w68': ('300W', 13_368_708), 'cofw29': ('COFW', 13_225_028)}
 
 

@@ -203,7 +203,7 @@ SCALAR_DISTANCES = dict(
 
 
 def naive_loss(heatmaps, targets, distance, restriction_weight=0.):
-    """Landmark by landmark, as printed (P4, Eq. 4-7); (B, K)."""
+    """Landmark by landmark, as printed (STAR paper, Eq. 4-7); (B, K)."""
     losses = np.zeros(heatmaps.shape[:2])
     height, width = heatmaps.shape[2:]
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))

@@ -15,7 +15,7 @@ H, W = 7, 9
 
 
 def naive_margin(dx, dy, margin, unit, norm, height, width, input_size=256, threshold=0.01):
-    """Delta between two cells dx and dy cells apart (P1, Eq. 11 and 12)."""
+    """Delta between two cells dx and dy cells apart (structured paper, Eq. 11 and 12)."""
     per_cell = dict(cell=(1, 1), normalized=(2 / (width - 1), 2 / (height - 1)),
                     pixel=(input_size / (width - 1), input_size / (height - 1)))[unit]
     dx, dy = dx * per_cell[0], dy * per_cell[1]

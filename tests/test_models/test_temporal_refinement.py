@@ -1,4 +1,4 @@
-"""The tracker's decaying sum over time and what stands around it (P3, Eq. 13)."""
+"""The tracker's decaying sum over time and what stands around it (attentive paper, Eq. 13)."""
 import numpy as np
 import pytest
 import torch

@@ -21,11 +21,11 @@ from mmfld.models.losses import (AnisotropicDirectionLoss, DistributionRegulariz
                                  StructuredHeatmapLoss, WeightedAdaptiveWingLoss)
 from mmfld.structures import FaceLayout, get_layout, layout_names
 
-SAMPLES = 10  # label samples of the structured loss (P1)
+SAMPLES = 10  # label samples of the structured loss, as in its paper
 
 
 def naive_star_loss(heatmaps: Tensor, targets: Tensor) -> Tensor:
-    """STAR loss with smooth-l1 distance and value restriction (P4, Eq. 1, 4, 6 and 7)."""
+    """STAR loss with smooth-l1 distance and value restriction (STAR paper, Eq. 1, 4, 6 and 7)."""
     mean, covariance = naive_moments(heatmaps)
     eigenvalues, eigenvectors = torch.linalg.eigh(covariance.cpu())
     eigenvalues, eigenvectors = eigenvalues.to(mean), eigenvectors.to(mean)
@@ -38,7 +38,7 @@ def naive_star_loss(heatmaps: Tensor, targets: Tensor) -> Tensor:
 
 
 def naive_moments(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
-    """Means (B, K, 2) and covariances (B, K, 2, 2) in [-1, 1] of maps (B, K, h, w) (P4, Eq. 1 and 4)."""
+    """Means (B, K, 2) and covariances (B, K, 2, 2) in [-1, 1] of maps (B, K, h, w) (STAR paper, Eq. 1 and 4)."""
     height, width = heatmaps.shape[2:]
     p = heatmaps / heatmaps.sum((2, 3), keepdim=True).clamp(min=1e-6)
     grid = torch.stack(torch.meshgrid(torch.linspace(-1, 1, width), torch.linspace(-1, 1, height), indexing='xy'))
@@ -51,14 +51,14 @@ def naive_moments(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
 
 
 def naive_smooth_l1(errors: Tensor, threshold: float = 0.01) -> Tensor:
-    """Of the lengths of vectors (..., D) (P4, Eq. 8)."""
+    """Of the lengths of vectors (..., D) (STAR paper, Eq. 8)."""
     squared = (errors**2).sum(-1)
     length = squared.clamp(min=1e-6).sqrt()
     return torch.where(length < threshold, 0.5 / threshold * squared, length - 0.5 * threshold)
 
 
 def naive_soft_argmax_loss(heatmaps: Tensor, targets: Tensor) -> Tensor:
-    """Smooth-l1 distance of the mean (P4, Eq. 1 and 2)."""
+    """Smooth-l1 distance of the mean (STAR paper, Eq. 1 and 2)."""
     height, width = heatmaps.shape[2:]
     p = heatmaps / heatmaps.sum((2, 3), keepdim=True).clamp(min=1e-6)
     y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing='ij')
@@ -109,7 +109,7 @@ def naive_distribution_regularization(heatmaps: Tensor, targets: Tensor, sigma: 
 
 
 def naive_structured_heatmap_loss(scores: Tensor, targets: Tensor) -> Tensor:
-    """P1, Eq. 11-13 with alpha = epsilon = 1, sample by sample of targets (B, K, S, 2)."""
+    """Structured paper, Eq. 11-13 with alpha = epsilon = 1, sample by sample of targets (B, K, S, 2)."""
     batch, keypoints, height, width = scores.shape
     y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing='ij')
     grid = torch.stack([x, y], -1).to(scores)

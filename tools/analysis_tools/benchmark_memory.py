@@ -2,14 +2,14 @@
 
     python tools/analysis_tools/benchmark_memory.py --device cpu --batch-size 2 --limit-gib 8
 
-The reason for P3 (Yin et al., "Attentive One-Dimensional Heatmap Regression", 2020): N landmarks are 2 N L values as
-1-D heatmaps and N L^2 as 2-D heatmaps. Both heads read the same features, those of FAN's last stack:
+The reason for "Attentive One-Dimensional Heatmap Regression" (Yin et al., 2020): N landmarks are 2 N L values as 1-D
+heatmaps and N L^2 as 2-D heatmaps. Both heads read the same features, those of FAN's last stack:
 
-- 1-D: ``CoAttentionMarginalHead``, at the lengths of P3's Table 1;
+- 1-D: ``CoAttentionMarginalHead``, at the lengths of the paper's Table 1;
 - 2-D: MMPose's ``HeatmapHead``, with one deconvolution (kernel 4, as wide as the features) for each doubling from the
-  features to L. With none, at L = 64, it is the 1 x 1 convolution that predicts FAN's own heatmaps, P3's 2-D detector.
-  How P3 came to larger maps, and out of 32 GiB at L = 256 and batch 10, is not said; deconvolutions behind the backbone
-  are the cheap way, as a backbone with larger features would have them in all of its blocks.
+  features to L. With none, at L = 64, it is the 1 x 1 convolution that predicts FAN's own heatmaps, the paper's 2-D
+  detector. How the paper came to larger maps, and out of 32 GiB at L = 256 and batch 10, is not said; deconvolutions
+  behind the backbone are the cheap way, as a backbone with larger features would have them in all of its blocks.
 
 What is measured is ``model.train_step`` with Adam and ``model.test_step`` (with decoding), each in a process of its own
 under ``--limit-gib``. The peak is over two steps, so that Adam's moments are there, and counts all that PyTorch has
@@ -253,7 +253,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('--lengths-2d', type=int, nargs='+', default=[64, 128, 256, 512, 1024, 2048],
                         help='L of the 2-D heatmaps, up to the first that does not fit')
     parser.add_argument('--layout', default='300w68')
-    parser.add_argument('--batch-size', type=int, help='otherwise that of P3, 10, on a GPU and 2 on the CPU')
+    parser.add_argument('--batch-size', type=int, help='otherwise that of the paper, 10, on a GPU and 2 on the CPU')
     parser.add_argument('--num-stacks', type=int, default=4, help='of FAN')
     parser.add_argument('--width', type=int, default=256, help='channels of FAN and of the deconvolutions in 2-D')
     parser.add_argument('--input-size', type=int, default=256, help='side of the input in pixels')

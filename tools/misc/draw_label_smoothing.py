@@ -1,10 +1,11 @@
-"""Draws the stages of P1's image-aware label smoothing for one face of a config's training set, like its Fig. 1.
+"""Draws the stages of image-aware label smoothing for one face of a config's training set.
 
     python tools/misc/draw_label_smoothing.py CONFIG [--index 0] [--keypoints 4 38 60 76] [--out smoothing.png]
 
-Left: the face with samples of every landmark's smoothed label. Each row on the right is one landmark: image patch (b),
-edge map (c), refined edge map (d), Gaussian around the landmark (e), joint map (f), label distribution (g). All patches
-are of the same cells; ellipses of (g) are drawn at 1 / sqrt(gamma) standard deviations, so that they can be seen.
+Like Fig. 1 of "Heatmap Regression without Soft-argmax" (Yang and Yeh, ICCV 2025). Left: the face with samples of every
+landmark's smoothed label. Each row on the right is one landmark: image patch (b), edge map (c), refined edge map (d),
+Gaussian around the landmark (e), joint map (f), label distribution (g). All patches are of the same cells; ellipses of
+(g) are drawn at 1 / sqrt(gamma) standard deviations, so that they can be seen.
 """
 import argparse
 import sys
