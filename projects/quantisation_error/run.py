@@ -12,7 +12,8 @@ which those with all 68 points are taken. No image is needed. Prints tables, and
 - within a cell: the decoders on exact Gaussians, over all positions in a cell
 - real faces (Fig. 3 of Bulat et al., BMVC 2021): every encoding and decoder in the paper's crop, of 300W and WFLW in
   every crop
-- the decoders of Yang and Yeh (ICCV 2025) on scores F, alone and on top of a predictor that errs by itself
+- the decoders of the structured paper (Yang and Yeh, ICCV 2025) on scores F, alone and on top of a predictor that errs
+  by itself
 """
 import argparse
 import csv
@@ -49,7 +50,7 @@ STANDARD, PROPOSED = ('rounded', 'quarter_shift'), ('continuous', 'local_soft_ar
 HARD_DECODERS, SOFT_DECODERS = ('argmax', 'quarter_shift'), ('local_soft_argmax', 'expectation')
 DECODERS = HARD_DECODERS + SOFT_DECODERS
 SCORE_SIGMAS = (0.5, 1., 1.5)
-PREDICTOR_NMES = (2.87, 3.99)  # % of the inter-ocular distance: STAR on 300W, P1 on WFLW
+PREDICTOR_NMES = (2.87, 3.99)  # % of the inter-ocular distance: STAR on 300W, structured on WFLW
 
 # calculated independently of this code
 EXPECTED = {
@@ -68,12 +69,12 @@ EXPECTED = {
     '300W full, fan, rounded and argmax, %': 2.09,
     '300W full, landmark_height, rounded and argmax, %': 1.01,
     '300W full, hrnet_1.25, rounded and argmax, %': 1.31,
-    '300W full, P1, argmax, cells': 0.383,
-    '300W full, P1, argmax, %': 1.01,
-    '300W full, P1, argmax after normal errors of 2.87 %, %': 3.08,
-    '300W full, P1, argmax after exponential errors of 2.87 %, %': 3.08,
-    '300W full, P1, argmax after normal errors of 3.99 %, %': 4.16,
-    '300W full, P1, argmax after exponential errors of 3.99 %, %': 4.16,
+    '300W full, structured, argmax, cells': 0.383,
+    '300W full, structured, argmax, %': 1.01,
+    '300W full, structured, argmax after normal errors of 2.87 %, %': 3.08,
+    '300W full, structured, argmax after exponential errors of 2.87 %, %': 3.08,
+    '300W full, structured, argmax after normal errors of 3.99 %, %': 4.16,
+    '300W full, structured, argmax after exponential errors of 3.99 %, %': 4.16,
 }
 
 
@@ -224,7 +225,7 @@ def real_faces(cropped: Cropped, device: str) -> Dict[tuple, dict]:
 
 
 def structured_scores(faces: Faces, device: str) -> Dict[tuple, dict]:
-    """P1's decoders on scores F of which softmax(F) is a Gaussian, in P1's crop and on its grid.
+    """The structured paper's decoders on scores F of which softmax(F) is a Gaussian, in its crop and on its grid.
 
     Returns:
         dict: (decoder, sigma of the Gaussian or None where it does not matter, kind of error, its size in %) -> errors.
@@ -330,7 +331,7 @@ def main(argv=None) -> dict:
         crops[name, rule] = crop(data[name], rule)
         by_rule[name, rule] = real_faces(crops[name, rule], args.device)
     scores = {name: structured_scores(data[name], args.device)
-              for name in tqdm(('300W full', 'WFLW'), desc='decoders of P1', unit='set')}
+              for name in tqdm(('300W full', 'WFLW'), desc='decoders of structured', unit='set')}
 
     print('\nWithin a cell: mean error in cells of the local soft-argmax, tau 10, peak 1 / density of Eq. 1\n')
     table(['sigma', *(f'window {window}' for window in WINDOWS)],
@@ -349,7 +350,8 @@ def main(argv=None) -> dict:
         numbers.update({f'{name}, {rule}, {" and ".join(pair)}, {unit}': by_rule[name, rule][pair][unit]
                         for rule in rules for pair in by_rule[name, rule] for unit in ('cells', '%')})
     for name, by_way in scores.items():
-        print(f'{name}, scores of P1: error of the decoders, and NME after a predictor with errors of its own, in %\n')
+        print(f'{name}, scores of structured: error of the decoders, and NME after a predictor '
+              'with errors of its own, in %\n')
         kinds = list(itertools.product(('normal', 'exponential'), PREDICTOR_NMES))
         ways = dict.fromkeys((decoder, sigma) for decoder, sigma, _, _ in by_way)
         table(['decoder', 'sigma of softmax(F)', 'cells', '%', *(f'{nme} {kind}' for kind, nme in kinds)],
@@ -357,7 +359,7 @@ def main(argv=None) -> dict:
                 f'{by_way[decoder, sigma, "no", 0.]["%"]:.2f}',
                 *(f'{by_way[(decoder, sigma, *kind)]["%"]:.2f}' for kind in kinds)] for decoder, sigma in ways])
         for (decoder, sigma, kind, nme), entry in by_way.items():
-            way = f'{name}, P1, {decoder}' + (f' of sigma {sigma:g}' if sigma else '')
+            way = f'{name}, structured, {decoder}' + (f' of sigma {sigma:g}' if sigma else '')
             after = f' after {kind} errors of {nme} %' if nme else ''
             numbers.update({f'{way}{after}, {unit}': entry[unit] for unit in ('cells', '%')})
 

@@ -1,10 +1,11 @@
-"""Spread of three human annotators against the covariance of image-aware label smoothing (P1, Fig. A2, in numbers).
+"""Spread of three human annotators against the covariance of image-aware label smoothing.
 
     python projects/semantic_ambiguity/human_annotators.py CSV [--out-dir work_dirs/semantic_ambiguity]
 
-CSV is ``kbvt_lfpw_v1_test.csv`` of LFPW (Belhumeur et al., CVPR 2011): each face annotated three times. Prints the
-tables and writes ``human_annotators.json`` and ``human_annotators.png``. It has no images and needs none: P1 predicts
-from the points alone.
+Fig. A2 of the structured paper, "Heatmap Regression without Soft-argmax" (Yang and Yeh, ICCV 2025), in numbers. CSV is
+``kbvt_lfpw_v1_test.csv`` of LFPW (Belhumeur et al., CVPR 2011): each face annotated three times. Prints the tables and
+writes ``human_annotators.json`` and ``human_annotators.png``. It has no images and needs none: the paper predicts from
+the points alone.
 
 Points are complex numbers x + i y here, in the frame of the face: eye line horizontal, inter-ocular distance 1. A 2 x 2
 covariance S is then its trace and its *axis* (S_xx - S_yy) + 2 i S_xy, whose angle is twice that of the first principal
@@ -45,7 +46,7 @@ HEADER = ['imgurl', 'worker'] + [f'{name}_{field}' for name in NAMES[:-1] + EARS
 WORKERS = ('worker_0', 'worker_1', 'worker_2')
 
 RADII = (3, 5, 8, 12)
-GAMMAS = (0.01, 0.001)  # of P1, for WFLW and 300W and for COFW
+GAMMAS = (0.01, 0.001)  # of the paper, for WFLW and 300W and for COFW
 BOOTSTRAPS = 1000
 PERMUTATIONS = 2000
 HISTOGRAM = np.linspace(0, 90, 9)  # degrees
@@ -121,7 +122,7 @@ def _number(text: str, column: str, where: str) -> float:
 
 
 def crop_points(points: np.ndarray, codec: ImageAwareSmoothing) -> np.ndarray:
-    """(F, 3, K, 2) image pixels -> pixels of P1's crop around the mean points of each face."""
+    """(F, 3, K, 2) image pixels -> pixels of the paper's crop around the mean points of each face."""
     mean = points.mean(1)
     x, y, side = CROP_RULES['landmark_height'](*mean.min(1).T, *mean.max(1).T)
     matrices = np.stack([crop_matrix(centre, scale, 0., codec.input_size)
@@ -137,8 +138,8 @@ def predict(points: np.ndarray, codec: ImageAwareSmoothing) -> Dict[str, np.ndar
         codec (ImageAwareSmoothing): For the sizes and the grid of the maps.
 
     Returns:
-        dict: Name -> (F, K, 2, 2) in cells^2, for ``'k=8'`` etc.; ``'k=8, own'``, which is not P1's, with no edges in a
-        landmark's patch but the boundaries through it; and ``'image-unaware'``.
+        dict: Name -> (F, K, 2, 2) in cells^2, for ``'k=8'`` etc.; ``'k=8, own'``, which is not the paper's, with no
+        edges in a landmark's patch but the boundaries through it; and ``'image-unaware'``.
     """
     cells = pixels_to_cells(points, codec.heatmap_size, codec.input_size, codec.map_grid)
     edges = [edge_maps(face, LAYOUT, codec.input_size, codec.heatmap_size) for face in points]
@@ -434,7 +435,7 @@ def report(result: dict) -> None:
     print(f'{"chance":<29} {45:>6.1f} {.25:>5.0%} {.5:>5.0%} {0:>8.2f}{"":36}{45:>10.1f} {.25:>7.1%} {.5:>6.1%}')
 
     print(f'\n{"size":<15} std in cells  anisotropy   Spearman [95 %]         Pearson [95 %]          '
-          f'gamma that fits [95 %]   median  std / P1\'s at gamma {GAMMAS[0]:g}, {GAMMAS[1]:g}')
+          f'gamma that fits [95 %]   median  std / paper\'s at gamma {GAMMAS[0]:g}, {GAMMAS[1]:g}')
     for name, std in result['cells'].items():
         text = f'{name:<15} {std:>12.2f} {result["anisotropy"][name]:>11.3f}   '
         if name in result['size']:
@@ -488,7 +489,7 @@ def draw(result: dict, path: Path) -> None:
                                    angle=row[f'{who}_degrees'], fill=False, edgecolor=color, linewidth=1.4))
     axis.plot(*position.T, '.', color='0.3', markersize=3)
     axis.plot([], [], color='C0', label=f'annotators, one standard deviation x {zoom}')
-    axis.plot([], [], color='C1', label=f'P1, {chosen}, the same with gamma = {gamma:.2f}')
+    axis.plot([], [], color='C1', label=f'structured, {chosen}, the same with gamma = {gamma:.2f}')
     axis.set_aspect('equal')
     axis.invert_yaxis()
     axis.margins(0.1)
@@ -500,7 +501,7 @@ def draw(result: dict, path: Path) -> None:
     for color, (area, members) in enumerate(LAYOUT.areas.items()):
         axis.plot([100 * rows[k]['predicted_std'] for k in members], [100 * rows[k]['human_std'] for k in members], 'o',
                   color=f'C{color}', markersize=5, label=area)
-    axis.set_xlabel(f'P1, {chosen}, gamma = 1')
+    axis.set_xlabel(f'structured, {chosen}, gamma = 1')
     axis.set_ylabel('annotators')
     axis.set_title(f'(b) sqrt(trace) in % of the inter-ocular distance, Spearman '
                    f'{result["size"][chosen].get("spearman", math.nan):.2f}', fontsize=10)
@@ -512,7 +513,7 @@ def draw(result: dict, path: Path) -> None:
     shares = 100 * np.array([entry['share'] for entry in human])
     bounds = 100 * np.array([entry['interval'] for entry in human]).T
     axis.barh(places - 0.28, shares, 0.28, xerr=abs(bounds - shares), color='C0', label='annotators [95 %]')
-    for shift, name, color, label in ((0, chosen, 'C1', f'P1, {chosen}'),
+    for shift, name, color, label in ((0, chosen, 'C1', f'structured, {chosen}'),
                                       (0.28, own, 'C3', f'{chosen}, own edges only')):
         axis.barh(places + shift, [100 * row[name]['share'] for row in result['share'].values()], 0.28, color=color,
                   label=label)
@@ -526,7 +527,8 @@ def draw(result: dict, path: Path) -> None:
 
     axis = figure.add_subplot(grid[2, 1])
     for name, color, width, label in (('annotators of the other faces', '0.8', 5, 'annotators of the other faces'),
-                                      ('boundary', 'C2', 1.6, 'the boundary'), (chosen, 'C1', 1.6, f'P1, {chosen}'),
+                                      ('boundary', 'C2', 1.6, 'the boundary'),
+                                      (chosen, 'C1', 1.6, f'structured, {chosen}'),
                                       (own, 'C3', 1.6, f'{chosen}, own edges only')):
         histogram = 100 * np.array(result['direction'][name]['face']['histogram'])
         axis.stairs(histogram, HISTOGRAM, baseline=None, color=color, label=label, linewidth=width)

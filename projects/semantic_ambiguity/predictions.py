@@ -68,7 +68,7 @@ class Predictions:
         layout (FaceLayout): With K landmarks.
         images (ndarray): (F, H, W, 3) uint8 RGB, the network input.
         mean (ndarray): (F, K, 2) float64, mean of each heatmap of the last stack: the predicted landmark.
-        covariance (ndarray): (F, K, 2, 2) float64, of the same (P4, Eq. 4).
+        covariance (ndarray): (F, K, 2, 2) float64, of the same (STAR paper, Eq. 4).
         annotated (ndarray): (F, K, 2) float64.
         clean (ndarray, optional): (F, K, 2) float64, the exact landmarks where the annotation is noisy on purpose.
     """
@@ -191,7 +191,7 @@ def degrees_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def groups(layout: FaceLayout) -> Dict[str, List[int]]:
-    """All landmarks, those of each facial area, and the eye corners, which P4 names as unambiguous."""
+    """All landmarks, those of each facial area, and the eye corners, which the STAR paper names as unambiguous."""
     # a closed boundary around an eye has one corner at its beginning, the other half way round
     corners = [boundary.indices[n] for boundary in layout.boundaries if set(boundary.indices) & set(layout.eye_corners)
                for n in (0, len(boundary.indices) // 2)]

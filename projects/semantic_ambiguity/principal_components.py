@@ -1,4 +1,4 @@
-"""Principal components of predicted heatmaps: drawn on faces as in P4's Fig. 3, and by facial area in numbers.
+"""Principal components of predicted heatmaps: drawn on faces as in STAR's Fig. 3, and by facial area in numbers.
 
     python projects/semantic_ambiguity/principal_components.py CHECKPOINT [CHECKPOINT ...] [--faces 0 1 2]
 

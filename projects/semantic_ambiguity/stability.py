@@ -1,10 +1,11 @@
-"""P4's test of stability (section 5.3 and Fig. 6): how far do models that differ in their seed alone disagree?
+"""STAR's test of stability: how far do models that differ in their seed alone disagree?
 
     python projects/semantic_ambiguity/stability.py {300w,synthetic} [--work-dir work_dirs/semantic_ambiguity]
 
-Compares the models that ``train.py`` has trained with and without STAR. Prints tables and writes ``stability.json`` and
-``stability.png`` into WORK_DIR/DATA. The intervals redraw the test faces; what other seeds would give they do not say,
-and the range that leaves out one seed after the other is a hint only.
+Section 5.3 and Fig. 6 of the STAR paper (Zhou et al., CVPR 2023). Compares the models that ``train.py`` has trained
+with and without STAR. Prints tables and writes ``stability.json`` and ``stability.png`` into WORK_DIR/DATA. The
+intervals redraw the test faces; what other seeds would give they do not say, and the range that leaves out one seed
+after the other is a hint only.
 """
 import argparse
 import json
@@ -72,7 +73,7 @@ def _one_left_out(points: Dict[str, np.ndarray]) -> Optional[list]:
 
 
 def draw(variance: Dict[str, np.ndarray], title: str) -> Figure:
-    """Distribution of the variances of single landmarks, with their means, as P4's Fig. 6."""
+    """Distribution of the variances of single landmarks, with their means, as the paper's Fig. 6."""
     figure = Figure(figsize=(6, 3.8), layout='constrained')
     axes = figure.subplots()
     bins = np.linspace(0, np.percentile(np.stack(list(variance.values())), 97), 60)

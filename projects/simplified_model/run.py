@@ -1,4 +1,4 @@
-"""Soft-argmax against the structured loss on a heatmap of 11 cells (P1, section 5.1 and Fig. 2).
+"""Soft-argmax against the structured loss on a heatmap of 11 cells (Yang and Yeh, ICCV 2025, section 5.1 and Fig. 2).
 
     python projects/simplified_model/run.py [--out work_dirs/simplified_model]
 

@@ -1,4 +1,4 @@
-"""The 1-D experiment of P1, section 5.1: its picture is drawn and the claims that hold are in its numbers."""
+"""Section 5.1 of the structured paper, in 1-D: its picture is drawn and the claims that hold are in its numbers."""
 import importlib.util
 import json
 from pathlib import Path
