@@ -1,6 +1,7 @@
 """Landmarks of all faces in images, folders, videos and camera pictures."""
 import logging
 import os
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -133,7 +134,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                              f"{' or '.join(FRAMING)}: take orientation 'upright'")
         self.conversion = None
         if layout is not None:
-            self.conversion = get_conversion(self.model.dataset_meta['dataset_name'], layout)
+            self.conversion = get_conversion(self._face_layout or self.model.dataset_meta['dataset_name'], layout)
             self.output_meta = parse_pose_metainfo(self.conversion.target.metainfo)
             self.visualizer.set_dataset_meta(self.output_meta)
 
@@ -306,10 +307,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
     @property
     def _face_layout(self) -> Optional[FaceLayout]:
         """Of the model's landmarks, if they are those of a face."""
-        try:
-            return get_layout(self.model.dataset_meta['dataset_name'])
-        except KeyError:
-            return None
+        return self.model.face_layout
 
     def _predict(self, frames: Sequence[Frame], given: Optional[Sequence[np.ndarray]], rounds: Tuple[int, int],
                  batch_size: int, output_heatmaps: bool) -> List[PoseDataSample]:
@@ -460,15 +458,19 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                 raise ValueError(f'{self._weights} does not fit the model: {error}') from error
             for difference in other_inputs(cfg, checkpoint):
                 print_log(f'{self._weights}: {difference}', logger='current', level=logging.WARNING)
+        model.face_layout = None
         calibration = (checkpoint or {}).get('calibration')
         if calibration is not None and isinstance(model.head, UncertainHead):
             model.head.calibration = LandmarkCalibration(**calibration)
         # The head knows what it predicts; the data set in the checkpoint may have been converted to that.
         layout = cfg.model.get('head', {}).get('layout')
         if layout is not None:
-            meta = parse_pose_metainfo(get_layout(layout).metainfo)
+            model.face_layout = get_layout(layout)
+            meta = parse_pose_metainfo(model.face_layout.metainfo)
         else:
             meta = (checkpoint or {}).get('meta', {}).get('dataset_meta') or dataset_meta_from_config(cfg)
+            with suppress(KeyError):
+                model.face_layout = get_layout(meta['dataset_name'])
         model.dataset_meta = meta
 
 

@@ -1,5 +1,6 @@
 """Models as ONNX files for :mod:`mmfld.runtime`: crops of 8 bits in, landmarks in pixels of the crop and scores out."""
 import hashlib
+import json
 import logging
 import warnings
 from pathlib import Path
@@ -20,7 +21,8 @@ from ..models.heads.uncertain_head import UncertainHead
 from ..models.pose_estimators import FaceTracker
 from ..models.pose_estimators.face_tracker import TrackState
 from ..runtime.model import PREFIX, LandmarkModel, Prediction
-from ..structures import get_layout
+from ..structures.face_layout import known_layouts
+from ..structures.own_layout import fields_of
 from ..version import __version__
 from .mmpose_heads import functions_of
 from .onnx_graph import convolve_batch_norms, halve, strip
@@ -117,24 +119,24 @@ def export_onnx(config: Union[str, Path, Config],
 
     Inputs are ``crops`` (N, H, W, 3) uint8 in BGR, N at will, and of a :class:`FaceTracker` ``state`` (N, ...) float32,
     zeros at first. Outputs are those of :class:`mmfld.runtime.model.Prediction`: ``landmarks``, ``scores``, and where
-    there are any ``covariances``, the next ``state`` and ``visible``. The comparison is with the model's own test step; that of a
-    tracker is over four frames of four videos.
+    there are any ``covariances``, the next ``state`` and ``visible``. The comparison is with the model's own test step;
+    that of a tracker is over four frames of four videos.
 
     The file's metadata, each name behind ``mmfld.``:
 
-    ================  ==================================================================================================
-    ``layout``        of the landmarks, a name of :func:`mmfld.structures.get_layout`
-    ``input_size``    WxH of the crop
-    ``crop_rule``     and ``crop_padding``: from the landmarks' box to the crop, see :mod:`mmfld.runtime.crops`
-    ``coordinates``   of the landmarks, in words
-    ``outputs``       their names, in order
-    ``state_shape``   of one face, if the model remembers: 2xCxL or 1xCxhxw
+    ======================  ============================================================================================
+    ``layout``              of the landmarks, a name of :func:`mmfld.structures.get_layout`, or its fields as json
+    ``input_size``          WxH of the crop
+    ``crop_rule``           and ``crop_padding``: from the landmarks' box to the crop, see :mod:`mmfld.runtime.crops`
+    ``coordinates``         of the landmarks, in words
+    ``outputs``             their names, in order
+    ``state_shape``         of one face, if the model remembers: 2xCxL or 1xCxhxw
     ``degrees_of_freedom``  of the errors, if the checkpoint is calibrated
-    ``method``        the head; ``flip_test``: whether it averages with the mirrored crop
-    ``licence``       of the weights, ``not stated`` unless it is given
-    ``sha256``        of the checkpoint file
-    ``mmfld_version`` that wrote it
-    ================  ==================================================================================================
+    ``method``              the head; ``flip_test``: whether it averages with the mirrored crop
+    ``licence``             of the weights, ``not stated`` unless it is given
+    ``sha256``              of the checkpoint file
+    ``mmfld_version``       that wrote it
+    ======================  ============================================================================================
 
     Args:
         config (str | Path | Config): Config of the model, or ``FILE.yml:ROW``.
@@ -162,10 +164,10 @@ def export_onnx(config: Union[str, Path, Config],
     cfg = config if isinstance(config, Config) else read_config(str(config))
     crop = _crop(cfg)
     model = FaceLandmarkInferencer(cfg, str(checkpoint), device='cpu', detector='whole_image').model
-    try:
-        layout = get_layout(model.dataset_meta['dataset_name']).name
-    except KeyError as error:
-        raise ValueError(f'{checkpoint}: {error.args[0]}') from error
+    layout = model.face_layout
+    if layout is None:
+        raise ValueError(f'{checkpoint}: found landmarks of {model.dataset_meta["dataset_name"]!r}, which is no face '
+                         f'layout, expected one of {", ".join(known_layouts())} or its fields as layout of the config')
     if flip_test is None:
         flip_test = bool(cfg.model.get('test_cfg', {}).get('flip_test', False))
     module = CropsToLandmarks(model, flip_test).eval()
@@ -197,8 +199,9 @@ def export_onnx(config: Union[str, Path, Config],
     calibration = getattr(model.head, 'calibration', None)
     if calibration is not None:
         more['degrees_of_freedom'] = f'{float(calibration.degrees_of_freedom):g}'
+    said = layout.name if layout.name in known_layouts() else json.dumps(fields_of(layout))
     metadata = dict(
-        layout=layout, **crop, coordinates='pixels of the crop, (x, y), centres of pixels at integers from 0',
+        layout=said, **crop, coordinates='pixels of the crop, (x, y), centres of pixels at integers from 0',
         outputs=' '.join(outputs), **more, method=cfg.model.head.type, flip_test=flip_test, licence='not stated',
         sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(), mmfld_version=__version__)
     metadata = {key: str(value) for key, value in {**metadata, **(fields or {})}.items()}

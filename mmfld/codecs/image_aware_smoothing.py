@@ -26,7 +26,8 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
 
     The annotation y_n is replaced by samples y' ~ N(y_n, gamma * Sigma_n), with Sigma_n the covariance of a Gaussian
     patch plus a little of the blurred and sharpened edge map around the landmark, so that the label varies along the
-    boundary. Samples are continuous and clamped to the image; the structured loss snaps them to cells.
+    boundary; in a layout without boundaries it varies the same way in all directions. Samples are continuous and clamped
+    to the image; the structured loss snaps them to cells.
 
     Encoded besides the base class's:
 
@@ -85,7 +86,7 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         points = counted_landmarks(keypoints, keypoints_visible, self.input_size, self.outside)[0][0]
         labels = normalize(points, self.input_size)[:, None]  # (K, 1, 2)
         if self.mode != 'none':
-            if self.mode == 'image_aware':
+            if self.mode == 'image_aware' and self.layout.boundaries:
                 cells = pixels_to_cells(points, self.heatmap_size, self.input_size, self.map_grid)
                 edges = self.smoothing_edges(keypoints, keypoints_visible, encoded)
                 sigma = smoothing_stages(edges, cells, self.patch_radius).covariances

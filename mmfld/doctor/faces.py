@@ -103,6 +103,8 @@ def look_at_sides(name: str, points: np.ndarray, seen: np.ndarray, ids: Sequence
         exchanged = [ids[index] for index in wrong]
         yield warning(name, f'left and right are exchanged in {len(wrong)} of {judged} faces: annotations '
                       f'{shortened(exchanged)}', advice, exchanged)
+    if layout.eye_corners is None or not layout.flip_pairs:
+        return
     pairs = np.array(layout.flip_pairs)
     right, left = layout.eye_corners
     axis = points[:, left] - points[:, right]
@@ -124,10 +126,10 @@ def sense(points: np.ndarray, seen: np.ndarray, layout: FaceLayout) -> np.ndarra
         ndarray: (F, ) square pixels, above 0 where the mouth lies on the side of the eye corners on which it does in a
         face, below 0 in a mirrored one; NaN where one of them is not annotated.
     """
-    right, left = layout.eye_corners
     mouth = list(layout.areas.get('mouth', ()))
-    if not mouth:
+    if not mouth or layout.eye_corners is None:
         return np.full(len(points), np.nan)
+    right, left = layout.eye_corners
     across = points[:, left] - points[:, right]
     weights = seen[:, mouth, None]
     with np.errstate(invalid='ignore', divide='ignore'):

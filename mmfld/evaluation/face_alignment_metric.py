@@ -153,8 +153,11 @@ class FaceAlignmentMetric(BaseMetric):
             raise ValueError(f'found without_norm {without_norm!r}, expected one of {WITHOUT_NORM}')
         self.without_norm = without_norm
         self.layout = get_layout(layout)
-        if 'inter_pupil' in norms and self.layout.pupils is None:
-            raise ValueError(f"norm 'inter_pupil' needs pupils, but layout {self.layout.name!r} annotates none")
+        for one, needed, found in (('inter_pupil', 'pupils', self.layout.pupils),
+                                   ('inter_ocular', 'eye corners', self.layout.eye_corners)):
+            if one in norms and found is None:
+                raise ValueError(f'norm {one!r} needs {needed}, but layout {self.layout.name!r} annotates none: box, '
+                                 'for example, needs no eyes')
         self.conversion = get_conversion(self.layout, self.layout if error_layout is None else error_layout)
         self.measures = [Measure('' if one == norms[0] else f'{one}/', one, of_clamped)
                          for one in norms for of_clamped in ((False, True) if clamped else (False, ))]

@@ -49,7 +49,12 @@ def inter_ocular(keypoints: np.ndarray, visible: np.ndarray, layout: FaceLayout)
 
     Returns:
         np.ndarray: (N, ) float64, pixels; NaN where an eye corner is not annotated.
+
+    Raises:
+        ValueError: If the layout has no eye corners.
     """
+    if layout.eye_corners is None:
+        raise ValueError(f'layout {layout.name!r} annotates no eye corners: the inter-ocular distance is not defined')
     right, left = layout.eye_corners
     return _distance_of_means(keypoints, visible, (right, ), (left, ))
 

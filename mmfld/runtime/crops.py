@@ -107,7 +107,10 @@ def turn(points: np.ndarray, angle: np.ndarray) -> np.ndarray:
 
 
 def eye_angle(landmarks: np.ndarray, layout: FaceLayout) -> np.ndarray:
-    """The angle (...) of a crop in which the outer corners of the eyes of a face (..., K, 2) lie side by side."""
+    """The angle (...) of a crop in which the outer corners of the eyes of a face (..., K, 2) lie side by side; 0 where
+    none are annotated."""
+    if layout.eye_corners is None:
+        return np.zeros(landmarks.shape[:-2])
     one, other = layout.eye_corners
     step = landmarks[..., other, :] - landmarks[..., one, :]
     return np.rad2deg(np.arctan2(step[..., 1], step[..., 0]))

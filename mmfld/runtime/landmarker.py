@@ -102,6 +102,11 @@ class FaceLandmarker:
             if model is not None:
                 check_path('model', model)
             model = LandmarkModel(DEFAULT_MODEL if model is None else model, backend, threads, precision)
+        if model.layout.eye_corners is None:
+            if orientation not in ('auto', 'upright'):
+                raise ValueError(f'found orientation={orientation!r}, but layout {model.layout.name!r} has no eye '
+                                 "corners, which tell how a face is turned: expected 'upright'")
+            orientation = 'upright'
         self.model = model
         self.detector = build_detector(detector, detector_weights, threads=threads, backend=backend,
                                        precision=precision)

@@ -1,4 +1,5 @@
 """A landmark model as ``mmfld export`` writes it: crops in, landmarks in pixels of the crop and their scores out."""
+import json
 from pathlib import Path
 from typing import Dict, Iterator, NamedTuple, Optional, Tuple, Union
 
@@ -56,7 +57,8 @@ class LandmarkModel:
         if missing:
             raise ValueError(f'{path}: found no {", ".join(PREFIX + field for field in missing)} in its metadata, '
                              'expected a file that `mmfld export` has written')
-        self.layout: FaceLayout = get_layout(self.metadata['layout'])
+        layout = self.metadata['layout']
+        self.layout: FaceLayout = get_layout(json.loads(layout) if layout.startswith('{') else layout)
         self.input_size: Tuple[int, int] = tuple(int(side) for side in self.metadata['input_size'].split('x'))
         self.crop_rule = self.metadata['crop_rule']
         self.crop_padding = float(self.metadata['crop_padding'])

@@ -1,13 +1,13 @@
 """Face layouts: the ONE place for landmark counts, flip pairs, boundaries, eye and pupil indices and facial areas.
 
-Everything else takes ``layout='wflw98'`` (or an own :class:`FaceLayout`) and asks here. Left and right are the
-subject's reading as the annotation schemes number them; all indices are 0-based.
+Everything else takes ``layout='wflw98'``, an own :class:`FaceLayout` or its fields, and asks here. Left and right are
+the subject's reading as the annotation schemes number them; all indices are 0-based.
 """
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Dict, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class FaceLayout:
         flip_pairs (tuple): Pairs of landmarks that change places when the image is mirrored.
         boundaries (tuple[Boundary]): The E edge maps of STAR and the structured paper, in channel order (as in the STAR
             reference code).
-        eye_corners (tuple[int, int]): Outer eye corners, the ends of the inter-ocular distance.
+        eye_corners (tuple[int, int], optional): Outer eye corners, the ends of the inter-ocular distance.
         pupils (tuple, optional): For each eye the landmarks whose mean is the pupil; None where none are annotated.
         areas (dict): Name of a facial area -> its landmarks. Every landmark is in exactly one area.
 
@@ -50,7 +50,7 @@ class FaceLayout:
     num_keypoints: int
     flip_pairs: Tuple[Tuple[int, int], ...]
     boundaries: Tuple[Boundary, ...]
-    eye_corners: Tuple[int, int]
+    eye_corners: Optional[Tuple[int, int]]
     pupils: Optional[Tuple[Indices, Indices]]
     areas: Dict[str, Indices] = field(hash=False)
 
@@ -69,7 +69,8 @@ class FaceLayout:
                 raise self._error('boundaries', f'{count} with the name {name!r}', 'different names')
         for boundary in self.boundaries:
             self._check_indices(f'boundaries, {boundary.name!r}', boundary.indices)
-        self._check_indices('eye_corners', self.eye_corners, count=2)
+        if self.eye_corners is not None:
+            self._check_indices('eye_corners', self.eye_corners, count=2)
         if self.pupils is not None:
             if len(self.pupils) != 2:
                 raise self._error('pupils', repr(self.pupils), 'landmarks of the two eyes, or None')
@@ -281,17 +282,27 @@ _SCHEMES = {layout.name: layout for layout in (_WFLW98, _300W68, _COFW29, _AFLW1
 _LAYOUTS = {**_SCHEMES, **{layout.name: layout for layout in (_300W49, _COFW25)}}
 
 
-def get_layout(layout: Union[str, FaceLayout]) -> FaceLayout:
-    """Look a layout up by name; a :class:`FaceLayout` passes through.
+def get_layout(layout: Union[str, FaceLayout, Mapping[str, Any]]) -> FaceLayout:
+    """Look a layout up by name, or make one of its fields, see :func:`mmfld.structures.own_layout.own_layout`; a
+    :class:`FaceLayout` passes through.
 
     Raises:
         KeyError: If no layout has this name; the known names are listed.
+        ValueError: If fields make no layout.
     """
     if isinstance(layout, FaceLayout):
         return layout
+    if isinstance(layout, Mapping):
+        from .own_layout import own_layout
+        return own_layout(layout)
     if layout not in _LAYOUTS:
         raise KeyError(f'unknown face layout {layout!r}, expected one of {sorted(_LAYOUTS)}')
     return _LAYOUTS[layout]
+
+
+def known_layouts() -> Tuple[str, ...]:
+    """The names that :func:`get_layout` knows."""
+    return tuple(_LAYOUTS)
 
 
 def layout_names() -> Tuple[str, ...]:

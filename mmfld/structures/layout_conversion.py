@@ -83,7 +83,6 @@ class LayoutConversion:
                              f'layout {self.source.name!r}')
         return scores[..., self.indices].min(axis=-1)
 
-
     def covariances(self, covariances: np.ndarray) -> np.ndarray:
         """(..., K, 2, 2) of the source's errors -> (..., T, 2, 2) of the same dtype: a mean's errors do not cancel, as
         those of neighbours are alike, so that its standard deviations are the means of theirs.

@@ -85,6 +85,9 @@ class HourglassAAM(BaseModule):
             raise ValueError(f'pixel_unshuffle must be at least 1, got {pixel_unshuffle}')
         layout = get_layout(layout)
         keypoints, boundaries = layout.num_keypoints, layout.num_boundaries
+        if use_aam and not boundaries:
+            raise ValueError(f'use_aam=True needs facial boundaries, but layout {layout.name!r} has none: expected '
+                             'use_aam=False')
         self.layout = layout
         self.heatmap_activation = heatmap_activation
         self.use_aam = use_aam

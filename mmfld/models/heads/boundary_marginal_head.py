@@ -47,6 +47,8 @@ class BoundaryMarginalHead(CoAttentionMarginalHead):
                  **kwargs):
         super().__init__(layout, in_channels, feature_size, length, channels, gamma, attention_layout, **kwargs)
         boundaries = self.layout.num_boundaries
+        if not boundaries:
+            raise ValueError(f'layout {self.layout.name!r} has no facial boundaries: expected a CoAttentionMarginalHead')
         self.boundary_branches = MarginalBranches(in_channels, boundaries, feature_size, length, channels, gamma,
                                                   attention_layout)
         self.attention = nn.Sequential(nn.Conv2d(in_channels + boundaries, in_channels, 3, padding=1), nn.Sigmoid())
