@@ -32,7 +32,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['mmfld', 'mmfld.*']),
     cmdclass=dict(build_py=BuildWithConfigs),
-    package_data={'mmfld': ['assets/**', 'doctor/official.yml']},
+    package_data={'mmfld': ['assets/**', 'applications/mean_faces.json', 'doctor/official.yml']},
     entry_points={'console_scripts': ['mmfld = mmfld.cli.main:main']},
     python_requires='>=3.10',
     # Nothing that could disturb an environment that works: no torch, no OpenMMLab package, and outside of the extras no

@@ -1,8 +1,8 @@
 """Facial landmark detection research as MMPose components; importing it registers them in ``mmpose.registry``.
 
 Without MMPose, or where something that it needs is missing or too old, there is :mod:`mmfld.runtime`, which needs
-nothing of OpenMMLab, :mod:`mmfld.doctor` and :mod:`mmfld.robustness`; importing anything else says in one sentence what
-to install.
+nothing of OpenMMLab, :mod:`mmfld.applications`, :mod:`mmfld.doctor` and :mod:`mmfld.robustness`; importing anything else
+says in one sentence what to install.
 """
 import sys
 import warnings

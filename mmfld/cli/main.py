@@ -10,6 +10,7 @@ from .arguments import Parser
 # imported when they are asked for, as some need torch
 COMMANDS = dict(
     predict='landmarks of the faces in images, folders, videos and camera pictures',
+    align='faces cut out so that eyes, nose and mouth lie at given places',
     export='a checkpoint as one ONNX file for mmfld.runtime',
     benchmark='how long landmarks take on this machine',
     doctor='what will go wrong with this environment, and with the data of a config, before hours are spent',

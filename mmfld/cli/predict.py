@@ -2,17 +2,17 @@
 import argparse
 import sys
 from contextlib import nullcontext
-from pathlib import Path
-from typing import ContextManager, Iterator, List, Optional, Tuple
+from typing import ContextManager, Iterator, Optional
 
+from ..applications.measures import FaceMeasures
 from ..runtime import FaceLandmarker, FaceTracker
-from ..runtime.arguments import check_path
 from ..runtime.detection import DETECTORS
 from ..runtime.drawing import draw_faces
-from ..runtime.media import ResultWriter, Source, check_names, open_source
+from ..runtime.media import ResultWriter, Source, check_names
 from ..runtime.tables import TableWriter, to_dict
 from . import predict_bulk
 from .arguments import orientation, whole, wrong_arguments
+from .inputs import open_inputs, output_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--draw', action='store_true', help='save pictures with the landmarks, too')
     parser.add_argument('--draw-uncertainty', action='store_true',
                         help='with --draw: the ellipses that should hold 68 %% of the landmarks, of a calibrated model')
+    parser.add_argument('--measure', action='store_true',
+                        help='tell the head pose (yaw, pitch, roll in degrees), and how far eyes and mouth are open; '
+                        'with --draw, the axes of the head')
     parser.add_argument('--format', choices=('json', 'csv', 'parquet'), default='json',
                         help='a json file for each input (default), or one table with a row a face')
     parser.add_argument('--track', action='store_true',
@@ -57,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         if args.draw_uncertainty and landmarker.model.degrees_of_freedom is None:
             raise ValueError(f'--draw-uncertainty: {landmarker.model.path} is not calibrated, expected the export of a '
                              'checkpoint that tools/analysis_tools/calibrate.py has written')
-    sources, broken = _open(args.inputs, args.strict)
+    sources, broken = open_inputs(args.inputs, args.strict)
     if args.track:
         pictures = [source for source in sources if not source.is_video and source.length == 1]
         if pictures:
@@ -69,10 +72,12 @@ def run(args: argparse.Namespace) -> int:
     if sources and (args.draw or args.format == 'json'):
         check_names(sources, args.out)
     images = faces = 0
-    with _table(landmarker, args) as table:
+    with wrong_arguments():
+        measures = FaceMeasures(landmarker.model.layout) if args.measure else None
+    with _table(landmarker, measures, args) as table:
         for source in sources:
             try:
-                for found in _predict(source, landmarker, table, args):
+                for found in _predict(source, landmarker, table, measures, args):
                     images, faces = images + 1, faces + found
             except ValueError as error:
                 if args.strict:
@@ -88,34 +93,16 @@ def run(args: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
-def output_folder(path: str) -> Path:
-    """Where results go, if that can be a folder."""
-    check_path('--out', path)
-    if Path(path).exists() and not Path(path).is_dir():
-        raise ValueError(f'--out {path}: found a file, expected a folder')
-    return Path(path)
-
-
-def _open(inputs: List[str], strict: bool) -> Tuple[List[Source], List[Tuple[str, str]]]:
-    sources, broken = [], []
-    for item in inputs:
-        try:
-            sources.append(open_source(item, strict))
-        except (ImportError, OSError, ValueError) as error:
-            if strict:
-                raise
-            broken.append((item, str(error)))
-    return sources, broken
-
-
-def _table(landmarker: FaceLandmarker, args: argparse.Namespace) -> ContextManager[Optional[TableWriter]]:
+def _table(landmarker: FaceLandmarker, measures: Optional[FaceMeasures],
+           args: argparse.Namespace) -> ContextManager[Optional[TableWriter]]:
     if args.format == 'json':
         return nullcontext()
-    return TableWriter(args.out / f'faces.{args.format}', landmarker.model.layout.num_keypoints)
+    more = measures.names if measures else ()
+    return TableWriter(args.out / f'faces.{args.format}', landmarker.model.layout.num_keypoints, more)
 
 
 def _predict(source: Source, landmarker: FaceLandmarker, table: Optional[TableWriter],
-             args: argparse.Namespace) -> Iterator[int]:
+             measures: Optional[FaceMeasures], args: argparse.Namespace) -> Iterator[int]:
     """Yields how many faces there are in each image."""
     degrees = landmarker.model.degrees_of_freedom if args.draw_uncertainty else None
     tracker = None
@@ -125,10 +112,14 @@ def _predict(source: Source, landmarker: FaceLandmarker, table: Optional[TableWr
     with ResultWriter(source, str(args.out) if args.draw else '', '' if table else str(args.out)) as writer:
         for frame in source:
             faces = tracker(frame.image) if tracker else landmarker(frame.image)
+            told = [measures(face) if measures else {} for face in faces]
             if table is None:
-                writer.write_instances(frame, [to_dict(face) for face in faces])
+                writer.write_instances(frame, [{**to_dict(face), **more} for face, more in zip(faces, told)])
             else:
-                table.write(frame, faces)
+                table.write(frame, faces, [list(more.values()) for more in told])
             if args.draw:
-                writer.write_picture(frame, draw_faces(frame.image, faces, degrees_of_freedom=degrees))
+                picture = draw_faces(frame.image, faces, degrees_of_freedom=degrees)
+                for face in faces if measures else ():
+                    picture = measures.draw(picture, face)
+                writer.write_picture(frame, picture)
             yield len(faces)

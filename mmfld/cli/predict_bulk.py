@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check(args: argparse.Namespace) -> None:
     """Complain of arguments that do not go together."""
     if args.ray:
-        wrong = [name for name in ('draw', 'track', 'strict') if getattr(args, name)]
+        wrong = [name for name in ('draw', 'track', 'strict', 'measure') if getattr(args, name)]
         wrong += ['format csv'] if args.format == 'csv' else []
         if wrong:
             raise ValueError(f'--{wrong[0]} does not go with --ray')

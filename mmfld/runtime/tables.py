@@ -51,17 +51,18 @@ class TableWriter:
     Args:
         path (Path): To write, a csv or parquet file by its suffix.
         num_keypoints (int): K.
+        more (Sequence[str]): Further columns, which come last. Defaults to none.
 
     Raises:
         ImportError: If pyarrow is not installed, for parquet.
         ValueError: If it is of another suffix.
     """
 
-    def __init__(self, path: Path, num_keypoints: int) -> None:
+    def __init__(self, path: Path, num_keypoints: int, more: Sequence[str] = ()) -> None:
         if path.suffix not in FILES:
             raise ValueError(f'table {path}: found suffix {path.suffix!r}, expected one of {", ".join(FILES)}')
         self.path = path
-        self._file = FILES[path.suffix](unfinished(path), COLUMNS, value_names(num_keypoints))
+        self._file = FILES[path.suffix](unfinished(path), COLUMNS, [*value_names(num_keypoints), *more])
 
     def __enter__(self) -> 'TableWriter':
         return self
@@ -69,11 +70,12 @@ class TableWriter:
     def __exit__(self, error: Optional[Type[BaseException]], *_) -> None:
         self.close(error is None)
 
-    def write(self, frame: Frame, faces: Sequence[Face]) -> None:
-        """The faces of an image, or of a frame of a video."""
+    def write(self, frame: Frame, faces: Sequence[Face], more: Optional[Sequence[Sequence[float]]] = None) -> None:
+        """The faces of an image, or of a frame of a video, and the values of each in further columns."""
         for number, face in enumerate(faces):
             self._file.write([_readable(frame.path), None if frame.time is None else frame.index, frame.time,
-                              number if face.track_id is None else face.track_id], values_of(face))
+                              number if face.track_id is None else face.track_id],
+                             [*values_of(face), *(more[number] if more else ())])
 
     def close(self, is_complete: bool = True) -> None:
         """End the file; it gets its name if it ``is_complete``."""

@@ -41,6 +41,8 @@ class FaceLayout:
         eye_corners (tuple[int, int], optional): Outer eye corners, the ends of the inter-ocular distance.
         pupils (tuple, optional): For each eye the landmarks whose mean is the pupil; None where none are annotated.
         areas (dict): Name of a facial area -> its landmarks. Every landmark is in exactly one area.
+        five_points (tuple, optional): The landmarks whose means are the subject's right eye, left eye, tip of the nose,
+            right and left corner of the mouth, by which faces are aligned.
 
     Raises:
         ValueError: If an index is not one of the K landmarks, a landmark is in two flip pairs or not in exactly one
@@ -53,6 +55,7 @@ class FaceLayout:
     eye_corners: Optional[Tuple[int, int]]
     pupils: Optional[Tuple[Indices, Indices]]
     areas: Dict[str, Indices] = field(hash=False)
+    five_points: Optional[Tuple[Indices, ...]] = None
 
     def __post_init__(self) -> None:
         if type(self.num_keypoints) is not int or self.num_keypoints < 1:
@@ -76,6 +79,11 @@ class FaceLayout:
                 raise self._error('pupils', repr(self.pupils), 'landmarks of the two eyes, or None')
             for indices in self.pupils:
                 self._check_indices('pupils', indices, least=1)
+        if self.five_points is not None:
+            if len(self.five_points) != 5:
+                raise self._error('five_points', repr(self.five_points), 'landmarks of two eyes, nose and two corners')
+            for indices in self.five_points:
+                self._check_indices('five_points', indices, least=1)
         for name, indices in self.areas.items():
             self._check_indices(f'areas, {name!r}', indices, least=1)
         areas = Counter(index for indices in self.areas.values() for index in indices)
@@ -181,7 +189,8 @@ _WFLW98 = FaceLayout(
     eye_corners=(60, 72),
     pupils=((96, ), (97, )),
     areas=dict(contour=_range(0, 32), eyebrow=_range(33, 50), nose=_range(51, 59),
-               eye=_range(60, 75) + (96, 97), mouth=_range(76, 95)))
+               eye=_range(60, 75) + (96, 97), mouth=_range(76, 95)),
+    five_points=(_range(60, 67), _range(68, 75), (54, ), (76, ), (82, )))
 
 _300W68 = FaceLayout(
     name='300w68',
@@ -203,7 +212,8 @@ _300W68 = FaceLayout(
     eye_corners=(36, 45),
     pupils=(_range(36, 41), _range(42, 47)),
     areas=dict(contour=_range(0, 16), eyebrow=_range(17, 26), nose=_range(27, 35), eye=_range(36, 47),
-               mouth=_range(48, 67)))
+               mouth=_range(48, 67)),
+    five_points=(_range(36, 41), _range(42, 47), (30, ), (48, ), (54, )))
 
 _COFW29 = FaceLayout(
     name='cofw29',
@@ -222,7 +232,8 @@ _COFW29 = FaceLayout(
     ),
     eye_corners=(8, 9),
     pupils=((16, ), (17, )),
-    areas=dict(contour=(28, ), eyebrow=_range(0, 7), nose=_range(18, 21), eye=_range(8, 17), mouth=_range(22, 27)))
+    areas=dict(contour=(28, ), eyebrow=_range(0, 7), nose=_range(18, 21), eye=_range(8, 17), mouth=_range(22, 27)),
+    five_points=((8, 10, 12, 13), (9, 11, 14, 15), (20, ), (22, ), (23, )))
 
 _AFLW19 = FaceLayout(
     name='aflw19',
@@ -239,7 +250,8 @@ _AFLW19 = FaceLayout(
     ),
     eye_corners=(6, 11),
     pupils=None,
-    areas=dict(contour=(18, ), eyebrow=_range(0, 5), nose=_range(12, 14), eye=_range(6, 11), mouth=_range(15, 17)))
+    areas=dict(contour=(18, ), eyebrow=_range(0, 5), nose=_range(12, 14), eye=_range(6, 11), mouth=_range(15, 17)),
+    five_points=(_range(6, 8), _range(9, 11), (13, ), (15, ), (17, )))
 
 # Subsets that other layouts are converted to (layout_conversion.py); no data set is annotated in them.
 _300W49 = FaceLayout(  # 300W without the contour 0-16 and the inner corners of the mouth 60 and 64
@@ -259,7 +271,8 @@ _300W49 = FaceLayout(  # 300W without the contour 0-16 and the inner corners of 
     ),
     eye_corners=(19, 28),
     pupils=(_range(19, 24), _range(25, 30)),
-    areas=dict(eyebrow=_range(0, 9), nose=_range(10, 18), eye=_range(19, 30), mouth=_range(31, 48)))
+    areas=dict(eyebrow=_range(0, 9), nose=_range(10, 18), eye=_range(19, 30), mouth=_range(31, 48)),
+    five_points=(_range(19, 24), _range(25, 30), (13, ), (31, ), (37, )))
 
 _COFW25 = FaceLayout(  # COFW without the lower edges of the brows 5 and 7 and the nose wings 18 and 19
     name='cofw25',
@@ -276,7 +289,8 @@ _COFW25 = FaceLayout(  # COFW without the lower edges of the brows 5 and 7 and t
     ),
     eye_corners=(6, 7),
     pupils=((14, ), (15, )),
-    areas=dict(contour=(24, ), eyebrow=_range(0, 5), nose=(16, 17), eye=_range(6, 15), mouth=_range(18, 23)))
+    areas=dict(contour=(24, ), eyebrow=_range(0, 5), nose=(16, 17), eye=_range(6, 15), mouth=_range(18, 23)),
+    five_points=((6, 8, 10, 11), (7, 9, 12, 13), (16, ), (18, ), (19, )))
 
 _SCHEMES = {layout.name: layout for layout in (_WFLW98, _300W68, _COFW29, _AFLW19)}
 _LAYOUTS = {**_SCHEMES, **{layout.name: layout for layout in (_300W49, _COFW25)}}

@@ -3,7 +3,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 from .face_layout import Boundary, FaceLayout, get_layout, known_layouts
 
-OPTIONAL = ('flip_pairs', 'boundaries', 'eye_corners', 'pupils', 'areas')
+OPTIONAL = ('flip_pairs', 'boundaries', 'eye_corners', 'pupils', 'areas', 'five_points')
 WHOLE = 'face'  # the area of all landmarks where none are told
 
 
@@ -18,8 +18,8 @@ def own_layout(fields: Mapping[str, Any]) -> FaceLayout:
             ``indices`` and perhaps ``closed``, else there are no attention maps and labels are not smoothed along them;
             ``eye_corners``, any two landmarks whose distance is to stand for the size of the face and whose line is
             level, else errors are measured by the box and faces not turned upright; ``pupils``; ``areas``, a dict of
-            lists, else all is one. Or instead ``from_file``, a file with MMPose's ``dataset_info``, which tells name,
-            number and flip pairs, and the others as above.
+            lists, else all is one; ``five_points``, else faces are not aligned. Or instead ``from_file``, a file with
+            MMPose's ``dataset_info``, which tells name, number and flip pairs, and the others as above.
 
     Raises:
         ValueError: If a field is unknown, missing or of another kind, see also :class:`FaceLayout`.
@@ -38,10 +38,9 @@ def own_layout(fields: Mapping[str, Any]) -> FaceLayout:
         fields['flip_pairs'] = tuple(map(_tuple, fields.get('flip_pairs', ())))
         fields['boundaries'] = tuple(Boundary(**{**boundary, 'indices': _tuple(boundary['indices'])})
                                      for boundary in fields.get('boundaries', ()))
-        for pair in ('eye_corners', 'pupils'):
-            fields[pair] = None if fields.get(pair) is None else _tuple(fields[pair])
-        if fields['pupils'] is not None:
-            fields['pupils'] = tuple(map(_tuple, fields['pupils']))
+        fields['eye_corners'] = None if fields.get('eye_corners') is None else _tuple(fields['eye_corners'])
+        for groups in ('pupils', 'five_points'):
+            fields[groups] = None if fields.get(groups) is None else tuple(map(_tuple, fields[groups]))
         areas = fields.get('areas') or {WHOLE: range(fields['num_keypoints'])}
         fields['areas'] = {area: _tuple(indices) for area, indices in areas.items()}
     except (TypeError, KeyError, AttributeError) as error:
@@ -65,7 +64,8 @@ def fields_of(layout: FaceLayout) -> Dict[str, Any]:
         name=layout.name, num_keypoints=layout.num_keypoints, flip_pairs=[list(pair) for pair in layout.flip_pairs],
         boundaries=boundaries, eye_corners=layout.eye_corners and list(layout.eye_corners),
         pupils=layout.pupils and [list(indices) for indices in layout.pupils],
-        areas={area: list(indices) for area, indices in layout.areas.items()})
+        areas={area: list(indices) for area, indices in layout.areas.items()},
+        five_points=layout.five_points and [list(indices) for indices in layout.five_points])
 
 
 def _of_mmpose(path: str) -> Dict[str, Any]:

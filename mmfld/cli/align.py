@@ -1,0 +1,62 @@
+"""``mmfld align``: faces cut out of what files show, eyes, nose and mouth at given places."""
+import argparse
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..applications.alignment import TEMPLATES, align, five_points
+from ..runtime import FaceLandmarker
+from ..runtime.media import check_names
+from .arguments import orientation, whole, wrong_arguments
+from .inputs import open_inputs, output_folder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('inputs', nargs='+', metavar='INPUT', help='image, folder of images or video')
+    parser.add_argument('--out', required=True, metavar='DIR',
+                        help='folder for the faces: NAME_FACE.png of an image, NAME_FRAME_FACE.png of a video')
+    parser.add_argument('--size', type=whole, default=112, help='pixels of a side; default: 112')
+    parser.add_argument('--template', default='arcface', choices=TEMPLATES, help='default: arcface')
+    parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
+    parser.add_argument('--detector', default='centerface', help='default: centerface')
+    parser.add_argument('--orientation', type=orientation, default='auto', help='as of mmfld predict; default: auto')
+    parser.add_argument('--threads', type=whole, help="default: the backend's choice")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Align all faces; 1 if an input could not be read."""
+    with wrong_arguments():
+        folder = output_folder(args.out)
+        landmarker = FaceLandmarker(args.model, args.detector, threads=args.threads, orientation=args.orientation)
+        layout = landmarker.model.layout
+        five_points(np.zeros((layout.num_keypoints, 2)), layout)  # says so if it has none
+    sources, broken = open_inputs(args.inputs, strict=False)
+    if any(source.is_live for source in sources):
+        raise argparse.ArgumentError(None, 'a camera cannot be aligned, expected images or videos')
+    if sources:
+        check_names(sources, folder)
+    faces = images = 0
+    for source in sources:
+        try:
+            for frame in source:
+                name = f'{source.name}_{frame.index:06d}' if source.is_video else Path(source.names[frame.index]).stem
+                images += 1
+                for number, face in enumerate(landmarker(frame.image)):
+                    _save(align(frame.image, face.landmarks, args.size, args.template, layout).image,
+                          folder / f'{name}_{number}.png')
+                    faces += 1
+        except ValueError as error:
+            broken.append((getattr(source, 'path', ''), str(error)))
+        broken += source.broken
+    print(f'{faces} faces in {images} images')
+    for _, reason in broken:
+        print(f'not read: {reason}', file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _save(image: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), image):
+        raise OSError(f'{path}: OpenCV cannot write this image')

@@ -1,0 +1,27 @@
+"""What commands read, and where they write to."""
+from pathlib import Path
+from typing import List, Tuple
+
+from ..runtime.arguments import check_path
+from ..runtime.media import Source, open_source
+
+
+def output_folder(path: str) -> Path:
+    """Where results go, if that can be a folder."""
+    check_path('--out', path)
+    if Path(path).exists() and not Path(path).is_dir():
+        raise ValueError(f'--out {path}: found a file, expected a folder')
+    return Path(path)
+
+
+def open_inputs(inputs: List[str], strict: bool) -> Tuple[List[Source], List[Tuple[str, str]]]:
+    """Sources of all inputs, and names and reasons of those that cannot be opened; if ``strict``, that is an error."""
+    sources, broken = [], []
+    for item in inputs:
+        try:
+            sources.append(open_source(item, strict))
+        except (ImportError, OSError, ValueError) as error:
+            if strict:
+                raise
+            broken.append((item, str(error)))
+    return sources, broken
