@@ -118,7 +118,7 @@ def _points_of(template: Union[str, np.ndarray], size: int) -> np.ndarray:
         return TEMPLATES[template] * size
     points = np.asarray(template, float)
     if points.shape != (5, 2) or not np.isfinite(points).all():
-        raise ValueError(f'template: found shape {points.shape}, expected five finite points (5, 2), pixels of the crop')
+        raise ValueError(f'template: found shape {points.shape}, expected five finite points (5, 2) in pixels')
     return points
 
 

@@ -2,9 +2,9 @@
 
     python tools/analysis_tools/measure_head_pose.py [--layout 300w68] [--annotations ANNOTATIONS.json]
 
-Heads of other people than the mean one, with everyday expressions, are turned by up to 60 degrees to the sides, 30 up and
-down and any angle in the picture; the table has the mean absolute errors in degrees by how far they are turned to the
-side. With annotated real faces, how far the poses of a face and of its mirror image, and of the face turned in the
+Heads of other people than the mean one, with everyday expressions, are turned by up to 60 degrees to the sides, 30 up
+and down and any angle in the picture; the table has the mean absolute errors in degrees by how far they are turned to
+the side. With annotated real faces, how far the poses of a face and of its mirror image, and of the face turned in the
 picture by 90 degrees, are apart at most, when what should differ is taken off.
 """
 import argparse
