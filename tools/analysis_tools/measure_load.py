@@ -7,11 +7,13 @@ Rendered faces, by the weights that come with the package; each part runs in a p
 
 - ``runtime``, ``inferencer``: pictures from files;
 - ``tracker``, ``inferencer-tracker``: a video file of ``--minutes``;
-- ``training``: ``--epochs`` over 64 faces with two workers, whose memory is counted with the training's;
+- ``training``: ``--epochs`` over 64 faces with two workers, whose memory is counted with the training's, and which stay
+  alive over the epochs;
 - ``folder``: listing a folder of 100,000 pictures.
 
-A line for each: growth is the slope of the resident memory over the second half, in MiB a 1,000 items; files are those
-that are open at the end and were not in the middle; time is that of an item in the last quarter against the second one.
+A line for each: growth is how much larger the resident memory is in the last quarter than in the third one (medians), in
+MiB a 1,000 pictures or frames; files are those that are open at the end and were not in the middle; time is that of an
+item in the last quarter against the second one.
 Ends with status 1 if the growth reaches 1, or a file stays open.
 """
 import argparse
@@ -33,6 +35,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ('runtime', 'inferencer', 'tracker', 'inferencer-tracker', 'training', 'folder')
 FPS = 25
 NAMES = 100_000
+FACES = 64
+FAMILY = 3  # a training and its workers
 
 
 class Load(NamedTuple):
@@ -40,8 +44,8 @@ class Load(NamedTuple):
     rows: np.ndarray
 
     def growth(self) -> float:
-        late = self.rows[len(self.rows) // 2:]
-        return 1000 * float(np.polyfit(late[:, 0], late[:, 1], 1)[0])
+        third, last = np.array_split(self.rows, 4)[2:]
+        return 1000 * float((np.median(last[:, 1]) - np.median(third[:, 1])) / (last[:, 0].mean() - third[:, 0].mean()))
 
     def files(self) -> int:
         return int(self.rows[-1, 2] - self.rows[len(self.rows) // 2, 2])
@@ -114,9 +118,9 @@ def follow(part: str, video: Path) -> Iterable:
 
 
 def train(folder: Path, epochs: int) -> np.ndarray:
-    """A training with two workers, looked at twice a second; the items are epochs."""
+    """A training with two workers, looked at twice a second."""
     subprocess.run([sys.executable, str(REPOSITORY / 'tools/dataset_converters/make_synthetic_faces.py'), str(folder),
-                    '--train', '64', '--test', '4', '--image-size', '128'], check=True, capture_output=True)
+                    '--train', str(FACES), '--test', '4', '--image-size', '128'], check=True, capture_output=True)
     options = [f'{part}_dataset.data_root={folder}/' for part in ('train', 'val', 'test')]
     options += [f'train_cfg.max_epochs={epochs}', 'train_dataloader.num_workers=2', 'log_level=WARNING',
                 'train_dataloader.batch_size=16', 'model.backbone.width=16', 'model.backbone.num_levels=2']
@@ -129,12 +133,14 @@ def train(folder: Path, epochs: int) -> np.ndarray:
         time.sleep(0.5)
         done = epochs_of(folder / 'run')
         family = [process.pid, *map(int, children(process.pid))]
+        if len(family) < FAMILY:  # it begins or ends
+            continue
         try:
-            now = (done, sum(map(memory, family)), sum(len(os.listdir(f'/proc/{one}/fd')) for one in family),
+            now = (done * FACES, sum(map(memory, family)), sum(len(os.listdir(f'/proc/{one}/fd')) for one in family),
                    time.perf_counter() - begin)
         except (FileNotFoundError, ProcessLookupError):  # it ends
             break
-        if done and (not rows or done > rows[-1][0]):
+        if done and (not rows or done * FACES > rows[-1][0]):
             rows.append(now)
     if process.wait():
         raise RuntimeError(f'the training ended with status {process.returncode}: {process.stderr.read()[-2000:]}')
