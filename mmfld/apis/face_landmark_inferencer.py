@@ -1,11 +1,12 @@
 """Landmarks of all faces in images, folders, videos and camera pictures."""
+import copy
 import logging
 import os
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterable, Iterator, List, NoReturn, Optional, Sequence, Tuple, Union
 
 import cv2
 import mmcv
@@ -303,6 +304,15 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                                                   sample.pred_instances.keypoints_visible):
                 face.update(keypoint_covariances=covariances.tolist(), keypoints_visible=visible.tolist())
         return instances
+
+    def __reduce_ex__(self, protocol: int) -> NoReturn:
+        raise TypeError(f'a {type(self).__name__} cannot be pickled, as the pipelines of MMPose cannot: make one in each '
+                        'process, or export its model for mmfld.runtime.FaceLandmarker, which can')
+
+    def __deepcopy__(self, memo: dict) -> 'FaceLandmarkInferencer':
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return copied
 
     @property
     def _face_layout(self) -> Optional[FaceLayout]:

@@ -1,6 +1,8 @@
 """From inputs to landmarks, with small untrained networks: what goes where, not how good it is."""
+import copy
 import json
 import logging
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -494,6 +496,13 @@ def test_the_config_in_a_checkpoint_is_not_run(tmp_path):
     with pytest.raises(ValueError, match='the config in the checkpoint: line .*: found .*open'):
         FaceLandmarkInferencer(weights=str(path))
     assert not mark.exists()
+
+
+def test_it_can_be_copied_and_says_why_it_cannot_be_pickled(inferencer, images):
+    (result, ), (other, ) = (each(images[0], bboxes=BOXES) for each in (inferencer, copy.deepcopy(inferencer)))
+    np.testing.assert_array_equal(keypoints(result), keypoints(other))
+    with pytest.raises(TypeError, match='a FaceLandmarkInferencer cannot be pickled, .* make one in each process'):
+        pickle.dumps(inferencer)
 
 
 @pytest.fixture(scope='module')
