@@ -306,8 +306,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         return instances
 
     def __reduce_ex__(self, protocol: int) -> NoReturn:
-        raise TypeError(f'a {type(self).__name__} cannot be pickled, as the pipelines of MMPose cannot: make one in each '
-                        'process, or export its model for mmfld.runtime.FaceLandmarker, which can')
+        raise TypeError(f'a {type(self).__name__} cannot be pickled, as the pipelines of MMPose cannot: make one in '
+                        'each process, or export its model for mmfld.runtime.FaceLandmarker, which can')
 
     def __deepcopy__(self, memo: dict) -> 'FaceLandmarkInferencer':
         copied = memo[id(self)] = type(self).__new__(type(self))
@@ -317,7 +317,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
     @property
     def _face_layout(self) -> Optional[FaceLayout]:
         """Of the model's landmarks, if they are those of a face."""
-        return self.model.face_layout
+        return face_layout_of(self.model)
 
     def _predict(self, frames: Sequence[Frame], given: Optional[Sequence[np.ndarray]], rounds: Tuple[int, int],
                  batch_size: int, output_heatmaps: bool) -> List[PoseDataSample]:
@@ -468,7 +468,6 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                 raise ValueError(f'{self._weights} does not fit the model: {error}') from error
             for difference in other_inputs(cfg, checkpoint):
                 print_log(f'{self._weights}: {difference}', logger='current', level=logging.WARNING)
-        model.face_layout = None
         calibration = (checkpoint or {}).get('calibration')
         if calibration is not None and isinstance(model.head, UncertainHead):
             model.head.calibration = LandmarkCalibration(**calibration)
@@ -479,8 +478,6 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             meta = parse_pose_metainfo(model.face_layout.metainfo)
         else:
             meta = (checkpoint or {}).get('meta', {}).get('dataset_meta') or dataset_meta_from_config(cfg)
-            with suppress(KeyError):
-                model.face_layout = get_layout(meta['dataset_name'])
         model.dataset_meta = meta
 
 
@@ -513,6 +510,14 @@ def _check_outputs(folders: dict, flags: dict, drawing: dict) -> None:
         check_number(name, drawing[name])
     if drawing.get('skeleton_style', 'mmpose') not in ('mmpose', 'openpose'):
         raise ValueError(f'found skeleton_style={drawing["skeleton_style"]!r}, expected mmpose or openpose')
+
+
+def face_layout_of(model: nn.Module) -> Optional[FaceLayout]:
+    """Of a model's landmarks: what its config says, else what its data set is called; None if they are of no face."""
+    if not hasattr(model, 'face_layout'):
+        with suppress(KeyError):
+            return get_layout(model.dataset_meta['dataset_name'])
+    return getattr(model, 'face_layout', None)
 
 
 def open_lenient(inputs: Inputs) -> Source:

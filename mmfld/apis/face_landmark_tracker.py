@@ -117,11 +117,13 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         return FaceTracks(self.detector, self.fit, self._face_layout, self.orientation, self.sure,
                           min_score=self.min_score, **settings)
 
-    def track(self, frame: Image) -> List[dict]:
+    def track(self, frame: Image, time: Optional[float] = None) -> List[dict]:
         """Track the faces in the next frame.
 
         Args:
             frame (ndarray | str | Path | PIL.Image): See :func:`mmfld.runtime.read_image`.
+            time (float, optional): Of the frame in seconds, of all frames of a video or of none: ``smoothing`` then
+                smooths alike at any rate, also one that varies. Defaults to one frame after the last one.
 
         Returns:
             list[dict]: Per face ``track_id`` (int), ``keypoints`` (K, 2) float in pixels, ``keypoint_scores`` (K, )
@@ -129,9 +131,9 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             ``return_unconfirmed`` also ``is_confirmed`` (bool).
 
         Raises:
-            TypeError, ValueError: If the frame is no image.
+            TypeError, ValueError: If the frame is no image, or its time is not later than that of the one before.
         """
-        sample = self._track(self._frame(frame), self._faces)
+        sample = self._track(self._frame(frame, time), self._faces)
         return [dict(numbers, **face) for numbers, face in zip(self._numbers(sample), _faces(sample))]
 
     def predict_boxes(self,
@@ -158,10 +160,10 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         fit = self.fit([frame.image], Crops(np.zeros(len(boxes), int), boxes, np.zeros(len(boxes))), states)
         return _faces(self._merge(frame, list(fit.more), False)), list(fit.states)
 
-    def _frame(self, image: Image) -> Frame:
+    def _frame(self, image: Image, time: Optional[float] = None) -> Frame:
         index = self._faces.index
         try:
-            return Frame(read_image(image), f'{index:010d}.jpg', index)
+            return Frame(read_image(image), f'{index:010d}.jpg', index, time)
         except (TypeError, ValueError) as error:
             raise type(error)(f'frame {index}: {error}') from error
 
@@ -195,7 +197,8 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
     def _track(self, frame: Frame, faces: FaceTracks, output_heatmaps: bool = False) -> PoseDataSample:
         """The faces of the next frame to return, in one sample, with their ``track_ids`` and ``is_confirmed`` (N, )."""
         self.model.test_cfg['output_heatmaps'] = output_heatmaps
-        tracks = [track for track in faces.step(frame.image) if track.is_confirmed or self.return_unconfirmed]
+        tracks = [track for track in faces.step(frame.image, frame.time)
+                  if track.is_confirmed or self.return_unconfirmed]
         for track in tracks:
             instances = track.prediction.more.pred_instances
             instances.keypoints[0] = track.landmarks

@@ -160,11 +160,11 @@ def export_onnx(config: Union[str, Path, Config],
             than 0.01; the file is removed then.
     """
     onnx = _require_onnx()
-    from .face_landmark_inferencer import FaceLandmarkInferencer
+    from .face_landmark_inferencer import FaceLandmarkInferencer, face_layout_of
     cfg = config if isinstance(config, Config) else read_config(str(config))
     crop = _crop(cfg)
     model = FaceLandmarkInferencer(cfg, str(checkpoint), device='cpu', detector='whole_image').model
-    layout = model.face_layout
+    layout = face_layout_of(model)
     if layout is None:
         raise ValueError(f'{checkpoint}: found landmarks of {model.dataset_meta["dataset_name"]!r}, which is no face '
                          f'layout, expected one of {", ".join(known_layouts())} or its fields as layout of the config')

@@ -111,7 +111,7 @@ def _predict(source: Source, landmarker: FaceLandmarker, table: Optional[TableWr
         tracker = FaceTracker(landmarker, smoothing if args.smooth else None)
     with ResultWriter(source, str(args.out) if args.draw else '', '' if table else str(args.out)) as writer:
         for frame in source:
-            faces = tracker(frame.image) if tracker else landmarker(frame.image)
+            faces = tracker(frame.image, frame.time) if tracker else landmarker(frame.image)
             told = [measures(face) if measures else {} for face in faces]
             if table is None:
                 writer.write_instances(frame, [{**to_dict(face), **more} for face, more in zip(faces, told)])

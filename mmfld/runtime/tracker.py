@@ -50,9 +50,15 @@ class FaceTracker:
             self.landmarker.detector, self.landmarker.fit, model.layout, self.landmarker.orientation, model.sure,
             smoothing, max_faces, redetect_interval, self.landmarker.min_score)
 
-    def __call__(self, frame: Image) -> List[Face]:
-        """The faces of the next frame, see :func:`mmfld.runtime.read_image`, with their ``track_id``."""
-        return [self._face(track) for track in self.tracks.step(read_image(frame))
+    def __call__(self, frame: Image, time: Optional[float] = None) -> List[Face]:
+        """The faces of the next frame, see :func:`mmfld.runtime.read_image`, with their ``track_id``.
+
+        Args:
+            frame (str | Path | ndarray | PIL.Image): The picture.
+            time (float, optional): Of the frame in seconds, of all frames of a video or of none: ``smoothing`` then
+                smooths alike at any rate, also one that varies. Defaults to one frame after the last one.
+        """
+        return [self._face(track) for track in self.tracks.step(read_image(frame), time)
                 if track.is_confirmed or self.return_unconfirmed]
 
     def _face(self, track: Track) -> Face:

@@ -5,7 +5,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from ..structures import FaceLayout
-from .arguments import check_whole
+from .arguments import check_whole, is_number
 from .boxes import middle_and_size, overlaps, tight_box
 from .crops import eye_angle, turn
 from .detection import Detector
@@ -130,10 +130,21 @@ class FaceTracks:
         self._tracks: List[Track] = []
         self._next_id = 0
         self.index = 0
+        self._time: Optional[float] = None  # of the last frame
         self._new_smoother()  # complains of wrong arguments now rather than at the first face
 
-    def step(self, image: np.ndarray) -> List[Track]:
-        """Follow the faces into the next frame (H, W, 3); those that are in it, the oldest first."""
+    def step(self, image: np.ndarray, time: Optional[float] = None) -> List[Track]:
+        """Follow the faces into the next frame (H, W, 3); those that are in it, the oldest first.
+
+        Args:
+            image (ndarray): (H, W, 3) uint8 in BGR.
+            time (float, optional): Of the frame in seconds, so that ``smoothing`` smooths alike at any rate. Defaults
+                to 1 / ``rate`` after the last one.
+
+        Raises:
+            ValueError: If the time is not later than that of the frame before, or none is told any more.
+        """
+        self._check_time(time)
         tracks = self._followed()
         for track, prediction in zip(tracks, self._follow(image, tracks) if tracks else []):
             self._continue(track, prediction, image)
@@ -148,7 +159,7 @@ class FaceTracks:
 
         tracks = self._followed()
         for track in tracks:
-            track.landmarks = self._smoothed(track)  # also of those that are not returned yet
+            track.landmarks = self._smoothed(track, time)  # also of those that are not returned yet
         for track in self._tracks:
             track.frames_lost += track not in tracks
         self._tracks = [track for track in self._tracks if track in tracks or self._may_come_back(track)]
@@ -304,10 +315,20 @@ class FaceTracks:
     def _new_smoother(self) -> Optional[OneEuroFilter]:
         return None if self.smoothing is None else OneEuroFilter(**self.smoothing)
 
-    def _smoothed(self, track: Track) -> np.ndarray:
+    def _smoothed(self, track: Track, time: Optional[float]) -> np.ndarray:
         if track.smoother is None:
             return track.prediction.landmarks
-        return track.smoother(track.prediction.landmarks, scale=np.sqrt(np.prod(track.box[2:] - track.box[:2])) / 2)
+        scale = np.sqrt(np.prod(track.box[2:] - track.box[:2])) / 2
+        return track.smoother(track.prediction.landmarks, scale, time)
+
+    def _check_time(self, time: Optional[float]) -> None:
+        if time is not None and not is_number(time):
+            raise ValueError(f'found time={time!r}, expected seconds')
+        if self.index and (time is None) != (self._time is None):
+            raise ValueError('found a time of some frames and none of others, expected those of all or none')
+        if time is not None and self._time is not None and not time > self._time:
+            raise ValueError(f'time {time} s follows {self._time} s, expected a later one')
+        self._time = time
 
 
 def _calmed(crop: Tuple[np.ndarray, float], used: Tuple[np.ndarray, float]) -> Tuple[np.ndarray, float]:

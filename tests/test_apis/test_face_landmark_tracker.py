@@ -386,7 +386,7 @@ def test_smoothing_is_of_the_landmarks_not_of_the_crops(make, monkeypatch):
             self.settings = settings
             filters.append(self)
 
-        def __call__(self, points, scale):
+        def __call__(self, points, scale, time):
             assert scale == pytest.approx(RADIUS, abs=1)
             return points + 100
 
@@ -455,12 +455,13 @@ def test_every_video_starts_anew(make, video):
 
 
 def test_rate_of_the_video_is_that_of_the_filter(make, video, monkeypatch):
-    rates = []
+    rates, times = [], []
     tracker = make(smoothing={})
     monkeypatch.setattr(tracking, 'OneEuroFilter', lambda **settings: rates.append(settings) or (
-        lambda points, scale: points))
+        lambda points, scale, time: times.append(time) or points))
     list(tracker(video))
     assert all(settings == dict(rate=12.) for settings in rates)
+    np.testing.assert_allclose(times, np.arange(len(times)) / 12 + times[0], atol=1e-3)
 
 
 def test_folder_of_frames_in_the_order_of_names(make, tmp_path):

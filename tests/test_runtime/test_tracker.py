@@ -169,3 +169,33 @@ def test_light_blur_and_fast_motion_are_no_cut():
     frames = [face, face, (face * 0.5).astype(np.uint8), face, cv2.GaussianBlur(face, (9, 9), 3), face, placed(2, 20.),
               placed(2, 40.), placed(2, 20.)]
     assert [[face.track_id for face in tracker(frame)] for frame in frames] == [[0]] * len(frames)
+
+
+def smoothed(frames, **options):
+    """x of the middle of a face in frames of (time, x); the last one."""
+    detector = FakeDetector()
+    tracker = FaceTracker(FaceLandmarker(FakeModel(), detector), dict(rate=25), redetect_interval=1000,
+                          return_unconfirmed=True)
+    for time, x in frames:
+        face = FakeFace(x, 80)
+        detector.faces = (face, )
+        found, = tracker(picture(face), *([time] if options.get('timed', True) else []))
+    return found.landmarks[:, 0].mean()
+
+
+def test_times_smooth_alike_at_any_rate():
+    every = [(n / 25, 80 + 1.5 * n) for n in range(25)]
+    some = [frame for n, frame in enumerate(every) if n % 3 != 1]  # dropped ones
+    told, all_frames, untold = smoothed(some), smoothed(every), smoothed(some, timed=False)
+    assert all_frames == pytest.approx(smoothed(every, timed=False), abs=1e-3)
+    assert abs(told - all_frames) < 0.5 * abs(untold - all_frames)
+
+
+@pytest.mark.parametrize('times, message', [
+    ((0., 0.), 'time 0.0 s follows 0.0 s, expected a later one'), ((1., None), 'found a time of some frames and none'),
+    ((None, 1.), 'found a time of some frames and none'), (('a', ), "found time='a', expected seconds")])
+def test_times_that_do_not_go_on(times, message):
+    tracker = FaceTracker(FaceLandmarker(FakeModel(), FakeDetector()))
+    with pytest.raises(ValueError, match=message):
+        for time in times:
+            tracker(picture(), time)
