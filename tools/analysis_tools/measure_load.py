@@ -7,8 +7,7 @@ Rendered faces, by the weights that come with the package; each part runs in a p
 
 - ``runtime``, ``inferencer``: pictures from files;
 - ``tracker``, ``inferencer-tracker``: a video file of ``--minutes``;
-- ``training``: ``--epochs`` over 64 faces with two workers, whose memory is counted with the training's, and which stay
-  alive over the epochs;
+- ``training``: ``--epochs`` over 64 faces, and in a line of their own its two ``workers``, which live as long as it;
 - ``folder``: listing a folder of 100,000 pictures.
 
 A line for each: growth is how much larger the resident memory is in the last quarter than in the third one (medians), in
@@ -74,11 +73,12 @@ def main(argv=None) -> int:
                 print(f'{part:<20}{NAMES:>8}{"":>24}{list_names(Path(folder)):>10.2f} s')
                 continue
             with ProcessPoolExecutor(1, get_context('spawn')) as pool:
-                load = Load(pool.submit(run, part, Path(folder), args.pictures, args.minutes, args.epochs).result())
-            failed |= load.growth() >= 1 or load.files() > 0
-            items, memory, _, seconds = load.rows[-1]
-            print(f'{part:<20}{items:>8.0f}{memory:>8.0f}{load.growth():>9.2f}{load.files():>7}'
-                  f'{1000 * seconds / items:>12.1f}{load.time_ratio():>7.2f}', flush=True)
+                rows = pool.submit(run, part, Path(folder), args.pictures, args.minutes, args.epochs).result()
+            for name, load in zip((part, 'workers'), map(Load, rows if rows.ndim == 3 else [rows])):
+                failed |= load.growth() >= 1 or load.files() > 0
+                items, memory, _, seconds = load.rows[-1]
+                print(f'{name:<20}{items:>8.0f}{memory:>8.0f}{load.growth():>9.2f}{load.files():>7}'
+                      f'{1000 * seconds / items:>12.1f}{load.time_ratio():>7.2f}', flush=True)
     return int(failed)
 
 
@@ -118,7 +118,7 @@ def follow(part: str, video: Path) -> Iterable:
 
 
 def train(folder: Path, epochs: int) -> np.ndarray:
-    """A training with two workers, looked at twice a second."""
+    """A training, and its two workers, looked at twice a second: (2, M, 4)."""
     subprocess.run([sys.executable, str(REPOSITORY / 'tools/dataset_converters/make_synthetic_faces.py'), str(folder),
                     '--train', str(FACES), '--test', '4', '--image-size', '128'], check=True, capture_output=True)
     options = [f'{part}_dataset.data_root={folder}/' for part in ('train', 'val', 'test')]
@@ -136,15 +136,15 @@ def train(folder: Path, epochs: int) -> np.ndarray:
         if len(family) < FAMILY:  # it begins or ends
             continue
         try:
-            now = (done * FACES, sum(map(memory, family)), sum(len(os.listdir(f'/proc/{one}/fd')) for one in family),
-                   time.perf_counter() - begin)
+            now = [(done * FACES, sum(map(memory, members)), sum(len(os.listdir(f'/proc/{one}/fd')) for one in members),
+                    time.perf_counter() - begin) for members in (family[:1], family[1:])]
         except (FileNotFoundError, ProcessLookupError):  # it ends
             break
-        if done and (not rows or done * FACES > rows[-1][0]):
+        if done and (not rows or done * FACES > rows[-1][0][0]):
             rows.append(now)
     if process.wait():
         raise RuntimeError(f'the training ended with status {process.returncode}: {process.stderr.read()[-2000:]}')
-    return np.array(rows)
+    return np.array(rows).transpose(1, 0, 2)
 
 
 def epochs_of(folder: Path) -> int:
