@@ -1,11 +1,11 @@
 """Data loaders that would do nothing, lose faces or end in an assertion."""
 import pytest
 from mmengine.config import Config
-from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmfld.engine.dataloaders import fit_dataloaders, require_a_step
+from mmfld.engine.dataloaders import fit_dataloaders
+from mmfld.engine.strict_runner import StrictRunner
 
 from .fakes import Points
 
@@ -16,16 +16,17 @@ def runner_of(tmp_path, **loader):
     train_cfg = dict(by_epoch=True, max_epochs=1)
     if 'accumulation' in loader:
         train_cfg = dict(type='AccumulatingTrainLoop', max_epochs=1, accumulation=loader.pop('accumulation'))
-    return Runner(nn.Linear(1, 1), str(tmp_path), train_cfg=train_cfg, default_scope='mmpose', log_level='ERROR',
-                  train_dataloader=dict(dataset=Points(), sampler=SAMPLER, **loader), experiment_name=tmp_path.name,
-                  optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1)))
+    return StrictRunner(
+        nn.Linear(1, 1), str(tmp_path), train_cfg=train_cfg, default_scope='mmpose', log_level='ERROR',
+        train_dataloader=dict(dataset=Points(), sampler=SAMPLER, **loader), experiment_name=tmp_path.name,
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1)))
 
 
 @pytest.mark.parametrize('loader', [
     dict(batch_size=8, drop_last=True), dict(batch_size=9), dict(batch_size=4, drop_last=True, accumulation=2),
     dict(batch_size=5, accumulation=3)])
 def test_an_epoch_with_a_step_passes(tmp_path, loader):
-    require_a_step(runner_of(tmp_path, **loader).train_loop)
+    assert len(runner_of(tmp_path, **loader).train_loop.dataloader)
 
 
 @pytest.mark.parametrize('loader, found, expected', [
@@ -35,7 +36,7 @@ def test_an_epoch_with_a_step_passes(tmp_path, loader):
 ])
 def test_an_epoch_without_a_step_is_an_error_with_the_way_out(tmp_path, loader, found, expected):
     with pytest.raises(ValueError) as error:
-        require_a_step(runner_of(tmp_path, drop_last=True, **loader).train_loop)
+        runner_of(tmp_path, drop_last=True, **loader).train_loop
     assert found in str(error.value) and expected in str(error.value)
 
 
