@@ -194,10 +194,24 @@ def test_wrong_arguments_are_named(fake_model, options, message):
         FaceLandmarker(**dict(model=fake_model, detector='whole_image') | options)
 
 
-@pytest.mark.parametrize('box', [[5., 5., 5., 9.], [9., 5., 5., 9.], [0., 0., float('nan'), 4.]])
-def test_boxes_that_are_none_are_named(fake_model, box):
-    with pytest.raises(ValueError, match='expected x1, y1, x2, y2 with x1 < x2 and y1 < y2'):
+@pytest.mark.parametrize('box, message', [
+    *((box, 'expected x1, y1, x2, y2 with x1 < x2 and y1 < y2')
+      for box in ([5., 5., 5., 9.], [9., 5., 5., 9.], [0., 0., float('nan'), 4.])),
+    ([300., 20., 340., 60.], 'lies outside of the image, whose size is 200 x 160'),
+    ([0.1, 0.1, 0.5, 0.5], 'expected pixels, not parts of the image')], ids=str)
+def test_boxes_that_are_none_are_named(fake_model, box, message):
+    with pytest.raises(ValueError, match=message):
         FaceLandmarker(fake_model, 'whole_image')(picture(), [box])
+
+
+@pytest.mark.parametrize('none', [None, [], np.zeros((0, 4))], ids=str)
+def test_a_detector_may_say_in_any_way_that_it_finds_nothing(fake_model, none):
+    assert FaceLandmarker(fake_model, lambda image: none)(picture()) == []
+
+
+def test_a_detector_without_scores_is_told(fake_model):
+    with pytest.raises(ValueError, match=r'the detector returns .*expected'):
+        FaceLandmarker(fake_model, lambda image: [[10., 20., 60., 70.]])(picture())
 
 
 # The model that comes with the package

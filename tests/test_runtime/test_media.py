@@ -207,12 +207,12 @@ def test_a_json_file_beside_its_image_is_not_overwritten(tmp_path, image):
 
 
 def test_what_a_folder_has_besides_pictures_is_known(tmp_path, image):
-    for name in ('a.png', 'b.JPE', 'c.jfif'):
+    for name in ('a.png', 'b.JPE', 'c.jfif', 'd.heic', 'e.gif', 'f.avif'):
         (tmp_path / name).write_bytes(cv2.imencode('.png', image)[1].tobytes())
     for name in ('notes.txt', 'film.mp4', '._a.png'):
         (tmp_path / name).write_text('')
     source = open_source(tmp_path)
-    assert source.names == ('a.png', 'b.JPE', 'c.jfif')
+    assert source.names == ('a.png', 'b.JPE', 'c.jfif', 'd.heic', 'e.gif', 'f.avif')
     assert [path.name for path in source.left_out] == ['film.mp4', 'notes.txt']
 
 
