@@ -5,7 +5,7 @@ import subprocess
 import sys
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Callable, Dict
+from typing import Callable, Dict, Sequence
 
 import pytest
 
@@ -103,6 +103,29 @@ def official_state_dict(golden_dir) -> Callable[[str], Dict[str, torch.Tensor]]:
         return state
 
     return lambda layout: dict(make(layout))
+
+
+@pytest.fixture(scope='session')
+def write_video_without_a_frame() -> Callable:
+    """Writes pictures, uint8 in BGR, as a video of 10 frames a second in which that of number ``lost`` is damaged."""
+
+    def write(path: Path, pictures: Sequence[np.ndarray], lost: int) -> None:
+        import av
+
+        with av.open(str(path), 'w') as output:
+            stream = output.add_stream('libx264', 10, options=dict(g='1'))
+            stream.height, stream.width = pictures[0].shape[:2]
+            stream.pix_fmt = 'yuv420p'
+            for picture in pictures:
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, 'bgr24')))
+            output.mux(stream.encode())
+        with av.open(str(path)) as container:
+            at, size = [(packet.pos, packet.size) for packet in container.demux() if packet.size][lost]
+        content = bytearray(path.read_bytes())
+        content[at:at + size] = bytes(size)
+        path.write_bytes(content)
+
+    return write
 
 
 @pytest.fixture(scope='session')

@@ -134,6 +134,21 @@ def test_truncated_video(video, tmp_path, capfd):
             load(path, frame)
 
 
+@pytest.mark.parametrize('name', ['film.mp4', 'film.mkv'])
+@pytest.mark.parametrize('order', ['forward', 'backward', 'random'])
+def test_frames_of_a_damaged_video_are_their_own_or_an_error(tmp_path, write_video_without_a_frame, name, order):
+    path = tmp_path / name
+    write_video_without_a_frame(path, [np.full((48, 64, 3), 20 + 4 * n, np.uint8) for n in range(40)], lost=20)
+    found = {}
+    for frame in [frame for frame in ORDERS[order] if frame < 40]:
+        try:
+            found[frame] = (load(str(path), frame).mean() - 18) / 4
+        except (IndexError, ValueError) as error:
+            assert str(path) in str(error)
+    assert set(range(20)) <= set(found) and 20 not in found
+    assert list(found.values()) == pytest.approx(list(found), abs=0.49)
+
+
 @pytest.mark.parametrize('name', ['nowhere.mp4', 'nowhere.png'])
 def test_missing_file(tmp_path, name):
     with pytest.raises(FileNotFoundError, match=name):

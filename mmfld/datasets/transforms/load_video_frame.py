@@ -4,6 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Dict, Optional
 
+import cv2
 import numpy as np
 from mmcv import VideoReader
 
@@ -40,7 +41,8 @@ class LoadVideoFrame(LoadFaceImage):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no video that OpenCV can open.
+        ValueError: If the file is no video that OpenCV can open, or shows another frame in the place of the one asked
+            for: behind one that is damaged, or where the rate of frames is not constant.
         IndexError: If the video does not have the frame.
     """
 
@@ -60,13 +62,37 @@ def _decode(path: str, frame: int) -> np.ndarray:
     image = reader.get_frame(frame) if 0 <= frame < len(reader) else None
     if image is None:
         raise IndexError(f'{path}: found no frame {frame} that can be decoded, expected one of 0 to {len(reader) - 1}')
+    place = reader.place()
+    if place is not None and abs(place - frame) > 0.5:
+        raise ValueError(f'{path}: found the frame of number {place:.0f} in the place of {frame}: frames before it are '
+                         'damaged, or do not follow each other at a constant rate; save the frames as images')
     return image.copy()  # the reader keeps it for the next call, and transforms write into images
+
+
+class _Video(VideoReader):
+    """A video that tells which frame was read last.
+
+    OpenCV counts what it has decoded; frames that it leaves out do not count, and those behind them have their numbers.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, cache_capacity=1)
+        self.read()
+        self._start = self._time()
+
+    def place(self) -> Optional[float]:
+        """The number of the frame by its time; None where the video does not tell it, as some do of their last."""
+        time = self._time()
+        return (time - self._start) * self.fps if time else None
+
+    def _time(self) -> float:
+        return self.vcap.get(cv2.CAP_PROP_POS_MSEC) / 1000
 
 
 # by process: a forked worker would share the place in the file with its parent
 @lru_cache(maxsize=4)
-def _open(path: str, process: int) -> VideoReader:
-    reader = VideoReader(path, cache_capacity=1)
+def _open(path: str, process: int) -> _Video:
+    reader = _Video(path)
     if not len(reader):
         raise ValueError(f'{path}: OpenCV finds no frame, expected a video')
     return reader
