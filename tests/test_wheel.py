@@ -1,0 +1,42 @@
+"""What ``pip install .`` puts into an environment is found from any folder."""
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope='module')
+def installed(tmp_path_factory) -> Path:
+    """The folder of a wheel's files."""
+    folder = tmp_path_factory.mktemp('wheel')
+    subprocess.run([sys.executable, 'setup.py', '-q', 'build_py', '--build-lib', str(folder)], cwd=REPOSITORY,
+                   check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize('pattern', ['configs/**/*.py', 'projects/*/*.yml', 'tools/**/*.py', 'tools/**/*.sh'])
+def test_configs_tables_and_tools_are_in_it(installed, pattern):
+    expected = {path.relative_to(REPOSITORY) for path in REPOSITORY.glob(pattern)}
+    assert expected and {path.relative_to(installed / 'mmfld/.mim')
+                         for path in (installed / 'mmfld/.mim').glob(pattern)} == expected
+
+
+def test_configs_and_weights_are_found_from_another_folder(installed, tmp_path):
+    program = f"""
+import sys
+sys.path.insert(0, {str(installed)!r})
+from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
+from mmfld.engine.rows import find_row, read_config
+from mmfld.runtime.landmarker import DEFAULT_MODEL
+print(read_config('configs/wflw/star_hg4.py').filename)
+print(find_row('projects/reproduce/star.yml:wflw').file)
+for path in (DEFAULT_WEIGHTS, DEFAULT_MODEL):
+    print(path if path.is_file() else 'missing')
+"""
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = done.stdout.splitlines()
+    assert len(found) == 4 and all(path.startswith(f'{installed}/mmfld/') for path in found), found
