@@ -3,6 +3,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import EMAHook, Hook
+from mmengine.logging import MMLogger
 
 from mmfld.engine import launch
 from mmfld.engine.hooks import ResumeHook
@@ -30,8 +31,8 @@ def test_settings_that_changed(change, without_effect, others):
     assert changed_settings(Config(BEFORE), now) == (without_effect, others)
 
 
-def with_rate(rate):
-    return Config(dict(optim_wrapper=dict(optimizer=dict(lr=rate))))
+def with_rate(rate, **others):
+    return Config(dict(optim_wrapper=dict(optimizer=dict(lr=rate)), **others))
 
 
 @pytest.fixture
@@ -40,9 +41,9 @@ def begun(tmp_path):
     return tmp_path / 'epoch_1.pth'
 
 
-def resume(checkpoint, lr=0.05, allow_mismatch=False):
+def resume(checkpoint, lr=0.05, allow_mismatch=False, **others):
     runner = regression_runner(
-        checkpoint.parent, 2, StrictRunner, resume=True, load_from=str(checkpoint), cfg=with_rate(lr),
+        checkpoint.parent, 2, StrictRunner, resume=True, load_from=str(checkpoint), cfg=with_rate(lr, **others),
         custom_hooks=[ResumeHook(str(checkpoint), allow_mismatch)])
     runner.train()
     return runner
@@ -54,6 +55,13 @@ def test_a_learning_rate_that_would_have_no_effect_is_an_error(begun):
         resume(begun, lr=0.01)
     assert resume(begun, lr=0.01, allow_mismatch=True).iter == 4
     assert torch.load(begun.parent / 'epoch_2.pth')['optimizer']['param_groups'][0]['lr'] == 0.05
+
+
+def test_other_settings_that_changed_are_told(begun, monkeypatch):
+    said = []
+    monkeypatch.setattr(MMLogger, 'warning', lambda self, message, *_, **__: said.append(message))
+    resume(begun, crop=dict(padding=1.2))
+    assert f"Other settings than those that {begun} was trained with: crop.padding: '(nothing)' -> 1.2" in said
 
 
 def test_training_cannot_go_on_from_weights_alone(begun):
