@@ -45,5 +45,5 @@ setup(
         'ray': ['ray[data]'],
         'export': ['onnx', 'onnxruntime', 'onnxscript'],
         # what training and testing import beside torch and the OpenMMLab packages, which most of these come with
-        'openmmlab': ['matplotlib', 'packaging', 'scipy', 'tqdm'],
+        'openmmlab': ['matplotlib', 'packaging', 'ruamel.yaml', 'scipy', 'tqdm'],
     })

@@ -40,13 +40,19 @@ from typing import Callable, Dict, Optional, Tuple
 import numpy as np
 from numpy.lib import NumpyVersion
 
-# import name -> (oldest supported version, what pip should be asked for)
+# import name -> (oldest supported version, or None where any does, what pip should be asked for)
 REQUIRED = {
     'mmengine': ('0.10.0', 'mmengine==0.10.7'),
     'mmcv': ('2.0.0', 'mmcv-lite==2.1.0'),
     'mmdet': ('3.0.0', '--no-deps mmdet==3.3.0'),
     'mmpose': ('1.3.0', '--no-deps mmpose==1.3.2'),
     'torch': ('2.0.0', 'torch'),
+    'cv2': (None, 'opencv-python-headless'),
+    'matplotlib': (None, 'matplotlib'),
+    'packaging': (None, 'packaging'),
+    'ruamel.yaml': (None, 'ruamel.yaml'),
+    'scipy': (None, 'scipy'),
+    'tqdm': (None, 'tqdm'),
 }
 
 
@@ -55,12 +61,12 @@ class MissingCompiledOp(RuntimeError):
 
 
 def prepare() -> None:
-    """Check the OpenMMLab packages and put stand-ins where a module is missing or broken.
+    """Check the packages that are needed and put stand-ins where a module is missing or broken.
 
     Safe to call again.
 
     Raises:
-        ImportError: If a required OpenMMLab package is missing or too old; one sentence says what to install.
+        ImportError: If a required package is missing or too old; one sentence names all of them and what to install.
     """
     require(*REQUIRED)
     warnings.filterwarnings('ignore', message='pkg_resources is deprecated as an API', category=UserWarning)
@@ -101,21 +107,28 @@ def require(*names: str) -> None:
     """Raise an ImportError, which says what to install, unless packages are there and new enough."""
     wanting = [(name, fault) for name in names if (fault := _fault(name))]
     if wanting:
-        needs = ', and '.join(f'{name} >= {REQUIRED[name][0]}, {fault}' for name, fault in wanting)
+        oldest = {name: f' >= {REQUIRED[name][0]}' if REQUIRED[name][0] else '' for name in names}
+        needs = ', and '.join(f'{name}{oldest[name]}, {fault}' for name, fault in wanting)
         commands = ' and '.join(f'`pip install {REQUIRED[name][1]}`' for name, _ in wanting)
         raise ImportError(f'mmfld needs {needs}: run {commands} (or `bash tools/setup_env.sh` for everything).')
 
 
 def _fault(name: str) -> Optional[str]:
-    from packaging.version import Version  # not there where only mmfld.runtime is used
-
     # From version.py and not by importing: mmpose and mmdet import mmcv, which may still lack a stand-in. Not from the
     # distribution's metadata either: several distributions (mmcv, mmcv-lite, onedl-mmcv) provide one import name.
-    spec = importlib.util.find_spec(name)
+    try:
+        spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError:  # the package around it
+        spec = None
     if spec is None or spec.origin is None:
         return 'which is not installed'
+    oldest = REQUIRED[name][0]
+    if oldest is None or importlib.util.find_spec('packaging') is None:
+        return None
+    from packaging.version import Version
+
     found = runpy.run_path(str(Path(spec.origin).with_name('version.py')))['__version__']
-    return f'found {found}' if Version(found) < Version(REQUIRED[name][0]) else None
+    return f'found {found}' if Version(found) < Version(oldest) else None
 
 
 def _stand_in_unless_imports(name: str, make: Callable[[BaseException], Dict[str, ModuleType]]) -> None:

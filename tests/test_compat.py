@@ -71,6 +71,18 @@ def test_all_missing_packages_are_named_at_once(monkeypatch):
         compat.require(*compat.REQUIRED)
 
 
+@pytest.mark.parametrize('name, package', [
+    ('scipy', 'scipy'), ('ruamel.yaml', 'ruamel.yaml'), ('cv2', 'opencv-python-headless')])
+def test_a_missing_package_of_which_any_version_does_is_named(monkeypatch, name, package):
+    def find_spec(asked):
+        if '.' in asked:
+            raise ModuleNotFoundError('of the package around it')
+
+    monkeypatch.setattr(importlib.util, 'find_spec', find_spec)
+    with pytest.raises(ImportError, match=f'mmfld needs {name}, which is not installed: run `pip install {package}` '):
+        compat.require(name)
+
+
 @pytest.mark.parametrize('found, fine', [('0.7.0', False), ('1.3.0rc1', False), ('1.3.2', True), ('1.10.0', True)])
 def test_an_old_package_is_named_with_what_to_install(package, monkeypatch, found, fine):
     package('oldpose', __init__='raise AssertionError("must not be imported")', version=f'__version__ = {found!r}')

@@ -2,9 +2,7 @@
 import argparse
 import math
 from contextlib import contextmanager
-from typing import Iterator, NoReturn
-
-from ..runtime.orientation import ORIENTATIONS, Orientation
+from typing import Iterator, NoReturn, Union
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,8 +43,10 @@ def finite(text: str) -> float:
     return number
 
 
-def orientation(text: str) -> Orientation:
+def orientation(text: str) -> Union[str, float]:
     """A word or an angle."""
+    from ..runtime.orientation import ORIENTATIONS  # not there without OpenCV, where commands have to say so
+
     if text in ORIENTATIONS:
         return text
     try:

@@ -27,7 +27,11 @@ def main(argv: Optional[List[str]] = None) -> int:
     for name, description in COMMANDS.items():
         command = commands.add_parser(name, help=description, description=f'{description[0].upper()}{description[1:]}.')
         if name == chosen:
-            module = importlib.import_module(f'.{name}', __package__)
+            try:
+                module = importlib.import_module(f'.{name}', __package__)
+            except ImportError as error:
+                print(f'mmfld {name}: {error}', file=sys.stderr)
+                return 1
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     args = parser.parse_args(argv)

@@ -56,7 +56,8 @@ def _openmmlab(installed: Dict[str, str]) -> Iterator[Finding]:
             require(name)
         except ImportError as fault:
             found, _, advice = str(fault).partition(': ')
-            yield error(TOPIC, f'{found}; without it only mmfld.runtime works', advice)
+            rest = 'nothing' if name == 'cv2' else 'only mmfld.runtime'
+            yield error(TOPIC, f'{found}; without it {rest} works', advice)
         except Exception as fault:
             yield error(TOPIC, f'{name} does not tell its version ({_first_line(fault)})',
                         f'pip install --force-reinstall {REQUIRED[name][1]}')
@@ -89,7 +90,8 @@ def _builds() -> Iterator[Finding]:
     """Whether compiled packages fit the NumPy that is there."""
     import numpy as np
     try:
-        importlib.import_module('cv2')
+        if importlib.util.find_spec('cv2') is not None:  # which is said above
+            importlib.import_module('cv2')
     except Exception as fault:
         yield error(TOPIC, f'OpenCV does not import beside NumPy {np.__version__} ({_first_line(fault)})',
                     'pip install --force-reinstall opencv-python-headless of a version for this NumPy')

@@ -128,19 +128,8 @@ def test_a_cut_video_gives_what_is_there(tmp_path, capsys):
     assert [path.name for path in (tmp_path / 'strict').iterdir()] == ['clip.json.part']
 
 
-def test_a_video_with_a_lost_frame_goes_on(tmp_path, capsys):
-    photo = cv2.resize(cv2.imread(PHOTO), (256, 300))
-    with av.open(str(tmp_path / 'clip.mp4'), 'w') as output:
-        stream = output.add_stream('libx264', 10, options=dict(g='1'))
-        stream.width, stream.height, stream.pix_fmt = 256, 300, 'yuv420p'
-        for _ in range(5):
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(photo, 'bgr24')))
-        output.mux(stream.encode())
-    with av.open(str(tmp_path / 'clip.mp4')) as container:
-        at, size = [(packet.pos, packet.size) for packet in container.demux() if packet.size][2]
-    content = bytearray((tmp_path / 'clip.mp4').read_bytes())
-    content[at:at + size] = bytes(size)
-    (tmp_path / 'clip.mp4').write_bytes(content)
+def test_a_video_with_a_lost_frame_goes_on(tmp_path, capsys, write_video_without_a_frame):
+    write_video_without_a_frame(tmp_path / 'clip.mp4', [cv2.resize(cv2.imread(PHOTO), (256, 300))] * 5, lost=2)
     assert predict(tmp_path / 'clip.mp4', '--out', tmp_path / 'out') == 1
     frames = json.loads((tmp_path / 'out/clip.json').read_text())
     assert [(frame['frame_id'], frame['time'], len(frame['instances'])) for frame in frames] == [
@@ -177,6 +166,25 @@ def test_wrong_arguments_are_one_line(folder, tmp_path, capsys, arguments, messa
     error = capsys.readouterr().err
     assert status == 2 and message in error and error.count('\n') == 1
     assert not (tmp_path / 'out').exists()
+
+
+def test_without_opencv_it_is_one_sentence():
+    program = '''
+import importlib.util, sys
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *package: None if name == 'mmpose' else real(name, *package)
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name == 'cv2':
+            raise ModuleNotFoundError('No module named cv2')
+sys.meta_path.insert(0, Hidden())
+from mmfld.cli.main import main
+sys.exit(main(['predict', 'a.jpg', '--out', 'out']))
+'''
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == ('mmfld predict: mmfld.runtime needs opencv-python-headless, which does not import '
+                           '(No module named cv2): run `pip install opencv-python-headless`\n')
 
 
 def test_as_a_module_and_without_a_command():

@@ -45,6 +45,13 @@ def test_two_packages_of_one_import_name_are_an_error(installed, errors, other):
     assert 'overwrite each other: all of them are imported as mmcv' in error
 
 
+def test_stand_ins_in_use_are_noted(notes, monkeypatch):
+    monkeypatch.setattr(packages, 'active_stand_ins', lambda: ('mmcv._ext', 'another'))
+    assert [text for text in notes(list(packages.look_at_packages())) if 'stand-in' in text] == [
+        'packages: mmcv._ext is missing or does not import, a stand-in takes its place: compiled operators raise an '
+        'error when they are called, which no face model does']
+
+
 def test_torch_that_is_built_for_another_numpy_is_an_error(errors, monkeypatch):
     def broken(array):
         raise RuntimeError('Numpy is not available')
@@ -68,7 +75,9 @@ def test_a_package_that_does_not_accept_another_is_an_error(errors, monkeypatch)
 @pytest.mark.parametrize('hidden, sentence', [
     ('torch', 'mmfld needs torch >= 2.0.0, which is not installed'),
     ('mmengine', 'mmfld needs mmengine >= 0.10.0, which is not installed'),
-    ('mmpose', 'mmfld needs mmpose >= 1.3.0, which is not installed')])
+    ('mmpose', 'mmfld needs mmpose >= 1.3.0, which is not installed; without it only mmfld.runtime works'),
+    ('scipy', 'mmfld needs scipy, which is not installed; without it only mmfld.runtime works'),
+    ('cv2', 'mmfld needs cv2, which is not installed; without it nothing works')])
 def test_what_is_missing_is_said_and_the_rest_is_looked_at(hidden, sentence):
     program = f"""
 import importlib.util, sys
