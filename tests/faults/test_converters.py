@@ -175,6 +175,16 @@ def test_images_of_any_suffix_beside_pts(tmp_path, suffix):
     assert names(outcome) == ['afw/a.jpg', f'afw/b{suffix}', 'ibug/c.png']
 
 
+@pytest.mark.parametrize('suffix', ['.jpeg', '.bmp', '.webp'])
+def test_an_image_of_any_suffix_without_pts_is_reported(tmp_path, suffix):
+    data = make_image(suffix)(tmp_path)
+    (tmp_path / 'src/afw/b.pts').unlink()
+    outcome = convert('convert_300w', data, tmp_path / 'out')
+    assert outcome.status == 1
+    assert f'{tmp_path}/src/afw/b{suffix}: missing points: no b.pts beside the image' in outcome.printed
+    assert names(outcome) == ['afw/a.jpg', 'ibug/c.png']
+
+
 def test_pts_in_capital_letters(data, run):
     data.damaged.rename(data.damaged.with_suffix('.PTS'))
     outcome = run()

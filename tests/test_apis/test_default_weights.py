@@ -2,6 +2,7 @@
 import hashlib
 import re
 import shutil
+import socket
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from matplotlib.cbook import get_sample_data
 from mmengine.config import Config
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
 from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
+from mmfld.runtime import FaceLandmarker, FaceTracker
 from mmfld.runtime.detection import BoxCalibration
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/mmfld_best_mini.py'
@@ -62,6 +64,19 @@ def test_landmarks_on_a_photograph(inferencer):
 
 def test_the_tracker_has_the_same_default():
     assert FaceLandmarkTracker(device='cpu').model.dataset_meta['num_keypoints'] == 68
+
+
+def test_the_defaults_download_nothing(monkeypatch):
+    def connect(*_, **__):
+        raise AssertionError('a connection')
+
+    for owner, name in ((socket.socket, 'connect'), (socket, 'getaddrinfo'), (socket, 'create_connection')):
+        monkeypatch.setattr(owner, name, connect)
+    image = cv2.imread(PHOTO)
+    assert len(FaceLandmarker(threads=1)(image)) == 1
+    assert len(FaceTracker(FaceLandmarker(threads=1), return_unconfirmed=True)(image)) == 1
+    assert len(next(FaceLandmarkInferencer(device='cpu')(image))['predictions'][0]) == 1
+    assert len(FaceLandmarkTracker(device='cpu', return_unconfirmed=True).track(image)) == 1
 
 
 @pytest.mark.parametrize('quarter', [0, 1, 2])

@@ -219,6 +219,16 @@ def test_another_crop_than_that_of_the_training_is_logged(config, weights, monke
                          "'landmark_height'", logging.WARNING)]
 
 
+@pytest.mark.parametrize('none', [None, [], np.zeros((0, 4))], ids=str)
+def test_a_detector_may_say_in_any_way_that_it_finds_nothing(with_detector, images, none):
+    assert next(with_detector(lambda image: none)(images[0]))['predictions'] == [[]]
+
+
+def test_a_detector_without_scores_is_told(with_detector, images):
+    with pytest.raises(ValueError, match='the detector returns .*expected'):
+        next(with_detector(lambda image: [[10., 20., 60., 70.]])(images[0]))
+
+
 def test_image_without_a_face_is_logged(with_detector, images, monkeypatch):
     messages = []
     monkeypatch.setattr('mmfld.apis.face_landmark_inferencer.print_log',

@@ -80,13 +80,14 @@ def test_decoders_of_one_checkpoint(config, checkpoint, capsys, monkeypatch):
     assert len({values[0] for values in rows.values()}) == 6  # every decoder was really used
 
 
-@pytest.mark.parametrize('width', [16, 32])
-def test_weights_of_another_model_are_not_tested(config, checkpoint, tmp_path, monkeypatch, width):
+@pytest.mark.parametrize('width, options', [(16, []), (32, []), (32, ['--allow-mismatch'])])
+def test_weights_of_another_model_are_not_tested_unless_told_to(config, checkpoint, tmp_path, monkeypatch, width,
+                                                                options):
     monkeypatch.setattr('sys.argv', [
         'test.py', str(config), str(checkpoint), '--work-dir', str(tmp_path / 'work'), '--out', str(tmp_path / 'out.json'),
-        '--cfg-options', f'model.backbone.width={width}'])
+        *options, '--cfg-options', f'model.backbone.width={width}'])
     test = runpy.run_path(str(TOOLS / 'test.py'))['main']
-    if width == 16:
+    if width == 16 or options:
         test()
         assert json.loads((tmp_path / 'out.json').read_text())['NME'] > 0
     else:
