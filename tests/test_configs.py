@@ -231,6 +231,20 @@ def test_faces_are_warped_to_the_codecs_input(name):
 
 
 @every_config_and_row
+def test_images_are_read_by_what_complains_of_damaged_ones(name):
+    steps = [dataset.pipeline[0].type for dataset in datasets(config(name), 'train', 'val', 'test')]
+    assert set(steps) <= {'LoadFaceImage', 'LoadVideoFrame'}
+
+
+@every_config_and_row
+def test_a_training_is_guarded_and_downloads_nothing(name):
+    cfg = config(name)
+    hooks = {cfg.default_hooks[key].type for key in ('checkpoint', 'finite_loss', 'measurable_faces')}
+    assert hooks == {'SafeCheckpointHook', 'FiniteLossHook', 'MeasurableFacesHook'}
+    assert '://' not in str(cfg._cfg_dict)
+
+
+@every_config_and_row
 def test_config_names_its_batch(name):
     cfg = config(name)
     assert cfg.auto_scale_lr.base_batch_size % cfg.train_dataloader.batch_size == 0
