@@ -58,7 +58,7 @@ def logged(work_dir, name='loss'):
     return values
 
 
-@pytest.mark.parametrize('accumulate', [[], ['--accumulate']])
+@pytest.mark.parametrize('accumulate', [[], ['--accumulate', '--no-validate']])
 def test_a_loss_that_is_no_number_ends_the_training_before_its_step(tiny_config, tmp_path, accumulate):
     work_dir = tmp_path / 'run'
     command = train_command(tiny_config, work_dir, *accumulate, '--cfg-options', 'train_cfg.max_epochs=1',

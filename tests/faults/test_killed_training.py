@@ -73,6 +73,16 @@ def test_killed_at_random_moments(options, whole, tmp_path, request):
     print(f'{kills} kills: {dict(moments)}; silent: 0')
 
 
+def test_sigterm_saves_and_says_how_to_go_on(options, whole, tmp_path):
+    folder = tmp_path / 'parts'
+    training = Training(tmp_path / 'begun.log', *options, folder)
+    training.wait_for(folder / 'last_checkpoint')
+    training.kill(signal.SIGTERM)
+    assert training.end() == 0, training.said()
+    assert f'saved as {latest_checkpoint(folder)}. The same command with --resume goes on there.' in last_line(training)
+    finish(options, folder, whole)
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(options, whole, tmp_path):
     folder = tmp_path / 'parts'
     training = Training(tmp_path / 'begun.log', *options, folder)

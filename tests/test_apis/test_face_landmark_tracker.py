@@ -448,6 +448,19 @@ def test_video_in_files_out(make, video, tmp_path, draw_heatmap, height):
     assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 5 and film.get(cv2.CAP_PROP_FPS) == 12
 
 
+def test_a_video_with_a_lost_frame_goes_on(make, tmp_path, monkeypatch, write_video_without_a_frame):
+    tracker, path, messages = make(), tmp_path / 'clip.mp4', []
+    monkeypatch.setattr('mmfld.apis.face_landmark_inferencer.print_log',
+                        lambda message, logger, level: messages.append(message))
+    write_video_without_a_frame(path, [draw((RED, 60 + 5 * n, 60)) for n in range(5)], lost=2)
+    list(tracker(path, pred_out_dir=tmp_path / 'out'))
+    saved = json.loads((tmp_path / 'out/clip.json').read_text())
+    assert [(item['frame_id'], [face['track_id'] for face in item['instances']]) for item in saved] == [
+        (0, [0]), (1, [0]), (3, [0]), (4, [0])]
+    assert messages == [f'not read: {path}: 4 frames read of 5 that it announces; 1 of its packets cannot be decoded, '
+                        '1 frames in its middle are missing']
+
+
 def test_every_video_starts_anew(make, video):
     tracker = make(redetect_interval=2)
     first, again = list(tracker(video)), list(tracker(video))
