@@ -63,7 +63,8 @@ def contents() -> Dict[Path, str]:
     for row in headline_rows(papers):
         path = REPOSITORY / row.config
         found[path] = with_header(path.read_text(encoding='utf-8'), row, papers)
-    found[REPOSITORY / 'README.md'] = filled(REPOSITORY / 'README.md', dict(results=results_table(papers)))
+    for page in (REPOSITORY / 'README.md', REPOSITORY / 'docs' / 'results' / 'index.md'):
+        found[page] = filled(page, dict(results=results_table(papers)))
     readme = Path(__file__).with_name('README.md')
     found[readme] = filled(readme, dict(rehearsal=rehearsal_summary()))
     found[readme.with_name('tables.md')] = TABLES + '\n'.join(map(paper_tables, papers))

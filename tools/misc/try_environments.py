@@ -1,7 +1,7 @@
-"""Makes environments one after the other, runs the fast tests and a rehearsal in each, and writes the table of README.
+"""Makes environments one after the other, runs the fast tests and a rehearsal in each, and writes their table.
 
     python tools/misc/try_environments.py --only python-3.12 numpy-2   # a row of requirements/environments.yml each
-    python tools/misc/try_environments.py --table                      # only writes what was measured into README
+    python tools/misc/try_environments.py --table                      # only writes what was measured into docs/results
 
 What a row does not say is as tools/setup_env.sh has it. An environment is deleted when it has been tried; its log stays
 in ``work_dirs/environments``. Results are kept in requirements/environments.yml under ``tried``: the versions that were
@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIST = REPOSITORY / 'requirements' / 'environments.yml'
-README = REPOSITORY / 'README.md'
+PAGE = REPOSITORY / 'docs' / 'results' / 'environments.md'
 WORK = REPOSITORY / 'work_dirs' / 'environments'
 FAST = ['tests/test_compat.py', 'tests/test_structures', 'tests/test_codecs', 'tests/test_runtime', 'tests/test_apis',
         'tests/test_evaluation', 'tests/test_engine/test_rows.py', 'tests/test_engine/test_stoppable_train_loop.py']
@@ -54,10 +54,10 @@ def main() -> int:
         with open(LIST, 'w', encoding='utf-8') as file:
             yaml.dump(content, file)
     text, n = re.subn(f'(?s){re.escape(MARKS[0])}.*?{re.escape(MARKS[1])}',
-                      lambda _: '\n'.join([MARKS[0], *table(rows), MARKS[1]]), README.read_text(encoding='utf-8'))
+                      lambda _: '\n'.join([MARKS[0], *table(rows), MARKS[1]]), PAGE.read_text(encoding='utf-8'))
     if n != 1:
-        sys.exit(f'{README}: found {n} places between {MARKS[0]} and {MARKS[1]}, expected 1')
-    README.write_text(text, encoding='utf-8')
+        sys.exit(f'{PAGE}: found {n} places between {MARKS[0]} and {MARKS[1]}, expected 1')
+    PAGE.write_text(text, encoding='utf-8')
     return 1 if failed else 0
 
 
