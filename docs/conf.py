@@ -1,4 +1,4 @@
-"""Settings of the site. ``tools/build_docs.sh`` builds it, from this folder, the READMEs beside the code, and docstrings."""
+"""Settings of the site, which ``tools/build_docs.sh`` builds from this folder, READMEs of the code and docstrings."""
 import sys
 from pathlib import Path
 from runpy import run_path
@@ -14,7 +14,7 @@ author = 'the authors of mmfld'
 release = run_path(str(REPOSITORY / 'mmfld' / 'version.py'))['__version__']
 
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode', 'mathml',
-              'written_pages']
+              'written_pages', 'repository_files']
 exclude_patterns = ['_build']
 
 html_theme = 'furo'
@@ -33,3 +33,4 @@ autodoc_typehints = 'none'  # docstrings say types and shapes
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True

@@ -12,6 +12,11 @@ TABLES = REPOSITORY / 'projects' / 'reproduce' / 'tables.md'
 # words of a paper's title -> its page
 PAPERS = {'without Soft-Argmax': 'structured', 'STAR Loss': 'star', 'Subpixel': 'subpixel', 'Attentive': 'attentive'}
 
+INTRODUCTION = '''Everything that ``import mmfld`` registers, and what it stands on, from the docstrings. What
+users call first: :class:`mmfld.runtime.landmarker.FaceLandmarker`, :class:`mmfld.runtime.tracker.FaceTracker`,
+:class:`mmfld.apis.face_landmark_inferencer.FaceLandmarkInferencer`,
+:class:`mmfld.structures.face_layout.FaceLayout`.'''
+
 
 def pages() -> Dict[str, str]:
     """Name of a page in ``docs/_written`` -> its text."""
@@ -39,10 +44,7 @@ def api() -> Dict[str, str]:
     packages = sorted(path.parent for path in (REPOSITORY / 'mmfld').glob('*/__init__.py'))
     found = {f'api/{package.name}.rst': _package(package) for package in packages}
     contents = '\n'.join(f'   {package.name}' for package in packages)
-    found['api/index.rst'] = (f'{_heading("API", "=")}\nEverything that ``import mmfld`` registers, and what it stands on, from '
-                              'the docstrings. What users call first: :class:`mmfld.runtime.landmarker.FaceLandmarker`,\n'
-                              ':class:`mmfld.apis.face_landmark_inferencer.FaceLandmarkInferencer`, '
-                              ':class:`mmfld.structures.face_layout.FaceLayout`.\n\n'
+    found['api/index.rst'] = (f'{_heading("API", "=")}\n{INTRODUCTION}\n\n'
                               f'.. toctree::\n   :maxdepth: 1\n\n{contents}\n   compat\n')
     found['api/compat.rst'] = _heading('mmfld.compat', '=') + _module('mmfld.compat')
     return found

@@ -3,18 +3,18 @@
 The file names the ``paper``, its ``venue``, its ``tables`` (title, metrics and perhaps a note) and the ``rows``. A row
 is a config and what the cell of the table changes in it:
 
-==================  ===================================================================================================
-``name``            after the colon in ``projects/reproduce/star.yml:NAME``
-``tables``          the tables or figures in which it stands, and its label in each
-``config``          base config, from the root of the repository
-``options``         what differs, keys with dots; ``$name`` stands for a variable of the config. Optional
-``data``            what is tested, in words
-``normalizer``      of its NME: the main ``norm`` of the config's first metric
-``paper``, ``ours`` numbers under the metrics' names (``NME/common``); ours by seed, written by ``run.py``. Optional
-``trained_as``      the row whose weights are read in another way or on other faces. Optional: else the row is trained
-``starts_from``     the row from whose weights the training starts. Optional
-``seeds``           how many seeds to train. Optional, 1
-==================  ===================================================================================================
+===================  ==================================================================================================
+``name``             after the colon in ``projects/reproduce/star.yml:NAME``
+``tables``           the tables or figures in which it stands, and its label in each
+``config``           base config, from the root of the repository
+``options``          what differs, keys with dots; ``$name`` stands for a variable of the config. Optional
+``data``             what is tested, in words
+``normalizer``       of its NME: the main ``norm`` of the config's first metric
+``paper``, ``ours``  numbers under the metrics' names (``NME/common``); ours by seed, written by ``run.py``. Optional
+``trained_as``       the row whose weights are read in another way or on other faces. Optional: else the row is trained
+``starts_from``      the row from whose weights the training starts. Optional
+``seeds``            how many seeds to train. Optional, 1
+===================  ==================================================================================================
 """
 import re
 from dataclasses import dataclass, field

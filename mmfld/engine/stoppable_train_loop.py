@@ -49,7 +49,7 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
     Several processes agree about it every :data:`AGREE` steps.
 
     Args:
-        *args, **kwargs: As of MMEngine's ``EpochBasedTrainLoop``.
+        ``*args``, ``**kwargs``: As of MMEngine's ``EpochBasedTrainLoop``.
     """
     AGREE = 10
 

@@ -10,7 +10,7 @@ class OneEuroFilter:
     """Smooths landmarks strongly while they rest and little while they move.
 
     Each coordinate goes through a first-order low-pass filter whose cut-off frequency grows with its speed, itself
-    estimated through a low-pass filter (Algorithm 1 of the paper):
+    estimated through a low-pass filter (Algorithm 1 of the paper)::
 
         speed  = lowpass(d_cutoff)((x - previous result) / elapsed time / scale)
         result = lowpass(min_cutoff + beta * |speed|)(x)

@@ -19,13 +19,13 @@ def l2(errors: Tensor) -> Tensor:
 
 
 def smooth_l1(errors: Tensor) -> Tensor:
-    """0.5 / s |e|^2 for Euclidean lengths |e| below s = 0.01, |e| - 0.5 s above (STAR paper, Eq. 8)."""
+    """``0.5 / s |e|^2`` for Euclidean lengths ``|e|`` below s = 0.01, ``|e| - 0.5 s`` above (STAR paper, Eq. 8)."""
     length = torch.linalg.vector_norm(errors, dim=-1)
     return torch.where(length < THRESHOLD, 0.5 / THRESHOLD * length**2, length - 0.5 * THRESHOLD)
 
 
 def wing(errors: Tensor) -> Tensor:
-    """omega ln(1 + |e| / 2) for Euclidean lengths |e| below omega = 0.01, |e| - C above (Wing loss, CVPR 2018)."""
+    """``omega ln(1 + |e| / 2)`` for lengths ``|e|`` below omega = 0.01, ``|e| - C`` above (Wing loss, CVPR 2018)."""
     length = torch.linalg.vector_norm(errors, dim=-1)
     offset = THRESHOLD * (1 - math.log1p(THRESHOLD / WING_CURVATURE))
     return torch.where(length < THRESHOLD, THRESHOLD * torch.log1p(length / WING_CURVATURE), length - offset)
