@@ -14,7 +14,7 @@ author = 'the authors of mmfld'
 release = run_path(str(REPOSITORY / 'mmfld' / 'version.py'))['__version__']
 
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode', 'mathml',
-              'written_pages', 'repository_files']
+              'written_pages']
 exclude_patterns = ['_build']
 
 html_theme = 'furo'
