@@ -51,13 +51,15 @@ def api() -> Dict[str, str]:
 
 
 def _package(package: Path) -> str:
-    text = [_heading(f'mmfld.{package.name}', '=')]
+    """What the package says of itself, then each module."""
+    name = f'mmfld.{package.name}'
+    text = [_heading(name, '='), f'\n.. automodule:: {name}\n']
     for path in sorted(package.rglob('*.py')):
         parts = path.relative_to(REPOSITORY).with_suffix('').parts
-        if path.name == '__init__.py':
-            continue
-        name = '.'.join(parts)
-        text += [_heading('.'.join(parts[2:]), '-'), _module(name)]
+        if path.name != '__init__.py':
+            text += [_heading('.'.join(parts[2:]), '-'), _module('.'.join(parts))]
+        elif path.parent != package:
+            text += [_heading('.'.join(parts[2:-1]), '-'), f'\n.. automodule:: {".".join(parts[:-1])}\n']
     return '\n'.join(text)
 
 
