@@ -1,6 +1,7 @@
 """What the documentation names is there: files, rows, commands and their options. No tool is run for that."""
 import ast
 import itertools
+import json
 import re
 import shlex
 import sys
@@ -8,7 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Iterator, List, Set
 
+import cv2
+import numpy as np
 import pytest
+from matplotlib.cbook import get_sample_data
+from mmpose.registry import DATASETS
+
+from mmfld.engine.rows import read_config
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / 'docs'
@@ -30,6 +37,7 @@ LINK = re.compile(r'\[[^\]]*\]\(([^()\s]+)\)')
 TESTED_BY_PYTEST = 'tools/run_tests.sh'
 RUN = ('concepts/layouts.md', 'concepts/grids.md', 'concepts/heads_and_codecs.md', 'concepts/compat.md',
        'howto/add_a_loss.md', 'howto/add_a_codec.md', 'howto/add_a_layout.md')
+RUN_ON_A_PHOTOGRAPH = ('index.md', 'start/quickstart.md', 'start/predict.md', 'howto/track.md', 'howto/calibrate.md')
 
 documents = pytest.mark.parametrize('path', DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 
@@ -233,11 +241,46 @@ def test_papers_have_names(path):
 # ----------------------------------------------------------------------------------------------------------------- code
 @pytest.mark.parametrize('page', RUN)
 def test_the_code_of_a_page_runs(page):
-    names = {}
-    for _, language, block in BLOCK.findall((SITE / page).read_text(encoding='utf-8')):
-        if language == 'python' and '_base_' not in block:
-            exec(compile(block, page, 'exec'), names)
-    assert names
+    assert run_blocks(page, {})
+
+
+@pytest.mark.parametrize('page', RUN_ON_A_PHOTOGRAPH)
+def test_the_code_of_a_page_runs_on_a_photograph(page, tmp_path, monkeypatch, capsys):
+    photograph = cv2.imread(str(get_sample_data('grace_hopper.jpg', asfileobj=False)))
+    (tmp_path / 'photos').mkdir()
+    for name in ('photo.jpg', 'photos/photo.jpg'):
+        cv2.imwrite(str(tmp_path / name), photograph)
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(page, dict(frames=2 * [photograph]))
+    assert page == 'start/predict.md' or capsys.readouterr().out
+
+
+def test_the_tutorial_makes_annotations_and_a_config_that_are_read(tmp_path, monkeypatch):
+    (tmp_path / 'configs').symlink_to(ROOT / 'configs')
+    folder = tmp_path / 'data' / 'mine'
+    (folder / 'images').mkdir(parents=True)
+    cv2.imwrite(str(folder / 'images' / 'anna.jpg'), np.zeros((120, 100, 3), np.uint8))
+    points = np.random.default_rng(0).uniform(20, 80, (68, 2)).round(2)
+    (folder / 'points.json').write_text(json.dumps({'anna.jpg': points.tolist()}))
+    monkeypatch.chdir(tmp_path)
+    annotate, config = python_blocks('start/own_data.md')
+    exec(annotate, {})
+    (folder / 'config.py').write_text(config)
+    dataset = DATASETS.build({**read_config(str(folder / 'config.py')).train_dataloader.dataset, 'pipeline': []})
+    assert len(dataset) == 1 and np.allclose(dataset[0]['keypoints'][0], points)
+
+
+def run_blocks(page: str, names: dict) -> int:
+    """Run the code of a page that is no config, block after block; how many there are."""
+    blocks = [block for block in python_blocks(page) if '_base_' not in block]
+    for block in blocks:
+        exec(compile(block, page, 'exec'), names)
+    return len(blocks)
+
+
+def python_blocks(page: str) -> List[str]:
+    return [block for _, language, block in BLOCK.findall((SITE / page).read_text(encoding='utf-8'))
+            if language == 'python']
 
 
 # ----------------------------------------------------------------------------------------------------------------- site
