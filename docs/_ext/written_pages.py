@@ -13,9 +13,9 @@ TABLES = REPOSITORY / 'projects' / 'reproduce' / 'tables.md'
 PAPERS = {'without Soft-Argmax': 'structured', 'STAR Loss': 'star', 'Subpixel': 'subpixel', 'Attentive': 'attentive'}
 
 INTRODUCTION = '''Everything that ``import mmfld`` registers, and what it stands on, from the docstrings. What
-users call first: :class:`mmfld.runtime.landmarker.FaceLandmarker`, :class:`mmfld.runtime.tracker.FaceTracker`,
-:class:`mmfld.apis.face_landmark_inferencer.FaceLandmarkInferencer`,
-:class:`mmfld.structures.face_layout.FaceLayout`.'''
+users call first: :class:`~mmfld.runtime.landmarker.FaceLandmarker`, :class:`~mmfld.runtime.tracker.FaceTracker`,
+:class:`~mmfld.apis.face_landmark_inferencer.FaceLandmarkInferencer`,
+:class:`~mmfld.structures.face_layout.FaceLayout`.'''
 
 
 def pages() -> Dict[str, str]:
