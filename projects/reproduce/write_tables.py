@@ -1,4 +1,4 @@
-"""Writes what follows from the rows: metafiles, tables of README files, and the first lines of every config.
+"""Writes what follows from the rows: metafiles, tables of pages, and the first lines of every config.
 
     python projects/reproduce/write_tables.py [--check]
 
@@ -38,7 +38,7 @@ TABLES = '''# The papers' tables, and ours
 
 Written by `write_tables.py` from the rows beside it. Percent but for AUC. An empty cell of ours is a number that nobody
 has measured here yet: the full-size models need GPUs and the complete data sets. The minis are trained on 1,812 faces of
-300W; the README of the repository says how. The last column names the row, for `run.py --only` and `tools/train.py`.
+300W; `docs/results/minis.md` says how. The last column names the row, for `run.py --only` and `tools/train.py`.
 
 '''
 
@@ -63,8 +63,8 @@ def contents() -> Dict[Path, str]:
     for row in headline_rows(papers):
         path = REPOSITORY / row.config
         found[path] = with_header(path.read_text(encoding='utf-8'), row, papers)
-    for page in (REPOSITORY / 'README.md', REPOSITORY / 'docs' / 'results' / 'index.md'):
-        found[page] = filled(page, dict(results=results_table(papers)))
+    page = REPOSITORY / 'docs' / 'results' / 'index.md'
+    found[page] = filled(page, dict(results=results_table(papers)))
     readme = Path(__file__).with_name('README.md')
     found[readme] = filled(readme, dict(rehearsal=rehearsal_summary()))
     found[readme.with_name('tables.md')] = TABLES + '\n'.join(map(paper_tables, papers))
@@ -199,7 +199,7 @@ def shown_metric(metric: str, cfg: Config) -> str:
 
 # ------------------------------------------------------------------------------------------------------------ tables
 def results_table(papers: Sequence[Paper]) -> str:
-    """The README's table: every config that is a row, and the rows that are measured."""
+    """The table of results: every config that is a row, and the rows that are measured."""
     lines = [['config or row', 'network', 'data', 'NME', 'paper', 'ours']]
     headline = headline_rows(papers)
     rows = headline + [row for paper in papers for row in paper.rows.values() if row.ours and row not in headline]

@@ -106,7 +106,7 @@ def write_folds(ann_file: Path, folds: int, folder: Path) -> List[Tuple[Path, Pa
         ValueError: If there are fewer images or videos than folds.
     """
     if not ann_file.is_file():
-        raise FileNotFoundError(f'{ann_file} does not exist: the README says how the data are converted')
+        raise FileNotFoundError(f'{ann_file} does not exist: docs/howto/add_a_data_set.md says how data are converted')
     annotations = load(ann_file)
     fold_of = split(annotations['images'], folds)
     folder.mkdir(parents=True, exist_ok=True)
