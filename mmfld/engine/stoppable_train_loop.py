@@ -1,7 +1,10 @@
 """Training that is told to stop, as by Slurm at its time limit, and goes on later as if nothing had been."""
 import logging
+import multiprocessing
+import os
 import signal
 import threading
+import time
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -151,8 +154,26 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
 
 
 def outlive_sigterm() -> None:
-    """For workers of data loaders: SIGTERM to all processes of a job must not take them from the step that the training
-    still takes. Whoever ends them by it, as multiprocessing does at exit, waits for up to ten seconds."""
+    """For workers of data loaders: the first SIGTERM, perhaps to all processes of a job, must not take them from the step
+    that the training still takes. They end ten seconds later, or with the second one, see :func:`dismiss_workers`."""
     if hasattr(signal, 'alarm'):  # not on Windows
-        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(10))
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+        def on_sigterm(*_) -> None:
+            signal.signal(signal.SIGTERM, _end)
+            signal.alarm(10)
+
+        signal.signal(signal.SIGTERM, on_sigterm)
+        signal.signal(signal.SIGALRM, _end)
+
+
+def _end(*_) -> None:
+    os._exit(0)  # as PyTorch's workers do at SIGTERM; a signal would be told as a fault
+
+
+def dismiss_workers() -> None:
+    """At the exit of the process that has the workers, before multiprocessing ends them by SIGTERM: the first one."""
+    workers = [process for process in multiprocessing.active_children() if process.daemon]
+    for process in workers:
+        process.terminate()
+    if workers:
+        time.sleep(0.2)  # two signals at once would be taken for one

@@ -1,4 +1,5 @@
 """MMEngine's runner, which refuses weights of another model, and whose trainings can be stopped."""
+import atexit
 import logging
 from functools import partial
 from typing import Any, Callable, Optional
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader
 from .checkpoint import misfits, weights_in
 from .dataloaders import require_a_step
 from .provenance import other_inputs
-from .stoppable_train_loop import StoppableTrainLoop, outlive_sigterm
+from .stoppable_train_loop import StoppableTrainLoop, dismiss_workers, outlive_sigterm
 
 
 class StrictRunner(Runner):
@@ -79,6 +80,8 @@ class StrictRunner(Runner):
     def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
         """As MMEngine's, with workers that leave it to the training when to end."""
         loader = Runner.build_dataloader(*args, **kwargs)
+        atexit.unregister(dismiss_workers)
+        atexit.register(dismiss_workers)  # once, and before what multiprocessing has registered by now
         loader.worker_init_fn = partial(_begin_worker, loader.worker_init_fn)
         return loader
 

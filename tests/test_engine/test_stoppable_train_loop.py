@@ -1,6 +1,8 @@
 """A training that SIGTERM ends goes on as if nothing had been, wherever it was."""
 import os
 import signal
+import subprocess
+import sys
 from collections import OrderedDict
 
 import pytest
@@ -150,3 +152,24 @@ def test_a_signal_where_everything_is_caught_is_not_lost(tmp_path, whole):
     assert runner.train_loop.stopped_by.name == 'epoch_1.pth'
     train(tmp_path, resume=True)
     assert equal(checkpoint(tmp_path)['state_dict'], checkpoint(whole)['state_dict'])
+
+
+@pytest.mark.skipif(not hasattr(signal, 'alarm'), reason='workers on Windows end by other means')
+def test_workers_that_live_on_end_with_the_process_without_a_word(tmp_path):
+    script = tmp_path / 'run.py'
+    script.write_text('''
+import mmfld
+from mmengine.dataset import BaseDataset
+from mmfld.engine.strict_runner import StrictRunner
+
+if __name__ == '__main__':
+    dataset = BaseDataset(serialize_data=False, lazy_init=True)
+    dataset.data_list, dataset._fully_initialized = [dict(n=n) for n in range(8)], True
+    loader = StrictRunner.build_dataloader(dict(
+        dataset=dataset, batch_size=2, num_workers=2, persistent_workers=True,
+        sampler=dict(type='DefaultSampler', shuffle=False), collate_fn=dict(type='pseudo_collate')))
+    print(len(list(loader)))
+''')
+    done = subprocess.run([sys.executable, '-W', 'ignore', str(script)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()[-1]) == (0, '4')
+    assert 'DataLoader worker' not in done.stderr and 'Traceback' not in done.stderr
