@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from annotated_faces import nme, read_faces
+from annotated_faces import add_arguments, nme, read_faces
 from measure_orientations import WRONG, turned
 from tqdm import tqdm
 
@@ -23,16 +23,10 @@ THRESHOLDS = (0., 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('annotations', type=Path, help='COCO file of the faces')
-    parser.add_argument('images', type=Path, help='folder that its file names are in')
+    add_arguments(parser)
     parser.add_argument('--without-faces', type=Path, metavar='FOLDER', help='pictures that show no face')
-    parser.add_argument('--model', help='of mmfld export; default: the model of the package')
     parser.add_argument('--detector', default='centerface')
-    parser.add_argument('--keypoint-offset', type=float, nargs=2, default=(0., 0.), metavar=('X', 'Y'),
-                        help='moves the annotations, in pixels; the model of the package was trained with -1 0')
     parser.add_argument('--angles', type=float, nargs='+', default=[0., 90., 180., 270.], help='degrees')
-    parser.add_argument('--every', type=int, default=1, help='only each N-th face')
-    parser.add_argument('--threads', type=int)
     args = parser.parse_args()
     landmarker = FaceLandmarker(args.model, args.detector, threads=args.threads, min_score=float('-inf'))
     eyes = landmarker.model.layout.eye_corners

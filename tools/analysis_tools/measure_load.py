@@ -10,8 +10,8 @@ Rendered faces, by the weights that come with the package; each part runs in a p
 - ``training``: ``--epochs`` over 64 faces, and in a line of their own its two ``workers``, which live as long as it;
 - ``folder``: listing a folder of 100,000 pictures.
 
-A line for each: growth is how much larger the resident memory is in the last quarter than in the third one (medians), in
-MiB a 1,000 pictures or frames; files are those that are open at the end and were not in the middle; time is that of an
+A line for each: growth is how much larger the resident memory is in the last quarter than in the third one (medians),
+in MiB a 1,000 pictures or frames; files are those that are open at the end and were not in the middle; time is that of an
 item in the last quarter against the second one.
 Ends with status 1 if the growth reaches 1, or a file stays open.
 """

@@ -19,7 +19,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 
 import cv2
 import numpy as np
-from annotated_faces import nme, read_faces
+from annotated_faces import add_arguments, nme, read_faces
 from tqdm import tqdm
 
 from mmfld.runtime import FaceLandmarker
@@ -69,19 +69,12 @@ def measure(landmarker: FaceLandmarker, faces: Sequence[Tuple[np.ndarray, np.nda
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('annotations', type=Path, help='COCO file of the faces')
-    parser.add_argument('images', type=Path, help='folder that its file names are in')
-    parser.add_argument('--model', help='of mmfld export; default: the model of the package')
+    add_arguments(parser)
     parser.add_argument('--detector', default='centerface')
     parser.add_argument('--orientation', default='auto')
-    parser.add_argument('--keypoint-offset', type=float, nargs=2, default=(0., 0.), metavar=('X', 'Y'),
-                        help='moves the annotations, in pixels of the picture as it is; the model of the package was '
-                        'trained with -1 0')
-    parser.add_argument('--every', type=int, default=1, help='only each N-th face')
     angles = parser.add_mutually_exclusive_group()
     angles.add_argument('--step', type=int, default=15, metavar='DEGREES', help='from 0 to 360; default: 15')
     angles.add_argument('--angles', type=int, nargs='+', metavar='DEGREES', help='only these')
-    parser.add_argument('--threads', type=int)
     parser.add_argument('--csv', type=Path, metavar='FILE', help='write the table, too')
     args = parser.parse_args()
     landmarker = FaceLandmarker(args.model, args.detector, threads=args.threads, orientation=args.orientation)

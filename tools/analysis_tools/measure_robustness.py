@@ -3,7 +3,8 @@
     python tools/analysis_tools/measure_robustness.py ANNOTATIONS.json IMAGES [--model FILE.onnx] [--every N]
 
 Each face is shown in each variant of :mod:`mmfld.robustness`, the same in every run, with the tight box of its
-landmarks; ``jittered`` are the faces as they are, whose boxes are moved and sized by up to 10 %, without a second look. NME is in percent of the inter-ocular distance, a mean over faces; "above 8" the share of faces with a
+landmarks; ``jittered`` are the faces as they are, whose boxes are moved and sized by up to 10 %, without a second look.
+NME is in percent of the inter-ocular distance, a mean over faces; "above 8" the share of faces with a
 larger one, in percent; "ratio" is the NME against that of ``common``, the faces as they are. For covered faces "hidden"
 is the share of covered landmarks, and "AUROC" how well the scores of landmarks tell them from visible ones (of all
 faces together). Neither torch nor an OpenMMLab package is needed.
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import List, Sequence, Tuple
 
 import numpy as np
-from annotated_faces import nme, read_faces
+from annotated_faces import add_arguments, nme, read_faces
 from tqdm import tqdm
 
 from mmfld.robustness import VARIANTS, Varied, jittered, vary
@@ -56,17 +57,10 @@ def row(variant: str, varied: Sequence[Varied], found: Sequence[Face], eyes: Seq
 
 def main(argv=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('annotations', type=Path, help='COCO file of the faces')
-    parser.add_argument('images', type=Path, help='folder that its file names are in')
-    parser.add_argument('--model', help='of mmfld export; default: the model of the package')
+    add_arguments(parser)
     parser.add_argument('--variants', nargs='+', choices=(*VARIANTS, JITTERED), default=(*VARIANTS, JITTERED),
                         metavar='VARIANT', help=f'of {", ".join((*VARIANTS, JITTERED))}; default: all')
-    parser.add_argument('--keypoint-offset', type=float, nargs=2, default=(0., 0.), metavar=('X', 'Y'),
-                        help='moves the annotations, in pixels of the picture as it is; the model of the package was '
-                        'trained with -1 0')
     parser.add_argument('--orientation', default='auto')
-    parser.add_argument('--every', type=int, default=1, help='only each N-th face')
-    parser.add_argument('--threads', type=int)
     parser.add_argument('--csv', type=Path, metavar='FILE', help='write the table, too')
     args = parser.parse_args(argv)
     landmarker = FaceLandmarker(args.model, 'whole_image', threads=args.threads, orientation=args.orientation)

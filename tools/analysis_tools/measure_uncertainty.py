@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
 
 import numpy as np
-from annotated_faces import read_faces
+from annotated_faces import add_arguments, read_faces
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from measure_robustness import JITTERED, WRONG, find
@@ -118,16 +118,9 @@ def draw(told: Dict[str, Told], layout: FaceLayout) -> Figure:
 
 def main(argv=None) -> List[list]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('annotations', type=Path, help='COCO file of the faces')
-    parser.add_argument('images', type=Path, help='folder that its file names are in')
-    parser.add_argument('--model', help='of mmfld export; default: the model of the package')
+    add_arguments(parser)
     parser.add_argument('--variants', nargs='+', choices=(*VARIANTS, JITTERED), default=(*VARIANTS, JITTERED),
                         metavar='VARIANT', help=f'of {", ".join((*VARIANTS, JITTERED))}; default: all')
-    parser.add_argument('--keypoint-offset', type=float, nargs=2, default=(0., 0.), metavar=('X', 'Y'),
-                        help='moves the annotations, in pixels of the picture as it is; the model of the package was '
-                        'trained with -1 0')
-    parser.add_argument('--every', type=int, default=1, help='only each N-th face')
-    parser.add_argument('--threads', type=int)
     parser.add_argument('--csv', type=Path, metavar='FILE', help='write the table, too')
     parser.add_argument('--picture', type=Path, metavar='FILE')
     args = parser.parse_args(argv)
