@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 TINY = 1e-6  # scores below
 SHARP = 1e-3  # variances below, squared pixels
+ROUND = 0.05  # half the difference of two variances against their mean, from which on their axes mean something
 OUTLYING = 4.  # standard deviations, of what the visibility is told by
 
 
@@ -31,7 +32,7 @@ class LandmarkCalibration(nn.Module):
     with the eigenvalues c_j of C, a and k of each landmark, and four numbers f: the logarithms of the landmark's score
     and of C's geometric mean, and both as means over the face. It is visible with the probability sigmoid(d + V g),
     where g are the logarithms of all scores and of all C's traces of the face: covers have an extent. All f and g are
-    kept within what the fit has seen.
+    kept within what the fit has seen, and the axes lose their meaning where C is round.
 
     Args:
         offset, elongation (Tensor): (K, ) a and k.
@@ -112,8 +113,11 @@ class Axes(NamedTuple):
         return cls((middle - radius).clamp(min=SHARP).log(), (middle + radius).clamp(min=SHARP).log(), direction)
 
     def stretch(self, power: Tensor, elongation: Tensor) -> Tensor:
-        """(...) by how much the logarithms of the variances along both axes differ; not at all without a direction."""
-        return (power * (self.log_major - self.log_minor) + elongation) * self.direction.square().sum(-1)
+        """(...) by how much the logarithms of the variances along both axes differ: the less, the rounder the spread is,
+        as its direction then says nothing."""
+        ratio = self.log_major - self.log_minor
+        length = torch.tanh(ratio / 2)**2  # of the difference of both variances against their sum
+        return (power * ratio + elongation) * length / (length + ROUND**2)
 
     def covariances(self, minor: Tensor, major: Tensor) -> Tensor:
         """(..., 2, 2) with these axes and other eigenvalues."""
