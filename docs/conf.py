@@ -1,4 +1,5 @@
 """Settings of the site, which ``tools/build_docs.sh`` builds from this folder, READMEs of the code and docstrings."""
+
 import sys
 from pathlib import Path
 from runpy import run_path
@@ -13,8 +14,14 @@ project = 'mmfld'
 author = 'the authors of mmfld'
 release = run_path(str(REPOSITORY / 'mmfld' / 'version.py'))['__version__']
 
-extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode', 'mathml',
-              'written_pages']
+extensions = [
+    'myst_parser',
+    'sphinx.ext.autodoc',
+    'sphinx.ext.napoleon',
+    'sphinx.ext.viewcode',
+    'mathml',
+    'written_pages',
+]
 exclude_patterns = ['_build']
 
 html_theme = 'furo'

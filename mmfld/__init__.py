@@ -1,9 +1,10 @@
 """Facial landmark detection research as MMPose components; importing it registers them in ``mmpose.registry``.
 
 Without MMPose, or where something that it needs is missing or too old, there is :mod:`mmfld.runtime`, which needs
-nothing of OpenMMLab, :mod:`mmfld.applications`, :mod:`mmfld.doctor` and :mod:`mmfld.robustness`; importing anything else
-says in one sentence what to install.
+nothing of OpenMMLab, :mod:`mmfld.applications`, :mod:`mmfld.doctor` and :mod:`mmfld.robustness`; importing anything
+else says in one sentence what to install.
 """
+
 import sys
 import warnings
 from importlib.util import find_spec
@@ -15,12 +16,14 @@ __all__ = ['__version__']
 
 class _NeedsOpenMMLab:
     """Stops the import of a part that needs OpenMMLab where that is not installed, before the part's own imports do."""
+
     PARTS = ('apis', 'codecs', 'datasets', 'engine', 'evaluation', 'models', 'visualization')
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
         if name in [f'{__name__}.{part}' for part in cls.PARTS]:
             from .compat import prepare
+
             prepare()
 
 
@@ -29,10 +32,11 @@ def _has_openmmlab() -> bool:
     if not find_spec('mmpose'):
         return False
     from .compat import prepare
+
     try:
         prepare()
     except ImportError as error:
-        warnings.warn(f'only mmfld.runtime can be used: {error}', RuntimeWarning)
+        warnings.warn(f'only mmfld.runtime can be used: {error}', RuntimeWarning, stacklevel=3)
         return False
     return True
 

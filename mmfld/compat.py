@@ -7,13 +7,13 @@ or does not import. A module that works is never touched: with a full mmcv and a
 ========================  =====================================================================  =======================
 module                    symptom without the stand-in                                           stand-in
 ========================  =====================================================================  =======================
-``mmcv._ext``             ``import mmpose.models`` stops with "No module named 'mmcv._ext'"      ops raise when *called*;
+``mmcv._ext``             ``import mmpose.models`` stops with "No module named 'mmcv._ext'"      ops raise if *called*;
                           (mmcv-lite has no compiled ops, mmcv no wheel for current PyTorch)     ``nms`` is NumPy code
 ``torchvision``           ``import mmpose.visualization`` needs ``transforms.ToPILImage``; the   that one class
                           PyPI wheel stops beside a CPU-only torch with "operator
                           torchvision::nms does not exist"
-``xtcocotools``           built for NumPy 1 and Python <= 3.11: missing, or "numpy.dtype size    ``pycocotools``: its
-                          changed, may indicate binary incompatibility"                          readers, no ``COCOeval``
+``xtcocotools``           built for NumPy 1 and Python <= 3.11: missing, or "numpy.dtype size    ``pycocotools``: all
+                          changed, may indicate binary incompatibility"                          but its ``COCOeval``
 ``pkg_resources``         mmengine 0.10 imports it for configs named by package                  ``importlib.metadata``
                           (``mmpose::...``); newest setuptools no longer has it
 ========================  =====================================================================  =======================
@@ -24,6 +24,7 @@ one radius. One warning is silenced, the notice that the real ``pkg_resources`` 
 Checkpoints of mmengine 0.10 cannot be resumed under torch >= 2.6 either; that is mended where it arises, by
 :class:`mmfld.engine.hooks.PlainCheckpointHook`, and not here.
 """
+
 import functools
 import importlib
 import importlib.abc
@@ -33,9 +34,9 @@ import importlib.util
 import runpy
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Callable, Dict, Optional, Tuple
 
 import numpy as np
 from numpy.lib import NumpyVersion
@@ -80,15 +81,17 @@ def prepare() -> None:
         _let_circles_be_drawn()
 
 
-def active_stand_ins() -> Tuple[str, ...]:
+def active_stand_ins() -> tuple[str, ...]:
     """Names of the modules that this process got from here instead of from an installed package."""
-    return tuple(name for name, module in list(sys.modules.items())
-                 if '__mmfld_stand_in__' in getattr(module, '__dict__', ()))
+    return tuple(
+        name for name, module in list(sys.modules.items()) if '__mmfld_stand_in__' in getattr(module, '__dict__', ())
+    )
 
 
 def _let_circles_be_drawn() -> None:
     """MMPose draws circles of a radius (1, ), which ``int`` no longer takes."""
     from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer
+
     draw_circles = OpencvBackendVisualizer.draw_circles
     if hasattr(draw_circles, '__mmfld_wraps__'):
         return
@@ -113,7 +116,7 @@ def require(*names: str) -> None:
         raise ImportError(f'mmfld needs {needs}: run {commands} (or `bash tools/setup_env.sh` for everything).')
 
 
-def _fault(name: str) -> Optional[str]:
+def _fault(name: str) -> str | None:
     # From version.py and not by importing: mmpose and mmdet import mmcv, which may still lack a stand-in. Not from the
     # distribution's metadata either: several distributions (mmcv, mmcv-lite, onedl-mmcv) provide one import name.
     try:
@@ -131,7 +134,7 @@ def _fault(name: str) -> Optional[str]:
     return f'found {found}' if Version(found) < Version(oldest) else None
 
 
-def _stand_in_unless_imports(name: str, make: Callable[[BaseException], Dict[str, ModuleType]]) -> None:
+def _stand_in_unless_imports(name: str, make: Callable[[BaseException], dict[str, ModuleType]]) -> None:
     """Import ``name``; where that fails, register the modules that ``make(error)`` returns."""
     try:
         importlib.import_module(name)
@@ -157,7 +160,7 @@ def _new_module(name: str, doc: str, is_package: bool = False) -> ModuleType:
     return module
 
 
-def _make_mmcv_ext(error: BaseException) -> Dict[str, ModuleType]:
+def _make_mmcv_ext(error: BaseException) -> dict[str, ModuleType]:
     module = _new_module('mmcv._ext', 'Stand-in: no compiled mmcv operator is available.')
 
     def __getattr__(op: str):
@@ -167,7 +170,8 @@ def _make_mmcv_ext(error: BaseException) -> Dict[str, ModuleType]:
         def unavailable(*args, **kwargs):
             raise MissingCompiledOp(
                 f'mmcv operator "{op}" is not available: this mmcv has no compiled operators ({error}). '
-                'Install a full mmcv built for this PyTorch to use it.')
+                'Install a full mmcv built for this PyTorch to use it.'
+            )
 
         return unavailable
 
@@ -206,7 +210,7 @@ def nms(boxes, scores, iou_threshold: float, offset: int):
     return order[keep]
 
 
-def _make_torchvision(error: BaseException) -> Dict[str, ModuleType]:
+def _make_torchvision(error: BaseException) -> dict[str, ModuleType]:
     package = _new_module('torchvision', f'Stand-in: torchvision does not import ({error}).', is_package=True)
     package.__version__ = '0.0.0+mmfld.stand.in'
     transforms = _new_module('torchvision.transforms', 'Stand-in with ToPILImage only.')
@@ -216,6 +220,7 @@ def _make_torchvision(error: BaseException) -> Dict[str, ModuleType]:
 
         def __call__(self, tensor):
             from PIL import Image
+
             array = tensor.detach().cpu()
             if array.is_floating_point():
                 array = array.mul(255).byte()
@@ -226,13 +231,15 @@ def _make_torchvision(error: BaseException) -> Dict[str, ModuleType]:
     return {'torchvision': package, 'torchvision.transforms': transforms}
 
 
-def _make_xtcocotools(error: BaseException) -> Dict[str, ModuleType]:
+def _make_xtcocotools(error: BaseException) -> dict[str, ModuleType]:
     try:
         import pycocotools.coco
         import pycocotools.mask
     except ImportError:
-        raise ImportError(f'mmfld needs a COCO reader: xtcocotools does not import ({error}), and pycocotools is not '
-                          'there either: run `pip install pycocotools`.') from None
+        raise ImportError(
+            f'mmfld needs a COCO reader: xtcocotools does not import ({error}), and pycocotools is not '
+            'there either: run `pip install pycocotools`.'
+        ) from None
     modules = {'xtcocotools': _new_module('xtcocotools', f'Stand-in: pycocotools ({error}).', is_package=True)}
     for real in (pycocotools.coco, pycocotools.mask):
         # a copy of the namespace, so that nothing done to the stand-in reaches pycocotools

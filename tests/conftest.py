@@ -1,19 +1,18 @@
 """Fixtures that all tests share."""
+
 import hashlib
 import re
 import subprocess
 import sys
-from functools import lru_cache, partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
-from typing import Callable, Dict, Sequence
-
-import pytest
-
-import mmfld  # noqa: F401  registers the components and prepares the environment
 
 import numpy as np
+import pytest
 import torch
 
+import mmfld  # noqa: F401  registers the components and prepares the environment
 from mmfld.codecs import decoders
 from mmfld.structures import cells_to_normalized, get_layout
 
@@ -66,8 +65,10 @@ def synthetic_faces(tmp_path_factory) -> Path:
     """Data root with 12 training and 4 test faces in every layout, as the tool writes them."""
     root = tmp_path_factory.mktemp('synthetic')
     tool = REPOSITORY / 'tools' / 'dataset_converters' / 'make_synthetic_faces.py'
-    subprocess.run([sys.executable, str(tool), str(root), '--train', '12', '--test', '4', '--image-size', '128',
-                    '--workers', '1'], check=True)
+    subprocess.run(
+        [sys.executable, str(tool), str(root), '--train', '12', '--test', '4', '--image-size', '128', '--workers', '1'],
+        check=True,
+    )
     return root
 
 
@@ -75,16 +76,17 @@ def synthetic_faces(tmp_path_factory) -> Path:
 def tiny_config(tmp_path_factory, synthetic_faces) -> Path:
     """A config whose training takes a second or two."""
     path = tmp_path_factory.mktemp('config') / 'tiny.py'
-    path.write_text(TINY_CONFIG.format(base=str(REPOSITORY / 'configs/300w/structured_hg2_mini.py'),
-                                       data=str(synthetic_faces)))
+    path.write_text(
+        TINY_CONFIG.format(base=str(REPOSITORY / 'configs/300w/structured_hg2_mini.py'), data=str(synthetic_faces))
+    )
     return path
 
 
 @pytest.fixture(scope='session')
-def official_state_dict(golden_dir) -> Callable[[str], Dict[str, torch.Tensor]]:
+def official_state_dict(golden_dir) -> Callable[[str], dict[str, torch.Tensor]]:
     """Makes the state dict of an official network for a layout, whose weights depend on nothing but their names."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def make(layout: str) -> dict:
         incidence = torch.from_numpy(get_layout(layout).boundary_of_keypoint)
         state = {}
@@ -94,7 +96,7 @@ def official_state_dict(golden_dir) -> Callable[[str], Dict[str, torch.Tensor]]:
             if dtype != 'float32':
                 state[key] = torch.zeros(shape, dtype=getattr(torch, dtype))
                 continue
-            seed = int.from_bytes(hashlib.sha256(f'2023:{key}'.encode()).digest()[:4], 'big') & 0x7fffffff
+            seed = int.from_bytes(hashlib.sha256(f'2023:{key}'.encode()).digest()[:4], 'big') & 0x7FFFFFFF
             u = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
             scale = key.endswith('running_var') or ('.bn' in key and key.endswith('.weight'))
             state[key] = 1 + 0.1 * u if scale else 0.05 * (2 * u - 1)
@@ -122,7 +124,7 @@ def write_video_without_a_frame() -> Callable:
         with av.open(str(path)) as container:
             at, size = [(packet.pos, packet.size) for packet in container.demux() if packet.size][lost]
         content = bytearray(path.read_bytes())
-        content[at:at + size] = bytes(size)
+        content[at : at + size] = bytes(size)
         path.write_bytes(content)
 
     return write
@@ -137,16 +139,27 @@ def reference_input() -> torch.Tensor:
 @pytest.fixture(scope='session')
 def reference_decode() -> Callable:
     """Decodes the fused maps of all stacks as the reference does, to (S, K, 2) in [-1, 1]."""
-    return lambda fused: np.stack([
-        cells_to_normalized(decoders.expectation(maps)[0], 64, 'align_corners').numpy() for maps in fused])
+    return lambda fused: np.stack(
+        [cells_to_normalized(decoders.expectation(maps)[0], 64, 'align_corners').numpy() for maps in fused]
+    )
 
 
 @pytest.fixture(scope='session')
-def calibration() -> Dict[str, torch.Tensor]:
+def calibration() -> dict[str, torch.Tensor]:
     """Made-up values of a calibration for 68 landmarks, as a checkpoint holds them."""
     rng = torch.Generator().manual_seed(0)
     normal = partial(torch.randn, generator=rng)
-    return dict(offset=2 + 0.3 * normal(68), elongation=0.3 * normal(68), slope=torch.tensor([-0.5, 0.3, -0.2, 0.1]),
-                curve=torch.full((4, ), 0.01), power=torch.tensor(0.4), low=torch.full((4, ), -6.),
-                high=torch.full((4, ), 6.), degrees_of_freedom=torch.tensor(5.), mean=normal(136),
-                deviation=torch.ones(136), visible_weight=0.2 * normal(68, 136), visible_offset=normal(68))
+    return dict(
+        offset=2 + 0.3 * normal(68),
+        elongation=0.3 * normal(68),
+        slope=torch.tensor([-0.5, 0.3, -0.2, 0.1]),
+        curve=torch.full((4,), 0.01),
+        power=torch.tensor(0.4),
+        low=torch.full((4,), -6.0),
+        high=torch.full((4,), 6.0),
+        degrees_of_freedom=torch.tensor(5.0),
+        mean=normal(136),
+        deviation=torch.ones(136),
+        visible_weight=0.2 * normal(68, 136),
+        visible_offset=normal(68),
+    )

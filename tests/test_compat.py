@@ -1,4 +1,5 @@
 """Stand-ins appear only where the real module is missing or broken, and do what their users need."""
+
 import importlib
 import subprocess
 import sys
@@ -40,8 +41,14 @@ def test_a_module_that_works_is_not_touched(package):
     assert 'working' not in compat.active_stand_ins()
 
 
-@pytest.mark.parametrize('reason', ['RuntimeError("operator torchvision::nms does not exist")',
-                                    'ValueError("numpy.dtype size changed")', 'ImportError("undefined symbol")'])
+@pytest.mark.parametrize(
+    'reason',
+    [
+        'RuntimeError("operator torchvision::nms does not exist")',
+        'ValueError("numpy.dtype size changed")',
+        'ImportError("undefined symbol")',
+    ],
+)
 def test_a_broken_module_is_replaced_with_its_reason(package, reason):
     package('broken', left='', __init__=f'import broken.left\nraise {reason}')
     compat._stand_in_unless_imports('broken', stand_in('broken'))
@@ -59,20 +66,27 @@ def test_preparing_again_changes_nothing():
 
 def test_a_missing_package_is_named_with_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-    with pytest.raises(ImportError, match=r'mmfld needs mmcv >= 2.0.0, which is not installed: '
-                       r'run `pip install mmcv-lite==2.1.0`'):
+    with pytest.raises(
+        ImportError,
+        match=r'mmfld needs mmcv >= 2.0.0, which is not installed: '
+        r'run `pip install mmcv-lite==2.1.0`',
+    ):
         compat.require('mmcv')
 
 
 def test_all_missing_packages_are_named_at_once(monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-    with pytest.raises(ImportError, match=r'mmfld needs mmengine >= 0.10.0, which is not installed, and mmcv >= 2.0.0, '
-                       r'which is not installed, and .*: run `pip install mmengine==0.10.7` and `pip install mmcv-lite'):
+    with pytest.raises(
+        ImportError,
+        match=r'mmfld needs mmengine >= 0.10.0, which is not installed, and mmcv >= 2.0.0, '
+        r'which is not installed, and .*: run `pip install mmengine==0.10.7` and `pip install mmcv-lite',
+    ):
         compat.require(*compat.REQUIRED)
 
 
-@pytest.mark.parametrize('name, package', [
-    ('scipy', 'scipy'), ('ruamel.yaml', 'ruamel.yaml'), ('cv2', 'opencv-python-headless')])
+@pytest.mark.parametrize(
+    'name, package', [('scipy', 'scipy'), ('ruamel.yaml', 'ruamel.yaml'), ('cv2', 'opencv-python-headless')]
+)
 def test_a_missing_package_of_which_any_version_does_is_named(monkeypatch, name, package):
     def find_spec(asked):
         if '.' in asked:
@@ -100,8 +114,8 @@ def naive_nms(boxes, scores, threshold, offset):
         x1, y1, x2, y2 = boxes[index]
         for other in keep:
             a1, b1, a2, b2 = boxes[other]
-            width = max(0., min(x2, a2) - max(x1, a1) + offset)
-            height = max(0., min(y2, b2) - max(y1, b1) + offset)
+            width = max(0.0, min(x2, a2) - max(x1, a1) + offset)
+            height = max(0.0, min(y2, b2) - max(y1, b1) + offset)
             areas = (x2 - x1 + offset) * (y2 - y1 + offset) + (a2 - a1 + offset) * (b2 - b1 + offset)
             if width * height / (areas - width * height) > threshold:
                 break
@@ -123,30 +137,40 @@ def test_nms_equals_a_naive_one(threshold, offset):
 
 
 def test_nms_limits():
-    boxes = torch.tensor([[0., 0, 2, 1], [1, 0, 3, 1], [5, 5, 5, 5], [5, 5, 5, 5]])  # overlap of the first two: 1 / 3
-    scores = torch.tensor([.4, .3, .2, .1])
+    boxes = torch.tensor([[0.0, 0, 2, 1], [1, 0, 3, 1], [5, 5, 5, 5], [5, 5, 5, 5]])  # overlap of the first two: 1 / 3
+    scores = torch.tensor([0.4, 0.3, 0.2, 0.1])
     assert compat.nms(boxes[:0], scores[:0], 0.5, 0).tolist() == []
     assert compat.nms(boxes, scores, 1 / 3 - 1e-6, 0).tolist() == [0, 2, 3]  # empty boxes overlap nothing
     assert compat.nms(boxes, scores, 1 / 3 + 1e-6, 0).tolist() == [0, 1, 2, 3]
-    exact = torch.tensor([[0., 0, 2, 2], [0, 0, 2, 1]])  # exactly the threshold is no overlap, as in mmcv
+    exact = torch.tensor([[0.0, 0, 2, 2], [0, 0, 2, 1]])  # exactly the threshold is no overlap, as in mmcv
     assert compat.nms(exact, scores[:2], 0.5, 0).tolist() == [0, 1]
 
 
 def test_mmcv_nms():
-    boxes = np.array([[49.1, 32.4, 51.0, 35.9], [49.3, 32.9, 51.0, 35.3], [49.2, 31.8, 51.0, 35.4],
-                      [35.1, 11.5, 39.1, 15.7], [35.6, 11.8, 39.3, 14.2], [35.3, 11.5, 39.9, 14.5],
-                      [35.2, 11.7, 39.7, 15.7]], np.float32)
+    boxes = np.array(
+        [
+            [49.1, 32.4, 51.0, 35.9],
+            [49.3, 32.9, 51.0, 35.3],
+            [49.2, 31.8, 51.0, 35.4],
+            [35.1, 11.5, 39.1, 15.7],
+            [35.6, 11.8, 39.3, 14.2],
+            [35.3, 11.5, 39.9, 14.5],
+            [35.2, 11.7, 39.7, 15.7],
+        ],
+        np.float32,
+    )
     scores = np.array([0.9, 0.9, 0.5, 0.5, 0.5, 0.4, 0.3], np.float32)
     detections, kept = mmcv.ops.nms(boxes, scores, 0.6)  # the example of mmcv's documentation, which keeps three
     assert detections.shape == (3, 5) and kept.tolist() == [0, 3, 4]
 
 
 def test_mmcv_batched_nms_keeps_the_classes_apart():
-    boxes = torch.tensor([[0., 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 8]])
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 8]])
     detections, kept = mmcv.ops.batched_nms(
-        boxes, torch.tensor([.7, .8, .9]), torch.tensor([0, 0, 1]), dict(type='nms', iou_threshold=0.5))
+        boxes, torch.tensor([0.7, 0.8, 0.9]), torch.tensor([0, 0, 1]), dict(type='nms', iou_threshold=0.5)
+    )
     assert kept.tolist() == [2, 1]
-    torch.testing.assert_close(detections[:, 4], torch.tensor([.9, .8]))
+    torch.testing.assert_close(detections[:, 4], torch.tensor([0.9, 0.8]))
 
 
 def test_another_compiled_operator_says_what_is_missing():
@@ -158,7 +182,7 @@ def test_another_compiled_operator_says_what_is_missing():
 def test_torchvision_stand_in_makes_pictures():
     modules = compat._make_torchvision(ImportError())
     to_picture = modules['torchvision.transforms'].ToPILImage()
-    tensor = torch.tensor([0., 0.5, 1.]).view(3, 1, 1)
+    tensor = torch.tensor([0.0, 0.5, 1.0]).view(3, 1, 1)
     assert np.asarray(to_picture(tensor)).tolist() == [[[0, 127, 255]]]
     assert np.asarray(to_picture(tensor[:1])).tolist() == [[0]]
 
@@ -188,14 +212,16 @@ def test_only_the_warning_of_pkg_resources_is_silenced():
     with warnings.catch_warnings(record=True) as seen:
         warnings.resetwarnings()
         compat.prepare()
-        warnings.warn('pkg_resources is deprecated as an API. See ...', UserWarning)
-        warnings.warn('something else is deprecated as an API.', UserWarning)
+        warnings.warn('pkg_resources is deprecated as an API. See ...', UserWarning, stacklevel=1)
+        warnings.warn('something else is deprecated as an API.', UserWarning, stacklevel=1)
     assert [str(warning.message) for warning in seen] == ['something else is deprecated as an API.']
 
 
 def test_all_of_mmpose_imports_in_a_fresh_process():
-    code = ('import mmfld, mmpose.apis, mmpose.codecs, mmpose.datasets, mmpose.engine, mmpose.evaluation, '
-            'mmpose.models, mmpose.visualization')
+    code = (
+        'import mmfld, mmpose.apis, mmpose.codecs, mmpose.datasets, mmpose.engine, mmpose.evaluation, '
+        'mmpose.models, mmpose.visualization'
+    )
     subprocess.run([sys.executable, '-c', code], check=True)
 
 
@@ -213,14 +239,17 @@ for part in ('apis', 'codecs', 'datasets', 'engine.rows', 'evaluation', 'models.
         print(str(error).split(':')[0])
 """
     done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
-    needs = ', and '.join(f'{name} >= {compat.REQUIRED[name][0]}, which is not installed'
-                          for name in ('mmengine', 'mmcv', 'mmdet', 'mmpose'))
+    needs = ', and '.join(
+        f'{name} >= {compat.REQUIRED[name][0]}, which is not installed'
+        for name in ('mmengine', 'mmcv', 'mmdet', 'mmpose')
+    )
     assert done.stdout == 7 * f'mmfld needs {needs}\n', done.stderr
 
 
 def test_circles_of_a_radius_in_an_array(monkeypatch):
     """NumPy 2.4 makes no number of an array of one."""
     from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer
+
     original = OpencvBackendVisualizer.draw_circles
 
     def of_numpy_2_4(self, center, radius, *args, **kwargs):
@@ -232,5 +261,5 @@ def test_circles_of_a_radius_in_an_array(monkeypatch):
     compat._let_circles_be_drawn()
     visualizer = OpencvBackendVisualizer(backend='opencv')
     visualizer.set_image(np.zeros((20, 20, 3), np.uint8))
-    visualizer.draw_circles(np.array([10., 10.]), radius=np.array([3]), face_colors=(0, 255, 0))
+    visualizer.draw_circles(np.array([10.0, 10.0]), radius=np.array([3]), face_colors=(0, 255, 0))
     assert visualizer.get_image()[10, 12].tolist() == [0, 255, 0]

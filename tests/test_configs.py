@@ -1,10 +1,12 @@
 """Every config and every row of a table: they build, are consistent, and train; the configs' files are few and flat."""
+
 import ast
 import copy
 import re
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +33,7 @@ every_row = pytest.mark.parametrize('row', ROWS, ids=str)
 every_config_and_row = pytest.mark.parametrize('name', NAMES)
 
 
-@lru_cache(maxsize=None)
+@cache
 def config(name: str) -> Config:
     """A config or a row's config that a test must not change."""
     return read_config(name)
@@ -74,15 +76,17 @@ def check_that_it_trains_and_predicts(cfg: Config, faces: Path, distributed: boo
     model = MODELS.build(cfg.model)
     optimizer = torch.optim.Adam(model.parameters(), lr=cfg.optim_wrapper.optimizer.lr)
 
-    losses = model(**model.data_preprocessor(next(iter(Runner.build_dataloader(cfg.train_dataloader))), True),
-                   mode='loss')
+    losses = model(
+        **model.data_preprocessor(next(iter(Runner.build_dataloader(cfg.train_dataloader))), True), mode='loss'
+    )
     total, _ = model.parse_losses(losses)
     total.backward()
     optimizer.step()
     assert torch.isfinite(total)
     # distributed training waits for every parameter's gradient, unless it is told not to
-    waiting = [name for name, parameter in model.named_parameters()
-               if parameter.requires_grad and parameter.grad is None]
+    waiting = [
+        name for name, parameter in model.named_parameters() if parameter.requires_grad and parameter.grad is None
+    ]
     assert not distributed or bool(waiting) == cfg.get('find_unused_parameters', False)
     # the maps of the last stack, where a head does not use them
     assert all(name.startswith(f'backbone.out_heatmaps.{model.backbone.num_stacks - 1}.') for name in waiting)
@@ -151,8 +155,16 @@ def combination(cfg: Config) -> tuple:
     head, backbone = cfg.model.head, cfg.model.backbone
     losses = tuple(head[name].type for name in ('loss_landmark', 'loss_regularization', 'loss_window') if name in head)
     settings = tuple(cfg.codec.get(name) for name in ('type', 'encoding', 'decoder', 'mode', 'edges'))
-    return (cfg.model.type, backbone.type, backbone.get('use_aam'), head.type, losses, settings,
-            tuple(cfg.codec.input_size), cfg.get('find_unused_parameters', False))
+    return (
+        cfg.model.type,
+        backbone.type,
+        backbone.get('use_aam'),
+        head.type,
+        losses,
+        settings,
+        tuple(cfg.codec.input_size),
+        cfg.get('find_unused_parameters', False),
+    )
 
 
 @pytest.mark.parametrize('name', NEW_COMBINATIONS)
@@ -170,7 +182,7 @@ def test_row_with_a_new_combination_trains_and_predicts(name, synthetic_faces):
 
 def test_a_step_is_taken_with_the_combination_of_every_row():
     rows = {str(row): combination(config(str(row))) for row in ROWS}
-    tested = {combination(config(name)) for name in NAMES[:len(METHODS)]}
+    tested = {combination(config(name)) for name in NAMES[: len(METHODS)]}
     tested |= {rows[f'projects/{name}'] for name in NEW_COMBINATIONS}
     assert [name for name, found in rows.items() if found not in tested] == []
 
@@ -200,11 +212,23 @@ def datasets(cfg: Config, *parts: str) -> list:
 @every_config_and_row
 def test_layouts_agree(name):
     cfg = config(name)
-    components = [cfg.codec, cfg.model.backbone, cfg.model.head, cfg.model.head.decoder,
-                  *datasets(cfg, 'train', 'val', 'test'), *evaluators(cfg)]
+    components = [
+        cfg.codec,
+        cfg.model.backbone,
+        cfg.model.head,
+        cfg.model.head.decoder,
+        *datasets(cfg, 'train', 'val', 'test'),
+        *evaluators(cfg),
+    ]
     # codecs that see nothing but the landmarks, and MMPose's heads, have none
     assert {one.type for one in components if 'layout' not in one} <= {
-        'ContinuousHeatmap', 'MarginalHeatmap', 'MSRAHeatmap', 'SimCCLabel', 'HeatmapHead', 'SimCCHead'}
+        'ContinuousHeatmap',
+        'MarginalHeatmap',
+        'MSRAHeatmap',
+        'SimCCLabel',
+        'HeatmapHead',
+        'SimCCHead',
+    }
     assert set(layouts(cfg._cfg_dict)) == {cfg.layout}
 
 
@@ -213,8 +237,13 @@ def test_encoder_and_decoder_are_the_codec(name):
     cfg = config(name)
     row, codec = find_row(name), copy.deepcopy(cfg.codec)
     # a row may read a network's heatmaps in another way than it makes its targets
-    codec.update({key.split('.')[-1]: value for key, value in (row.options if row else {}).items()
-                  if key.startswith('model.head.decoder.')})
+    codec.update(
+        {
+            key.split('.')[-1]: value
+            for key, value in (row.options if row else {}).items()
+            if key.startswith('model.head.decoder.')
+        }
+    )
     assert cfg.model.head.decoder == codec
     for dataset in datasets(cfg, 'train'):
         assert [step.encoder for step in dataset.pipeline if step.type == 'GenerateTarget'] == [cfg.codec]
@@ -224,8 +253,10 @@ def test_encoder_and_decoder_are_the_codec(name):
 def test_faces_are_warped_to_the_codecs_input(name):
     cfg = config(name)
     pipelines = [dataset.pipeline for dataset in datasets(cfg, 'train', 'val', 'test')]
-    sizes = re.findall(r"'type': 'FaceAffine'[^}]*'input_size': (\(\d+, \d+\)|\[\d+, \d+\])",
-                       str([[dict(step) for step in pipeline] for pipeline in pipelines]))
+    sizes = re.findall(
+        r"'type': 'FaceAffine'[^}]*'input_size': (\(\d+, \d+\)|\[\d+, \d+\])",
+        str([[dict(step) for step in pipeline] for pipeline in pipelines]),
+    )
     assert len(sizes) >= len(pipelines)
     assert {tuple(ast.literal_eval(size)) for size in sizes} == {tuple(cfg.codec.input_size)}
 
@@ -292,10 +323,17 @@ def test_methods_of_the_reference_code_measure_and_select_as_it_does(path):
     assert (cfg.default_hooks.get('ema', {}).get('type') == 'SelectingEMAHook') == of_reference
 
 
-@pytest.mark.parametrize('name, norms', [
-    ('300w/structured_hg4', ('inter_ocular', 'inter_pupil')), ('300w/star_hg4', ('inter_ocular', 'inter_pupil')),
-    ('cofw/structured_hg4', ('inter_pupil', 'inter_ocular')), ('cofw/star_hg4', ('inter_pupil', 'inter_ocular')),
-    ('cofw/subpixel_hg2', ('inter_ocular', 'inter_pupil')), ('wflw/star_hg4', ('inter_ocular', ))])
+@pytest.mark.parametrize(
+    'name, norms',
+    [
+        ('300w/structured_hg4', ('inter_ocular', 'inter_pupil')),
+        ('300w/star_hg4', ('inter_ocular', 'inter_pupil')),
+        ('cofw/structured_hg4', ('inter_pupil', 'inter_ocular')),
+        ('cofw/star_hg4', ('inter_pupil', 'inter_ocular')),
+        ('cofw/subpixel_hg2', ('inter_ocular', 'inter_pupil')),
+        ('wflw/star_hg4', ('inter_ocular',)),
+    ],
+)
 def test_norms_are_those_of_the_papers_tables(name, norms):
     for evaluator in evaluators(config(f'configs/{name}.py')):
         assert norms_of(evaluator.norm) == norms
@@ -335,8 +373,10 @@ def test_each_option_of_a_row_changes_its_config(row):
 
 @pytest.mark.parametrize('path', ROW_FILES, ids=lambda path: path.stem)
 def test_no_two_rows_of_a_paper_are_the_same_model(path):
-    found = [(row.config, repr(sorted(row.options.items())), row.trained_as, row.starts_from)
-             for row in read_rows(path).rows.values()]
+    found = [
+        (row.config, repr(sorted(row.options.items())), row.trained_as, row.starts_from)
+        for row in read_rows(path).rows.values()
+    ]
     assert len(set(found)) == len(found)
 
 
@@ -363,8 +403,11 @@ def test_at_least_a_hundred_rows_have_numbers_of_their_papers():
 def test_every_config_is_a_row_without_options():
     rows = {row.config for row in ROWS if not row.options}
     # those on rendered faces are examples, without a claim
-    assert [path.relative_to(REPOSITORY).as_posix() for path in METHODS
-            if path.parent.name != 'synthetic' and path.relative_to(REPOSITORY).as_posix() not in rows] == []
+    assert [
+        path.relative_to(REPOSITORY).as_posix()
+        for path in METHODS
+        if path.parent.name != 'synthetic' and path.relative_to(REPOSITORY).as_posix() not in rows
+    ] == []
 
 
 # ------------------------------------------------------------------------------------------------ structure
@@ -377,8 +420,13 @@ stem = dict(ids=lambda path: path.relative_to(CONFIGS).with_suffix('').as_posix(
 
 def variables(path: Path) -> set:
     """Names that a config file gives values itself."""
-    return {target.id for statement in ast.parse(path.read_text()).body if isinstance(statement, ast.Assign)
-            for target in statement.targets if isinstance(target, ast.Name)} - {'_base_'}
+    return {
+        target.id
+        for statement in ast.parse(path.read_text()).body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    } - {'_base_'}
 
 
 def bases(path: Path) -> list:
@@ -394,8 +442,11 @@ def levels(path: Path) -> int:
 
 def texts(path: Path) -> set:
     """The strings in a config file."""
-    return {node.value for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
 
 
 def keywords(path: Path) -> set:
@@ -430,8 +481,9 @@ def test_base_of_a_data_set_has_nothing_of_a_method(path):
     assert {'model', 'codec', 'train_pipeline', 'train_dataloader', 'optim_wrapper', 'train_cfg'} <= of_methods
     assert variables(path) & of_methods == set()
     init_default_scope('mmpose')
-    assert [text for text in texts(path)
-            for registry in (MODELS, KEYPOINT_CODECS, TRANSFORMS) if registry.get(text)] == []
+    assert [
+        text for text in texts(path) for registry in (MODELS, KEYPOINT_CODECS, TRANSFORMS) if registry.get(text)
+    ] == []
     assert bases(path) == []
 
 

@@ -1,13 +1,14 @@
 """What the documentation names is there: files, rows, commands and their options. No tool is run for that."""
+
 import ast
 import itertools
 import json
 import re
 import shlex
 import sys
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Iterator, List, Set
 
 import cv2
 import numpy as np
@@ -35,8 +36,15 @@ BLOCK = re.compile(r'^( *)```(\w*)\n(.*?)^\1```', re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r'(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)')
 LINK = re.compile(r'\[[^\]]*\]\(([^()\s]+)\)')
 TESTED_BY_PYTEST = 'tools/run_tests.sh'
-RUN = ('concepts/layouts.md', 'concepts/grids.md', 'concepts/heads_and_codecs.md', 'concepts/compat.md',
-       'howto/add_a_loss.md', 'howto/add_a_codec.md', 'howto/add_a_layout.md')
+RUN = (
+    'concepts/layouts.md',
+    'concepts/grids.md',
+    'concepts/heads_and_codecs.md',
+    'concepts/compat.md',
+    'howto/add_a_loss.md',
+    'howto/add_a_codec.md',
+    'howto/add_a_layout.md',
+)
 RUN_ON_A_PHOTOGRAPH = ('index.md', 'start/quickstart.md', 'start/predict.md', 'howto/track.md', 'howto/calibrate.md')
 
 documents = pytest.mark.parametrize('path', DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -73,12 +81,20 @@ def test_every_path_exists(path):
     assert not [name for name in named if is_lost(name)]
 
 
-@pytest.mark.parametrize('name, lost', [
-    ('configs/wflw/star_hg4.py', False), ('configs/wflw/star_hg5.py', True), ('mmfld/runtime', False),
-    ('configs/{wflw,300w}/star_hg4.py', False), ('configs/{wflw,nowhere}/star_hg4.py', True),
-    ('configs/wflw/*_crop-height.py', False), ('projects/reproduce/star.yml:wflw', False),
-    ('projects/reproduce/star.yml:nowhere', True), ('mmfld predict', False),
-])
+@pytest.mark.parametrize(
+    'name, lost',
+    [
+        ('configs/wflw/star_hg4.py', False),
+        ('configs/wflw/star_hg5.py', True),
+        ('mmfld/runtime', False),
+        ('configs/{wflw,300w}/star_hg4.py', False),
+        ('configs/{wflw,nowhere}/star_hg4.py', True),
+        ('configs/wflw/*_crop-height.py', False),
+        ('projects/reproduce/star.yml:wflw', False),
+        ('projects/reproduce/star.yml:nowhere', True),
+        ('mmfld predict', False),
+    ],
+)
 def test_a_path_is_a_file_a_folder_a_pattern_or_a_row(name, lost):
     assert is_lost(name) == lost
 
@@ -94,17 +110,17 @@ def is_lost(name: str) -> bool:
     return bool(re.fullmatch(r'[\w.-]*[a-z0-9][\w.-]*', row)) and row != 'ROW' and row not in rows(found[0][0])
 
 
-def expanded(pattern: str) -> List[str]:
+def expanded(pattern: str) -> list[str]:
     """``a/{b,c}`` -> ``a/b``, ``a/c``."""
     match = re.search(r'\{([^{}]*)\}', pattern)
     if not match:
         return [pattern]
-    before, after = pattern[:match.start()], pattern[match.end():]
+    before, after = pattern[: match.start()], pattern[match.end() :]
     return [one for part in match[1].split(',') for one in expanded(before + part + after)]
 
 
-@lru_cache(maxsize=None)
-def rows(path: Path) -> Set[str]:
+@cache
+def rows(path: Path) -> set[str]:
     """Names of the rows of a file of tables."""
     return set(re.findall(r'^ *-? *name: "?([\w.-]+)"?$', path.read_text(encoding='utf-8'), re.MULTILINE))
 
@@ -115,27 +131,34 @@ def test_every_command_names_a_tool_and_options_that_it_knows(path):
     assert not [fault for words in commands(path.read_text(encoding='utf-8')) for fault in command_faults(words)]
 
 
-@pytest.mark.parametrize('line, expected', [
-    ('python tools/train.py CONFIG --resume --cfg-options a.b=1', []),
-    ('python tools/train.py CONFIG --resumed', ['tools/train.py has no --resumed']),
-    ('python tools/trane.py CONFIG', ['tools/trane.py does not exist']),
-    ('OMP_NUM_THREADS=2 python -W ignore tools/test.py CONFIG FILE --out=FILE.json --nowhere',
-     ['tools/test.py has no --nowhere']),
-    ('mmfld predict photos/ --out found --ray --part-size 100', []),
-    ('mmfld predict photos/ --config x', ['mmfld predict has no --config']),
-    ('mmfld export CONFIG CHECKPOINT model.onnx --half --no-flip-test', []),
-    ('mmfld sing', ['mmfld has no command sing']),
-    ('tools/dist_train.sh CONFIG 4 --accumulate', []),
-    ('tools/dist_train.sh CONFIG 4 --accumulated', ['tools/dist_train.sh has no --accumulated']),
-    ('bash tools/setup_env.sh --family forks && python tools/doctor.py --json --yaml',
-     ['tools/doctor.py has no --yaml']),
-])
+@pytest.mark.parametrize(
+    'line, expected',
+    [
+        ('python tools/train.py CONFIG --resume --cfg-options a.b=1', []),
+        ('python tools/train.py CONFIG --resumed', ['tools/train.py has no --resumed']),
+        ('python tools/trane.py CONFIG', ['tools/trane.py does not exist']),
+        (
+            'OMP_NUM_THREADS=2 python -W ignore tools/test.py CONFIG FILE --out=FILE.json --nowhere',
+            ['tools/test.py has no --nowhere'],
+        ),
+        ('mmfld predict photos/ --out found --ray --part-size 100', []),
+        ('mmfld predict photos/ --config x', ['mmfld predict has no --config']),
+        ('mmfld export CONFIG CHECKPOINT model.onnx --half --no-flip-test', []),
+        ('mmfld sing', ['mmfld has no command sing']),
+        ('tools/dist_train.sh CONFIG 4 --accumulate', []),
+        ('tools/dist_train.sh CONFIG 4 --accumulated', ['tools/dist_train.sh has no --accumulated']),
+        (
+            'bash tools/setup_env.sh --family forks && python tools/doctor.py --json --yaml',
+            ['tools/doctor.py has no --yaml'],
+        ),
+    ],
+)
 def test_a_command_is_read_as_a_shell_reads_it(line, expected):
     text = f'```bash\n{line}   # words --behind\n```\n'
     assert [fault for words in commands(text) for fault in command_faults(words)] == expected
 
 
-def commands(text: str) -> Iterator[List[str]]:
+def commands(text: str) -> Iterator[list[str]]:
     """The words of each command of a tool, a script or ``mmfld``, in blocks of code and between backticks."""
     blocks = [block for _, language, block in BLOCK.findall(text) if language in ('', 'bash', 'sh', 'console')]
     lines = [line for block in blocks for line in re.sub(r'\\\n', ' ', block).splitlines()]
@@ -149,7 +172,7 @@ def commands(text: str) -> Iterator[List[str]]:
                 yield command
 
 
-def _split(words: List[str]) -> Iterator[List[str]]:
+def _split(words: list[str]) -> Iterator[list[str]]:
     """The commands of a line, without what stands before the tool."""
     for is_end, group in itertools.groupby(words, lambda word: word in ('&&', '||', '|', ';', 'do', 'done')):
         command = list(group)
@@ -159,7 +182,7 @@ def _split(words: List[str]) -> Iterator[List[str]]:
             yield command
 
 
-def command_faults(words: List[str]) -> Iterator[str]:
+def command_faults(words: list[str]) -> Iterator[str]:
     """A sentence for each thing in a command that is not there."""
     name, given = words[0], words[1:]
     if name == 'mmfld':
@@ -180,8 +203,8 @@ def command_faults(words: List[str]) -> Iterator[str]:
                 yield f'{name} has no {option}'
 
 
-@lru_cache(maxsize=None)
-def options(tool: Path) -> Set[str]:
+@cache
+def options(tool: Path) -> set[str]:
     """The options of a tool, from its text and the texts of the modules that it takes arguments from."""
     text = tool.read_text(encoding='utf-8')
     if tool.suffix == '.sh':
@@ -191,8 +214,9 @@ def options(tool: Path) -> Set[str]:
     found = {'--help'}
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == 'add_argument':
-            names = [one.value for one in call.args
-                     if isinstance(one, ast.Constant) and str(one.value).startswith('--')]
+            names = [
+                one.value for one in call.args if isinstance(one, ast.Constant) and str(one.value).startswith('--')
+            ]
             found.update(names)
             if 'BooleanOptionalAction' in ast.unparse(call):
                 found.update(f'--no-{name[2:]}' for name in names)
@@ -278,9 +302,10 @@ def run_blocks(page: str, names: dict) -> int:
     return len(blocks)
 
 
-def python_blocks(page: str) -> List[str]:
-    return [block for _, language, block in BLOCK.findall((SITE / page).read_text(encoding='utf-8'))
-            if language == 'python']
+def python_blocks(page: str) -> list[str]:
+    return [
+        block for _, language, block in BLOCK.findall((SITE / page).read_text(encoding='utf-8')) if language == 'python'
+    ]
 
 
 # ----------------------------------------------------------------------------------------------------------------- site
@@ -307,4 +332,6 @@ def test_what_a_site_lacks_is_told(tmp_path):
     (tmp_path / 'a.html').write_text('<link href="https://a.org/f.css"><a href="c.html">c</a><a href="#gone">g</a>')
     assert check_links.faults(tmp_path) == [
         'a.html: needs https://a.org/f.css, expected a file of the site',
-        'a.html: links to c.html, which does not exist', 'a.html: links to #gone, which has no such anchor']
+        'a.html: links to c.html, which does not exist',
+        'a.html: links to #gone, which has no such anchor',
+    ]

@@ -1,4 +1,5 @@
 """Runs of tools/train.py: resumed equals uninterrupted, and so do processes and accumulation with the same batch."""
+
 import json
 import os
 import signal
@@ -40,8 +41,11 @@ def train_command(config, work_dir, *arguments):
 
 
 def run(command, cwd):
-    environment = {**ENVIRONMENT, 'PYTHONPATH': f'{cwd}{os.pathsep}{os.environ.get("PYTHONPATH", "")}',
-                   'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'}
+    environment = {
+        **ENVIRONMENT,
+        'PYTHONPATH': f'{cwd}{os.pathsep}{os.environ.get("PYTHONPATH", "")}',
+        'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}',
+    }
     result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return result.stdout + result.stderr
@@ -61,8 +65,14 @@ def logged(work_dir, name='loss'):
 @pytest.mark.parametrize('accumulate', [[], ['--accumulate', '--no-validate']])
 def test_a_loss_that_is_no_number_ends_the_training_before_its_step(tiny_config, tmp_path, accumulate):
     work_dir = tmp_path / 'run'
-    command = train_command(tiny_config, work_dir, *accumulate, '--cfg-options', 'train_cfg.max_epochs=1',
-                            'model.head.loss_landmark.loss_weight=1e38')
+    command = train_command(
+        tiny_config,
+        work_dir,
+        *accumulate,
+        '--cfg-options',
+        'train_cfg.max_epochs=1',
+        'model.head.loss_landmark.loss_weight=1e38',
+    )
     failed = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert failed.returncode == 1
     message = failed.stderr.splitlines()[-1]
@@ -72,15 +82,18 @@ def test_a_loss_that_is_no_number_ends_the_training_before_its_step(tiny_config,
     kept = work_dir / 'not_finite.pth'
     assert message.endswith(f'`python tools/misc/replay_step.py {kept}` takes the step again')
     step = torch.load(kept, weights_only=True)
-    named = [f'{item["metainfo"]["id"]} ({item["metainfo"]["img_path"]})'
-             for batch in (step['batch'] if accumulate else [step['batch']]) for item in batch['data_samples']]
+    named = [
+        f'{item["metainfo"]["id"]} ({item["metainfo"]["img_path"]})'
+        for batch in (step['batch'] if accumulate else [step['batch']])
+        for item in batch['data_samples']
+    ]
     assert len(named) == (4 if accumulate else 2) and f'Samples: {", ".join(named)}. ' in message
     assert all(value.isfinite().all() for value in step['state_dict'].values() if value.is_floating_point())
 
     step['meta']['cfg'] = step['meta']['cfg'].replace('1e+38', '2.0')
     torch.save(step, kept)
     lines = run([sys.executable, str(REPOSITORY / 'tools/misc/replay_step.py'), str(kept)], tmp_path).splitlines()
-    assert [line.split(': ')[0] for line in lines[-len(named):]] == named
+    assert [line.split(': ')[0] for line in lines[-len(named) :]] == named
     losses = [float(line.split('loss_landmark ')[1]) for line in lines[1:]]
     assert all(0 < loss < 1e3 for loss in losses)
     assert not list(work_dir.glob('epoch_*.pth'))
@@ -91,8 +104,14 @@ def test_resumed_run_has_the_losses_of_an_uninterrupted_one(tiny_config, tmp_pat
     progress = run(train_command(tiny_config, whole), tmp_path)
     assert 'training: 100%' in progress and 'NME=' in progress
 
-    process = subprocess.Popen(train_command(tiny_config, parts), cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        train_command(tiny_config, parts),
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 120
     while not (parts / 'last_checkpoint').is_file() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -120,9 +139,11 @@ def frozen(tiny_config, tmp_path):
     steps of the rounding errors of weights without gradient."""
     (tmp_path / 'averaging.py').write_text(HOOK)
     config = tmp_path / 'frozen.py'
-    config.write_text(tiny_config.read_text() + "\ncustom_imports = dict(imports=['mmfld', 'averaging'])\n"
-                      "custom_hooks = [dict(type='mmengine.FreezeStatisticsAndAverageLoss')]\nsync_bn = 'torch'\n"
-                      "optim_wrapper = dict(_delete_=True, optimizer=dict(type='SGD', lr=1e-6, momentum=0.9))\n")
+    config.write_text(
+        tiny_config.read_text() + "\ncustom_imports = dict(imports=['mmfld', 'averaging'])\n"
+        "custom_hooks = [dict(type='mmengine.FreezeStatisticsAndAverageLoss')]\nsync_bn = 'torch'\n"
+        "optim_wrapper = dict(_delete_=True, optimizer=dict(type='SGD', lr=1e-6, momentum=0.9))\n"
+    )
     return config
 
 
@@ -163,7 +184,11 @@ def test_processes_and_accumulation_equal_one_process_with_the_whole_batch(froze
 
 def test_nothing_is_scaled_if_told_not_to(tiny_config, tmp_path):
     """The config's learning rate, which the warm-up begins with a tenth of, is for twice the batch."""
-    said = run(train_command(tiny_config, tmp_path / 'run', '--no-scale', '--no-validate', '--cfg-options',
-                             'train_cfg.max_epochs=1'), tmp_path)
+    said = run(
+        train_command(
+            tiny_config, tmp_path / 'run', '--no-scale', '--no-validate', '--cfg-options', 'train_cfg.max_epochs=1'
+        ),
+        tmp_path,
+    )
     assert 'Batch of' not in said
     assert logged(tmp_path / 'run', 'lr')[1] == pytest.approx(0.1 * 1e-3)

@@ -1,4 +1,5 @@
 """What ``pip install .`` puts into an environment is found from any folder."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -12,16 +13,23 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def installed(tmp_path_factory) -> Path:
     """The folder of a wheel's files."""
     folder = tmp_path_factory.mktemp('wheel')
-    subprocess.run([sys.executable, 'setup.py', '-q', 'build_py', '--build-lib', str(folder)], cwd=REPOSITORY,
-                   check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, 'setup.py', '-q', 'build_py', '--build-lib', str(folder)],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+    )
     return folder
 
 
 @pytest.mark.parametrize('pattern', ['configs/**/*.py', 'projects/*/*.yml', 'tools/**/*.py', 'tools/**/*.sh'])
 def test_configs_tables_and_tools_are_in_it(installed, pattern):
     expected = {path.relative_to(REPOSITORY) for path in REPOSITORY.glob(pattern)}
-    assert expected and {path.relative_to(installed / 'mmfld/.mim')
-                         for path in (installed / 'mmfld/.mim').glob(pattern)} == expected
+    assert (
+        expected
+        and {path.relative_to(installed / 'mmfld/.mim') for path in (installed / 'mmfld/.mim').glob(pattern)}
+        == expected
+    )
 
 
 def test_configs_and_weights_are_found_from_another_folder(installed, tmp_path):

@@ -1,4 +1,5 @@
 """Looks at environment and data, and says what will go wrong before hours are spent; see ``--help``."""
+
 import sys
 
 from mmfld.cli.main import main

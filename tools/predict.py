@@ -11,6 +11,7 @@ frame to frame, and bear numbers, instead of being searched in every frame::
 
     python tools/predict.py video.mp4 --track --vis-out-dir outputs
 """
+
 import argparse
 import sys
 
@@ -25,34 +26,56 @@ def main() -> int:
     parser = argparse.ArgumentParser(description='Predict facial landmarks')
     parser.add_argument('inputs', help='image, video, folder of images, "webcam" or "webcam:1"')
     parser.add_argument('--pose2d', metavar='CONFIG', help='config of the model; default: from the checkpoint')
-    parser.add_argument('--pose2d-weights', metavar='CHECKPOINT',
-                        help='checkpoint of the model; without both, the model that comes with the package')
-    parser.add_argument('--det-model', default='centerface', metavar='DETECTOR',
-                        help='centerface (default), opencv, whole_image, mmdet or mmdet:CONFIG (both with '
-                        '--det-weights)')
-    parser.add_argument('--orientation', type=orientation,
-                        help='auto, mixed, upright, or by how many degrees faces are turned clockwise; default: auto '
-                        'for the model that comes with the package, else upright')
-    parser.add_argument('--det-weights', metavar='CHECKPOINT',
-                        help='checkpoint of a detector of MMDetection; a URL is downloaded')
+    parser.add_argument(
+        '--pose2d-weights',
+        metavar='CHECKPOINT',
+        help='checkpoint of the model; without both, the model that comes with the package',
+    )
+    parser.add_argument(
+        '--det-model',
+        default='centerface',
+        metavar='DETECTOR',
+        help='centerface (default), opencv, whole_image, mmdet or mmdet:CONFIG (both with --det-weights)',
+    )
+    parser.add_argument(
+        '--orientation',
+        type=orientation,
+        help='auto, mixed, upright, or by how many degrees faces are turned clockwise; default: auto '
+        'for the model that comes with the package, else upright',
+    )
+    parser.add_argument(
+        '--det-weights', metavar='CHECKPOINT', help='checkpoint of a detector of MMDetection; a URL is downloaded'
+    )
     parser.add_argument('--layout', help='convert the landmarks to this layout, e.g. 300w68 with a model for WFLW')
     parser.add_argument('--device', help='e.g. cpu or cuda:0; default: a GPU if there is one')
-    parser.add_argument('--batch-size', type=int, metavar='N',
-                        help='faces that go through the network together; default: 8')
-    parser.add_argument('--refine', type=int, metavar='N',
-                        help='take the crop N times again from the predicted landmarks; default: 1, 0 for whole_image')
-    parser.add_argument('--track', action='store_true',
-                        help='track the faces through a video, a camera\'s pictures or a folder with its frames')
-    parser.add_argument('--smooth', action='store_const', const={},
-                        help='with --track: smooth the landmarks by a One-Euro filter')
+    parser.add_argument(
+        '--batch-size', type=int, metavar='N', help='faces that go through the network together; default: 8'
+    )
+    parser.add_argument(
+        '--refine',
+        type=int,
+        metavar='N',
+        help='take the crop N times again from the predicted landmarks; default: 1, 0 for whole_image',
+    )
+    parser.add_argument(
+        '--track',
+        action='store_true',
+        help="track the faces through a video, a camera's pictures or a folder with its frames",
+    )
+    parser.add_argument(
+        '--smooth', action='store_const', const={}, help='with --track: smooth the landmarks by a One-Euro filter'
+    )
     parser.add_argument('--max-faces', type=int, metavar='N', help='with --track: no more than N faces')
     parser.add_argument('--show', action='store_true', help='show the results in a window; Esc ends a video')
     parser.add_argument('--vis-out-dir', default='', metavar='DIR', help='save the drawn images or video here')
     parser.add_argument('--pred-out-dir', default='', metavar='DIR', help='save the predictions here, as json')
     parser.add_argument('--draw-bbox', action='store_true', help='draw the boxes from which the crops were taken')
     parser.add_argument('--draw-heatmap', action='store_true', help='draw the heatmaps below the image')
-    parser.add_argument('--draw-uncertainty', action='store_true',
-                        help='draw the ellipses that should hold 68 %% of the landmarks, of calibrated weights')
+    parser.add_argument(
+        '--draw-uncertainty',
+        action='store_true',
+        help='draw the ellipses that should hold 68 %% of the landmarks, of calibrated weights',
+    )
     parser.add_argument('--black-background', action='store_true', help='draw on black')
     parser.add_argument('--radius', type=int, help='of landmarks, in pixels; default: in proportion to the face')
     parser.add_argument('--thickness', type=int, help='of lines, in pixels; default: in proportion to the face')
@@ -82,14 +105,24 @@ def run(args: argparse.Namespace) -> int:
         predict = FaceLandmarkTracker(*model, smoothing=args.smooth, max_faces=args.max_faces, **settings)
     else:
         predict = FaceLandmarkInferencer(*model, **settings)
-    options = {name: getattr(args, name) for name in ('batch_size', 'refine', 'radius', 'thickness', 'kpt_thr')
-               if getattr(args, name) is not None}
+    options = {
+        name: getattr(args, name)
+        for name in ('batch_size', 'refine', 'radius', 'thickness', 'kpt_thr')
+        if getattr(args, name) is not None
+    }
     images = faces = 0
     try:
         for result in predict(
-                source, show=args.show, vis_out_dir=args.vis_out_dir, pred_out_dir=args.pred_out_dir,
-                draw_bbox=args.draw_bbox, draw_heatmap=args.draw_heatmap, draw_uncertainty=args.draw_uncertainty,
-                black_background=args.black_background, **options):
+            source,
+            show=args.show,
+            vis_out_dir=args.vis_out_dir,
+            pred_out_dir=args.pred_out_dir,
+            draw_bbox=args.draw_bbox,
+            draw_heatmap=args.draw_heatmap,
+            draw_uncertainty=args.draw_uncertainty,
+            black_background=args.black_background,
+            **options,
+        ):
             images += 1
             faces += len(result['predictions'][0])
     except KeyboardInterrupt:  # the way to end a camera without a window, whose files are complete; others end in .part

@@ -34,7 +34,7 @@ esac
 python=${PYTHON:-python3}
 stamp=.venv/mmfld_setup
 if [[ ! $active ]]; then
-    wanted="$PWD $family $(cat requirements/*.txt setup.py tools/setup_env.sh | cksum)"
+    wanted="$PWD $family $(cat requirements/*.txt setup.py pyproject.toml tools/setup_env.sh | cksum)"
     if [[ -x .venv/bin/python && -f $stamp && $(<$stamp) == "$wanted" ]]; then
         step "./.venv is up to date"
         exit

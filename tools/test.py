@@ -1,4 +1,5 @@
 """Evaluates a checkpoint on the test set of a config; see ``--help``."""
+
 import sys
 
 import mmengine

@@ -1,4 +1,5 @@
 """Trains a model; see ``--help``. Start it on several GPUs, or CPU processes, with ``tools/dist_train.sh``."""
+
 import logging
 import os
 import signal
@@ -6,6 +7,7 @@ import sys
 from pathlib import Path
 
 if __name__ == '__main__':
+
     def end(number, _):
         """By the signal itself, status 143 in a shell: there is nothing that a next command could take for trained."""
         os.write(2, b'SIGTERM: the training ends before its first step: nothing was trained yet.\n')
@@ -23,8 +25,16 @@ from mmfld.engine.combine import merge_options
 from mmfld.engine.dataloaders import fit_dataloaders
 from mmfld.engine.endings import run_tool
 from mmfld.engine.hooks import ResumeHook
-from mmfld.engine.launch import (adapt_to_cpu, argument_parser, latest_checkpoint, leave_process_group, load_config,
-                                 require_checkpoint, require_start, say_how_to_go_on)
+from mmfld.engine.launch import (
+    adapt_to_cpu,
+    argument_parser,
+    latest_checkpoint,
+    leave_process_group,
+    load_config,
+    require_checkpoint,
+    require_start,
+    say_how_to_go_on,
+)
 from mmfld.engine.strict_runner import StrictRunner
 from mmfld.engine.work_dir import hold, remove_checkpoints, require_unused, saved_checkpoints
 
@@ -32,23 +42,36 @@ from mmfld.engine.work_dir import hold, remove_checkpoints, require_unused, save
 def main():
     parser = argument_parser('Train a model')
     folder = parser.add_mutually_exclusive_group()
-    folder.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
-                        help='go on from this checkpoint; without a name, from the latest one in the work folder, if '
-                        'there is one')
-    folder.add_argument('--overwrite', action='store_true',
-                        help='remove the checkpoints of an earlier training from the work folder, and begin anew')
+    folder.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from this checkpoint; without a name, from the latest one in the work folder, if there is one',
+    )
+    folder.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='remove the checkpoints of an earlier training from the work folder, and begin anew',
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision: float16 on a GPU, bfloat16 on the CPU')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
     batch = parser.add_mutually_exclusive_group()
-    batch.add_argument('--auto-scale-lr', action='store_true',
-                       help='the default: if the batch of a step, processes x train_dataloader.batch_size, is not the '
-                       'one that the config names, auto_scale_lr.base_batch_size, then the learning rate, the '
-                       'averaging of the weights and what is counted in iterations are scaled to it, also where '
-                       '--cfg-options set them; the log says from what to what')
-    batch.add_argument('--accumulate', action='store_true',
-                       help='keep the batch that the config names: accumulate the gradients of several forward passes, '
-                       'processes x batch_size x accumulation. Nothing is scaled; batch normalisation still sees one '
-                       'pass at a time')
+    batch.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='the default: if the batch of a step, processes x train_dataloader.batch_size, is not the '
+        'one that the config names, auto_scale_lr.base_batch_size, then the learning rate, the '
+        'averaging of the weights and what is counted in iterations are scaled to it, also where '
+        '--cfg-options set them; the log says from what to what',
+    )
+    batch.add_argument(
+        '--accumulate',
+        action='store_true',
+        help='keep the batch that the config names: accumulate the gradients of several forward passes, '
+        'processes x batch_size x accumulation. Nothing is scaled; batch normalisation still sees one '
+        'pass at a time',
+    )
     batch.add_argument('--no-scale', action='store_true', help='train as the config says, whatever the batch')
     args = parser.parse_args()
     cfg = load_config(parser, args)
@@ -74,14 +97,19 @@ def main():
     if resumed:  # over load_from, with which the same command began
         cfg.resume, cfg.load_from = True, str(resumed)
     elif resume:
-        print_log(f'{cfg.work_dir} has no checkpoint to go on from: training starts from the beginning.',
-                  logger='current', level=logging.WARNING)
+        print_log(
+            f'{cfg.work_dir} has no checkpoint to go on from: training starts from the beginning.',
+            logger='current',
+            level=logging.WARNING,
+        )
     if cfg.get('load_from'):
         require_checkpoint(parser, cfg.load_from)
         if args.overwrite and Path(cfg.load_from).resolve() in [
-                path.resolve() for path in saved_checkpoints(cfg.work_dir)]:
-            parser.error(f'--overwrite would remove {cfg.load_from}, with which the training begins: choose another '
-                         '--work-dir')
+            path.resolve() for path in saved_checkpoints(cfg.work_dir)
+        ]:
+            parser.error(
+                f'--overwrite would remove {cfg.load_from}, with which the training begins: choose another --work-dir'
+            )
 
     try:
         fit_dataloaders(cfg)

@@ -10,4 +10,5 @@ param_scheduler = [dict(type='MultiStepLR', milestones=[5, 8], gamma=0.1, by_epo
 val_dataloader = dict(sampler=dict(_delete_=True, type='VideoSampler'))
 test_dataloader = val_dataloader
 from mmfld.engine.combine import combine
+
 combine(globals())

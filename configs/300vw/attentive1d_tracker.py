@@ -7,7 +7,7 @@ _base_ = ['../_base_/datasets/300vw.py', '../_base_/methods/attentive1d.py']
 # (section 5.1). The batch of 10 counts clips; their length is not printed.
 # As in Eq. 13 all frames are remembered, and nothing but the refined heatmaps has a loss, so that the detector's own,
 # whose height would tell doubtful frames (min_score), may become anything.
-model = dict(type='FaceTracker', refinement=dict(decay=0.3, reach=3.), freeze_detector=False, min_score=0.)
+model = dict(type='FaceTracker', refinement=dict(decay=0.3, reach=3.0), freeze_detector=False, min_score=0.0)
 starts_from = 'configs/300vw/attentive1d_hg4.py'
 # crops as they are when a face is followed: by the landmarks of the frame before
 train_dataset = dict(_delete_=True, **_base_.train_videos, clip_length=8, box='previous')
@@ -16,8 +16,17 @@ train_pipeline = [
     *_base_.single_pipeline[:-1],
     dict(
         type='PackPoseInputs',
-        meta_keys=('id', 'img_id', 'img_path', 'input_size', 'input_center', 'input_scale', 'bbox_rotation',
-                   'flip_indices')),
+        meta_keys=(
+            'id',
+            'img_id',
+            'img_path',
+            'input_size',
+            'input_center',
+            'input_scale',
+            'bbox_rotation',
+            'flip_indices',
+        ),
+    ),
 ]
 train_dataloader = dict(batch_size=10, collate_fn=dict(type='clip_collate'))
 auto_scale_lr = dict(base_batch_size=10)
@@ -27,4 +36,5 @@ param_scheduler = [dict(type='MultiStepLR', milestones=[3, 4], gamma=0.1, by_epo
 val_dataloader = dict(sampler=dict(_delete_=True, type='VideoSampler'))
 test_dataloader = val_dataloader
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -6,4 +6,5 @@ _base_ = ['../_base_/datasets/300vw.py', '../_base_/methods/subpixel.py']
 # that it trains otherwise than elsewhere, so the schedule is the printed one. Tested once, at its end.
 train_cfg = dict(val_interval=50)
 from mmfld.engine.combine import combine
+
 combine(globals())

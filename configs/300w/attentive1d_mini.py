@@ -3,4 +3,5 @@
 # 300W common, NME inter-ocular: not in the paper, 3.331 here
 _base_ = ['../_base_/datasets/300w_mini.py', '../_base_/methods/attentive1d_mini.py']
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -7,8 +7,12 @@ _base_ = ['../_base_/datasets/300w.py', '../_base_/methods/subpixel.py']
 # a crop that is made for the boxes of a detector. Its own training, on 300W-LP, is another one.
 codec = dict(sigma=1.75, encoding='rounded', decoder='quarter_shift')
 model = dict(
-    type='TopdownPoseEstimator', backbone=dict(num_stacks=4, pooling='avg'), head=dict(stack_weights=(1., 1., 1., 1.)))
+    type='TopdownPoseEstimator',
+    backbone=dict(num_stacks=4, pooling='avg'),
+    head=dict(stack_weights=(1.0, 1.0, 1.0, 1.0)),
+)
 crop = dict(rule='fan')
 train_pipeline = _base_.single_pipeline
 from mmfld.engine.combine import combine
+
 combine(globals())

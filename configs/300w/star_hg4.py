@@ -3,4 +3,5 @@
 # 300W full, NME inter-ocular (all / common / challenge): 2.87 / 2.52 / 4.32 in the paper, not measured here
 _base_ = ['../_base_/datasets/300w.py', '../_base_/methods/star.py']
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -3,4 +3,5 @@
 # 300W full, NME inter-ocular (all / common / challenge): 2.87 / 2.53 / 4.27 in the paper, not measured here
 _base_ = ['../_base_/datasets/300w.py', '../_base_/methods/structured.py']
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -2,9 +2,10 @@
 # 128 faces a step: 4 GPUs x 32.
 # 300W full, NME inter-ocular (all / common / challenge): 2.87 / 2.53 / 4.27 in the paper, not measured here
 _base_ = ['./structured_hg4.py']
-# The crop of the reference's meta files, which cuts landmarks off (tools/analysis_tools/measure_crops.py), and epochs and
-# weights selected as by the reference, against clamped landmarks
-crop = dict(rule='landmark_height', padding=1.)
+# The crop of the reference's meta files, which cuts landmarks off (tools/analysis_tools/measure_crops.py), and epochs
+# and weights selected as by the reference, against clamped landmarks
+crop = dict(rule='landmark_height', padding=1.0)
 default_hooks = dict(ema=dict(metric='NME_clamped'), checkpoint=dict(save_best='NME_clamped'))
 from mmfld.engine.combine import combine
+
 combine(globals())

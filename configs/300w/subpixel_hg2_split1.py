@@ -3,4 +3,5 @@
 # 300W private, NME by the box: 2.04 in the paper, not measured here
 _base_ = ['../_base_/datasets/300w_split1.py', '../_base_/methods/subpixel.py']
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -6,6 +6,8 @@ _base_ = ['../_base_/datasets/300w_mini.py', '../_base_/methods/mini.py']
 codec = dict(type='ContinuousHeatmap')
 model = dict(
     backbone=dict(init_cfg=dict(type='Normal', std=0.001, override=dict(name='out_heatmaps'))),
-    head=dict(type='SubpixelHeatmapHead'))
+    head=dict(type='SubpixelHeatmapHead'),
+)
 from mmfld.engine.combine import combine
+
 combine(globals())

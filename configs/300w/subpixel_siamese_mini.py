@@ -10,12 +10,23 @@ train_pipeline = [
     dict(type='GenerateTarget'),
     dict(
         type='PackPoseInputs',
-        meta_keys=('id', 'img_id', 'img_path', 'input_size', 'input_center', 'input_scale', 'flip_indices',
-                   'view_matrices', 'view_flips')),
+        meta_keys=(
+            'id',
+            'img_id',
+            'img_path',
+            'input_size',
+            'input_center',
+            'input_scale',
+            'flip_indices',
+            'view_matrices',
+            'view_flips',
+        ),
+    ),
 ]
 train_dataloader = dict(batch_size=8)
 auto_scale_lr = dict(base_batch_size=8)
 train_cfg = dict(max_epochs=22, val_interval=1)
 default_hooks = dict(checkpoint=dict(interval=1))
 from mmfld.engine.combine import combine
+
 combine(globals())

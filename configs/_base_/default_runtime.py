@@ -12,7 +12,8 @@ val_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False))
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+)
 test_dataloader = val_dataloader
 
 default_hooks = dict(
@@ -26,15 +27,14 @@ default_hooks = dict(
     finite_loss=dict(type='FiniteLossHook'),
     sync_statistics=dict(type='SyncStatisticsHook'),
     measurable_faces=dict(type='MeasurableFacesHook'),
-    visualization=dict(type='PoseVisualizationHook', enable=False))
+    visualization=dict(type='PoseVisualizationHook', enable=False),
+)
 
 env_cfg = dict(
-    cudnn_benchmark=True,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))
+    cudnn_benchmark=True, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')
+)
 
-visualizer = dict(
-    type='PoseLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer', radius=1)
+visualizer = dict(type='PoseLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer', radius=1)
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True, num_digits=6)
 log_level = 'INFO'

@@ -3,4 +3,5 @@
 # AFLW, NME by the side of the box: 1.31 in the paper, not measured here
 _base_ = ['../_base_/datasets/aflw.py', '../_base_/methods/subpixel.py']
 from mmfld.engine.combine import combine
+
 combine(globals())

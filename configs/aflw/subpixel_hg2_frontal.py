@@ -5,4 +5,5 @@ _base_ = ['../_base_/datasets/aflw.py', '../_base_/methods/subpixel.py']
 # any checkpoint of subpixel_hg2.py, tested on the 1,314 faces with all landmarks visible
 test_dataset = dict(ann_file='annotations/face_landmarks_aflw_test_frontal.json')
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -7,4 +7,5 @@ train_dataset = dict(data_root='data/merl_rav/', ann_file='annotations/face_land
 val_dataset = dict(data_root='data/merl_rav/', ann_file='annotations/face_landmarks_merl_rav_test.json')
 test_dataset = val_dataset
 from mmfld.engine.combine import combine
+
 combine(globals())

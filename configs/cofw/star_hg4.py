@@ -3,4 +3,5 @@
 # COFW, NME inter-pupil: 4.62 in the paper, not measured here
 _base_ = ['../_base_/datasets/cofw.py', '../_base_/methods/star.py']
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -6,4 +6,5 @@ _base_ = ['../_base_/datasets/cofw.py', '../_base_/methods/subpixel.py']
 val_evaluator = dict(norm=['inter_ocular', 'inter_pupil'])
 test_evaluator = val_evaluator
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -5,4 +5,5 @@ _base_ = ['../_base_/datasets/300w_split1.py', '../_base_/methods/subpixel.py']
 # trained on 300W (Split I), tested on COFW with 68 points
 test_dataset = dict(data_root='data/cofw/', ann_file='annotations/cofw68_test.json')
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -5,4 +5,5 @@ _base_ = ['../_base_/datasets/300w_split1.py', '../_base_/methods/subpixel.py']
 # trained on 300W (Split I), tested on the 6,679 frontal faces of Menpo's training set
 test_dataset = dict(data_root='data/menpo/', ann_file='annotations/face_landmarks_menpo_test.json')
 from mmfld.engine.combine import combine
+
 combine(globals())

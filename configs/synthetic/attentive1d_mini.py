@@ -14,10 +14,13 @@ train_dataset = dict(
             data_prefix=dict(img='images/'),
             ann_file='annotations/face_landmarks_synthetic_clips_train.json',
             clip_length=1,
-            clip_stride=4),
-    ])
+            clip_stride=4,
+        ),
+    ],
+)
 train_cfg = dict(max_epochs=8, val_interval=2)
 param_scheduler = [dict(_base_.param_scheduler[0], end=50), _base_.param_scheduler[1]]
 default_hooks = dict(ema=dict(momentum=0.005))
 from mmfld.engine.combine import combine
+
 combine(globals())

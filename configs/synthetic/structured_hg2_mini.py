@@ -14,4 +14,5 @@ param_scheduler = [dict(_base_.param_scheduler[0], end=50), _base_.param_schedul
 default_hooks = dict(ema=dict(momentum=0.01), progress=dict(type='ProgressBarHook'))
 log_level = 'WARNING'  # the progress bar says the rest
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -6,8 +6,8 @@ _base_ = ['../300vw/attentive1d_tracker.py']
 # on the seven points that both schemes have
 val_dataset = dict(data_root='data/talking_face/', ann_file='annotations/face_landmarks_talking_face_test.json')
 test_dataset = val_dataset
-val_evaluator = dict(
-    _delete_=True, type='FaceVideoMetric', norm='inter_ocular', threshold=0.08, per_area=False)
+val_evaluator = dict(_delete_=True, type='FaceVideoMetric', norm='inter_ocular', threshold=0.08, per_area=False)
 test_evaluator = val_evaluator
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -3,4 +3,5 @@
 # WFLW, NME inter-ocular: not in the paper, not measured here
 _base_ = ['../_base_/datasets/wflw.py', '../_base_/methods/attentive1d.py']
 from mmfld.engine.combine import combine
+
 combine(globals())

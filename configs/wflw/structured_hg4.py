@@ -3,4 +3,5 @@
 # WFLW, NME inter-ocular: 3.99 in the paper, not measured here
 _base_ = ['../_base_/datasets/wflw.py', '../_base_/methods/structured.py']
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -4,10 +4,10 @@
 
 Prints what is not, and ends with status 1 if there is something.
 """
+
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Dict, List, Set, Tuple
 from urllib.parse import unquote, urlsplit
 
 
@@ -16,12 +16,12 @@ class Page(HTMLParser):
 
     def __init__(self, text: str):
         super().__init__()
-        self.links: List[str] = []
-        self.needed: List[str] = []
-        self.anchors: Set[str] = {''}
+        self.links: list[str] = []
+        self.needed: list[str] = []
+        self.anchors: set[str] = {''}
         self.feed(text)
 
-    def handle_starttag(self, tag: str, attrs: List[Tuple[str, str]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
         found = dict(attrs)
         self.anchors |= {found[name] for name in ('id', 'name') if found.get(name)}
         if tag == 'a' and found.get('href'):
@@ -30,9 +30,9 @@ class Page(HTMLParser):
             self.needed.append(found.get('src') or found['href'])
 
 
-def faults(site: Path) -> List[str]:
+def faults(site: Path) -> list[str]:
     """A sentence for each link that leads nowhere, and for each part of a page that lies elsewhere."""
-    pages: Dict[Path, Page] = {path: Page(path.read_text(encoding='utf-8')) for path in sorted(site.rglob('*.html'))}
+    pages: dict[Path, Page] = {path: Page(path.read_text(encoding='utf-8')) for path in sorted(site.rglob('*.html'))}
     found = []
     for path, page in pages.items():
         where = path.relative_to(site)

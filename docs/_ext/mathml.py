@@ -1,4 +1,5 @@
 """Equations as MathML, which browsers draw themselves: no script, no font and no network is needed."""
+
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 

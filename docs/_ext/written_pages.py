@@ -4,26 +4,26 @@
   ``projects/reproduce/write_tables.py`` writes from the rows and a test holds to be up to date.
 * ``api/PACKAGE.rst``: the modules of each package of ``mmfld``.
 """
+
 from pathlib import Path
-from typing import Dict
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TABLES = REPOSITORY / 'projects' / 'reproduce' / 'tables.md'
 # words of a paper's title -> its page
 PAPERS = {'without Soft-Argmax': 'structured', 'STAR Loss': 'star', 'Subpixel': 'subpixel', 'Attentive': 'attentive'}
 
-INTRODUCTION = '''Everything that ``import mmfld`` registers, and what it stands on, from the docstrings. What
+INTRODUCTION = """Everything that ``import mmfld`` registers, and what it stands on, from the docstrings. What
 users call first: :class:`~mmfld.runtime.landmarker.FaceLandmarker`, :class:`~mmfld.runtime.tracker.FaceTracker`,
 :class:`~mmfld.apis.face_landmark_inferencer.FaceLandmarkInferencer`,
-:class:`~mmfld.structures.face_layout.FaceLayout`.'''
+:class:`~mmfld.structures.face_layout.FaceLayout`."""
 
 
-def pages() -> Dict[str, str]:
+def pages() -> dict[str, str]:
     """Name of a page in ``docs/_written`` -> its text."""
     return {**tables(), **api()}
 
 
-def tables() -> Dict[str, str]:
+def tables() -> dict[str, str]:
     """The tables of each paper.
 
     Raises:
@@ -39,13 +39,14 @@ def tables() -> Dict[str, str]:
     return found
 
 
-def api() -> Dict[str, str]:
+def api() -> dict[str, str]:
     """A page for each package, with its modules and those of the packages in it."""
     packages = sorted(path.parent for path in (REPOSITORY / 'mmfld').glob('*/__init__.py'))
     found = {f'api/{package.name}.rst': _package(package) for package in packages}
     contents = '\n'.join(f'   {package.name}' for package in packages)
-    found['api/index.rst'] = (f'{_heading("API", "=")}\n{INTRODUCTION}\n\n'
-                              f'.. toctree::\n   :maxdepth: 1\n\n{contents}\n   compat\n')
+    found['api/index.rst'] = (
+        f'{_heading("API", "=")}\n{INTRODUCTION}\n\n.. toctree::\n   :maxdepth: 1\n\n{contents}\n   compat\n'
+    )
     found['api/compat.rst'] = _heading('mmfld.compat', '=') + _module('mmfld.compat')
     return found
 

@@ -1,12 +1,14 @@
 """Landmarks of all faces in images, folders, videos and camera pictures."""
+
 import copy
 import logging
 import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Callable, Dict, Iterable, Iterator, List, NoReturn, Optional, Sequence, Tuple, Union
+from typing import NoReturn
 
 import cv2
 import mmcv
@@ -39,8 +41,19 @@ from ..runtime.drawing import draw_ellipses
 from ..runtime.landmarker import DEFAULT_MODEL
 from ..runtime.media import Frame, Inputs, ResultWriter, Source, open_source
 from ..runtime.model import read_metadata
-from ..runtime.orientation import (Crops, Fit, Orientation, align, align_detected, check_orientation, detect,
-                                   image_boxes, objects, rounds_of, take)
+from ..runtime.orientation import (
+    Crops,
+    Fit,
+    Orientation,
+    align,
+    align_detected,
+    check_orientation,
+    detect,
+    image_boxes,
+    objects,
+    rounds_of,
+    take,
+)
 from ..structures import FaceLayout, get_conversion, get_layout
 from ..uncertainty.calibration import LandmarkCalibration
 
@@ -96,16 +109,18 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         FileNotFoundError: If the config or the checkpoint does not exist.
     """
 
-    def __init__(self,
-                 model: Optional[Union[ModelType, str, Path]] = None,
-                 weights: Optional[Union[str, Path]] = None,
-                 device: Optional[str] = None,
-                 detector: Union[str, Detector] = 'centerface',
-                 detector_weights: Optional[str] = None,
-                 show_progress: bool = False,
-                 layout: Optional[str] = None,
-                 orientation: Optional[Orientation] = None,
-                 min_score: Optional[float] = None) -> None:
+    def __init__(
+        self,
+        model: ModelType | str | Path | None = None,
+        weights: str | Path | None = None,
+        device: str | None = None,
+        detector: str | Detector = 'centerface',
+        detector_weights: str | None = None,
+        show_progress: bool = False,
+        layout: str | None = None,
+        orientation: Orientation | None = None,
+        min_score: float | None = None,
+    ) -> None:
         _check_arguments(model, weights, device, min_score)
         check_flag('show_progress', show_progress)
         if model is None and weights is None:
@@ -131,26 +146,30 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         self.detector = detector
         self._framing, self._sampling = _split(self.pipeline)
         if self.orientation != 'upright' and (self._framing is None or self._face_layout is None):
-            raise ValueError(f"orientation {self.orientation!r} needs the landmarks of a face and a test pipeline with "
-                             f"{' or '.join(FRAMING)}: take orientation 'upright'")
+            raise ValueError(
+                f'orientation {self.orientation!r} needs the landmarks of a face and a test pipeline with '
+                f"{' or '.join(FRAMING)}: take orientation 'upright'"
+            )
         self.conversion = None
         if layout is not None:
             self.conversion = get_conversion(self._face_layout or self.model.dataset_meta['dataset_name'], layout)
             self.output_meta = parse_pose_metainfo(self.conversion.target.metainfo)
             self.visualizer.set_dataset_meta(self.output_meta)
 
-    def __call__(self,
-                 inputs: Inputs,
-                 bboxes: Optional[Sequence] = None,
-                 return_vis: bool = False,
-                 show: bool = False,
-                 vis_out_dir: Union[str, Path] = '',
-                 pred_out_dir: Union[str, Path] = '',
-                 batch_size: int = 8,
-                 refine: Optional[int] = None,
-                 return_datasamples: bool = False,
-                 out_dir: Optional[Union[str, Path]] = None,
-                 **visualize_kwargs) -> Iterator[Dict]:
+    def __call__(
+        self,
+        inputs: Inputs,
+        bboxes: Sequence | None = None,
+        return_vis: bool = False,
+        show: bool = False,
+        vis_out_dir: str | Path = '',
+        pred_out_dir: str | Path = '',
+        batch_size: int = 8,
+        refine: int | None = None,
+        return_datasamples: bool = False,
+        out_dir: str | Path | None = None,
+        **visualize_kwargs,
+    ) -> Iterator[dict]:
         """Predict, image by image.
 
         Args:
@@ -202,7 +221,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         if bboxes is not None:
             bboxes = _boxes_per_image(bboxes, source)
 
-        def predict(frames: Sequence[Frame]) -> List[PoseDataSample]:
+        def predict(frames: Sequence[Frame]) -> list[PoseDataSample]:
             given = None if bboxes is None else [_boxes_of_frame(bboxes, frame) for frame in frames]
             return self._predict(frames, given, rounds, batch_size, visualize_kwargs.get('draw_heatmap', False))
 
@@ -218,21 +237,24 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             pred_out_dir=pred_out_dir,
             return_datasamples=return_datasamples,
             out_dir=out_dir,
-            **visualize_kwargs)
+            **visualize_kwargs,
+        )
 
-    def _run(self,
-             source: Source,
-             predict: Callable[[Sequence[Frame]], List[PoseDataSample]],
-             read_ahead: int,
-             is_video: bool,
-             faces_are_given: bool = False,
-             return_vis: bool = False,
-             show: bool = False,
-             vis_out_dir: Union[str, Path] = '',
-             pred_out_dir: Union[str, Path] = '',
-             return_datasamples: bool = False,
-             out_dir: Optional[Union[str, Path]] = None,
-             **visualize_kwargs) -> Iterator[Dict]:
+    def _run(
+        self,
+        source: Source,
+        predict: Callable[[Sequence[Frame]], list[PoseDataSample]],
+        read_ahead: int,
+        is_video: bool,
+        faces_are_given: bool = False,
+        return_vis: bool = False,
+        show: bool = False,
+        vis_out_dir: str | Path = '',
+        pred_out_dir: str | Path = '',
+        return_datasamples: bool = False,
+        out_dir: str | Path | None = None,
+        **visualize_kwargs,
+    ) -> Iterator[dict]:
         """Read, predict, draw and save frame by frame, for the outputs that :meth:`__call__` describes.
 
         Args:
@@ -245,11 +267,16 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         unknown = set(visualize_kwargs) - self.visualize_kwargs - {'draw_uncertainty'}
         if unknown:
             raise ValueError(f'unknown arguments {sorted(unknown)}')
-        _check_outputs(dict(vis_out_dir=vis_out_dir, pred_out_dir=pred_out_dir, out_dir=out_dir),
-                       dict(return_vis=return_vis, show=show, return_datasamples=return_datasamples), visualize_kwargs)
+        _check_outputs(
+            dict(vis_out_dir=vis_out_dir, pred_out_dir=pred_out_dir, out_dir=out_dir),
+            dict(return_vis=return_vis, show=show, return_datasamples=return_datasamples),
+            visualize_kwargs,
+        )
         if visualize_kwargs.get('draw_uncertainty') and getattr(self.model.head, 'calibration', None) is None:
-            raise ValueError(f'draw_uncertainty: found {self._weights or "a model"} without a calibration, which '
-                             'tools/analysis_tools/calibrate.py adds')
+            raise ValueError(
+                f'draw_uncertainty: found {self._weights or "a model"} without a calibration, which '
+                'tools/analysis_tools/calibrate.py adds'
+            )
         if out_dir is not None:
             vis_out_dir = vis_out_dir or Path(out_dir) / 'visualizations'
             pred_out_dir = pred_out_dir or Path(out_dir) / 'predictions'
@@ -259,7 +286,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         draw = return_vis or show or bool(vis_out_dir)
         visualize_kwargs.update(show=show)
 
-        def results() -> Iterator[Dict]:
+        def results() -> Iterator[dict]:
             frames = iter(source)
             if self.show_progress:
                 frames = track(frames, description='Inference', total=source.length)
@@ -281,7 +308,8 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                             yield dict(
                                 path=frame.path,
                                 predictions=[sample if return_datasamples else instances],
-                                visualization=[picture] if return_vis else [])
+                                visualization=[picture] if return_vis else [],
+                            )
                         if show and is_video and cv2.waitKey(1) & 0xFF == ESCAPE:
                             break
                 if source.broken and not total:
@@ -291,23 +319,29 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                     print_log(f'not read: {reason}', logger='current', level=logging.WARNING)
                 if is_video and without_face:
                     name = source.path if source.is_video else 'inputs'
-                    print_log(f'{name}: no face found in {without_face} of {total} frames', logger='current',
-                              level=logging.WARNING)
+                    print_log(
+                        f'{name}: no face found in {without_face} of {total} frames',
+                        logger='current',
+                        level=logging.WARNING,
+                    )
 
         return results()
 
-    def _split(self, sample: PoseDataSample) -> List[dict]:
+    def _split(self, sample: PoseDataSample) -> list[dict]:
         """The faces of a frame as MMPose's dicts, and what calibrated weights tell besides."""
         instances = split_instances(sample.pred_instances)
         if 'keypoint_covariances' in sample.pred_instances:
-            for face, covariances, visible in zip(instances, sample.pred_instances.keypoint_covariances,
-                                                  sample.pred_instances.keypoints_visible):
+            for face, covariances, visible in zip(
+                instances, sample.pred_instances.keypoint_covariances, sample.pred_instances.keypoints_visible
+            ):
                 face.update(keypoint_covariances=covariances.tolist(), keypoints_visible=visible.tolist())
         return instances
 
     def __reduce_ex__(self, protocol: int) -> NoReturn:
-        raise TypeError(f'a {type(self).__name__} cannot be pickled, as the pipelines of MMPose cannot: make one in '
-                        'each process, or export its model for mmfld.runtime.FaceLandmarker, which can')
+        raise TypeError(
+            f'a {type(self).__name__} cannot be pickled, as the pipelines of MMPose cannot: make one in '
+            'each process, or export its model for mmfld.runtime.FaceLandmarker, which can'
+        )
 
     def __deepcopy__(self, memo: dict) -> 'FaceLandmarkInferencer':
         copied = memo[id(self)] = type(self).__new__(type(self))
@@ -315,12 +349,18 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         return copied
 
     @property
-    def _face_layout(self) -> Optional[FaceLayout]:
+    def _face_layout(self) -> FaceLayout | None:
         """Of the model's landmarks, if they are those of a face."""
         return face_layout_of(self.model)
 
-    def _predict(self, frames: Sequence[Frame], given: Optional[Sequence[np.ndarray]], rounds: Tuple[int, int],
-                 batch_size: int, output_heatmaps: bool) -> List[PoseDataSample]:
+    def _predict(
+        self,
+        frames: Sequence[Frame],
+        given: Sequence[np.ndarray] | None,
+        rounds: tuple[int, int],
+        batch_size: int,
+        output_heatmaps: bool,
+    ) -> list[PoseDataSample]:
         """One sample per frame with all its faces, from given boxes (N, 5) of each, or detected."""
         self.model.test_cfg['output_heatmaps'] = output_heatmaps
         images = [frame.image for frame in frames]
@@ -337,11 +377,13 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             certain = faces[:, 4]
         for sample, score in zip(fit.more, certain):
             sample.pred_instances.bbox_scores[:] = score
-        return [self._merge(frame, list(fit.more[image == index]), output_heatmaps)
-                for index, frame in enumerate(frames)]
+        return [
+            self._merge(frame, list(fit.more[image == index]), output_heatmaps) for index, frame in enumerate(frames)
+        ]
 
-    def fit(self, images: Sequence[np.ndarray], crops: Crops, states: Optional[Sequence] = None,
-            batch_size: Optional[int] = None) -> Fit:
+    def fit(
+        self, images: Sequence[np.ndarray], crops: Crops, states: Sequence | None = None, batch_size: int | None = None
+    ) -> Fit:
         """Landmarks of crops of images (H, W, 3) uint8 in BGR; ``more`` are samples, as of that image.
 
         Args:
@@ -351,9 +393,9 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             batch_size (int, optional): Faces that go through the network together. Defaults to all.
         """
         total = len(crops.image)
-        samples: List[PoseDataSample] = []
+        samples: list[PoseDataSample] = []
         for start in range(0, total, batch_size or max(total, 1)):
-            samples += self._predict_crops(images, take(crops, np.arange(total)[start:start + (batch_size or total)]))
+            samples += self._predict_crops(images, take(crops, np.arange(total)[start : start + (batch_size or total)]))
         return self._as_fit(samples, [None] * total)
 
     def _as_fit(self, samples: Sequence[PoseDataSample], states: Sequence) -> Fit:
@@ -362,11 +404,15 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         scores = np.array([sample.pred_instances.keypoint_scores[0] for sample in samples])
         if not np.isfinite(landmarks).all():
             raise ValueError(f'{self._weights or "the model"}: answers landmarks that are not finite')
-        return Fit(landmarks.reshape(-1, num_keypoints, 2), scores.reshape(-1, num_keypoints), objects(states),
-                   objects(samples))
+        return Fit(
+            landmarks.reshape(-1, num_keypoints, 2),
+            scores.reshape(-1, num_keypoints),
+            objects(states),
+            objects(samples),
+        )
 
     @torch.no_grad()
-    def _predict_crops(self, images: Sequence[np.ndarray], crops: Crops) -> List[PoseDataSample]:
+    def _predict_crops(self, images: Sequence[np.ndarray], crops: Crops) -> list[PoseDataSample]:
         """One sample per crop, all in one batch, with landmarks and heatmaps as the image has them."""
         data, centers = self._crop(images, crops)
         samples = self.model.test_step(data)
@@ -375,18 +421,26 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             spread_back(sample, angle)
         return samples
 
-    def _crop(self, images: Sequence[np.ndarray], crops: Crops) -> Tuple[dict, List[Optional[np.ndarray]]]:
+    def _crop(self, images: Sequence[np.ndarray], crops: Crops) -> tuple[dict, list[np.ndarray | None]]:
         """The collated crops, and for each the point (2, ) that it is turned around, None if it is not turned."""
         cropped, centers = [], []
         for index, box, angle, around in zip(*crops, image_boxes(crops)):
-            results = dict(img=images[index], img_path='', bbox=box[None].astype(np.float32),
-                           bbox_score=np.ones(1, np.float32), **self.model.dataset_meta)
+            results = dict(
+                img=images[index],
+                img_path='',
+                bbox=box[None].astype(np.float32),
+                bbox_score=np.ones(1, np.float32),
+                **self.model.dataset_meta,
+            )
             center = None
             if angle:
                 results = self._framing(results)
                 center = turn(results['bbox_center'].astype(np.float64), -angle)
-                results.update(bbox_center=center.astype(np.float32), bbox=around[None].astype(np.float32),
-                               bbox_rotation=np.array([angle], np.float32))
+                results.update(
+                    bbox_center=center.astype(np.float32),
+                    bbox=around[None].astype(np.float32),
+                    bbox_rotation=np.array([angle], np.float32),
+                )
                 results = self._sampling(results)
             else:
                 results = self.pipeline(results)
@@ -394,7 +448,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             centers.append(center)
         return self.collate_fn(cropped), centers
 
-    def _merge(self, frame: Frame, samples: List[PoseDataSample], output_heatmaps: bool) -> PoseDataSample:
+    def _merge(self, frame: Frame, samples: list[PoseDataSample], output_heatmaps: bool) -> PoseDataSample:
         """One sample from those of a frame's faces, with the landmarks in the layout that was asked for."""
         merged = merge_data_samples(samples) if samples else self._without_face(frame, output_heatmaps)
         merged.set_metainfo(dict(img_path=frame.path))
@@ -419,13 +473,15 @@ class FaceLandmarkInferencer(Pose2DInferencer):
             keypoint_scores=np.zeros((0, num_keypoints), np.float32),
             keypoints_visible=np.zeros((0, num_keypoints), np.float32),
             bboxes=np.zeros((0, 4), np.float32),
-            bbox_scores=np.zeros(0, np.float32))
+            bbox_scores=np.zeros(0, np.float32),
+        )
         if output_heatmaps:  # so that all pictures of a video have one size
             sample.pred_fields = PixelData(heatmaps=np.zeros((1, *frame.image.shape[:2]), np.float32))
         return sample
 
-    def _draw(self, frame: Frame, sample: PoseDataSample, is_video: bool, draw_uncertainty: bool = False,
-              **kwargs) -> np.ndarray:
+    def _draw(
+        self, frame: Frame, sample: PoseDataSample, is_video: bool, draw_uncertainty: bool = False, **kwargs
+    ) -> np.ndarray:
         """(H, W, 3) uint8 in RGB."""
         image, instances = frame.image, sample.pred_instances
         boxes = instances.bboxes
@@ -440,14 +496,16 @@ class FaceLandmarkInferencer(Pose2DInferencer):
         with DRAWING:
             return self.visualize([image], [sample], return_vis=True, **kwargs)[0]
 
-    def _load_model_from_metafile(self, model: str) -> Tuple[Config, str]:
+    def _load_model_from_metafile(self, model: str) -> tuple[Config, str]:
         config, url = super()._load_model_from_metafile(model)
         if self._weights is None:
-            raise ValueError(f'model {model!r} is one of MMPose, whose weights are not downloaded unasked: give a file '
-                             f'as weights, or the URL {url} to download it')
+            raise ValueError(
+                f'model {model!r} is one of MMPose, whose weights are not downloaded unasked: give a file '
+                f'as weights, or the URL {url} to download it'
+            )
         return config, url
 
-    def _init_model(self, cfg: Config, weights: Optional[str], device: str = 'cpu') -> nn.Module:
+    def _init_model(self, cfg: Config, weights: str | None, device: str = 'cpu') -> nn.Module:
         if weights is not None and '://' not in weights:
             checkpoint = read_checkpoint(weights)
             if not cfg:
@@ -457,7 +515,7 @@ class FaceLandmarkInferencer(Pose2DInferencer):
                 cfg.update(found._cfg_dict)
         return super()._init_model(cfg, weights, device)
 
-    def _load_weights_to_model(self, model: nn.Module, checkpoint: Optional[dict], cfg: Config) -> None:
+    def _load_weights_to_model(self, model: nn.Module, checkpoint: dict | None, cfg: Config) -> None:
         # MMEngine loads what fits and goes on, but the landmarks of a half-loaded network just look like bad ones
         if checkpoint is None:
             print_log('No checkpoint was given: the network is untrained', logger='current', level=logging.WARNING)
@@ -512,7 +570,7 @@ def _check_outputs(folders: dict, flags: dict, drawing: dict) -> None:
         raise ValueError(f'found skeleton_style={drawing["skeleton_style"]!r}, expected mmpose or openpose')
 
 
-def face_layout_of(model: nn.Module) -> Optional[FaceLayout]:
+def face_layout_of(model: nn.Module) -> FaceLayout | None:
     """Of a model's landmarks: what its config says, else what its data set is called; None if they are of no face."""
     if not hasattr(model, 'face_layout'):
         with suppress(KeyError):
@@ -535,13 +593,15 @@ def _check_windows() -> None:
     try:
         cv2.waitKey(1)
     except cv2.error as error:
-        raise ImportError('show: this OpenCV cannot open windows: save pictures instead (vis_out_dir), or run `pip '
-                          'uninstall opencv-python-headless` and `pip install opencv-python`') from error
+        raise ImportError(
+            'show: this OpenCV cannot open windows: save pictures instead (vis_out_dir), or run `pip '
+            'uninstall opencv-python-headless` and `pip install opencv-python`'
+        ) from error
 
 
-def _batches(frames: Iterable[Frame], size: int) -> Iterator[List[Frame]]:
+def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
     """Lists of frames; those before one that cannot be read come before the error."""
-    batch: List[Frame] = []
+    batch: list[Frame] = []
     try:
         for frame in frames:
             batch.append(frame)
@@ -556,24 +616,27 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[List[Frame]]:
         yield batch
 
 
-def _split(pipeline: Compose) -> Tuple[Optional[Compose], Optional[Compose]]:
+def _split(pipeline: Compose) -> tuple[Compose | None, Compose | None]:
     """What says where a crop lies, and what samples it; None and None if it is not told apart."""
     steps = pipeline.transforms
     framing = [n for n, step in enumerate(steps) if type(step).__name__ in FRAMING]
     if not framing:
         return None, None
-    return Compose(steps[:framing[-1] + 1]), Compose(steps[framing[-1] + 1:])
+    return Compose(steps[: framing[-1] + 1]), Compose(steps[framing[-1] + 1 :])
 
 
-def turn_back(sample: PoseDataSample, center: Optional[np.ndarray], angle: float) -> None:
+def turn_back(sample: PoseDataSample, center: np.ndarray | None, angle: float) -> None:
     """Turn what MMPose, which knows no turned crops, has mapped to the image."""
     if center is None:
         return
     keypoints = sample.pred_instances.keypoints
     sample.pred_instances.keypoints = (turn(keypoints - center, -angle) + center).astype(keypoints.dtype)
     if 'pred_fields' in sample and 'heatmaps' in sample.pred_fields:
-        maps = sample.pred_fields.heatmaps.cpu().numpy() if isinstance(
-            sample.pred_fields.heatmaps, torch.Tensor) else sample.pred_fields.heatmaps
+        maps = (
+            sample.pred_fields.heatmaps.cpu().numpy()
+            if isinstance(sample.pred_fields.heatmaps, torch.Tensor)
+            else sample.pred_fields.heatmaps
+        )
         height, width = maps.shape[1:]
         matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -angle, 1)
         sample.pred_fields.heatmaps = np.stack([cv2.warpAffine(one, matrix, (width, height)) for one in maps])
@@ -603,6 +666,7 @@ def _boxes_per_image(bboxes: Sequence, source: Source) -> Sequence:
     if source.length == 1 and is_one:
         bboxes = [bboxes]  # of the single image, also none
     if source.length is not None and len(bboxes) != source.length:
-        raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, expected one for each of the {source.length} '
-                         'images')
+        raise ValueError(
+            f'bboxes: found {len(bboxes)} lists of boxes, expected one for each of the {source.length} images'
+        )
     return bboxes

@@ -1,6 +1,7 @@
 """Landmarks of the faces in a video, followed from frame to frame."""
+
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -80,29 +81,32 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         ValueError: If an argument has no meaning; and as :class:`FaceLandmarkInferencer` does.
     """
 
-    def __init__(self,
-                 model: Optional[Union[ModelType, str, Path]] = None,
-                 weights: Optional[Union[str, Path]] = None,
-                 device: Optional[str] = None,
-                 detector: Union[str, Detector] = 'centerface',
-                 detector_weights: Optional[str] = None,
-                 smoothing: Optional[dict] = None,
-                 max_faces: Optional[int] = None,
-                 redetect_interval: int = 25,
-                 show_progress: bool = False,
-                 layout: Optional[str] = None,
-                 return_unconfirmed: bool = False,
-                 orientation: Optional[Orientation] = None,
-                 min_score: Optional[float] = None) -> None:
+    def __init__(
+        self,
+        model: ModelType | str | Path | None = None,
+        weights: str | Path | None = None,
+        device: str | None = None,
+        detector: str | Detector = 'centerface',
+        detector_weights: str | None = None,
+        smoothing: dict | None = None,
+        max_faces: int | None = None,
+        redetect_interval: int = 25,
+        show_progress: bool = False,
+        layout: str | None = None,
+        return_unconfirmed: bool = False,
+        orientation: Orientation | None = None,
+        min_score: float | None = None,
+    ) -> None:
         self._settings = dict(smoothing=smoothing, max_faces=max_faces, redetect_interval=redetect_interval)
         check_flag('return_unconfirmed', return_unconfirmed)
         self.return_unconfirmed = return_unconfirmed
         FaceTracks(None, None, None, 'upright', **self._settings)  # quick to complain of wrong arguments
-        super().__init__(model, weights, device, detector, detector_weights, show_progress, layout, orientation,
-                         min_score)
+        super().__init__(
+            model, weights, device, detector, detector_weights, show_progress, layout, orientation, min_score
+        )
         self.reset()
 
-    def reset(self, rate: Optional[float] = None) -> None:
+    def reset(self, rate: float | None = None) -> None:
         """Forget all faces, for the start of a new video; their numbers start again at 0.
 
         Args:
@@ -110,14 +114,21 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         """
         self._faces = self._new_faces(rate)
 
-    def _new_faces(self, rate: Optional[float] = None) -> FaceTracks:
+    def _new_faces(self, rate: float | None = None) -> FaceTracks:
         settings = dict(self._settings)
         if settings['smoothing'] is not None and rate is not None:
             settings['smoothing'] = dict(rate=rate) | settings['smoothing']
-        return FaceTracks(self.detector, self.fit, self._face_layout, self.orientation, self.sure,
-                          min_score=self.min_score, **settings)
+        return FaceTracks(
+            self.detector,
+            self.fit,
+            self._face_layout,
+            self.orientation,
+            self.sure,
+            min_score=self.min_score,
+            **settings,
+        )
 
-    def track(self, frame: Image, time: Optional[float] = None) -> List[dict]:
+    def track(self, frame: Image, time: float | None = None) -> list[dict]:
         """Track the faces in the next frame.
 
         Args:
@@ -136,10 +147,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         sample = self._track(self._frame(frame, time), self._faces)
         return [dict(numbers, **face) for numbers, face in zip(self._numbers(sample), _faces(sample))]
 
-    def predict_boxes(self,
-                      frame: Image,
-                      boxes: np.ndarray,
-                      states: Optional[Sequence] = None) -> Tuple[List[dict], List]:
+    def predict_boxes(self, frame: Image, boxes: np.ndarray, states: Sequence | None = None) -> tuple[list[dict], list]:
         """Predict from given boxes instead of tracks, which stay as they are: the protocol of the true boxes.
 
         Args:
@@ -160,14 +168,14 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         fit = self.fit([frame.image], Crops(np.zeros(len(boxes), int), boxes, np.zeros(len(boxes))), states)
         return _faces(self._merge(frame, list(fit.more), False)), list(fit.states)
 
-    def _frame(self, image: Image, time: Optional[float] = None) -> Frame:
+    def _frame(self, image: Image, time: float | None = None) -> Frame:
         index = self._faces.index
         try:
             return Frame(read_image(image), f'{index:010d}.jpg', index, time)
         except (TypeError, ValueError) as error:
             raise type(error)(f'frame {index}: {error}') from error
 
-    def __call__(self, inputs: Inputs, **outputs) -> Iterator[Dict]:
+    def __call__(self, inputs: Inputs, **outputs) -> Iterator[dict]:
         """Track through one video, from its start; the faces of :meth:`track` and of other calls are none of its own.
 
         Args:
@@ -188,8 +196,8 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         source = open_lenient(inputs)
         tracks = self._new_faces(source.fps if source.is_video else None)
 
-        def predict(frames: Sequence[Frame]) -> List[PoseDataSample]:
-            frame, = frames
+        def predict(frames: Sequence[Frame]) -> list[PoseDataSample]:
+            (frame,) = frames
             return [self._track(frame, tracks, outputs.get('draw_heatmap', False))]
 
         return self._run(source, predict, read_ahead=1, is_video=True, **outputs)
@@ -197,8 +205,9 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
     def _track(self, frame: Frame, faces: FaceTracks, output_heatmaps: bool = False) -> PoseDataSample:
         """The faces of the next frame to return, in one sample, with their ``track_ids`` and ``is_confirmed`` (N, )."""
         self.model.test_cfg['output_heatmaps'] = output_heatmaps
-        tracks = [track for track in faces.step(frame.image, frame.time)
-                  if track.is_confirmed or self.return_unconfirmed]
+        tracks = [
+            track for track in faces.step(frame.image, frame.time) if track.is_confirmed or self.return_unconfirmed
+        ]
         for track in tracks:
             instances = track.prediction.more.pred_instances
             instances.keypoints[0] = track.landmarks
@@ -209,21 +218,23 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         return merged
 
     @torch.no_grad()
-    def fit(self, images: Sequence[np.ndarray], crops: Crops, states: Optional[Sequence] = None,
-            batch_size: Optional[int] = None) -> Fit:
+    def fit(
+        self, images: Sequence[np.ndarray], crops: Crops, states: Sequence | None = None, batch_size: int | None = None
+    ) -> Fit:
         """As of :class:`FaceLandmarkInferencer`, but models that have a method ``stream`` are called through it."""
         if not hasattr(self.model, 'stream') or not len(crops.image):
             return super().fit(images, crops, states, batch_size)
         data, centers = self._crop(images, crops)
         data = self.model.data_preprocessor(data, False)
-        samples, states = self.model.stream(data['inputs'], data['data_samples'],
-                                            [None] * len(centers) if states is None else states)
+        samples, states = self.model.stream(
+            data['inputs'], data['data_samples'], [None] * len(centers) if states is None else states
+        )
         for sample, center, angle in zip(samples, centers, crops.angle):
             turn_back(sample, center, angle)
             spread_back(sample, angle)
         return self._as_fit(samples, states)
 
-    def _numbers(self, sample: PoseDataSample) -> List[dict]:
+    def _numbers(self, sample: PoseDataSample) -> list[dict]:
         """Per face its ``track_id``, and with ``return_unconfirmed`` whether it ``is_confirmed``."""
         faces = sample.pred_instances
         return [
@@ -231,7 +242,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             for i, is_confirmed in zip(faces.track_ids, faces.is_confirmed)
         ]
 
-    def _split(self, sample: PoseDataSample) -> List[dict]:
+    def _split(self, sample: PoseDataSample) -> list[dict]:
         return [dict(numbers, **face) for numbers, face in zip(self._numbers(sample), super()._split(sample))]
 
     def _draw(self, frame: Frame, sample: PoseDataSample, is_video: bool, **kwargs) -> np.ndarray:
@@ -240,13 +251,23 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         faces = sample.pred_instances
         for track_id, is_confirmed, (x1, y1, x2, _) in zip(faces.track_ids, faces.is_confirmed, faces.bboxes):
             size = max(0.4, (x2 - x1) / 200)
-            cv2.putText(image, f'{track_id}{"" if is_confirmed else "?"}', (round(x1), round(y1 - 5 * size)),
-                        cv2.FONT_HERSHEY_SIMPLEX, size, (0, 255, 255), max(1, round(2 * size)), cv2.LINE_AA)
+            cv2.putText(
+                image,
+                f'{track_id}{"" if is_confirmed else "?"}',
+                (round(x1), round(y1 - 5 * size)),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                size,
+                (0, 255, 255),
+                max(1, round(2 * size)),
+                cv2.LINE_AA,
+            )
         return super()._draw(Frame(image, frame.path, frame.index), sample, is_video, **kwargs)
 
 
-def _faces(sample: PoseDataSample) -> List[dict]:
+def _faces(sample: PoseDataSample) -> list[dict]:
     """The faces of a frame as :meth:`FaceLandmarkTracker.track` gives them, without their numbers."""
     faces = sample.pred_instances
-    return [dict(keypoints=keypoints, keypoint_scores=scores, bbox=bbox)
-            for keypoints, scores, bbox in zip(faces.keypoints, faces.keypoint_scores, faces.bboxes)]
+    return [
+        dict(keypoints=keypoints, keypoint_scores=scores, bbox=bbox)
+        for keypoints, scores, bbox in zip(faces.keypoints, faces.keypoint_scores, faces.bboxes)
+    ]

@@ -1,6 +1,7 @@
 """MMPose's own heads for export: what their ``predict`` gives, on tensors. Their codecs decode in NumPy, map by map."""
+
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Callable, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -13,10 +14,10 @@ from torch import Tensor, nn
 
 from ..codecs.decoders import argmax, patches_around, quarter_shift
 
-Decoded = Tuple[Tensor, Tensor]
+Decoded = tuple[Tensor, Tensor]
 
 
-def functions_of(head: nn.Module) -> Tuple[Callable, Callable]:
+def functions_of(head: nn.Module) -> tuple[Callable, Callable]:
     """What turns features into maps, and maps into landmarks (B, K, 2) in pixels of the input and scores (B, K).
 
     They are called as ``predict_maps`` of :class:`StackedHeatmapHead` and ``landmarks`` of :class:`HeatmapCodec`.
@@ -36,9 +37,11 @@ def functions_of(head: nn.Module) -> Tuple[Callable, Callable]:
             return partial(heatmaps, head), partial(udp_landmarks, codec)
     if isinstance(head, SimCCHead) and isinstance(codec, SimCCLabel) and not codec.use_dark:
         return partial(simcc_maps, head), partial(simcc_landmarks, codec)
-    raise TypeError(f'{type(head).__name__} with the codec {type(codec).__name__} cannot be exported: expected a head '
-                    'of this package, a HeatmapHead with MSRAHeatmap or UDPHeatmap (gaussian), or a SimCCHead with '
-                    'SimCCLabel (use_dark=False)')
+    raise TypeError(
+        f'{type(head).__name__} with the codec {type(codec).__name__} cannot be exported: expected a head '
+        'of this package, a HeatmapHead with MSRAHeatmap or UDPHeatmap (gaussian), or a SimCCHead with '
+        'SimCCLabel (use_dark=False)'
+    )
 
 
 def heatmaps(head: HeatmapHead, feats, samples: Sequence, test_cfg: dict) -> Tensor:
@@ -46,12 +49,16 @@ def heatmaps(head: HeatmapHead, feats, samples: Sequence, test_cfg: dict) -> Ten
     if not test_cfg.get('flip_test', False):
         return head(feats)
     feats, flipped = feats
-    mirrored = flip_heatmaps(head(flipped), samples[0].metainfo['flip_indices'], test_cfg.get('flip_mode', 'heatmap'),
-                             test_cfg.get('shift_heatmap', False))
+    mirrored = flip_heatmaps(
+        head(flipped),
+        samples[0].metainfo['flip_indices'],
+        test_cfg.get('flip_mode', 'heatmap'),
+        test_cfg.get('shift_heatmap', False),
+    )
     return (head(feats) + mirrored) / 2
 
 
-def simcc_maps(head: SimCCHead, feats, samples: Sequence, test_cfg: dict) -> Tuple[Tensor, Tensor]:
+def simcc_maps(head: SimCCHead, feats, samples: Sequence, test_cfg: dict) -> tuple[Tensor, Tensor]:
     """(B, K, Lx) and (B, K, Ly), averaged with those of the mirrored input if ``test_cfg.flip_test``."""
     if not test_cfg.get('flip_test', False):
         return head(feats)
@@ -74,8 +81,12 @@ def msra_landmarks(codec: MSRAHeatmap, maps: Tensor) -> Decoded:
 
         middle = at(0, 0)
         shift, determinant = _newton(
-            (at(1, 0) - at(-1, 0)) / 2, (at(0, 1) - at(0, -1)) / 2, (at(2, 0) - 2 * middle + at(-2, 0)) / 4,
-            (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4, (at(0, 2) - 2 * middle + at(0, -2)) / 4)
+            (at(1, 0) - at(-1, 0)) / 2,
+            (at(0, 1) - at(0, -1)) / 2,
+            (at(2, 0) - 2 * middle + at(-2, 0)) / 4,
+            (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4,
+            (at(0, 2) - 2 * middle + at(0, -2)) / 4,
+        )
         moves = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2) & (determinant != 0)
         moves = torch.stack([moves, moves], dim=-1)
     else:
@@ -88,7 +99,7 @@ def msra_landmarks(codec: MSRAHeatmap, maps: Tensor) -> Decoded:
 def udp_landmarks(codec: UDPHeatmap, maps: Tensor) -> Decoded:
     """``UDPHeatmap.decode`` of Gaussian maps, its reading of other maps where one is nowhere above 0 included."""
     cells, scores = _maximum(maps)
-    logs = F.pad(_blurred(maps, codec.blur_kernel_size).clamp(1e-3, 50.).log(), (1, 1, 1, 1), mode='replicate')
+    logs = F.pad(_blurred(maps, codec.blur_kernel_size).clamp(1e-3, 50.0).log(), (1, 1, 1, 1), mode='replicate')
     count, height, width = logs.shape[1:]
     x, y = (cells.long() + 1).unbind(-1)
     index = x + y * width + torch.arange(count, device=maps.device) * (height * width)
@@ -100,8 +111,12 @@ def udp_landmarks(codec: UDPHeatmap, maps: Tensor) -> Decoded:
     cross = (at(1, 1) - at(1, 0) - at(0, 1) + 2 * middle - at(-1, 0) - at(0, -1) + at(-1, -1)) / 2
     tiny = float(np.finfo(np.float32).eps)
     shift, _ = _newton(
-        (at(1, 0) - at(-1, 0)) / 2, (at(0, 1) - at(0, -1)) / 2, (at(1, 0) - 2 * middle + at(-1, 0)).double() + tiny,
-        cross, (at(0, 1) - 2 * middle + at(0, -1)).double() + tiny)
+        (at(1, 0) - at(-1, 0)) / 2,
+        (at(0, 1) - at(0, -1)) / 2,
+        (at(1, 0) - 2 * middle + at(-1, 0)).double() + tiny,
+        cross,
+        (at(0, 1) - 2 * middle + at(0, -1)).double() + tiny,
+    )
     pixels = [side / (count - 1) for side, count in zip(codec.input_size, codec.heatmap_size)]
     return (cells + shift) * cells.new_tensor(pixels), scores
 
@@ -132,7 +147,7 @@ def _blurred(maps: Tensor, kernel_size: int) -> Tensor:
     return blurred * (maps.amax((2, 3)) / blurred.amax((2, 3)))[..., None, None]
 
 
-def _newton(dx: Tensor, dy: Tensor, dxx: Tensor, dxy: Tensor, dyy: Tensor) -> Tuple[Tensor, Tensor]:
+def _newton(dx: Tensor, dy: Tensor, dxx: Tensor, dxy: Tensor, dyy: Tensor) -> tuple[Tensor, Tensor]:
     """Where a parabola has its extremum, (..., 2) from its derivatives (...), and the determinant of the second ones.
 
     In float64, as the differences of maps that are nearly flat leave few digits.

@@ -1,10 +1,12 @@
 """Models as ONNX files for :mod:`mmfld.runtime`: crops of 8 bits in, landmarks in pixels of the crop and scores out."""
+
 import hashlib
 import json
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Tuple, Union
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,13 +54,18 @@ class CropsToLandmarks(nn.Module):
             self.predict_maps, self.landmarks = head.predict_maps, head.decoder.landmarks
         else:
             self.predict_maps, self.landmarks = functions_of(head)
-        self.state_shape: Optional[Tuple[int, ...]] = None
+        self.state_shape: tuple[int, ...] | None = None
         if isinstance(model, FaceTracker):
             if model.move_state:
-                raise TypeError('a FaceTracker with move_state=True cannot be exported: where the crops lie in the '
-                                'image is not known to it, expected move_state=False')
-            maps = (2, head.decoder.length) if isinstance(head, CoAttentionMarginalHead) else (
-                1, *head.decoder.heatmap_size[::-1])
+                raise TypeError(
+                    'a FaceTracker with move_state=True cannot be exported: where the crops lie in the '
+                    'image is not known to it, expected move_state=False'
+                )
+            maps = (
+                (2, head.decoder.length)
+                if isinstance(head, CoAttentionMarginalHead)
+                else (1, *head.decoder.heatmap_size[::-1])
+            )
             self.state_shape = maps[0], model.refine_x.channels, *maps[1:]
         self.model = model
         self.test_cfg = dict(model.test_cfg, flip_test=flip_test)
@@ -69,7 +76,7 @@ class CropsToLandmarks(nn.Module):
         self.register_buffer('pixel_std', preprocessor.std.view(1, 3, 1, 1).clone(), persistent=False)
         self.samples = [PoseDataSample(metainfo=dict(flip_indices=list(model.dataset_meta['flip_indices'])))]
 
-    def maps(self, crops: Tensor, state: Optional[Tensor] = None) -> Tuple[Any, Tuple[Tensor, ...], Optional[Tensor]]:
+    def maps(self, crops: Tensor, state: Tensor | None = None) -> tuple[Any, tuple[Tensor, ...], Tensor | None]:
         """Features of the network, its maps, and the next state, for crops (N, H, W, 3) uint8 in BGR."""
         inputs = crops.permute(0, 3, 1, 2)
         if self.rgb:
@@ -80,16 +87,18 @@ class CropsToLandmarks(nn.Module):
             inputs = torch.cat([inputs, inputs.flip(-1)])
         feats = self.model.extract_feat(inputs)
         if self.test_cfg['flip_test']:  # as MMPose's estimators hand them on
-            feats = [tree_map(lambda part: part if part is None else part[:faces], feats),
-                     tree_map(lambda part: part if part is None else part[faces:], feats)]
+            feats = [
+                tree_map(lambda part: part if part is None else part[:faces], feats),
+                tree_map(lambda part: part if part is None else part[faces:], feats),
+            ]
         maps = self.predict_maps(feats, self.samples, self.test_cfg)
-        maps = maps if isinstance(maps, tuple) else (maps, )
+        maps = maps if isinstance(maps, tuple) else (maps,)
         if self.state_shape is not None:
             refined, after = self.model.refine(tuple(axis[:, None] for axis in maps), TrackState(*state.unbind(1)))
-            maps, state = tuple(axis[:, 0] for axis in refined), torch.stack(after[:len(maps)], dim=1)
+            maps, state = tuple(axis[:, 0] for axis in refined), torch.stack(after[: len(maps)], dim=1)
         return feats, maps, state
 
-    def read(self, feats: Any, maps: Tuple[Tensor, ...]) -> Tuple[Tensor, Tensor]:
+    def read(self, feats: Any, maps: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """Landmarks (N, K, 2) in pixels of the crop and scores (N, K)."""
         landmarks, scores = self.landmarks(*maps)
         head = self.model.head
@@ -97,7 +106,7 @@ class CropsToLandmarks(nn.Module):
             landmarks = landmarks + head.corrections_in_pixels(feats, self.samples, self.test_cfg)
         return landmarks.float(), scores.float()
 
-    def predict(self, crops: Tensor, state: Optional[Tensor] = None) -> Dict[str, Tensor]:
+    def predict(self, crops: Tensor, state: Tensor | None = None) -> dict[str, Tensor]:
         """What :class:`mmfld.runtime.model.Prediction` has, as float32."""
         feats, maps, state = self.maps(crops, state)
         head = self.model.head
@@ -105,16 +114,18 @@ class CropsToLandmarks(nn.Module):
         predicted = Prediction(*self.read(feats, maps), covariances, state, visible)._asdict()
         return {name: value for name, value in predicted.items() if value is not None}
 
-    def forward(self, crops: Tensor, state: Optional[Tensor] = None) -> Tuple[Tensor, ...]:
+    def forward(self, crops: Tensor, state: Tensor | None = None) -> tuple[Tensor, ...]:
         return tuple(self.predict(crops, state).values())
 
 
-def export_onnx(config: Union[str, Path, Config],
-                checkpoint: Union[str, Path],
-                path: Union[str, Path],
-                half: bool = False,
-                flip_test: Optional[bool] = None,
-                fields: Optional[Dict[str, Any]] = None) -> Dict[str, str]:
+def export_onnx(
+    config: str | Path | Config,
+    checkpoint: str | Path,
+    path: str | Path,
+    half: bool = False,
+    flip_test: bool | None = None,
+    fields: dict[str, Any] | None = None,
+) -> dict[str, str]:
     """Write a model as one file, and compare what onnxruntime makes of it with torch on 16 made-up crops.
 
     Inputs are ``crops`` (N, H, W, 3) uint8 in BGR, N at will, and of a :class:`FaceTracker` ``state`` (N, ...) float32,
@@ -161,13 +172,16 @@ def export_onnx(config: Union[str, Path, Config],
     """
     onnx = _require_onnx()
     from .face_landmark_inferencer import FaceLandmarkInferencer, face_layout_of
+
     cfg = config if isinstance(config, Config) else read_config(str(config))
     crop = _crop(cfg)
     model = FaceLandmarkInferencer(cfg, str(checkpoint), device='cpu', detector='whole_image').model
     layout = face_layout_of(model)
     if layout is None:
-        raise ValueError(f'{checkpoint}: found landmarks of {model.dataset_meta["dataset_name"]!r}, which is no face '
-                         f'layout, expected one of {", ".join(known_layouts())} or its fields as layout of the config')
+        raise ValueError(
+            f'{checkpoint}: found landmarks of {model.dataset_meta["dataset_name"]!r}, which is no face '
+            f'layout, expected one of {", ".join(known_layouts())} or its fields as layout of the config'
+        )
     if flip_test is None:
         flip_test = bool(cfg.model.get('test_cfg', {}).get('flip_test', False))
     module = CropsToLandmarks(model, flip_test).eval()
@@ -186,10 +200,17 @@ def export_onnx(config: Union[str, Path, Config],
         outputs = list(module.predict(*example))
         faces = torch.export.Dim('faces', min=1)
         program = torch.onnx.export(
-            module, tuple(example), input_names=['crops', 'state'][:len(example)],
+            module,
+            tuple(example),
+            input_names=['crops', 'state'][: len(example)],
             # an output may not bear the name of an input
-            output_names=['next_state' if name == 'state' else name for name in outputs], dynamo=True,
-            opset_version=OPSET, optimize=False, verbose=False, dynamic_shapes=tuple({0: faces} for _ in example))
+            output_names=['next_state' if name == 'state' else name for name in outputs],
+            dynamo=True,
+            opset_version=OPSET,
+            optimize=False,
+            verbose=False,
+            dynamic_shapes=tuple({0: faces} for _ in example),
+        )
     proto = program.model_proto
     strip(proto)
     convolve_batch_norms(proto)
@@ -201,9 +222,17 @@ def export_onnx(config: Union[str, Path, Config],
         more['degrees_of_freedom'] = f'{float(calibration.degrees_of_freedom):g}'
     said = layout.name if layout.name in known_layouts() else json.dumps(fields_of(layout))
     metadata = dict(
-        layout=said, **crop, coordinates='pixels of the crop, (x, y), centres of pixels at integers from 0',
-        outputs=' '.join(outputs), **more, method=cfg.model.head.type, flip_test=flip_test, licence='not stated',
-        sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(), mmfld_version=__version__)
+        layout=said,
+        **crop,
+        coordinates='pixels of the crop, (x, y), centres of pixels at integers from 0',
+        outputs=' '.join(outputs),
+        **more,
+        method=cfg.model.head.type,
+        flip_test=flip_test,
+        licence='not stated',
+        sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
+        mmfld_version=__version__,
+    )
     metadata = {key: str(value) for key, value in {**metadata, **(fields or {})}.items()}
     for key, value in metadata.items():
         entry = proto.metadata_props.add()
@@ -215,10 +244,16 @@ def export_onnx(config: Union[str, Path, Config],
     for name, far in apart.items():
         if not far <= TOLERANCE:
             path.unlink()
-            raise ValueError(f'{path}: {name} of onnxruntime and torch are up to {far:.4f} {UNITS[name]} apart, '
-                             f'expected at most {TOLERANCE}; the file was removed')
-    print_log(f'{path}: {path.stat().st_size / 1e6:.2f} MB; onnxruntime differs from torch by up to '
-              f'{apart["landmarks"]:.5f} pixels on {len(crops)} crops', logger='current', level=logging.INFO)
+            raise ValueError(
+                f'{path}: {name} of onnxruntime and torch are up to {far:.4f} {UNITS[name]} apart, '
+                f'expected at most {TOLERANCE}; the file was removed'
+            )
+    print_log(
+        f'{path}: {path.stat().st_size / 1e6:.2f} MB; onnxruntime differs from torch by up to '
+        f'{apart["landmarks"]:.5f} pixels on {len(crops)} crops',
+        logger='current',
+        level=logging.INFO,
+    )
     return metadata
 
 
@@ -233,19 +268,20 @@ def made_up_crops(number: int, width: int, height: int) -> np.ndarray:
     return (crops + 128).clip(0, 255).astype(np.uint8)
 
 
-UNITS = dict(landmarks='pixels', scores='of the highest', covariances='of their trace',
-             visible='of a probability')
+UNITS = dict(landmarks='pixels', scores='of the highest', covariances='of their trace', visible='of a probability')
 
 
-def _apart(found: Prediction, expected: Prediction) -> Dict[str, float]:
+def _apart(found: Prediction, expected: Prediction) -> dict[str, float]:
     """How far two predictions are apart, in :data:`UNITS`."""
     apart = dict(
         landmarks=np.abs(found.landmarks - expected.landmarks),
-        scores=np.abs(found.scores - expected.scores) / np.abs(expected.scores).max())
+        scores=np.abs(found.scores - expected.scores) / np.abs(expected.scores).max(),
+    )
     if expected.covariances is not None:
         variance = expected.covariances.trace(axis1=-2, axis2=-1)
-        apart['covariances'] = np.abs(found.covariances - expected.covariances) / np.maximum(
-            variance, 1)[..., None, None]
+        apart['covariances'] = (
+            np.abs(found.covariances - expected.covariances) / np.maximum(variance, 1)[..., None, None]
+        )
     if expected.visible is not None:
         apart['visible'] = np.abs(found.visible - expected.visible)
     return {name: float(values.max()) for name, values in apart.items()}
@@ -257,8 +293,12 @@ def _of_clips(model: Callable[..., Prediction], crops: np.ndarray) -> Prediction
     for frame in range(FRAMES):
         frames.append(model(crops[frame::FRAMES], state))
         state = frames[-1].state
-    return Prediction(*(None if parts[0] is None else np.stack(parts, axis=1).reshape(len(crops), *parts[0].shape[1:])
-                        for parts in zip(*frames)))
+    return Prediction(
+        *(
+            None if parts[0] is None else np.stack(parts, axis=1).reshape(len(crops), *parts[0].shape[1:])
+            for parts in zip(*frames)
+        )
+    )
 
 
 @torch.no_grad()
@@ -269,16 +309,22 @@ def _of_torch(module: CropsToLandmarks, crops: np.ndarray) -> Prediction:
     height, width = crops.shape[1:3]
     samples = []
     for n in range(len(crops)):
-        sample = PoseDataSample(metainfo=dict(
-            input_size=(width, height), input_center=np.array([width / 2, height / 2]),
-            input_scale=np.array([width, height], float), video=str(n // FRAMES), frame=n % FRAMES,
-            flip_indices=module.samples[0].metainfo['flip_indices']))
+        sample = PoseDataSample(
+            metainfo=dict(
+                input_size=(width, height),
+                input_center=np.array([width / 2, height / 2]),
+                input_scale=np.array([width, height], float),
+                video=str(n // FRAMES),
+                frame=n % FRAMES,
+                flip_indices=module.samples[0].metainfo['flip_indices'],
+            )
+        )
         sample.gt_instances = InstanceData(bboxes=np.zeros((1, 4)), bbox_scores=np.ones(1))
         samples.append(sample)
     inputs = [torch.from_numpy(crop.transpose(2, 0, 1).copy()) for crop in crops]
     found = [sample.pred_instances for sample in model.test_step(dict(inputs=inputs, data_samples=samples))]
 
-    def of_module(crops: np.ndarray, state: Optional[np.ndarray]) -> Prediction:
+    def of_module(crops: np.ndarray, state: np.ndarray | None) -> Prediction:
         if module.state_shape is not None and state is None:
             state = np.zeros((len(crops), *module.state_shape), np.float32)
         inputs = [torch.from_numpy(array) for array in (crops, state) if array is not None]
@@ -286,7 +332,8 @@ def _of_torch(module: CropsToLandmarks, crops: np.ndarray) -> Prediction:
 
     return _of_clips(of_module, crops)._replace(
         landmarks=np.concatenate([one.keypoints for one in found]),
-        scores=np.concatenate([one.keypoint_scores for one in found]))
+        scores=np.concatenate([one.keypoint_scores for one in found]),
+    )
 
 
 def _require_onnx():
@@ -295,12 +342,13 @@ def _require_onnx():
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise ImportError(f'exporting needs {error.name}, which is not installed: run `pip install onnx onnxscript '
-                          'onnxruntime`') from error
+        raise ImportError(
+            f'exporting needs {error.name}, which is not installed: run `pip install onnx onnxscript onnxruntime`'
+        ) from error
     return onnx
 
 
-def _crop(cfg: Config) -> Dict[str, str]:
+def _crop(cfg: Config) -> dict[str, str]:
     """The metadata of the crop.
 
     Raises:
@@ -310,12 +358,15 @@ def _crop(cfg: Config) -> Dict[str, str]:
     crop = next((step for step in pipeline if step['type'] == 'GetFaceCrop'), None)
     affine = next((step for step in pipeline if step['type'] == 'FaceAffine'), None)
     if crop is None or affine is None:
-        raise ValueError(f'{cfg.filename}: found no GetFaceCrop and FaceAffine in the test pipeline, expected them: '
-                         'the runtime crops as these do')
+        raise ValueError(
+            f'{cfg.filename}: found no GetFaceCrop and FaceAffine in the test pipeline, expected them: '
+            'the runtime crops as these do'
+        )
     return dict(
         input_size='x'.join(str(side) for side in affine['input_size']),
         crop_rule=crop.get('rule', 'longer_side'),
-        crop_padding=str(float(crop.get('padding', 1.))))
+        crop_padding=str(float(crop.get('padding', 1.0))),
+    )
 
 
 @torch.no_grad()

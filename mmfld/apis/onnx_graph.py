@@ -1,4 +1,5 @@
 """Changes to a model's ONNX graph before it is stored."""
+
 from collections import Counter
 from typing import Any
 
@@ -13,8 +14,10 @@ def strip(proto: Any) -> None:
         del part.metadata_props[:]
         part.doc_string = ''
     kept = {part.name for part in (*proto.graph.initializer, *proto.graph.input, *proto.graph.output)} | {''}
-    between = {name: f'%{number}' for number, name in enumerate(
-        name for node in proto.graph.node for name in node.output if name not in kept)}
+    between = {
+        name: f'%{number}'
+        for number, name in enumerate(name for node in proto.graph.node for name in node.output if name not in kept)
+    }
     for node in proto.graph.node:
         node.name = ''
         for names in (node.input, node.output):
@@ -28,6 +31,7 @@ def convolve_batch_norms(proto: Any) -> None:
     convolutions, which costs two copies and the fusion of the sum behind it.
     """
     import onnx
+
     weights = {tensor.name: tensor for tensor in proto.graph.initializer}
     folded = set()
     makers = {name: node.op_type for node in proto.graph.node for name in node.output}
@@ -57,6 +61,7 @@ def halve(proto: Any, at_least: int = 64) -> None:
     """Store larger tensors that lose nothing by it in half precision, each with a cast behind it, which runtimes do
     once."""
     import onnx
+
     casts = []
     for tensor in list(proto.graph.initializer):
         if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < at_least:

@@ -1,5 +1,6 @@
 """Faces cut out so that eyes, nose and mouth lie at given places, as face recognition and generation want them."""
-from typing import Dict, NamedTuple, Union
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -8,13 +9,23 @@ from ..runtime.crops import warp
 from ..structures import FaceLayout, get_layout
 
 # five points in parts of a side: the subject's right and left eye, tip of the nose, right and left corner of the mouth
-TEMPLATES: Dict[str, np.ndarray] = {
+TEMPLATES: dict[str, np.ndarray] = {
     # of ArcFace (Deng et al., CVPR 2019), published for 112 pixels
-    'arcface': np.array([(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655),
-                         (70.7299, 92.2041)]) / 112,
+    'arcface': np.array(
+        [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
+    )
+    / 112,
     # the means of FFHQ's aligned faces (Karras et al., CVPR 2019), published for 512 pixels
-    'ffhq': np.array([(192.98138, 239.94708), (318.90277, 240.1936), (256.63416, 314.01935), (201.26117, 371.41043),
-                      (313.08905, 371.15118)]) / 512,
+    'ffhq': np.array(
+        [
+            (192.98138, 239.94708),
+            (318.90277, 240.1936),
+            (256.63416, 314.01935),
+            (201.26117, 371.41043),
+            (313.08905, 371.15118),
+        ]
+    )
+    / 512,
 }
 
 
@@ -27,13 +38,14 @@ class Alignment(NamedTuple):
         back (ndarray): (2, 3) from pixels of the crop to those of the image.
         residual (float): Root mean square distance of the five points from the template's, pixels of the crop.
     """
+
     image: np.ndarray
     matrix: np.ndarray
     back: np.ndarray
     residual: float
 
 
-def five_points(landmarks: np.ndarray, layout: Union[str, FaceLayout]) -> np.ndarray:
+def five_points(landmarks: np.ndarray, layout: str | FaceLayout) -> np.ndarray:
     """The subject's right and left eye, tip of the nose, right and left corner of the mouth.
 
     Args:
@@ -49,19 +61,25 @@ def five_points(landmarks: np.ndarray, layout: Union[str, FaceLayout]) -> np.nda
     layout = get_layout(layout)
     landmarks = np.asarray(landmarks, float)
     if landmarks.shape[-2:] != (layout.num_keypoints, 2):
-        raise ValueError(f'landmarks have shape {landmarks.shape}, expected (..., {layout.num_keypoints}, 2) for '
-                         f'layout {layout.name!r}')
+        raise ValueError(
+            f'landmarks have shape {landmarks.shape}, expected (..., {layout.num_keypoints}, 2) for '
+            f'layout {layout.name!r}'
+        )
     if layout.five_points is None:
-        raise ValueError(f'layout {layout.name!r} does not say which landmarks are eyes, nose and mouth: expected '
-                         'five_points among its fields')
+        raise ValueError(
+            f'layout {layout.name!r} does not say which landmarks are eyes, nose and mouth: expected '
+            'five_points among its fields'
+        )
     return np.stack([landmarks[..., list(indices), :].mean(-2) for indices in layout.five_points], axis=-2)
 
 
-def align(image: np.ndarray,
-          landmarks: np.ndarray,
-          size: int = 112,
-          template: Union[str, np.ndarray] = 'arcface',
-          layout: Union[str, FaceLayout] = '300w68') -> Alignment:
+def align(
+    image: np.ndarray,
+    landmarks: np.ndarray,
+    size: int = 112,
+    template: str | np.ndarray = 'arcface',
+    layout: str | FaceLayout = '300w68',
+) -> Alignment:
     """Cut out a face by the similarity that brings its five points nearest to a template's (least squares).
 
     What lies outside the image is black. Large faces are scaled down without aliasing: each pixel of the crop is a mean
@@ -90,8 +108,9 @@ def align(image: np.ndarray,
     matrix = similarity(points, target)
     moved = points @ matrix[:, :2].T + matrix[:, 2]
     back = cv2.invertAffineTransform(matrix)
-    return Alignment(_shrunk_warp(image, matrix, size), matrix, back,
-                     float(np.sqrt(((moved - target)**2).sum(-1).mean())))
+    return Alignment(
+        _shrunk_warp(image, matrix, size), matrix, back, float(np.sqrt(((moved - target) ** 2).sum(-1).mean()))
+    )
 
 
 def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -111,7 +130,7 @@ def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.column_stack([linear, target_middle - linear @ middle])
 
 
-def _points_of(template: Union[str, np.ndarray], size: int) -> np.ndarray:
+def _points_of(template: str | np.ndarray, size: int) -> np.ndarray:
     if isinstance(template, str):
         if template not in TEMPLATES:
             raise ValueError(f'unknown template {template!r}, expected one of {", ".join(TEMPLATES)} or five points')
@@ -126,12 +145,12 @@ def _shrunk_warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray
     scale = np.sqrt(np.linalg.det(matrix[:, :2]))
     if scale < 1:
         # only the part that the crop shows, shrunk to whole pixels by means over areas
-        corners = np.array([[-1., -1.], [size, -1.], [size, size], [-1., size]])
+        corners = np.array([[-1.0, -1.0], [size, -1.0], [size, size], [-1.0, size]])
         corners = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T).T
         sides = np.array(image.shape[1::-1])
         low = np.clip(np.floor(corners.min(0)), 0, sides - 1).astype(int)
         high = np.clip(np.ceil(corners.max(0)) + 1, low + 1, sides).astype(int)
-        part = image[low[1]:high[1], low[0]:high[0]]
+        part = image[low[1] : high[1], low[0] : high[0]]
         small = np.maximum(1, np.round((high - low) * scale)).astype(int)
         factors = small / (high - low)
         image = cv2.resize(part, small.tolist(), interpolation=cv2.INTER_AREA)

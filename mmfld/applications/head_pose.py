@@ -10,20 +10,21 @@ the picture nor on how that was cut. Seen in the picture:
 A head is yawed first, then pitched, then rolled. The camera is taken to be as far away as 10 times the distance of the
 outer eye corners, about a metre; from half or double that, a face turned by 30 degrees reads 1 to 2 degrees otherwise.
 """
+
 import json
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Union
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from ..structures import FaceLayout, get_layout
 
-DISTANCE = 10.  # of the camera, in units of the shape
-ORIGIN = (0., 0.35, 0.)  # of the shape, about which it turns: between eyes and mouth
+DISTANCE = 10.0  # of the camera, in units of the shape
+ORIGIN = (0.0, 0.35, 0.0)  # of the shape, about which it turns: between eyes and mouth
 ROUNDS = 15
-TAIL = 5.  # degrees of freedom of the errors where none are told
+TAIL = 5.0  # degrees of freedom of the errors where none are told
 PLAIN = 0.03  # their standard deviation where none is told, in units of the shape
 AXES = (('x', (0, 0, 255)), ('y', (0, 255, 0)), ('z', (255, 0, 0)))  # and their colours in BGR
 
@@ -39,6 +40,7 @@ class HeadPose(NamedTuple):
         scale (float): Pixels for the distance of the outer eye corners of the mean face, facing the camera.
         residual (float): Root mean square error of the landmarks that were fitted, in units of ``scale``.
     """
+
     yaw: float
     pitch: float
     roll: float
@@ -54,7 +56,7 @@ class HeadPose(NamedTuple):
             camera (ndarray): (3, 3) intrinsic matrix, focal length and principal point in pixels.
         """
         depth = np.mean([camera[0][0], camera[1][1]]) / self.scale
-        return depth * np.linalg.solve(np.asarray(camera, float), np.append(self.center, 1.))
+        return depth * np.linalg.solve(np.asarray(camera, float), np.append(self.center, 1.0))
 
 
 class HeadPoseEstimator:
@@ -77,20 +79,23 @@ class HeadPoseEstimator:
         ValueError: If there is no shape for the layout, or fewer than six landmarks count.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = '300w68',
-                 shape: Optional[np.ndarray] = None,
-                 left_out: Optional[np.ndarray] = None) -> None:
+    def __init__(
+        self, layout: str | FaceLayout = '300w68', shape: np.ndarray | None = None, left_out: np.ndarray | None = None
+    ) -> None:
         self.layout = get_layout(layout)
         if shape is None:
             if self.layout.name not in mean_faces():
-                raise ValueError(f'layout {self.layout.name!r}: found no mean face, expected shape=(K, 3) or one of '
-                                 f'{", ".join(mean_faces())}')
+                raise ValueError(
+                    f'layout {self.layout.name!r}: found no mean face, expected shape=(K, 3) or one of '
+                    f'{", ".join(mean_faces())}'
+                )
             shape = mean_faces()[self.layout.name]
         shape = np.asarray(shape, float)
         if shape.shape != (self.layout.num_keypoints, 3) or not np.isfinite(shape).all():
-            raise ValueError(f'shape: found {shape.shape}, expected finite ({self.layout.num_keypoints}, 3) for layout '
-                             f'{self.layout.name!r}')
+            raise ValueError(
+                f'shape: found {shape.shape}, expected finite ({self.layout.num_keypoints}, 3) for layout '
+                f'{self.layout.name!r}'
+            )
         self.shape = shape - ORIGIN
         if left_out is None:
             left_out = next((boundary.indices for boundary in self.layout.boundaries if boundary.name == 'contour'), ())
@@ -98,7 +103,7 @@ class HeadPoseEstimator:
         if len(self.counted) < 6:
             raise ValueError(f'found {len(self.counted)} landmarks that count, expected at least 6')
 
-    def __call__(self, landmarks: np.ndarray, covariances: Optional[np.ndarray] = None) -> HeadPose:
+    def __call__(self, landmarks: np.ndarray, covariances: np.ndarray | None = None) -> HeadPose:
         """The pose of one face.
 
         Args:
@@ -111,23 +116,25 @@ class HeadPoseEstimator:
         """
         points = np.asarray(landmarks, float)
         if points.shape != (self.layout.num_keypoints, 2) or not np.isfinite(points).all():
-            raise ValueError(f'landmarks: found shape {points.shape}, expected finite ({self.layout.num_keypoints}, 2) '
-                             f'for layout {self.layout.name!r}')
+            raise ValueError(
+                f'landmarks: found shape {points.shape}, expected finite ({self.layout.num_keypoints}, 2) '
+                f'for layout {self.layout.name!r}'
+            )
         points, shape = points[self.counted], self.shape[self.counted]
         size = np.sqrt(points.var(0).sum())
         if not size > 1e-6:
             raise ValueError('the landmarks lie on one spot')
         scale = size / np.sqrt(shape[:, :2].var(0).sum())
         if covariances is None:
-            spread = np.tile(np.eye(2) * (PLAIN * scale)**2, (len(points), 1, 1))
+            spread = np.tile(np.eye(2) * (PLAIN * scale) ** 2, (len(points), 1, 1))
         else:
-            spread = np.asarray(covariances, float)[self.counted] + np.eye(2) * (PLAIN * scale / 3)**2
+            spread = np.asarray(covariances, float)[self.counted] + np.eye(2) * (PLAIN * scale / 3) ** 2
         rotation, center, scale = _start(shape, points, scale)
         for _ in range(ROUNDS):
             rotation, center, scale, step = _improved(shape, points, spread, rotation, center, scale)
             if step < 1e-5:
                 break
-        residual = np.sqrt(((_project(shape, rotation, center, scale)[0] - points)**2).sum(-1).mean())
+        residual = np.sqrt(((_project(shape, rotation, center, scale)[0] - points) ** 2).sum(-1).mean())
         yaw = np.arctan2(-rotation[2, 0], rotation[2, 2])
         pitch = np.arcsin(np.clip(-rotation[2, 1], -1, 1))
         roll = np.arctan2(-rotation[0, 1], rotation[1, 1])
@@ -135,8 +142,8 @@ class HeadPoseEstimator:
         return HeadPose(*angles, rotation, center, float(scale), float(residual / scale))
 
 
-@lru_cache(maxsize=None)
-def mean_faces() -> Dict[str, np.ndarray]:
+@cache
+def mean_faces() -> dict[str, np.ndarray]:
     """Layout -> (K, 3), as ``tools/misc/make_mean_faces.py`` writes them."""
     content = json.loads(Path(__file__).with_name('mean_faces.json').read_text(encoding='utf-8'))
     return {name: np.array(points) for name, points in content.items()}
@@ -151,11 +158,18 @@ def draw_axes(image: np.ndarray, pose: HeadPose, length: float = 0.8) -> np.ndar
     """
     image = image.copy()
     ends = _project(length * np.vstack([np.zeros(3), np.eye(3)]), pose.rotation, pose.center, pose.scale)[0]
-    ends = np.round(ends.clip(-2**14, 2**14) * 16).astype(int)
+    ends = np.round(ends.clip(-(2**14), 2**14) * 16).astype(int)
     depth = pose.rotation[2]
     for axis in np.argsort(depth):  # what is nearer is drawn over the rest
-        cv2.line(image, ends[0].tolist(), ends[1 + axis].tolist(), AXES[axis][1], max(1, round(pose.scale / 40)),
-                 cv2.LINE_AA, 4)
+        cv2.line(
+            image,
+            ends[0].tolist(),
+            ends[1 + axis].tolist(),
+            AXES[axis][1],
+            max(1, round(pose.scale / 40)),
+            cv2.LINE_AA,
+            4,
+        )
     return image
 
 
@@ -168,7 +182,7 @@ def _project(shape: np.ndarray, rotation: np.ndarray, center: np.ndarray, scale:
 
 def _start(shape: np.ndarray, points: np.ndarray, scale: float):
     """Rotation, centre and scale by OpenCV, whose camera looks along z."""
-    mirror = np.diag([1., 1., -1.])
+    mirror = np.diag([1.0, 1.0, -1.0])
     middle = points.mean(0)
     camera = np.array([[DISTANCE * scale, 0, middle[0]], [0, DISTANCE * scale, middle[1]], [0, 0, 1]])
     _, vector, shift = cv2.solvePnP(shape @ mirror, points, camera, None, flags=cv2.SOLVEPNP_SQPNP)
@@ -190,13 +204,14 @@ def _improved(shape, points, spread, rotation, center, scale):
     by_point[:, :, 2] = turned[:, :2] * (factor / (DISTANCE - turned[:, 2]))[:, None]
     x, y, z = turned.T
     zero = np.zeros_like(x)
-    by_turn = by_point @ np.stack([np.stack([zero, z, -y], -1), np.stack([-z, zero, x], -1),
-                                   np.stack([y, -x, zero], -1)], 1)
+    by_turn = by_point @ np.stack(
+        [np.stack([zero, z, -y], -1), np.stack([-z, zero, x], -1), np.stack([y, -x, zero], -1)], 1
+    )
     jacobian = np.concatenate([by_turn, (seen - center)[..., None], np.tile(np.eye(2), (len(shape), 1, 1))], axis=2)
     normal = np.einsum('nia,nij,njb->ab', jacobian, weights, jacobian)
     gradient = np.einsum('nia,nij,nj->a', jacobian, weights, errors)
     step = np.linalg.solve(normal + 1e-9 * np.trace(normal) * np.eye(6), gradient)
-    step[:3] *= min(1., 0.5 / max(np.linalg.norm(step[:3]), 1e-12))
+    step[:3] *= min(1.0, 0.5 / max(np.linalg.norm(step[:3]), 1e-12))
     step[3] = np.clip(step[3], -0.3, 0.3)
     rotation = cv2.Rodrigues(step[:3])[0] @ rotation
     return rotation, center + step[4:], scale * np.exp(step[3]), np.abs(step[:4]).max()

@@ -1,5 +1,4 @@
 """All numbers that are told of a face besides its landmarks."""
-from typing import Dict, Tuple, Union
 
 import numpy as np
 
@@ -8,7 +7,7 @@ from ..structures import FaceLayout, get_layout
 from .head_pose import HeadPoseEstimator, draw_axes
 from .openings import eye_opening, mouth_opening
 
-POSE, EYES, MOUTH = ('yaw', 'pitch', 'roll'), ('right_eye_opening', 'left_eye_opening'), ('mouth_opening', )
+POSE, EYES, MOUTH = ('yaw', 'pitch', 'roll'), ('right_eye_opening', 'left_eye_opening'), ('mouth_opening',)
 
 
 class FaceMeasures:
@@ -24,7 +23,7 @@ class FaceMeasures:
         ValueError: If the layout has nothing of that.
     """
 
-    def __init__(self, layout: Union[str, FaceLayout]) -> None:
+    def __init__(self, layout: str | FaceLayout) -> None:
         self.layout = get_layout(layout)
         nowhere = np.zeros((self.layout.num_keypoints, 2))
         self._pose, names = None, []
@@ -43,9 +42,9 @@ class FaceMeasures:
                 missing = str(error)
         if not names:
             raise ValueError(f'layout {self.layout.name!r}: nothing can be told of its faces: {missing}')
-        self.names: Tuple[str, ...] = tuple(names)
+        self.names: tuple[str, ...] = tuple(names)
 
-    def __call__(self, face: Face) -> Dict[str, float]:
+    def __call__(self, face: Face) -> dict[str, float]:
         """By name; poses count landmarks the less, the further off a calibrated model says they may be."""
         values = list(self._pose(face.landmarks, self._errors(face))[:3]) if self._pose else []
         for measure in self._openings:

@@ -1,12 +1,11 @@
 """How far eyes and mouth are open, for studies of blinks and yawns."""
-from typing import Tuple, Union
 
 import numpy as np
 
 from ..structures import FaceLayout, get_layout
 
 
-def eye_opening(landmarks: np.ndarray, layout: Union[str, FaceLayout] = '300w68') -> np.ndarray:
+def eye_opening(landmarks: np.ndarray, layout: str | FaceLayout = '300w68') -> np.ndarray:
     """Eye aspect ratio (EAR; Soukupova and Cech, 2016): the mean distance of opposite points of the upper and the lower
     lid, over the distance of the corners. About 0.3 for open eyes and 0.1 for closed ones.
 
@@ -26,7 +25,7 @@ def eye_opening(landmarks: np.ndarray, layout: Union[str, FaceLayout] = '300w68'
     return np.stack([_opening(points, _around(layout, name)) for name in ('right_eye', 'left_eye')], axis=-1)
 
 
-def mouth_opening(landmarks: np.ndarray, layout: Union[str, FaceLayout] = '300w68') -> np.ndarray:
+def mouth_opening(landmarks: np.ndarray, layout: str | FaceLayout = '300w68') -> np.ndarray:
     """Mouth aspect ratio (MAR): the mean distance of opposite points of the inner edges of the lips, over the distance
     of the corners. 0 for a closed mouth.
 
@@ -53,22 +52,25 @@ def mouth_opening(landmarks: np.ndarray, layout: Union[str, FaceLayout] = '300w6
 def _checked(landmarks: np.ndarray, layout: FaceLayout) -> np.ndarray:
     points = np.asarray(landmarks, float)
     if points.shape[-2:] != (layout.num_keypoints, 2):
-        raise ValueError(f'landmarks have shape {points.shape}, expected (..., {layout.num_keypoints}, 2) for layout '
-                         f'{layout.name!r}')
+        raise ValueError(
+            f'landmarks have shape {points.shape}, expected (..., {layout.num_keypoints}, 2) for layout {layout.name!r}'
+        )
     return points
 
 
-def _around(layout: FaceLayout, name: str) -> Tuple[int, ...]:
+def _around(layout: FaceLayout, name: str) -> tuple[int, ...]:
     """The landmarks of a closed curve, an even number."""
     found = next((boundary.indices for boundary in layout.boundaries if boundary.name == name), ())
     if len(found) < 4 or len(found) % 2:
         has = f'{len(found)} landmarks on' if found else 'no'
-        raise ValueError(f'layout {layout.name!r} has {has} boundary {name!r}, expected one that goes around, with as '
-                         'many on either side')
+        raise ValueError(
+            f'layout {layout.name!r} has {has} boundary {name!r}, expected one that goes around, with as '
+            'many on either side'
+        )
     return found
 
 
-def _opening(points: np.ndarray, around: Tuple[int, ...]) -> np.ndarray:
+def _opening(points: np.ndarray, around: tuple[int, ...]) -> np.ndarray:
     half = len(around) // 2
     width = np.linalg.norm(points[..., around[0], :] - points[..., around[half], :], axis=-1)
     upper, lower = list(around[1:half]), list(around[:half:-1])

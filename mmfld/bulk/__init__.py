@@ -1,5 +1,6 @@
 """Landmarks of millions of pictures by the workers of Ray Data; what is written, and how a cluster does it, tells the
 README beside this file."""
+
 from importlib.util import find_spec
 
 for _name in ('fsspec', 'pyarrow', 'ray'):

@@ -1,7 +1,9 @@
 """Which pictures there are, and which of them go together."""
+
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import fsspec
 import pyarrow as pa
@@ -21,12 +23,13 @@ class Part(NamedTuple):
         kind (str): ``'images'``, ``'tar'`` or ``'parquet'``.
         files (list[str]): Several images, or one shard.
     """
+
     number: int
     kind: str
-    files: List[str]
+    files: list[str]
 
 
-def locate(name: str) -> Tuple[fsspec.AbstractFileSystem, str]:
+def locate(name: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of a path, or of a URI such as ``s3://bucket/key``, and the path in it.
 
     Raises:
@@ -37,7 +40,7 @@ def locate(name: str) -> Tuple[fsspec.AbstractFileSystem, str]:
     return fsspec.url_to_fs(name)
 
 
-def list_inputs(inputs: Sequence[str]) -> Dict[str, Optional[int]]:
+def list_inputs(inputs: Sequence[str]) -> dict[str, int | None]:
     """The files that inputs stand for, each once, and their sizes in bytes.
 
     Args:
@@ -50,18 +53,23 @@ def list_inputs(inputs: Sequence[str]) -> Dict[str, Optional[int]]:
         FileNotFoundError: If an input does not exist.
         ValueError: If it is of another kind, empty, holds a link to a folder, or a name that is no UTF-8.
     """
-    found: Dict[str, Optional[int]] = {}
+    found: dict[str, int | None] = {}
     for item in inputs:
         system, path = locate(item)
         if not system.exists(path):
             raise FileNotFoundError(f'input {item} does not exist')
         suffix = _suffix(path)
         if system.isdir(path):
-            files = {file: size for file, size in _walk(system, path)
-                     if _suffix(file) in (*IMAGE_SUFFIXES, *SHARDS) and not PurePosixPath(file).name.startswith('.')}
+            files = {
+                file: size
+                for file, size in _walk(system, path)
+                if _suffix(file) in (*IMAGE_SUFFIXES, *SHARDS) and not PurePosixPath(file).name.startswith('.')
+            }
             if not files:
-                raise ValueError(f'folder {item}: found nothing to read, expected files ending in '
-                                 f'{", ".join((*IMAGE_SUFFIXES, *SHARDS))}')
+                raise ValueError(
+                    f'folder {item}: found nothing to read, expected files ending in '
+                    f'{", ".join((*IMAGE_SUFFIXES, *SHARDS))}'
+                )
         elif suffix == '.txt':
             files = dict.fromkeys(_read_list(system, path))
             if not files:
@@ -69,8 +77,10 @@ def list_inputs(inputs: Sequence[str]) -> Dict[str, Optional[int]]:
         elif suffix in (*IMAGE_SUFFIXES, *SHARDS):
             files = {_name(system, path): system.size(path)}
         else:
-            raise ValueError(f'input {item}: found suffix {suffix!r}, expected an image ({", ".join(IMAGE_SUFFIXES)}), '
-                             f'a shard ({", ".join(SHARDS)}), a list (.txt) or a folder')
+            raise ValueError(
+                f'input {item}: found suffix {suffix!r}, expected an image ({", ".join(IMAGE_SUFFIXES)}), '
+                f'a shard ({", ".join(SHARDS)}), a list (.txt) or a folder'
+            )
         found.update((name, size) for name, size in files.items() if size is not None or name not in found)
     for name in found:
         try:
@@ -80,21 +90,24 @@ def list_inputs(inputs: Sequence[str]) -> Dict[str, Optional[int]]:
     return found
 
 
-def divide(files: Dict[str, Optional[int]], part_size: int) -> pa.Table:
+def divide(files: dict[str, int | None], part_size: int) -> pa.Table:
     """A table of :data:`SCHEMA` that depends on nothing but which files there are: ``part_size`` images a part, in the
     order of their names, then the shards, each a part."""
     images = sorted(name for name in files if _suffix(name) not in SHARDS)
     shards = sorted(name for name in files if _suffix(name) in SHARDS)
     first_shard = -(-len(images) // part_size)
-    rows = dict(part=[*(n // part_size for n in range(len(images))), *range(first_shard, first_shard + len(shards))],
-                kind=['images'] * len(images) + [SHARDS[_suffix(name)] for name in shards],
-                file=images + shards, size=[files[name] for name in images + shards])
+    rows = dict(
+        part=[*(n // part_size for n in range(len(images))), *range(first_shard, first_shard + len(shards))],
+        kind=['images'] * len(images) + [SHARDS[_suffix(name)] for name in shards],
+        file=images + shards,
+        size=[files[name] for name in images + shards],
+    )
     return pa.table(rows, SCHEMA)
 
 
-def parts_of(table: pa.Table) -> List[Part]:
+def parts_of(table: pa.Table) -> list[Part]:
     """The parts that a table of :data:`SCHEMA` tells of."""
-    parts: List[Part] = []
+    parts: list[Part] = []
     for number, kind, file in zip(*(table[name].to_pylist() for name in ('part', 'kind', 'file'))):
         if not parts or parts[-1].number != number:
             parts.append(Part(number, kind, []))
@@ -106,7 +119,7 @@ def _suffix(path: str) -> str:
     return PurePosixPath(path).suffix.lower()
 
 
-def _walk(system: fsspec.AbstractFileSystem, folder: str) -> Iterator[Tuple[str, Optional[int]]]:
+def _walk(system: fsspec.AbstractFileSystem, folder: str) -> Iterator[tuple[str, int | None]]:
     """All files below a folder and their sizes."""
     if not _is_local(system):
         for file, info in system.find(folder, detail=True).items():
@@ -115,8 +128,10 @@ def _walk(system: fsspec.AbstractFileSystem, folder: str) -> Iterator[Tuple[str,
     for path, folders, files in os.walk(folder, onerror=_raise):  # fsspec passes over folders that may not be read
         for name in folders:
             if os.path.islink(os.path.join(path, name)):
-                raise ValueError(f'folder {folder}: found {os.path.join(path, name)}, a link to a folder, which is not '
-                                 'followed: name it as an input of its own, and move the link away')
+                raise ValueError(
+                    f'folder {folder}: found {os.path.join(path, name)}, a link to a folder, which is not '
+                    'followed: name it as an input of its own, and move the link away'
+                )
         for name in files:
             file = os.path.join(path, name)
             yield file, os.path.getsize(file) if os.path.exists(file) else None

@@ -1,9 +1,11 @@
 """The pictures of a part, from files, tar shards and parquet."""
+
 import tarfile
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Tuple, TypeVar, Union
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,7 @@ from ..runtime.images import decode_image
 from ..runtime.media import IMAGE_SUFFIXES
 from .inputs import Part, locate
 
-Content = Union[bytes, str]  # of a picture, or why there is none
+Content = bytes | str  # of a picture, or why there is none
 Item = TypeVar('Item')
 
 
@@ -24,11 +26,12 @@ class Picture(NamedTuple):
         name (str): Its file; a member of a tar shard is called SHARD/MEMBER and a row of parquet FILE/ROW, from 0.
         image (ndarray | str): (H, W, 3) uint8 in BGR, or the reason.
     """
+
     name: str
-    image: Union[np.ndarray, str]
+    image: np.ndarray | str
 
 
-def read_part(part: Part, count: int) -> Iterator[List[Picture]]:
+def read_part(part: Part, count: int) -> Iterator[list[Picture]]:
     """The pictures of a part, ``count`` at a time, which a thread reads while those before are worked on.
 
     A file that is not there, that may not be read or that is no picture is broken. Any other trouble of a file system
@@ -41,7 +44,7 @@ def read_part(part: Part, count: int) -> Iterator[List[Picture]]:
     return _ahead(iter(lambda: list(islice(pictures, count)), []))
 
 
-def _read_image(file: str) -> Iterator[Tuple[str, Content]]:
+def _read_image(file: str) -> Iterator[tuple[str, Content]]:
     system, path = locate(file)
     try:
         yield file, system.cat_file(path)
@@ -51,7 +54,7 @@ def _read_image(file: str) -> Iterator[Tuple[str, Content]]:
         yield file, f'{file}: {error.strerror or error}'
 
 
-def _read_tar(file: str) -> Iterator[Tuple[str, Content]]:
+def _read_tar(file: str) -> Iterator[tuple[str, Content]]:
     """The members that are images by their suffix."""
     system, path = locate(file)
     names = set()
@@ -79,7 +82,7 @@ def _read_tar(file: str) -> Iterator[Tuple[str, Content]]:
             yield file, f'{file}: found no image in this tar file'
 
 
-def _read_parquet(file: str) -> Iterator[Tuple[str, Content]]:
+def _read_parquet(file: str) -> Iterator[tuple[str, Content]]:
     """The rows of the column with the images, as bytes or, as Hugging Face's datasets have them, structs of these."""
     system, path = locate(file)
     row = 0
@@ -98,11 +101,19 @@ def _read_parquet(file: str) -> Iterator[Tuple[str, Content]]:
 
 
 def _image_column(schema: pa.Schema, file: str) -> str:
-    columns = [field.name for field in schema if _is_binary(field.type) or (
-        pa.types.is_struct(field.type) and any(part.name == 'bytes' and _is_binary(part.type) for part in field.type))]
+    columns = [
+        field.name
+        for field in schema
+        if _is_binary(field.type)
+        or (
+            pa.types.is_struct(field.type)
+            and any(part.name == 'bytes' and _is_binary(part.type) for part in field.type)
+        )
+    ]
     if len(columns) != 1 and 'image' not in columns:
-        raise ValueError(f'found {len(columns)} columns of bytes among {", ".join(schema.names)}, expected one, or one '
-                         "named 'image'")
+        raise ValueError(
+            f"found {len(columns)} columns of bytes among {', '.join(schema.names)}, expected one, or one named 'image'"
+        )
     return columns[0] if len(columns) == 1 else 'image'
 
 
@@ -110,8 +121,9 @@ def _is_binary(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
-READERS: Dict[str, Callable[[str], Iterator[Tuple[str, Content]]]] = dict(
-    images=_read_image, tar=_read_tar, parquet=_read_parquet)
+READERS: dict[str, Callable[[str], Iterator[tuple[str, Content]]]] = dict(
+    images=_read_image, tar=_read_tar, parquet=_read_parquet
+)
 
 
 def _decode(name: str, content: Content) -> Picture:

@@ -1,8 +1,10 @@
 """A run: what is missing in the folder of results is handed out to workers, and counted."""
+
 import logging
 import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,20 +29,23 @@ class Summary(NamedTuple):
         broken (list[tuple[str, str]]): Names and reasons of the inputs that could not be read.
         failed (list[tuple[int, str]]): Numbers of parts that are not done, and reasons. The next run tries them again.
     """
+
     images: int
     faces: int
-    broken: List[Tuple[str, str]]
-    failed: List[Tuple[int, str]]
+    broken: list[tuple[str, str]]
+    failed: list[tuple[int, str]]
 
 
-def predict_in_bulk(inputs: Sequence[str],
-                    out: str,
-                    make_landmarker: Callable[[], FaceLandmarker],
-                    settings: Dict[str, Any],
-                    part_size: int = 1000,
-                    workers: Optional[int] = None,
-                    threads: int = 1,
-                    address: Optional[str] = None) -> Summary:
+def predict_in_bulk(
+    inputs: Sequence[str],
+    out: str,
+    make_landmarker: Callable[[], FaceLandmarker],
+    settings: dict[str, Any],
+    part_size: int = 1000,
+    workers: int | None = None,
+    threads: int = 1,
+    address: str | None = None,
+) -> Summary:
     """Tables of the faces in many images. A run that was interrupted, called again, does what is missing.
 
     Args:
@@ -95,9 +100,9 @@ class Worker:
         self.landmarker = make_landmarker()
         self.folder = folder
 
-    def __call__(self, batch: Dict[str, np.ndarray]) -> Dict[str, list]:
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list]:
         """One part as a batch of one row -> its number, how many images it has, and why it is not done, if so."""
-        (number, ), (kind, ), (files, ) = (batch[name] for name in Part._fields)
+        (number,), (kind,), (files,) = (batch[name] for name in Part._fields)
         images, reason = 0, None
         try:
             if self.folder.begin_part(int(number)) >= ATTEMPTS:
@@ -117,20 +122,31 @@ class Worker:
             counts = iter(map(len, found))
             for name, image in pictures:
                 height, width = (None, None) if isinstance(image, str) else image.shape[:2]
-                rows.append(dict(file=name, width=width, height=height, faces=None if width is None else next(counts),
-                                 reason=image if width is None else None))
-        self.folder.write_part(part.number, face_table(names, faces, self.landmarker.model.layout.num_keypoints),
-                               pa.Table.from_pylist(rows, IMAGES))
+                rows.append(
+                    dict(
+                        file=name,
+                        width=width,
+                        height=height,
+                        faces=None if width is None else next(counts),
+                        reason=image if width is None else None,
+                    )
+                )
+        self.folder.write_part(
+            part.number,
+            face_table(names, faces, self.landmarker.model.layout.num_keypoints),
+            pa.Table.from_pylist(rows, IMAGES),
+        )
         return len(rows)
 
 
 @contextmanager
-def _cluster(address: Optional[str], cpus: int) -> Iterator[None]:
+def _cluster(address: str | None, cpus: int) -> Iterator[None]:
     """Ray while it is needed; on this machine with at least so many CPUs, or Ray would not start all workers."""
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # reports to the makers of Ray, which are on by default
     os.environ.setdefault('RAY_DATA_LOG_LEVEL', 'WARNING')
     os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'fatal')
     import ray
+
     address = address or os.environ.get('RAY_ADDRESS') or 'local'
     local = dict(num_cpus=max(cpus, os.cpu_count()), include_dashboard=False) if address == 'local' else {}
     ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **local)
@@ -140,10 +156,16 @@ def _cluster(address: Optional[str], cpus: int) -> Iterator[None]:
         ray.shutdown()
 
 
-def _hand_out(parts: List[Part], make_landmarker: Callable[[], FaceLandmarker], folder: ResultFolder,
-              workers: Optional[int], threads: int) -> Iterator[Dict[str, Any]]:
+def _hand_out(
+    parts: list[Part],
+    make_landmarker: Callable[[], FaceLandmarker],
+    folder: ResultFolder,
+    workers: int | None,
+    threads: int,
+) -> Iterator[dict[str, Any]]:
     """What :class:`Worker` says of each part, in the order in which they are done."""
     import ray
+
     logging.getLogger('ray.data._internal.progress').setLevel(logging.ERROR)  # it warns that there is no bar
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -153,8 +175,12 @@ def _hand_out(parts: List[Part], make_landmarker: Callable[[], FaceLandmarker], 
     dataset = ray.data.from_items([part._asdict() for part in parts], override_num_blocks=len(parts))
     # a part is a block and a block is a task, which Ray gives to another worker if its worker dies
     rows = dataset.map_batches(
-        Worker, fn_constructor_args=(make_landmarker, folder), batch_size=1, num_cpus=threads,
-        compute=ray.data.ActorPoolStrategy(size=min(workers, len(parts)), max_tasks_in_flight_per_actor=1)).iter_rows()
+        Worker,
+        fn_constructor_args=(make_landmarker, folder),
+        batch_size=1,
+        num_cpus=threads,
+        compute=ray.data.ActorPoolStrategy(size=min(workers, len(parts)), max_tasks_in_flight_per_actor=1),
+    ).iter_rows()
     try:
         yield from rows
     except ray.exceptions.RayError as error:  # such as workers that do not start

@@ -1,7 +1,9 @@
 """The folder that a run writes, part by part."""
+
 import json
 from collections import Counter
-from typing import Any, Dict, Sequence, Set, Tuple
+from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -14,8 +16,15 @@ from ..runtime import Face
 from ..runtime.tables import value_names, values_of
 from .inputs import locate
 
-IMAGES = pa.schema([('file', pa.string()), ('width', pa.int32()), ('height', pa.int32()), ('faces', pa.int32()),
-                    ('reason', pa.string())])
+IMAGES = pa.schema(
+    [
+        ('file', pa.string()),
+        ('width', pa.int32()),
+        ('height', pa.int32()),
+        ('faces', pa.int32()),
+        ('reason', pa.string()),
+    ]
+)
 
 
 class ResultFolder:
@@ -32,7 +41,7 @@ class ResultFolder:
         self._root = self._root.rstrip('/')
         self._unfinished = f'{self._root}/_unfinished'
 
-    def begin(self, settings: Dict[str, Any], inputs: pa.Table) -> Set[int]:
+    def begin(self, settings: dict[str, Any], inputs: pa.Table) -> set[int]:
         """Start a run here, or go on with it; the numbers of the parts that are done.
 
         Raises:
@@ -65,7 +74,7 @@ class ResultFolder:
         self._write_table(f'faces/part-{number:06d}.parquet', faces)
         self._write_table(f'images/part-{number:06d}.parquet', images)
 
-    def finish(self) -> Tuple[int, int, pa.Table]:
+    def finish(self) -> tuple[int, int, pa.Table]:
         """Write the table of what is broken in all parts that are there; the numbers of images and faces, and it."""
         self._system.invalidate_cache()
         names = [f'{self._root}/images/part-{number:06d}.parquet' for number in sorted(self._numbers('images'))]
@@ -81,12 +90,12 @@ class ResultFolder:
         if self._system.exists(self._unfinished):
             self._system.rm(self._unfinished, recursive=True)
 
-    def _numbers(self, folder: str) -> Set[int]:
+    def _numbers(self, folder: str) -> set[int]:
         """Of the parts in a folder."""
         if not self._system.exists(f'{self._root}/{folder}'):
             return set()
         names = (path.rpartition('/')[2] for path in self._system.ls(f'{self._root}/{folder}', detail=False))
-        return {int(name[len('part-'):-len('.parquet')]) for name in names}
+        return {int(name[len('part-') : -len('.parquet')]) for name in names}
 
     def _write_table(self, name: str, table: pa.Table) -> None:
         buffer = pa.BufferOutputStream()
@@ -100,23 +109,30 @@ class ResultFolder:
         self._system.pipe_file(unfinished, content)
         self._system.mv(unfinished, f'{self._root}/{name}')
 
-    def _check_settings(self, before: Dict[str, Any], now: Dict[str, Any]) -> None:
+    def _check_settings(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         before, now = (json.loads(json.dumps(settings)) for settings in (before, now))
         for name in {**before, **now}:
             if before.get(name) != now.get(name):
-                raise ValueError(f'{self.path}/run.json: found {name}={before.get(name)!r} of the run that began '
-                                 f'here, but now it is {now.get(name)!r}; another run needs another folder')
+                raise ValueError(
+                    f'{self.path}/run.json: found {name}={before.get(name)!r} of the run that began '
+                    f'here, but now it is {now.get(name)!r}; another run needs another folder'
+                )
 
     def _check_inputs(self, before: pa.Table, now: pa.Table) -> None:
         if before.equals(now):
             return
         before, now = (dict(zip(table['file'].to_pylist(), table['size'].to_pylist())) for table in (before, now))
-        changes = {name: 'gone' if name not in now else 'new' if name not in before else 'of another size'
-                   for name in sorted({**before, **now}) if before.get(name, -1) != now.get(name, -1)}
+        changes = {
+            name: 'gone' if name not in now else 'new' if name not in before else 'of another size'
+            for name in sorted({**before, **now})
+            if before.get(name, -1) != now.get(name, -1)
+        }
         counts = ', '.join(f'{count} {change}' for change, count in Counter(changes.values()).items())
         name, change = next(iter(changes.items()))
-        raise ValueError(f'{self.path}/inputs.parquet: the inputs are not those of the run that began here: {counts}, '
-                         f'as {name}, which is {change}; another run needs another folder')
+        raise ValueError(
+            f'{self.path}/inputs.parquet: the inputs are not those of the run that began here: {counts}, '
+            f'as {name}, which is {change}; another run needs another folder'
+        )
 
 
 def face_table(files: Sequence[str], faces: Sequence[Sequence[Face]], num_keypoints: int) -> pa.Table:
@@ -124,8 +140,12 @@ def face_table(files: Sequence[str], faces: Sequence[Sequence[Face]], num_keypoi
     rows = [(file, number, face) for file, of_file in zip(files, faces) for number, face in enumerate(of_file)]
     names = value_names(num_keypoints)
     values = np.array([values_of(face) for _, _, face in rows], np.float32).reshape(len(rows), len(names))
-    return pa.table(dict(file=pa.array([file for file, _, _ in rows], pa.string()),
-                         frame=pa.nulls(len(rows), pa.int64()),
-                         time=pa.nulls(len(rows), pa.float64()),
-                         face=pa.array([number for _, number, _ in rows], pa.int64()),
-                         **dict(zip(names, values.T.copy()))))
+    return pa.table(
+        dict(
+            file=pa.array([file for file, _, _ in rows], pa.string()),
+            frame=pa.nulls(len(rows), pa.int64()),
+            time=pa.nulls(len(rows), pa.float64()),
+            face=pa.array([number for _, number, _ in rows], pa.int64()),
+            **dict(zip(names, values.T.copy())),
+        )
+    )

@@ -1,4 +1,5 @@
 """``mmfld align``: faces cut out of what files show, eyes, nose and mouth at given places."""
+
 import argparse
 import sys
 from pathlib import Path
@@ -15,8 +16,12 @@ from .inputs import open_inputs, output_folder
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='image, folder of images or video')
-    parser.add_argument('--out', required=True, metavar='DIR',
-                        help='folder for the faces: NAME_FACE.png of an image, NAME_FRAME_FACE.png of a video')
+    parser.add_argument(
+        '--out',
+        required=True,
+        metavar='DIR',
+        help='folder for the faces: NAME_FACE.png of an image, NAME_FRAME_FACE.png of a video',
+    )
     parser.add_argument('--size', type=whole, default=112, help='pixels of a side; default: 112')
     parser.add_argument('--template', default='arcface', choices=TEMPLATES, help='default: arcface')
     parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
@@ -44,8 +49,10 @@ def run(args: argparse.Namespace) -> int:
                 name = f'{source.name}_{frame.index:06d}' if source.is_video else Path(source.names[frame.index]).stem
                 images += 1
                 for number, face in enumerate(landmarker(frame.image)):
-                    _save(align(frame.image, face.landmarks, args.size, args.template, layout).image,
-                          folder / f'{name}_{number}.png')
+                    _save(
+                        align(frame.image, face.landmarks, args.size, args.template, layout).image,
+                        folder / f'{name}_{number}.png',
+                    )
                     faces += 1
         except ValueError as error:
             broken.append((getattr(source, 'path', ''), str(error)))

@@ -1,8 +1,10 @@
 """What commands are given, and what they say of what they cannot be given: one line, and status 2."""
+
 import argparse
 import math
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, NoReturn, Union
+from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,7 +45,7 @@ def finite(text: str) -> float:
     return number
 
 
-def orientation(text: str) -> Union[str, float]:
+def orientation(text: str) -> str | float:
     """A word or an angle."""
     from ..runtime.orientation import ORIENTATIONS  # not there without OpenCV, where commands have to say so
 
@@ -52,5 +54,6 @@ def orientation(text: str) -> Union[str, float]:
     try:
         return finite(text)
     except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f'found {text!r}, expected one of {", ".join(ORIENTATIONS)} or an angle in '
-                                         'degrees') from error
+        raise argparse.ArgumentTypeError(
+            f'found {text!r}, expected one of {", ".join(ORIENTATIONS)} or an angle in degrees'
+        ) from error

@@ -1,10 +1,12 @@
 """``mmfld benchmark``: how long landmarks take on this machine."""
+
 import argparse
 import re
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,6 +23,7 @@ COLUMNS = ('model', 'what', 'threads', 'median, ms', '90 % below, ms')
 
 class Row(NamedTuple):
     """Attributes: model, what is timed, threads, and the median and 0.9 quantile in milliseconds."""
+
     model: str
     what: str
     threads: int
@@ -30,16 +33,24 @@ class Row(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('picture', metavar='PICTURE', help='an image with one face')
-    parser.add_argument('--model', nargs='+', metavar='FILE.onnx', default=[None],
-                        help='of mmfld export; default: the model of the package')
+    parser.add_argument(
+        '--model',
+        nargs='+',
+        metavar='FILE.onnx',
+        default=[None],
+        help='of mmfld export; default: the model of the package',
+    )
     parser.add_argument('--threads', type=whole, nargs='+', default=[1, 2, 4], metavar='N', help='default: 1 2 4')
     parser.add_argument('--backend', default='auto', help='auto (default), onnxruntime or openvino')
     parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
     parser.add_argument('--detector', default='centerface', help='default: centerface')
-    parser.add_argument('--seconds', type=finite, default=2., help='for each row; default: 2')
-    parser.add_argument('--inferencer', action='store_true',
-                        help='also FaceLandmarkInferencer and FaceLandmarkTracker in torch, with the Haar cascades of '
-                        'OpenCV 4, which were the only way before')
+    parser.add_argument('--seconds', type=finite, default=2.0, help='for each row; default: 2')
+    parser.add_argument(
+        '--inferencer',
+        action='store_true',
+        help='also FaceLandmarkInferencer and FaceLandmarkTracker in torch, with the Haar cascades of '
+        'OpenCV 4, which were the only way before',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f'--seconds: found {args.seconds}, expected a positive number')
     whole, frames = _on_canvas(image, PICTURE), _video(image)
     print(' | '.join(COLUMNS), flush=True)
-    rows: List[Row] = []
+    rows: list[Row] = []
     before = _memory()
     for threads in args.threads:
         for model in args.model:
@@ -62,14 +73,16 @@ def run(args: argparse.Namespace) -> int:
     if args.inferencer:
         for threads in args.threads:
             import torch
+
             torch.set_num_threads(threads)
             _print_ratios(_measure('inferencer, torch', threads, args.seconds, _inferencer_calls(whole, frames)), rows)
         print(f'memory: {_memory():.0f} MB at the peak, with torch')
     return 0
 
 
-def _landmarker_calls(landmarker: FaceLandmarker, picture: np.ndarray,
-                      frames: List[np.ndarray]) -> Dict[str, Callable[[], object]]:
+def _landmarker_calls(
+    landmarker: FaceLandmarker, picture: np.ndarray, frames: list[np.ndarray]
+) -> dict[str, Callable[[], object]]:
     """What is timed, by name.
 
     Raises:
@@ -92,8 +105,9 @@ def _landmarker_calls(landmarker: FaceLandmarker, picture: np.ndarray,
     }
 
 
-def _inferencer_calls(picture: np.ndarray, frames: List[np.ndarray]) -> Dict[str, Callable[[], object]]:
+def _inferencer_calls(picture: np.ndarray, frames: list[np.ndarray]) -> dict[str, Callable[[], object]]:
     from ..apis import FaceLandmarkInferencer, FaceLandmarkTracker
+
     inferencer = FaceLandmarkInferencer(device='cpu', detector='opencv', orientation='upright')
     tracker, film = FaceLandmarkTracker(device='cpu', detector='opencv', orientation='upright'), _forever(frames)
     faces = next(inferencer(picture))['predictions'][0]
@@ -110,7 +124,7 @@ def _inferencer_calls(picture: np.ndarray, frames: List[np.ndarray]) -> Dict[str
     }
 
 
-def _measure(model: str, threads: int, seconds: float, calls: Dict[str, Callable[[], object]]) -> List[Row]:
+def _measure(model: str, threads: int, seconds: float, calls: dict[str, Callable[[], object]]) -> list[Row]:
     rows = []
     for what, call in calls.items():
         call()
@@ -124,31 +138,31 @@ def _measure(model: str, threads: int, seconds: float, calls: Dict[str, Callable
     return rows
 
 
-def _print_ratios(slow: List[Row], rows: List[Row]) -> None:
+def _print_ratios(slow: list[Row], rows: list[Row]) -> None:
     for before in slow:
         for row in rows:
             if (row.what, row.threads) == (before.what, before.threads):
                 print(f'{row.model}: {row.what}, {row.threads} threads: {before.median / row.median:.2f} times as fast')
 
 
-def _on_canvas(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+def _on_canvas(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The image on a grey picture, as large as it gets there."""
     width, height = size
     shrink = min(width / image.shape[1], height / image.shape[0])
     image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     canvas = np.full((height, width, 3), 128, np.uint8)
     y, x = (height - image.shape[0]) // 2, (width - image.shape[1]) // 2
-    canvas[y:y + image.shape[0], x:x + image.shape[1]] = image
+    canvas[y : y + image.shape[0], x : x + image.shape[1]] = image
     return canvas
 
 
-def _video(image: np.ndarray) -> List[np.ndarray]:
+def _video(image: np.ndarray) -> list[np.ndarray]:
     """Frames in which the image moves to and fro by 20 pixels."""
     still = _on_canvas(image, VIDEO)
     return [np.roll(still, round(10 * np.sin(2 * np.pi * n / FRAMES)), axis=1) for n in range(FRAMES)]
 
 
-def _forever(frames: List[np.ndarray]) -> Iterator[np.ndarray]:
+def _forever(frames: list[np.ndarray]) -> Iterator[np.ndarray]:
     while True:
         yield from frames
 

@@ -1,4 +1,5 @@
 """``mmfld doctor``: what will go wrong, before hours are spent."""
+
 import argparse
 import json
 from collections import Counter
@@ -8,17 +9,29 @@ from .arguments import whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('config', nargs='?', metavar='CONFIG',
-                        help='as tools/train.py takes it, also a row of a table; default: only the environment')
-    parser.add_argument('--data', nargs='+', default=[], metavar='FILE.json',
-                        help='annotation files to look at as well, with images in ../images or beside; images of the '
-                        'first data set, the training data of a config, are looked for in all others')
+    parser.add_argument(
+        'config',
+        nargs='?',
+        metavar='CONFIG',
+        help='as tools/train.py takes it, also a row of a table; default: only the environment',
+    )
+    parser.add_argument(
+        '--data',
+        nargs='+',
+        default=[],
+        metavar='FILE.json',
+        help='annotation files to look at as well, with images in ../images or beside; images of the '
+        'first data set, the training data of a config, are looked for in all others',
+    )
     parser.add_argument('--work-dir', help='where the training would write; default: where tools/train.py does')
     parser.add_argument('--processes', type=whole, metavar='N', help='that train together; default: WORLD_SIZE, or 1')
     parser.add_argument('--no-step', action='store_true', help='take no training step for its memory and time')
-    parser.add_argument('--json', action='store_true',
-                        help='print a list of findings, each with severity, topic, message, advice and, of those that '
-                        'are about many annotations or images, all their ids')
+    parser.add_argument(
+        '--json',
+        action='store_true',
+        help='print a list of findings, each with severity, topic, message, advice and, of those that '
+        'are about many annotations or images, all their ids',
+    )
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as of tools/train.py')
 
 
@@ -33,6 +46,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([finding._asdict() for finding in found], indent=1))
     else:
-        print(', '.join(f'{counts[severity]} {severity}{"" if counts[severity] == 1 else "s"}'
-                        for severity in (ERROR, WARNING, NOTE)))
+        print(
+            ', '.join(
+                f'{counts[severity]} {severity}{"" if counts[severity] == 1 else "s"}'
+                for severity in (ERROR, WARNING, NOTE)
+            )
+        )
     return int(counts[ERROR] > 0)

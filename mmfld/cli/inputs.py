@@ -1,6 +1,6 @@
 """What commands read, and where they write to."""
+
 from pathlib import Path
-from typing import List, Tuple
 
 from ..runtime.arguments import check_path
 from ..runtime.media import Source, open_source
@@ -14,7 +14,7 @@ def output_folder(path: str) -> Path:
     return Path(path)
 
 
-def open_inputs(inputs: List[str], strict: bool) -> Tuple[List[Source], List[Tuple[str, str]]]:
+def open_inputs(inputs: list[str], strict: bool) -> tuple[list[Source], list[tuple[str, str]]]:
     """Sources of all inputs, and names and reasons of those that cannot be opened; if ``strict``, that is an error."""
     sources, broken = [], []
     for item in inputs:

@@ -1,8 +1,8 @@
 """``mmfld`` and ``python -m mmfld``."""
+
 import argparse
 import importlib
 import sys
-from typing import List, Optional
 
 from ..version import __version__
 from .arguments import Parser
@@ -17,7 +17,7 @@ COMMANDS = dict(
 )
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run a command; returns its exit status: 1 if something could not be done, 2 for wrong arguments."""
     parser = Parser(prog='mmfld', description='Facial landmarks.')
     parser.add_argument('--version', action='version', version=f'mmfld {__version__}')

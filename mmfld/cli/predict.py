@@ -1,8 +1,9 @@
 """``mmfld predict``: landmarks of what files show."""
+
 import argparse
 import sys
-from contextlib import nullcontext
-from typing import ContextManager, Iterator, Optional
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 from ..applications.measures import FaceMeasures
 from ..runtime import FaceLandmarker, FaceTracker
@@ -21,23 +22,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
     parser.add_argument('--detector', default='centerface', help=f'{", ".join(DETECTORS)}; default: centerface')
     parser.add_argument('--detector-weights', metavar='FILE', help='of mmdet; a URL is downloaded')
-    parser.add_argument('--orientation', type=orientation, default='auto',
-                        help='auto (default), mixed (faces of one image are turned differently), upright, or by how '
-                        'many degrees faces are turned clockwise')
+    parser.add_argument(
+        '--orientation',
+        type=orientation,
+        default='auto',
+        help='auto (default), mixed (faces of one image are turned differently), upright, or by how '
+        'many degrees faces are turned clockwise',
+    )
     parser.add_argument('--backend', default='auto', help='auto (default), onnxruntime or openvino')
     parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
     parser.add_argument('--threads', type=whole, help="default: the backend's choice")
     parser.add_argument('--draw', action='store_true', help='save pictures with the landmarks, too')
-    parser.add_argument('--draw-uncertainty', action='store_true',
-                        help='with --draw: the ellipses that should hold 68 %% of the landmarks, of a calibrated model')
-    parser.add_argument('--measure', action='store_true',
-                        help='tell the head pose (yaw, pitch, roll in degrees), and how far eyes and mouth are open; '
-                        'with --draw, the axes of the head')
-    parser.add_argument('--format', choices=('json', 'csv', 'parquet'), default='json',
-                        help='a json file for each input (default), or one table with a row a face')
-    parser.add_argument('--track', action='store_true',
-                        help='follow the faces of a video, a camera, or a folder whose pictures are its frames; they '
-                        'get numbers, and a face is told from its second frame on')
+    parser.add_argument(
+        '--draw-uncertainty',
+        action='store_true',
+        help='with --draw: the ellipses that should hold 68 %% of the landmarks, of a calibrated model',
+    )
+    parser.add_argument(
+        '--measure',
+        action='store_true',
+        help='tell the head pose (yaw, pitch, roll in degrees), and how far eyes and mouth are open; '
+        'with --draw, the axes of the head',
+    )
+    parser.add_argument(
+        '--format',
+        choices=('json', 'csv', 'parquet'),
+        default='json',
+        help='a json file for each input (default), or one table with a row a face',
+    )
+    parser.add_argument(
+        '--track',
+        action='store_true',
+        help='follow the faces of a video, a camera, or a folder whose pictures are its frames; they '
+        'get numbers, and a face is told from its second frame on',
+    )
     parser.add_argument('--smooth', action='store_true', help='with --track: a One-Euro filter')
     parser.add_argument('--strict', action='store_true', help='stop at the first input that cannot be read')
     predict_bulk.add_arguments(parser)
@@ -55,17 +73,28 @@ def run(args: argparse.Namespace) -> int:
         return predict_bulk.run(args)
     with wrong_arguments():
         args.out = output_folder(args.out)
-        landmarker = FaceLandmarker(args.model, args.detector, args.backend, args.threads, args.precision,
-                                    args.orientation, detector_weights=args.detector_weights)
+        landmarker = FaceLandmarker(
+            args.model,
+            args.detector,
+            args.backend,
+            args.threads,
+            args.precision,
+            args.orientation,
+            detector_weights=args.detector_weights,
+        )
         if args.draw_uncertainty and landmarker.model.degrees_of_freedom is None:
-            raise ValueError(f'--draw-uncertainty: {landmarker.model.path} is not calibrated, expected the export of a '
-                             'checkpoint that tools/analysis_tools/calibrate.py has written')
+            raise ValueError(
+                f'--draw-uncertainty: {landmarker.model.path} is not calibrated, expected the export of a '
+                'checkpoint that tools/analysis_tools/calibrate.py has written'
+            )
     sources, broken = open_inputs(args.inputs, args.strict)
     if args.track:
         pictures = [source for source in sources if not source.is_video and source.length == 1]
         if pictures:
-            raise argparse.ArgumentError(None, f'--track: {pictures[0].names[0]} is one picture, expected a video, a '
-                                         'camera or a folder of frames')
+            raise argparse.ArgumentError(
+                None,
+                f'--track: {pictures[0].names[0]} is one picture, expected a video, a camera or a folder of frames',
+            )
     for source in sources:
         if source.notice:
             print(source.notice, file=sys.stderr)
@@ -93,16 +122,22 @@ def run(args: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
-def _table(landmarker: FaceLandmarker, measures: Optional[FaceMeasures],
-           args: argparse.Namespace) -> ContextManager[Optional[TableWriter]]:
+def _table(
+    landmarker: FaceLandmarker, measures: FaceMeasures | None, args: argparse.Namespace
+) -> AbstractContextManager[TableWriter | None]:
     if args.format == 'json':
         return nullcontext()
     more = measures.names if measures else ()
     return TableWriter(args.out / f'faces.{args.format}', landmarker.model.layout.num_keypoints, more)
 
 
-def _predict(source: Source, landmarker: FaceLandmarker, table: Optional[TableWriter],
-             measures: Optional[FaceMeasures], args: argparse.Namespace) -> Iterator[int]:
+def _predict(
+    source: Source,
+    landmarker: FaceLandmarker,
+    table: TableWriter | None,
+    measures: FaceMeasures | None,
+    args: argparse.Namespace,
+) -> Iterator[int]:
     """Yields how many faces there are in each image."""
     degrees = landmarker.model.degrees_of_freedom if args.draw_uncertainty else None
     tracker = None

@@ -1,10 +1,11 @@
 """``mmfld predict --ray``: tables of the faces in more pictures than one process can do."""
+
 import argparse
 import sys
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Callable
 
 from ..runtime import FaceLandmarker
 from ..runtime.landmarker import DEFAULT_MODEL
@@ -15,8 +16,11 @@ SHOWN = 20  # of what could not be read
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('millions of pictures', 'parquet tables, by Ray; see mmfld/bulk/README.md')
-    group.add_argument('--ray', action='store_true',
-                       help='images, folders with their subfolders, tar and parquet shards, or lists of these (.txt)')
+    group.add_argument(
+        '--ray',
+        action='store_true',
+        help='images, folders with their subfolders, tar and parquet shards, or lists of these (.txt)',
+    )
     group.add_argument('--workers', type=whole, help='that share the work; default: one for each CPU')
     group.add_argument('--part-size', type=whole, help='images in a part, of which none is lost; default: 1000')
     group.add_argument('--address', help='of a Ray cluster; default: RAY_ADDRESS, or this machine')
@@ -38,26 +42,49 @@ def check(args: argparse.Namespace) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict all inputs; 1 if one could not be read or a part could not be done."""
     from ..bulk import predict_in_bulk
+
     threads = args.threads or 1
     model = Path(DEFAULT_MODEL if args.model is None else args.model).absolute()
-    make = partial(FaceLandmarker, model, args.detector, args.backend, threads, args.precision, args.orientation,
-                   detector_weights=args.detector_weights)
+    make = partial(
+        FaceLandmarker,
+        model,
+        args.detector,
+        args.backend,
+        threads,
+        args.precision,
+        args.orientation,
+        detector_weights=args.detector_weights,
+    )
     with wrong_arguments():
         network = make().model.network
     digest = sha256(network.model).hexdigest()
-    settings = dict(model=digest, detector=args.detector, orientation=args.orientation, backend=network.backend,
-                    precision=network.precision)
+    settings = dict(
+        model=digest,
+        detector=args.detector,
+        orientation=args.orientation,
+        backend=network.backend,
+        precision=network.precision,
+    )
     if args.detector_weights is not None:
         settings.update(detector_weights=args.detector_weights)
     size = {} if args.part_size is None else dict(part_size=args.part_size)
-    summary = predict_in_bulk(args.inputs, args.out, partial(_make, make, digest), settings, workers=args.workers,
-                              threads=threads, address=args.address, **size)
+    summary = predict_in_bulk(
+        args.inputs,
+        args.out,
+        partial(_make, make, digest),
+        settings,
+        workers=args.workers,
+        threads=threads,
+        address=args.address,
+        **size,
+    )
     print(f'{summary.faces} faces in {summary.images} images')
     for _, reason in summary.broken[:SHOWN]:
         print(f'not read: {reason}', file=sys.stderr)
     if len(summary.broken) > SHOWN:
-        print(f'not read: {len(summary.broken) - SHOWN} more, all of them in {args.out}/broken.parquet',
-              file=sys.stderr)
+        print(
+            f'not read: {len(summary.broken) - SHOWN} more, all of them in {args.out}/broken.parquet', file=sys.stderr
+        )
     for part, reason in summary.failed:
         print(f'not done: part {part}: {reason}', file=sys.stderr)
     return 1 if summary.broken or summary.failed else 0

@@ -5,5 +5,9 @@ from .image_aware_smoothing import ImageAwareSmoothing
 from .marginal_heatmap import MarginalHeatmap
 
 __all__ = [
-    'BoundaryAwareHeatmap', 'BoundaryMarginalHeatmap', 'ContinuousHeatmap', 'ImageAwareSmoothing', 'MarginalHeatmap'
+    'BoundaryAwareHeatmap',
+    'BoundaryMarginalHeatmap',
+    'ContinuousHeatmap',
+    'ImageAwareSmoothing',
+    'MarginalHeatmap',
 ]

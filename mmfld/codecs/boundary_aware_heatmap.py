@@ -1,8 +1,6 @@
 """Targets of the stacked networks with attention: coordinates, point maps and edge maps (ADNet, STAR, structured)."""
-from typing import Optional, Tuple, Union
 
 import numpy as np
-
 from mmpose.registry import KEYPOINT_CODECS
 
 from ..structures import FaceLayout, get_layout, normalize
@@ -43,15 +41,17 @@ class BoundaryAwareHeatmap(HeatmapCodec):
     grid = 'align_corners'
     map_grid = 'half_pixel'
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = 'wflw98',
-                 input_size: Tuple[int, int] = (256, 256),
-                 heatmap_size: Tuple[int, int] = (64, 64),
-                 decoder: str = 'expectation',
-                 window: int = 5,
-                 tau: float = 10.,
-                 with_maps: bool = True,
-                 outside: str = 'clamp'):
+    def __init__(
+        self,
+        layout: str | FaceLayout = 'wflw98',
+        input_size: tuple[int, int] = (256, 256),
+        heatmap_size: tuple[int, int] = (64, 64),
+        decoder: str = 'expectation',
+        window: int = 5,
+        tau: float = 10.0,
+        with_maps: bool = True,
+        outside: str = 'clamp',
+    ):
         super().__init__(input_size, heatmap_size, decoder, window, tau)
         self.layout = get_layout(layout)
         self.with_maps = with_maps
@@ -60,7 +60,7 @@ class BoundaryAwareHeatmap(HeatmapCodec):
         maps = ('point_heatmaps', 'edge_heatmaps') if with_maps else ()
         self.field_mapping_table = {name: name for name in maps}
 
-    def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
+    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
         """Targets of one face.
 
         Args:
@@ -71,8 +71,10 @@ class BoundaryAwareHeatmap(HeatmapCodec):
             dict: See the class.
         """
         if keypoints[0].shape != (self.layout.num_keypoints, 2):
-            raise ValueError(f'layout {self.layout.name} has {self.layout.num_keypoints} landmarks, '
-                             f'got keypoints of shape {keypoints.shape}')
+            raise ValueError(
+                f'layout {self.layout.name} has {self.layout.num_keypoints} landmarks, '
+                f'got keypoints of shape {keypoints.shape}'
+            )
         points, weights = counted_landmarks(keypoints, keypoints_visible, self.input_size, self.outside)
         labels = normalize(points, self.input_size).clip(-1, 1)
         encoded = dict(keypoint_labels=labels.astype(np.float32), keypoint_weights=weights.astype(np.float32))
@@ -82,7 +84,7 @@ class BoundaryAwareHeatmap(HeatmapCodec):
             encoded['edge_heatmaps'] = self.edge_maps(keypoints, keypoints_visible)
         return encoded
 
-    def edge_maps(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> np.ndarray:
+    def edge_maps(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> np.ndarray:
         """(E, h, w) float32 of one face; arguments as of :meth:`encode`."""
         annotated = None if keypoints_visible is None else keypoints_visible[0] > 0
         return edge_maps(keypoints[0], self.layout, self.input_size, self.heatmap_size, annotated)

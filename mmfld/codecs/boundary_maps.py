@@ -4,7 +4,8 @@ Point and edge maps are the auxiliary targets of ADNet, STAR and the structured 
 code: on a canvas of 4 pixels a heatmap cell, then reduced to cells by bilinear sampling, which averages the middle
 2 x 2 pixels of each cell. Cell c therefore lies at canvas pixel 4 c + 1.5, the ``half_pixel`` grid.
 """
-from typing import Iterator, Optional, Sequence
+
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -19,12 +20,13 @@ CURVE_SAMPLES = 5  # per interval between two landmarks
 THICKNESS = 4  # of the curve, in the finest pixels
 MARKS_PER_CELL = 4  # along the lines of the boundary map
 FAR = 10  # sizes of that map beside it, up to which they are followed
-DISTANCE_SIGMA = 1.  # of the boundary map, in cells; it ends at three of them (LAB, CVPR 2018)
+DISTANCE_SIGMA = 1.0  # of the boundary map, in cells; it ends at three of them (LAB, CVPR 2018)
 INK = 192  # a multiple of the 8 x 8 fine pixels in half a cell, whose average is then exact in 8 bits
 
 
-def point_maps(points: np.ndarray, input_size: Sequence[int], heatmap_size: Sequence[int],
-               sigma: float = 1.5) -> np.ndarray:
+def point_maps(
+    points: np.ndarray, input_size: Sequence[int], heatmap_size: Sequence[int], sigma: float = 1.5
+) -> np.ndarray:
     """One Gaussian of peak 1 per landmark, around its rounded canvas pixel, cut to 10 x 10 pixels.
 
     Args:
@@ -44,17 +46,23 @@ def point_maps(points: np.ndarray, input_size: Sequence[int], heatmap_size: Sequ
     cells = first[..., None] + np.arange(4)  # (K, 2, 4)
     # the middle two canvas pixels of each cell
     offsets = CANVAS_PER_CELL * cells[..., None] + [1, 2] - centres[..., None, None]
-    values = np.exp(-0.5 * (offsets / sigma)**2) * ((offsets >= -5) & (offsets <= 4))
+    values = np.exp(-0.5 * (offsets / sigma) ** 2) * ((offsets >= -5) & (offsets <= 4))
     columns, rows = values.mean(3).astype(np.float32).swapaxes(0, 1)
     maps = np.zeros((len(points), heatmap_size[1], heatmap_size[0]), np.float32)
     # a Gaussian is separable, and so is its reduction to cells
     maps[np.arange(len(points))[:, None, None], cells[:, 1, :, None], cells[:, 0, None, :]] = (
-        rows[:, :, None] * columns[:, None, :])
+        rows[:, :, None] * columns[:, None, :]
+    )
     return maps
 
 
-def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int], heatmap_size: Sequence[int],
-              annotated: Optional[np.ndarray] = None) -> np.ndarray:
+def edge_maps(
+    points: np.ndarray,
+    layout: FaceLayout,
+    input_size: Sequence[int],
+    heatmap_size: Sequence[int],
+    annotated: np.ndarray | None = None,
+) -> np.ndarray:
     """One map per facial boundary: a smooth curve through its landmarks, drawn as a thin anti-aliased line.
 
     Args:
@@ -62,8 +70,8 @@ def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int],
         layout (FaceLayout): Says which landmarks lie on which boundary.
         input_size (tuple): (W, H) of the network input.
         heatmap_size (tuple): (w, h) of the maps.
-        annotated (ndarray, optional): (K, ) bool. A curve goes through the annotated landmarks of its boundary alone, and
-            its map stays empty with fewer than two. Defaults to all.
+        annotated (ndarray, optional): (K, ) bool. A curve goes through the annotated landmarks of its boundary alone,
+            and its map stays empty with fewer than two. Defaults to all.
 
     Returns:
         ndarray: (E, h, w) float32 in [0, 1].
@@ -85,18 +93,23 @@ def edge_maps(points: np.ndarray, layout: FaceLayout, input_size: Sequence[int],
         # The middle 2 x 2 canvas pixels of a cell are its middle half: cut off a quarter cell all round and average
         # blocks of half a cell, of which every second one is such a middle.
         quarter = FINE_PER_CELL // 4
-        halves = cv2.resize(canvas[quarter:-quarter, quarter:-quarter], (int(2 * columns - 1), int(2 * rows - 1)),
-                            interpolation=cv2.INTER_AREA)
-        target[low[1]:high[1], low[0]:high[0]] = halves.reshape(2 * rows - 1, 2 * columns - 1)[::2, ::2]
+        halves = cv2.resize(
+            canvas[quarter:-quarter, quarter:-quarter],
+            (int(2 * columns - 1), int(2 * rows - 1)),
+            interpolation=cv2.INTER_AREA,
+        )
+        target[low[1] : high[1], low[0] : high[0]] = halves.reshape(2 * rows - 1, 2 * columns - 1)[::2, ::2]
     maps /= INK
     return maps
 
 
-def distance_map(points: np.ndarray,
-                 layout: FaceLayout,
-                 input_size: Sequence[int],
-                 heatmap_size: Sequence[int],
-                 annotated: Optional[np.ndarray] = None) -> np.ndarray:
+def distance_map(
+    points: np.ndarray,
+    layout: FaceLayout,
+    input_size: Sequence[int],
+    heatmap_size: Sequence[int],
+    annotated: np.ndarray | None = None,
+) -> np.ndarray:
     """All boundaries in one map of their distance d in cells: exp(-d^2 / 2) for d < 3 and else 0.
 
     The hand-designed procedure of LAB (CVPR 2018) and AWing (ICCV 2019): curves through the landmarks are drawn as
@@ -117,7 +130,7 @@ def distance_map(points: np.ndarray,
     if lines.all():
         return np.zeros(lines.shape, np.float32)
     distance = cv2.distanceTransform(lines, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.where(distance < 3 * DISTANCE_SIGMA, np.exp(-0.5 * (distance / DISTANCE_SIGMA)**2), 0)
+    return np.where(distance < 3 * DISTANCE_SIGMA, np.exp(-0.5 * (distance / DISTANCE_SIGMA) ** 2), 0)
 
 
 def _mark(lines: np.ndarray, curve: np.ndarray, closed: bool) -> None:
@@ -131,8 +144,7 @@ def _mark(lines: np.ndarray, curve: np.ndarray, closed: bool) -> None:
     lines[rows[inside], columns[inside]] = 0
 
 
-def _curves(points: np.ndarray, layout: FaceLayout,
-            annotated: Optional[np.ndarray]) -> Iterator[Optional[np.ndarray]]:
+def _curves(points: np.ndarray, layout: FaceLayout, annotated: np.ndarray | None) -> Iterator[np.ndarray | None]:
     """The curve of each boundary through its annotated landmarks, None with fewer than two of them."""
     for boundary in layout.boundaries:
         indices = np.array(boundary.indices)
@@ -157,9 +169,11 @@ def boundary_curve(points: np.ndarray, closed: bool) -> np.ndarray:
     return np.stack(splev(samples, spline), axis=1)
 
 
-def _to_canvas(points: np.ndarray, input_size: Sequence[int], heatmap_size: Sequence[int],
-               clamp: bool = True) -> np.ndarray:
-    """Pixels of the network input -> pixels of the canvas; equal where the heatmap has a quarter of the input's size."""
+def _to_canvas(
+    points: np.ndarray, input_size: Sequence[int], heatmap_size: Sequence[int], clamp: bool = True
+) -> np.ndarray:
+    """Pixels of the network input -> pixels of the canvas; equal where the heatmap has a quarter of the input's
+    size."""
     canvas = np.array(heatmap_size) * CANVAS_PER_CELL
     points = (np.asarray(points, np.float64) + 0.5) * canvas / np.array(input_size) - 0.5
     return points.clip(0, canvas - 1) if clamp else points

@@ -5,7 +5,6 @@ curve in a 2-D map; the attentive paper puts its own detector in the place of LA
 without saying what its targets are. Here they are the marginals, as of landmarks: how much of the curve lies at an x,
 and how much at a y.
 """
-from typing import Optional, Union
 
 import numpy as np
 import torch
@@ -40,13 +39,14 @@ class BoundaryMarginalHeatmap(MarginalHeatmap):
         **MarginalHeatmap.label_mapping_table,
         boundary_x_labels='boundary_x_labels',
         boundary_y_labels='boundary_y_labels',
-        boundary_weights='boundary_weights')
+        boundary_weights='boundary_weights',
+    )
 
-    def __init__(self, layout: Union[str, FaceLayout] = '300w68', **kwargs):
+    def __init__(self, layout: str | FaceLayout = '300w68', **kwargs):
         super().__init__(**kwargs)
         self.layout = get_layout(layout)
 
-    def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
+    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
         """Targets of one face.
 
         Args:
@@ -57,8 +57,10 @@ class BoundaryMarginalHeatmap(MarginalHeatmap):
             dict: See the class.
         """
         if keypoints.shape != (1, self.layout.num_keypoints, 2):
-            raise ValueError(f'layout {self.layout.name} has {self.layout.num_keypoints} landmarks, '
-                             f'got keypoints of shape {keypoints.shape}')
+            raise ValueError(
+                f'layout {self.layout.name} has {self.layout.num_keypoints} landmarks, '
+                f'got keypoints of shape {keypoints.shape}'
+            )
         encoded = super().encode(keypoints, keypoints_visible)
         annotated = np.ones(keypoints.shape[1], bool) if keypoints_visible is None else keypoints_visible[0] > 0
         shape = 1, self.layout.num_boundaries, self.length

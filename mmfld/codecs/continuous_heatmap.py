@@ -2,13 +2,13 @@
 
 "Subpixel Heatmap Regression" (Bulat, Sanchez and Tzimiropoulos, BMVC 2021), Eq. 1 to 5.
 """
-from typing import Optional, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
-
 from mmpose.registry import KEYPOINT_CODECS
+from torch import Tensor
 
 from ..structures import normalize, pixels_to_cells
 from . import decoders
@@ -52,15 +52,17 @@ class ContinuousHeatmap(HeatmapCodec):
 
     grid = 'half_pixel'
 
-    def __init__(self,
-                 input_size: Tuple[int, int] = (256, 256),
-                 heatmap_size: Tuple[int, int] = (64, 64),
-                 sigma: float = 1.5,
-                 window: int = 5,
-                 tau: float = 10.,
-                 encoding: str = 'continuous',
-                 decoder: str = 'local_soft_argmax',
-                 outside: str = 'clamp'):
+    def __init__(
+        self,
+        input_size: tuple[int, int] = (256, 256),
+        heatmap_size: tuple[int, int] = (64, 64),
+        sigma: float = 1.5,
+        window: int = 5,
+        tau: float = 10.0,
+        encoding: str = 'continuous',
+        decoder: str = 'local_soft_argmax',
+        outside: str = 'clamp',
+    ):
         super().__init__(input_size, heatmap_size, decoder, window, tau)
         if encoding not in ENCODINGS:
             raise ValueError(f'unknown encoding {encoding!r}, expected one of {ENCODINGS}')
@@ -70,7 +72,7 @@ class ContinuousHeatmap(HeatmapCodec):
         self.outside = check_outside(outside)
         self.has_distributions = decoder == 'expectation'
 
-    def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
+    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
         """Targets of one face.
 
         Args:
@@ -87,7 +89,8 @@ class ContinuousHeatmap(HeatmapCodec):
         return dict(
             heatmaps=heatmaps[0].numpy(),
             keypoint_weights=weights.astype(np.float32),
-            keypoint_labels=normalize(points, self.input_size).numpy())
+            keypoint_labels=normalize(points, self.input_size).numpy(),
+        )
 
     def batch_encode(self, keypoints: Tensor) -> Tensor:
         """Heatmaps of many faces: (B, K, 2) float pixels -> (B, K, h, w), same dtype and device."""
@@ -124,6 +127,8 @@ def gaussian_maps(centres: Tensor, size: Sequence[int], sigma: float) -> Tensor:
         Tensor: (..., h, w) of the dtype and on the device of the centres.
     """
     # a Gaussian is separable: w + h exponentials instead of w * h
-    columns, rows = (torch.exp(-0.5 * ((torch.arange(side, device=centres.device) - centre[..., None]) / sigma)**2)
-                     for side, centre in zip(size, centres.unbind(-1)))
+    columns, rows = (
+        torch.exp(-0.5 * ((torch.arange(side, device=centres.device) - centre[..., None]) / sigma) ** 2)
+        for side, centre in zip(size, centres.unbind(-1))
+    )
     return rows[..., :, None] * columns[..., None, :]

@@ -3,7 +3,6 @@
 All take heatmaps (B, K, h, w), tensors of any float dtype on any device, and return cells (B, K, 2) in (x, y) order,
 float32 at least. Which pixel a cell stands for is the codec's business (its grid).
 """
-from typing import Tuple, Union
 
 import numpy as np
 import torch
@@ -32,7 +31,7 @@ def quarter_shift(heatmaps: Tensor) -> Tensor:
     return cells + 0.25 * torch.where(diff.isfinite(), diff.sign(), torch.zeros_like(diff))
 
 
-def local_soft_argmax(heatmaps: Tensor, window: Union[int, Tuple[int, int]] = 5, tau: float = 10.) -> Tensor:
+def local_soft_argmax(heatmaps: Tensor, window: int | tuple[int, int] = 5, tau: float = 10.0) -> Tensor:
     """Softmax-weighted mean position in a window around the maximum (subpixel paper, Eq. 4).
 
     Args:
@@ -51,8 +50,9 @@ def local_soft_argmax(heatmaps: Tensor, window: Union[int, Tuple[int, int]] = 5,
     cells = argmax(heatmaps)
     patches = patches_around(heatmaps, cells.long(), width, height)
     weights = torch.softmax(tau * patches.flatten(2), dim=2).view_as(patches)
-    columns, rows = (torch.arange(side, device=heatmaps.device, dtype=weights.dtype) - side // 2
-                     for side in (width, height))
+    columns, rows = (
+        torch.arange(side, device=heatmaps.device, dtype=weights.dtype) - side // 2 for side in (width, height)
+    )
     shift = torch.stack([(weights.sum(2) * columns).sum(-1), (weights.sum(3) * rows).sum(-1)], dim=-1)
     return cells + shift
 
@@ -69,7 +69,7 @@ def expectation(heatmaps: Tensor) -> Tensor:
     return mean + mean.new_tensor([(width - 1) / 2, (height - 1) / 2])
 
 
-def spatial_softmax(scores: Tensor, epsilon: float = 1.) -> Tensor:
+def spatial_softmax(scores: Tensor, epsilon: float = 1.0) -> Tensor:
     """softmax(F / epsilon) over the cells of each map (B, K, h, w), float32 at least."""
     scores = scores.to(_at_least_float32(scores.dtype))
     return torch.softmax(scores.flatten(2) / epsilon, dim=2).view_as(scores)
@@ -86,7 +86,7 @@ def patches_around(heatmaps: Tensor, cells: Tensor, width: int, height: int) -> 
     return padded.flatten(2).gather(2, flat.flatten(2)).view(*flat.shape)
 
 
-def as_maps(maps: Union[np.ndarray, Tensor]) -> Tensor:
+def as_maps(maps: np.ndarray | Tensor) -> Tensor:
     """Maps as a tensor of floats: a copy of an array, which MMPose's codecs take; such a tensor itself."""
     if not isinstance(maps, Tensor):
         maps = torch.from_numpy(np.array(maps, order='C'))  # arrays may be mirrored views, or read-only

@@ -1,10 +1,10 @@
 """What codecs with one heatmap a landmark share: from heatmaps to pixels, and how sure each landmark is."""
-from typing import Sequence, Tuple, Union
+
+from collections.abc import Sequence
 
 import numpy as np
-from torch import Tensor
-
 from mmpose.codecs.base import BaseKeypointCodec
+from torch import Tensor
 
 from ..structures import cells_to_pixels
 from . import decoders
@@ -32,8 +32,9 @@ class HeatmapCodec(BaseKeypointCodec):
     grid: str
     has_distributions = True
 
-    def __init__(self, input_size: Tuple[int, int], heatmap_size: Tuple[int, int], decoder: str, window: int,
-                 tau: float):
+    def __init__(
+        self, input_size: tuple[int, int], heatmap_size: tuple[int, int], decoder: str, window: int, tau: float
+    ):
         super().__init__()
         if decoder not in DECODERS:
             raise ValueError(f'unknown decoder {decoder!r}, expected one of {DECODERS}')
@@ -55,17 +56,18 @@ class HeatmapCodec(BaseKeypointCodec):
         """(B, K) confidence of each landmark: the maximum of its heatmap."""
         return heatmaps.amax((2, 3)).float()  # NumPy knows no bfloat16
 
-    def landmarks(self, heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
+    def landmarks(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         """Heatmaps (B, K, h, w) -> landmarks (B, K, 2) in pixels of the network input and scores (B, K), as tensors."""
         width, height = self.heatmap_size
         if heatmaps.ndim != 4 or heatmaps.shape[2:] != (height, width):
-            raise ValueError(f'expected heatmaps of (w, h) = {self.heatmap_size} cells, (B, K, {height}, {width}), '
-                             f'got {tuple(heatmaps.shape)}')
+            raise ValueError(
+                f'expected heatmaps of (w, h) = {self.heatmap_size} cells, (B, K, {height}, {width}), '
+                f'got {tuple(heatmaps.shape)}'
+            )
         pixels = cells_to_pixels(self.cells(heatmaps), self.heatmap_size, self.input_size, self.grid)
         return pixels, self.scores(heatmaps)
 
-    def batch_decode(self, batch_encoded: Union[np.ndarray, Tensor]) -> Tuple[Sequence[np.ndarray],
-                                                                              Sequence[np.ndarray]]:
+    def batch_decode(self, batch_encoded: np.ndarray | Tensor) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
         """Heatmaps to landmarks.
 
         Args:
@@ -77,7 +79,7 @@ class HeatmapCodec(BaseKeypointCodec):
         pixels, scores = self.landmarks(decoders.as_maps(batch_encoded))
         return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
 
-    def decode(self, encoded: Union[np.ndarray, Tensor]) -> Tuple[np.ndarray, np.ndarray]:
+    def decode(self, encoded: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray]:
         """As :meth:`batch_decode` for one face: (K, h, w) -> (1, K, 2), (1, K)."""
         keypoints, scores = self.batch_decode(encoded[None])
         return keypoints[0], scores[0]

@@ -2,12 +2,10 @@
 
 "Heatmap Regression without Soft-argmax" (Yang and Yeh, ICCV 2025), Eq. 13 and A1.3.
 """
-from typing import Optional, Tuple, Union
 
 import numpy as np
-from torch import Tensor
-
 from mmpose.registry import KEYPOINT_CODECS
+from torch import Tensor
 
 from ..structures import FaceLayout, normalize, pixels_to_cells
 from . import decoders
@@ -26,8 +24,8 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
 
     The annotation y_n is replaced by samples y' ~ N(y_n, gamma * Sigma_n), with Sigma_n the covariance of a Gaussian
     patch plus a little of the blurred and sharpened edge map around the landmark, so that the label varies along the
-    boundary; in a layout without boundaries it varies the same way in all directions. Samples are continuous and clamped
-    to the image; the structured loss snaps them to cells.
+    boundary; in a layout without boundaries it varies the same way in all directions. Samples are continuous and
+    clamped to the image; the structured loss snaps them to cells.
 
     Encoded besides the base class's:
 
@@ -51,25 +49,29 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
     """
 
     label_mapping_table = dict(
-        keypoint_labels='keypoint_labels', keypoint_weights='keypoint_weights', keypoint_samples='keypoint_samples')
+        keypoint_labels='keypoint_labels', keypoint_weights='keypoint_weights', keypoint_samples='keypoint_samples'
+    )
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = 'wflw98',
-                 input_size: Tuple[int, int] = (256, 256),
-                 heatmap_size: Tuple[int, int] = (64, 64),
-                 mode: str = 'image_aware',
-                 edges: str = 'line',
-                 gamma: float = 0.01,
-                 num_samples: int = 10,
-                 patch_radius: int = 8,
-                 decoder: str = 'local_soft_argmax',
-                 window: int = 5,
-                 epsilon: float = 1.,
-                 with_maps: bool = True,
-                 outside: str = 'clamp'):
+    def __init__(
+        self,
+        layout: str | FaceLayout = 'wflw98',
+        input_size: tuple[int, int] = (256, 256),
+        heatmap_size: tuple[int, int] = (64, 64),
+        mode: str = 'image_aware',
+        edges: str = 'line',
+        gamma: float = 0.01,
+        num_samples: int = 10,
+        patch_radius: int = 8,
+        decoder: str = 'local_soft_argmax',
+        window: int = 5,
+        epsilon: float = 1.0,
+        with_maps: bool = True,
+        outside: str = 'clamp',
+    ):
         # softmax(F / epsilon) inside the window is the local soft-argmax of F with tau = 1 / epsilon
-        super().__init__(layout, input_size, heatmap_size, decoder, window, tau=1 / epsilon, with_maps=with_maps,
-                         outside=outside)
+        super().__init__(
+            layout, input_size, heatmap_size, decoder, window, tau=1 / epsilon, with_maps=with_maps, outside=outside
+        )
         if mode not in MODES:
             raise ValueError(f'unknown mode {mode!r}, expected one of {MODES}')
         if edges not in EDGES:
@@ -81,7 +83,7 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         self.patch_radius = patch_radius
         self.epsilon = epsilon
 
-    def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
+    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
         encoded = super().encode(keypoints, keypoints_visible)
         points = counted_landmarks(keypoints, keypoints_visible, self.input_size, self.outside)[0][0]
         labels = normalize(points, self.input_size)[:, None]  # (K, 1, 2)
@@ -98,8 +100,7 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         encoded['keypoint_samples'] = labels.clip(-1, 1).astype(np.float32)[None]
         return encoded
 
-    def smoothing_edges(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray],
-                        encoded: dict) -> np.ndarray:
+    def smoothing_edges(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None, encoded: dict) -> np.ndarray:
         """(E, h, w) or (1, h, w) edge maps along which labels vary.
 
         Args:

@@ -2,6 +2,7 @@
 
 Of "Heatmap Regression without Soft-argmax" (Yang and Yeh, ICCV 2025), Fig. 1 and appendix A1.3.
 """
+
 from typing import NamedTuple
 
 import cv2
@@ -10,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 BLUR_KERNEL = 9
 BLUR_SIGMA = 0.3 * ((BLUR_KERNEL - 1) * 0.5 - 1) + 0.8  # 1.7, what torchvision takes for a kernel of 9
-SHARPNESS = 5.
+SHARPNESS = 5.0
 POINT_KERNEL = 5
 POINT_SIGMA = 0.3 * ((POINT_KERNEL - 1) * 0.5 - 1) + 0.8  # 1.1
 EDGE_WEIGHT = 0.01
@@ -27,6 +28,7 @@ class SmoothingStages(NamedTuple):
         joint_patches (ndarray): (K, 2k+1, 2k+1) 0.01 E'_n + N_n, M_n.
         covariances (ndarray): (K, 2, 2) of M_n in cells^2, rows and columns in (x, y) order.
     """
+
     edge: np.ndarray
     refined_edge: np.ndarray
     edge_patches: np.ndarray
@@ -78,7 +80,7 @@ def smoothing_stages(edge_maps: np.ndarray, cells: np.ndarray, patch_radius: int
 def point_patch(patch_radius: int) -> np.ndarray:
     """(2k+1, 2k+1) Gaussian of peak 1 with support 5 x 5 in the middle, N_n."""
     offsets = np.arange(-patch_radius, patch_radius + 1)
-    profile = np.exp(-0.5 * (offsets / POINT_SIGMA)**2) * (abs(offsets) <= POINT_KERNEL // 2)
+    profile = np.exp(-0.5 * (offsets / POINT_SIGMA) ** 2) * (abs(offsets) <= POINT_KERNEL // 2)
     return np.outer(profile, profile)
 
 

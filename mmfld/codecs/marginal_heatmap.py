@@ -1,5 +1,6 @@
 """Codec of "Attentive One-Dimensional Heatmap Regression" (Yin et al., 2020): two 1-D heatmaps per landmark."""
-from typing import Optional, Sequence, Tuple, Union
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -48,18 +49,21 @@ class MarginalHeatmap(BaseKeypointCodec):
     label_mapping_table = dict(
         keypoint_x_labels='keypoint_x_labels',
         keypoint_y_labels='keypoint_y_labels',
-        keypoint_weights='keypoint_weights')
+        keypoint_weights='keypoint_weights',
+    )
 
-    def __init__(self,
-                 input_size: Tuple[int, int] = (256, 256),
-                 length: int = 768,
-                 sigma: Optional[float] = None,
-                 normalize: bool = False,
-                 decoder: str = 'argmax',
-                 window: Optional[int] = None,
-                 tau: float = 10.,
-                 grid: str = 'proportional',
-                 outside: str = 'clamp'):
+    def __init__(
+        self,
+        input_size: tuple[int, int] = (256, 256),
+        length: int = 768,
+        sigma: float | None = None,
+        normalize: bool = False,
+        decoder: str = 'argmax',
+        window: int | None = None,
+        tau: float = 10.0,
+        grid: str = 'proportional',
+        outside: str = 'clamp',
+    ):
         super().__init__()
         if decoder not in DECODERS:
             raise ValueError(f'unknown decoder {decoder!r}, expected one of {DECODERS}')
@@ -75,7 +79,7 @@ class MarginalHeatmap(BaseKeypointCodec):
         self.grid = grid
         self.outside = check_outside(outside)
 
-    def encode(self, keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray] = None) -> dict:
+    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
         """Targets of one face.
 
         Args:
@@ -93,14 +97,17 @@ class MarginalHeatmap(BaseKeypointCodec):
         return dict(
             keypoint_x_labels=x_labels.numpy(),
             keypoint_y_labels=y_labels.numpy(),
-            keypoint_weights=weights.astype(np.float32))
+            keypoint_weights=weights.astype(np.float32),
+        )
 
-    def batch_encode(self, keypoints: Tensor) -> Tuple[Tensor, Tensor]:
+    def batch_encode(self, keypoints: Tensor) -> tuple[Tensor, Tensor]:
         """Maps of many faces: (..., K, 2) float pixels -> two of (..., K, L), same dtype and device."""
         bins = torch.arange(self.length, device=keypoints.device)
-        peak = (self.sigma * (2 * np.pi)**0.5)**-1 if self.normalize else 1.
-        return tuple(peak * torch.exp(-0.5 * ((bins - centre[..., None]) / self.sigma)**2)
-                     for centre in self.centres(keypoints).unbind(-1))
+        peak = (self.sigma * (2 * np.pi) ** 0.5) ** -1 if self.normalize else 1.0
+        return tuple(
+            peak * torch.exp(-0.5 * ((bins - centre[..., None]) / self.sigma) ** 2)
+            for centre in self.centres(keypoints).unbind(-1)
+        )
 
     def centres(self, keypoints: Tensor) -> Tensor:
         """Where the Gaussians lie: (..., 2) pixels -> (..., 2) bins, not rounded."""
@@ -118,11 +125,13 @@ class MarginalHeatmap(BaseKeypointCodec):
         low, high = (flipped[..., index.clamp(0, self.length - 1)] for index in (bins, bins + 1))
         return torch.lerp(low, high, shift - whole)
 
-    def landmarks(self, x_maps: Tensor, y_maps: Tensor) -> Tuple[Tensor, Tensor]:
+    def landmarks(self, x_maps: Tensor, y_maps: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (B, K, L) -> landmarks (B, K, 2) in pixels of the network input and scores (B, K), as tensors."""
         if x_maps.ndim != 3 or x_maps.shape != y_maps.shape or x_maps.shape[-1] != self.length:
-            raise ValueError(f'expected maps of {self.length} bins, (B, K, {self.length}), '
-                             f'got {tuple(x_maps.shape)} and {tuple(y_maps.shape)}')
+            raise ValueError(
+                f'expected maps of {self.length} bins, (B, K, {self.length}), '
+                f'got {tuple(x_maps.shape)} and {tuple(y_maps.shape)}'
+            )
         maps = torch.stack([x_maps, y_maps], dim=2)  # (B, K, 2, L): the axes are the landmarks of two one-line maps
         lines = maps.flatten(1, 2)[:, :, None]
         if self.decoder == 'argmax':
@@ -132,8 +141,9 @@ class MarginalHeatmap(BaseKeypointCodec):
         pixels = cells_to_pixels(bins.unflatten(1, maps.shape[1:3]), self.length, self.input_size, self.grid)
         return pixels, maps.amax(-1).amin(-1).float()  # NumPy knows no bfloat16
 
-    def batch_decode(self, x_maps: Union[np.ndarray, Tensor],
-                     y_maps: Union[np.ndarray, Tensor]) -> Tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+    def batch_decode(
+        self, x_maps: np.ndarray | Tensor, y_maps: np.ndarray | Tensor
+    ) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
         """Maps to landmarks.
 
         Args:
@@ -147,8 +157,7 @@ class MarginalHeatmap(BaseKeypointCodec):
         pixels, scores = self.landmarks(decoders.as_maps(x_maps), decoders.as_maps(y_maps))
         return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
 
-    def decode(self, x_maps: Union[np.ndarray, Tensor],
-               y_maps: Union[np.ndarray, Tensor]) -> Tuple[np.ndarray, np.ndarray]:
+    def decode(self, x_maps: np.ndarray | Tensor, y_maps: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray]:
         """As :meth:`batch_decode` for the N faces of an image: two of (N, K, L) -> (N, K, 2), (N, K).
 
         As with MMPose's SimCC labels, (K, L) are maps of one face, -> (1, K, 2), (1, K).

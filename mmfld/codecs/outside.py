@@ -9,7 +9,8 @@
 
 Boundaries go through their landmarks wherever these lie, and are cut off at the border of the image.
 """
-from typing import Optional, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,8 +34,9 @@ def lies_inside(points: np.ndarray, size: Sequence[int]) -> np.ndarray:
     return ((points >= -0.5) & (points <= np.array(size) - 0.5)).all(-1)
 
 
-def counted_landmarks(keypoints: np.ndarray, keypoints_visible: Optional[np.ndarray], size: Sequence[int],
-                      outside: str) -> Tuple[np.ndarray, np.ndarray]:
+def counted_landmarks(
+    keypoints: np.ndarray, keypoints_visible: np.ndarray | None, size: Sequence[int], outside: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Where the landmarks of a face count, and which of them do.
 
     Args:

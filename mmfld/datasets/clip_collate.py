@@ -1,12 +1,11 @@
 """A batch of clips as a batch of frames."""
-from typing import List
 
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import FUNCTIONS
 
 
 @FUNCTIONS.register_module()
-def clip_collate(clips: List[List[dict]]) -> dict:
+def clip_collate(clips: list[list[dict]]) -> dict:
     """Join the frames of clips, clip after clip, so that a model's data preprocessor sees a batch of images.
 
     Args:

@@ -1,7 +1,8 @@
 """The state of ``random`` and ``numpy.random``, from which augmentation draws, set from a few integers."""
+
 import random
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Iterator, Sequence
 
 import numpy as np
 

@@ -1,6 +1,7 @@
 """Whole videos for each process, for trackers, whose state goes from frame to frame."""
+
+from collections.abc import Iterator
 from itertools import groupby
-from typing import Iterator, Optional, Tuple
 
 import numpy as np
 from mmengine.dist import get_dist_info
@@ -28,7 +29,7 @@ class VideoSampler(Sampler):
         TypeError: If the items of the data set are no clips.
     """
 
-    def __init__(self, dataset: Dataset, seed: Optional[int] = None) -> None:
+    def __init__(self, dataset: Dataset, seed: int | None = None) -> None:
         rank, world_size = get_dist_info()
         clips = [_describe(dataset, index) for index in range(len(dataset))]
         videos = [list(indices) for _, indices in groupby(range(len(clips)), lambda index: clips[index][0])]
@@ -51,10 +52,12 @@ class VideoSampler(Sampler):
         return len(self.indices)
 
 
-def _describe(dataset: Dataset, index: int) -> Tuple[str, int]:
+def _describe(dataset: Dataset, index: int) -> tuple[str, int]:
     """Video and number of frames of a clip."""
     clip = dataset.get_data_info(index)
     if 'frames' not in clip:
-        raise TypeError(f'found a {type(dataset).__name__} whose items are no clips, expected a FaceVideoDataset, or '
-                        'several in a ConcatDataset')
+        raise TypeError(
+            f'found a {type(dataset).__name__} whose items are no clips, expected a FaceVideoDataset, or '
+            'several in a ConcatDataset'
+        )
     return clip['video'], len(clip['frames'])

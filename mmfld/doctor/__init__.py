@@ -5,6 +5,7 @@
   files; :mod:`faces`, :mod:`pictures`, :mod:`duplicates`, :mod:`registration`, :mod:`crops`: what is looked at in them.
 * :mod:`training`, :mod:`step`: what a training will be, and what a step takes.
 """
+
 from .examine import examine
 from .finding import ERROR, NOTE, WARNING, Finding
 

@@ -1,7 +1,9 @@
 """Fields of a COCO-style file that nothing here reads, but that tell that the file means something else."""
+
 import re
 from collections import Counter
-from typing import Any, Iterator, List, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ..datasets.datasets.annotation_file import is_number
 from .finding import Finding, shortened, warning
@@ -22,20 +24,31 @@ def look_at_coco_fields(part: Part) -> Iterator[Finding]:
         return
     annotations = list({face['id']: face['raw_ann_info'] for face in part.faces() if 'raw_ann_info' in face}.values())
     for field, wrong, meaning in (
-            ('num_keypoints', lambda ann: ann['num_keypoints'] != sum(flag > 0 for flag in ann['keypoints'][2::3]),
-             'is not the number of landmarks with v > 0: the file may say in another way which landmarks are there'),
-            ('area', lambda ann: not _fits(ann['area'], ann.get('bbox')),
-             'is not that of something in the "bbox": one of them may be of another image size or in other units'),
-            ('bbox', lambda ann: not _holds_half(ann['bbox'], ann['keypoints']),
-             "as [x, y, w, h] holds less than half of the landmarks (MMPose's own data sets crop by it): it may be "
-             '[x1, y1, x2, y2], or the landmarks are shifted')):
+        (
+            'num_keypoints',
+            lambda ann: ann['num_keypoints'] != sum(flag > 0 for flag in ann['keypoints'][2::3]),
+            'is not the number of landmarks with v > 0: the file may say in another way which landmarks are there',
+        ),
+        (
+            'area',
+            lambda ann: not _fits(ann['area'], ann.get('bbox')),
+            'is not that of something in the "bbox": one of them may be of another image size or in other units',
+        ),
+        (
+            'bbox',
+            lambda ann: not _holds_half(ann['bbox'], ann['keypoints']),
+            "as [x, y, w, h] holds less than half of the landmarks (MMPose's own data sets crop by it): it may be "
+            '[x1, y1, x2, y2], or the landmarks are shifted',
+        ),
+    ):
         found = [ann['id'] for ann in annotations if field in ann and wrong(ann)]
         if found:
             yield _doubt(part, f'field "{field}" {meaning}', found, annotations)
     repeated = _repeated([(ann['image_id'], *ann['keypoints']) for ann in annotations], annotations)
     if repeated:
-        yield _doubt(part, 'the same landmarks in the same image stand in another annotation as well', repeated,
-                     annotations)
+        yield _doubt(
+            part, 'the same landmarks in the same image stand in another annotation as well', repeated, annotations
+        )
     yield from _of_categories(part, content, annotations)
     yield from _of_licenses(part, content)
 
@@ -47,11 +60,19 @@ def _of_categories(part: Part, content: dict, annotations: Sequence[dict]) -> It
         where = f'{part.ann_file}: category {category.get("id")}, field "keypoints": found'
         advice = 'see whether the points are numbered as the layout numbers them: tools/misc/browse_dataset.py'
         if part.layout is not None and names and len(names) != part.layout.num_keypoints:
-            yield warning(part.name, f'{where} {len(names)} names, expected {part.layout.num_keypoints} of layout '
-                          f'{part.layout.name}, or none', advice)
+            yield warning(
+                part.name,
+                f'{where} {len(names)} names, expected {part.layout.num_keypoints} of layout '
+                f'{part.layout.name}, or none',
+                advice,
+            )
         numbers = [re.search(r'([0-9]+)\D*$', str(name)) for name in names]
-        if len(names) > 1 and all(numbers) and (values := [int(number[1]) for number in numbers]) != list(
-                range(values[0], values[0] + len(values))) and len(set(values)) == len(values):
+        if (
+            len(names) > 1
+            and all(numbers)
+            and (values := [int(number[1]) for number in numbers]) != list(range(values[0], values[0] + len(values)))
+            and len(set(values)) == len(values)
+        ):
             yield warning(part.name, f'{where} names whose numbers are not in order: {shortened(names)}', advice)
     known = {one.get('id') for one in _entries(content, 'categories')}
     unknown = [ann['id'] for ann in annotations if known and ann['category_id'] not in known]
@@ -63,21 +84,34 @@ def _of_licenses(part: Part, content: dict) -> Iterator[Finding]:
     ids = [one.get('id') for one in _entries(content, 'licenses')]
     repeated = [id_ for id_, count in Counter(map(repr, ids)).items() if count > 1]
     if repeated:
-        yield warning(part.name, f'{part.ann_file}: field "licenses": found ids several times: {shortened(repeated)}',
-                      'files may have been put together; see whether their images and categories still fit')
-    unknown = [image.get('id') for image in content['images'] if ids and 'license' in image
-               and image['license'] not in ids]
+        yield warning(
+            part.name,
+            f'{part.ann_file}: field "licenses": found ids several times: {shortened(repeated)}',
+            'files may have been put together; see whether their images and categories still fit',
+        )
+    unknown = [
+        image.get('id') for image in content['images'] if ids and 'license' in image and image['license'] not in ids
+    ]
     if unknown:
-        yield warning(part.name, f'{part.ann_file}: field "license" is of no entry of "licenses" in {len(unknown)} of '
-                      f'{len(content["images"])} images: {shortened(unknown)}', 'correct the annotation file', unknown)
+        yield warning(
+            part.name,
+            f'{part.ann_file}: field "license" is of no entry of "licenses" in {len(unknown)} of '
+            f'{len(content["images"])} images: {shortened(unknown)}',
+            'correct the annotation file',
+            unknown,
+        )
 
 
 def _doubt(part: Part, what: str, ids: Sequence, annotations: Sequence[dict]) -> Finding:
-    return warning(part.name, f'{part.ann_file}: {what}, in {len(ids)} of {len(annotations)} annotations: '
-                   f'{shortened(ids)}', 'nothing here reads it; see what the file was made for, and correct it', ids)
+    return warning(
+        part.name,
+        f'{part.ann_file}: {what}, in {len(ids)} of {len(annotations)} annotations: {shortened(ids)}',
+        'nothing here reads it; see what the file was made for, and correct it',
+        ids,
+    )
 
 
-def _entries(content: dict, name: str) -> List[dict]:
+def _entries(content: dict, name: str) -> list[dict]:
     section = content.get(name)
     return [one for one in section if isinstance(one, dict)] if isinstance(section, list) else []
 
@@ -98,6 +132,6 @@ def _holds_half(box: Any, keypoints: Sequence[float]) -> bool:
     return 2 * sum(0 <= left - x <= width and 0 <= top - y <= height for left, top in shown) >= len(shown)
 
 
-def _repeated(keys: Sequence[tuple], annotations: Sequence[dict]) -> List:
+def _repeated(keys: Sequence[tuple], annotations: Sequence[dict]) -> list:
     counts = Counter(keys)
     return [ann['id'] for key, ann in zip(keys, annotations) if counts[key] > 1]

@@ -1,5 +1,6 @@
 """What the crop of a config cuts off of the landmarks, and whether its metric can measure all faces."""
-from typing import Iterator
+
+from collections.abc import Iterator
 
 from mmengine import Config
 from mmpose.registry import METRICS
@@ -44,8 +45,11 @@ def look_at_crops(cfg: Config, part: Part) -> Iterator[Finding]:
     elif left_out == found['faces']:
         yield note(part.name, f'{text} (of which NME is not known, as the metric can measure none of them)')
     elif floor > FLOOR:
-        yield warning(part.name, f'{text}: no network that stays in its crop has an NME below {floor:.3f} %{of_which}',
-                      'crop=dict(rule="longer_side", padding=1.05) in the config; '
-                      'tools/analysis_tools/measure_crops.py draws the faces that lose most')
+        yield warning(
+            part.name,
+            f'{text}: no network that stays in its crop has an NME below {floor:.3f} %{of_which}',
+            'crop=dict(rule="longer_side", padding=1.05) in the config; '
+            'tools/analysis_tools/measure_crops.py draws the faces that lose most',
+        )
     else:
         yield note(part.name, f'{text} (NME of at least {floor:.3f} %{of_which})')

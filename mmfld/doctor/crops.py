@@ -1,8 +1,10 @@
 """What the crops of a config cut off, from annotations alone."""
+
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
 from copy import deepcopy
 from io import StringIO
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from mmengine import Config
@@ -26,13 +28,14 @@ class Crop(NamedTuple):
         outside (ndarray): (K, ) bool, the annotated landmarks that lie outside.
         corners (ndarray): (4, 2) of the crop, in pixels of the image.
     """
+
     sample: dict
     clamped: np.ndarray
     outside: np.ndarray
     corners: np.ndarray
 
 
-def geometric_steps(pipeline: Sequence[dict]) -> List[dict]:
+def geometric_steps(pipeline: Sequence[dict]) -> list[dict]:
     """The steps that say where the crop lies, also those within others (of Siamese views, or frames of a clip)."""
     steps = []
     for step in pipeline:
@@ -66,7 +69,7 @@ def crop_of(sample: dict, size: Sequence[int]) -> Crop:
             (1, 2) and, optionally, ``bbox_rotation`` (1, ).
         size (tuple): (W, H) of the network input.
     """
-    rotation = sample['bbox_rotation'][0] if 'bbox_rotation' in sample else 0.
+    rotation = sample['bbox_rotation'][0] if 'bbox_rotation' in sample else 0.0
     matrix = crop_matrix(sample['bbox_center'][0], sample['bbox_scale'][0], rotation, size)
     inverse = np.linalg.inv(matrix[:, :2])
     points = sample['keypoints'][0, :, :2].astype(np.float64)
@@ -104,7 +107,7 @@ def nmes(cfg: Config, crops: Sequence[Crop], found: Sequence[np.ndarray]) -> np.
     return 100 * np.array([result['errors'][key] for result in metric.results], np.float64)
 
 
-def measure(cfg: Config, faces: Iterable[dict]) -> Dict[str, float]:
+def measure(cfg: Config, faces: Iterable[dict]) -> dict[str, float]:
     """What the crops of faces of :func:`faces_of` cut off.
 
     Returns:
@@ -114,14 +117,18 @@ def measure(cfg: Config, faces: Iterable[dict]) -> Dict[str, float]:
     crops = [crop_of(sample, cfg.codec['input_size']) for sample in faces]
     counted = np.array([(crop.sample['keypoints_visible'][0] > 0).sum() for crop in crops])
     outside = np.array([crop.outside.sum() for crop in crops])
-    lost = [np.linalg.norm(crop.clamped - crop.sample['keypoints'][0], axis=1)[crop.outside].sum()
-            / crop.sample['bbox_scale'][0, 0] for crop in crops]
+    lost = [
+        np.linalg.norm(crop.clamped - crop.sample['keypoints'][0], axis=1)[crop.outside].sum()
+        / crop.sample['bbox_scale'][0, 0]
+        for crop in crops
+    ]
     side = cell_pixels(cfg) / cfg.codec['input_size'][0]
     moved = [crop.sample['keypoints'][0] + [side * crop.sample['bbox_scale'][0, 0], 0] for crop in crops]
     floors = nmes(cfg, crops, [crop.clamped for crop in crops])
     measured = np.isfinite(floors)
-    floor, cell = ((errors[measured].mean() if measured.any() else np.nan)
-                   for errors in (floors, nmes(cfg, crops, moved)))
+    floor, cell = (
+        (errors[measured].mean() if measured.any() else np.nan) for errors in (floors, nmes(cfg, crops, moved))
+    )
     values = (len(crops), 100 * outside.sum() / counted.sum(), 100 * (outside > 0).mean(), floor, cell)
     worst = [crops[index] for index in np.argsort(lost)[::-1][:WORST] if lost[index] > 0]
     return dict(zip(COLUMNS, values), worst=worst, without_nme=int((~measured).sum()))

@@ -1,6 +1,7 @@
 """Images of the test among those of the training, also encoded anew or of another size."""
+
 import os
-from typing import Dict, Iterator, List, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -15,37 +16,40 @@ SAME = 0.9
 CHUNK = 4096
 
 
-def look_for_duplicates(parts: Sequence[Part], pictures: Dict[str, Picture]) -> Iterator[Finding]:
+def look_for_duplicates(parts: Sequence[Part], pictures: dict[str, Picture]) -> Iterator[Finding]:
     """Findings about pictures, by path, that the first data set (all those of the training) shares with the others."""
     training = [part for part in parts if part.name == parts[0].name]
     paths = _paths(training, pictures)
-    for part in parts[len(training):]:
+    for part in parts[len(training) :]:
         others = _paths([part], pictures)
         if not paths or not others:
             continue
         pairs = same(paths, others, pictures)
         if pairs:
             listed = shortened([f'{_below(other, part)} = {_below(path, parts[0])}' for path, other in pairs])
-            yield warning(part.name, f'{len({other for _, other in pairs})} of {len(others)} images are in '
-                          f'{parts[0].name} as well: {listed}',
-                          'leave them out of one of the two, as results on them are better than on new images; or, '
-                          'where the division is official, say so beside the result')
+            yield warning(
+                part.name,
+                f'{len({other for _, other in pairs})} of {len(others)} images are in '
+                f'{parts[0].name} as well: {listed}',
+                'leave them out of one of the two, as results on them are better than on new images; or, '
+                'where the division is official, say so beside the result',
+            )
         else:
             yield note(part.name, f'none of {len(others)} images is among the {len(paths)} of {parts[0].name}')
 
 
-def same(paths: Sequence[str], others: Sequence[str], pictures: Dict[str, Picture]) -> List[Tuple[str, str]]:
+def same(paths: Sequence[str], others: Sequence[str], pictures: dict[str, Picture]) -> list[tuple[str, str]]:
     """Pairs that look alike, of two lists of images."""
     of_others = _differences([pictures[path].thumbnail for path in others])
     pairs = []
     for start in range(0, len(paths), CHUNK):
-        chunk = paths[start:start + CHUNK]
+        chunk = paths[start : start + CHUNK]
         alike = _differences([pictures[path].thumbnail for path in chunk]) @ of_others.T > SAME
         pairs += [(chunk[i], others[j]) for i, j in np.argwhere(alike)]
     return pairs
 
 
-def _paths(parts: Sequence[Part], pictures: Dict[str, Picture]) -> List[str]:
+def _paths(parts: Sequence[Part], pictures: dict[str, Picture]) -> list[str]:
     paths = dict.fromkeys(face['img_path'] for part in parts for face in part.faces())
     return [path for path in paths if path in pictures]
 

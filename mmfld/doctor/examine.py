@@ -1,11 +1,12 @@
 """All that the doctor looks at, one after the other."""
+
 import argparse
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence
 
 from .finding import ERROR, Finding, error, note
 from .machine import look_at_clock, look_at_gpu, look_at_shared_memory, look_at_threads
@@ -14,12 +15,14 @@ from .packages import look_at_packages
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def examine(config: Optional[str] = None,
-            files: Sequence[str] = (),
-            options: Sequence[str] = (),
-            work_dir: Optional[str] = None,
-            processes: Optional[int] = None,
-            step: bool = True) -> Iterator[Finding]:
+def examine(
+    config: str | None = None,
+    files: Sequence[str] = (),
+    options: Sequence[str] = (),
+    work_dir: str | None = None,
+    processes: int | None = None,
+    step: bool = True,
+) -> Iterator[Finding]:
     """Look at the environment and, if there is a config or an annotation file, at the data.
 
     Args:
@@ -51,6 +54,7 @@ def examine(config: Optional[str] = None,
         yield error('data', f'config and data were not looked at, as {reason.message}', reason.advice)
         return
     from mmengine.logging import MMLogger
+
     logger = MMLogger.get_current_instance()
     level = logger.level
     logger.setLevel('ERROR')  # what data sets log is a finding here
@@ -60,8 +64,9 @@ def examine(config: Optional[str] = None,
         logger.setLevel(level)
 
 
-def _examine_data(config: Optional[str], files: Sequence[str], options: Sequence[str], work_dir: Optional[str],
-                  processes: int, step: bool) -> Iterator[Finding]:
+def _examine_data(
+    config: str | None, files: Sequence[str], options: Sequence[str], work_dir: str | None, processes: int, step: bool
+) -> Iterator[Finding]:
     from mmengine.registry import init_default_scope
 
     from .coco_fields import look_at_coco_fields
@@ -75,15 +80,17 @@ def _examine_data(config: Optional[str], files: Sequence[str], options: Sequence
     from .registration import look_at_registration
     from .shapes import look_at_shapes
     from .step import look_at_step
+
     cfg = _load(config, options, work_dir) if config else None
     init_default_scope('mmpose' if cfg is None else cfg.get('default_scope', 'mmpose'))
-    parts: List[Part] = [*(parts_of(cfg) if cfg is not None else ()), *parts_of_files(files)]
+    parts: list[Part] = [*(parts_of(cfg) if cfg is not None else ()), *parts_of_files(files)]
     if cfg is not None:
         yield from _examine_training(cfg, parts, processes)
     pictures, broken = {}, set()
     with closing(PictureCache()) as cache:
-        for finding in chain(*map(look_at_faces, parts), *map(look_at_coco_fields, parts),
-                             look_at_pictures(parts, cache, pictures)):
+        for finding in chain(
+            *map(look_at_faces, parts), *map(look_at_coco_fields, parts), look_at_pictures(parts, cache, pictures)
+        ):
             broken.update([finding.topic] if finding.severity == ERROR else [])
             yield finding
     if parts:
@@ -105,8 +112,9 @@ def _examine_data(config: Optional[str], files: Sequence[str], options: Sequence
             yield from look_at_step(cfg, sum(len(part.dataset) for part in parts if part.name == 'train'), processes)
 
 
-def _load(config: str, options: Sequence[str], work_dir: Optional[str]):
+def _load(config: str, options: Sequence[str], work_dir: str | None):
     from ..engine.launch import argument_parser, load_config
+
     for option in options:
         if '=' not in option:
             raise ValueError(f'--cfg-options: found {option!r}, expected KEY=VALUE')
@@ -122,8 +130,10 @@ def _examine_training(cfg, parts: Sequence, processes: int) -> Iterator[Finding]
     from mmengine.device import get_device
 
     from .training import look_at_batches, look_at_checkpoints, look_at_training
-    workers = [loader.get('num_workers', 0) for name in ('train', 'val', 'test')
-               if (loader := cfg.get(f'{name}_dataloader'))]
+
+    workers = [
+        loader.get('num_workers', 0) for name in ('train', 'val', 'test') if (loader := cfg.get(f'{name}_dataloader'))
+    ]
     yield from look_at_threads(processes, max(workers, default=0), get_device() != 'cpu')
     folder = Path(cfg.work_dir)
     yield from look_at_clock([PACKAGE / '__init__.py', *(part.ann_file for part in parts), *folder.glob('*.pth')])

@@ -1,7 +1,8 @@
 """What annotations tell without their images: what a training refuses, places, official numbers, left and right."""
+
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -33,16 +34,18 @@ def look_at_faces(part: Part) -> Iterator[Finding]:
         yield from look_at_sides(part.name, *part.points(), part.layout)
 
 
-def alike(reasons: Sequence[str]) -> List[Tuple[str, List[int]]]:
+def alike(reasons: Sequence[str]) -> list[tuple[str, list[int]]]:
     """Sentences, of those that differ in the annotation only one, and the ids of their annotations."""
-    ids: Dict[Tuple[str, str], List[int]] = {}
+    ids: dict[tuple[str, str], list[int]] = {}
     for reason in reasons:
         parts = re.match('(.*?: annotation)( -?[0-9]+)(, .*)', reason, re.DOTALL)
         found = ids.setdefault((parts[1], parts[3]) if parts else (reason, ''), [])
         found += [int(parts[2])] if parts else []
     named = {0: '', 1: ' {}'}
-    return [(before + named.get(len(found), 's {} ({} of them)').format(shortened(found), len(found)) + after, found)
-            for (before, after), found in ids.items()]
+    return [
+        (before + named.get(len(found), 's {} ({} of them)').format(shortened(found), len(found)) + after, found)
+        for (before, after), found in ids.items()
+    ]
 
 
 def _outside(part: Part, faces: Sequence[dict]) -> Iterator[Finding]:
@@ -57,13 +60,15 @@ def _outside(part: Part, faces: Sequence[dict]) -> Iterator[Finding]:
                 found.append((face['id'], len(out), f'landmark {out[0]} at ({x:.1f}, {y:.1f}) in {width} x {height}'))
     if found:
         ids, counts, places = zip(*found)
-        yield note(part.name, f'{sum(counts)} landmarks of {len(found)} faces lie outside of their image (annotations '
-                   f'{shortened(ids)}; the first: {places[0]})',
-                   'fine for faces at the edge of a picture, whose landmarks were guessed; else correct them, or say '
-                   'v = 0')
+        yield note(
+            part.name,
+            f'{sum(counts)} landmarks of {len(found)} faces lie outside of their image (annotations '
+            f'{shortened(ids)}; the first: {places[0]})',
+            'fine for faces at the edge of a picture, whose landmarks were guessed; else correct them, or say v = 0',
+        )
 
 
-def _known(path: Path) -> Optional[AnnFile]:
+def _known(path: Path) -> AnnFile | None:
     """What is known of an official annotation file, by its name, in whatever folder it lies."""
     return next((facts for name, facts in load_data().items() if Path(name).name == path.name), None)
 
@@ -75,12 +80,14 @@ def _compare(part: Part, official: AnnFile) -> Iterator[Finding]:
     except ValueError:
         return  # it was refused
     for found, expected in (*compare_counts(annotations, official), *compare_version(annotations, official)):
-        yield warning(part.name, f'{path}: found {found}; expected {expected}',
-                      how_to_get(path.parent.parent, official))
+        yield warning(
+            part.name, f'{path}: found {found}; expected {expected}', how_to_get(path.parent.parent, official)
+        )
 
 
-def look_at_sides(name: str, points: np.ndarray, seen: np.ndarray, ids: Sequence,
-                  layout: FaceLayout) -> Iterator[Finding]:
+def look_at_sides(
+    name: str, points: np.ndarray, seen: np.ndarray, ids: Sequence, layout: FaceLayout
+) -> Iterator[Finding]:
     """Whether left and right are where the layout has them.
 
     Args:
@@ -95,14 +102,21 @@ def look_at_sides(name: str, points: np.ndarray, seen: np.ndarray, ids: Sequence
     judged = np.isfinite(turn).sum()
     advice = 'exchange the landmarks of the flip pairs of these faces, or mirror their images back'
     if len(wrong) and len(wrong) > judged / 2:
-        yield error(name, f'left and right are exchanged in {len(wrong)} of {judged} faces: seen upright, the right '
-                    'eye of the subject has the larger x (images mirrored and points not, or y counted upwards)',
-                    advice)
+        yield error(
+            name,
+            f'left and right are exchanged in {len(wrong)} of {judged} faces: seen upright, the right '
+            'eye of the subject has the larger x (images mirrored and points not, or y counted upwards)',
+            advice,
+        )
         return
     if len(wrong):
         exchanged = [ids[index] for index in wrong]
-        yield warning(name, f'left and right are exchanged in {len(wrong)} of {judged} faces: annotations '
-                      f'{shortened(exchanged)}', advice, exchanged)
+        yield warning(
+            name,
+            f'left and right are exchanged in {len(wrong)} of {judged} faces: annotations {shortened(exchanged)}',
+            advice,
+            exchanged,
+        )
     if layout.eye_corners is None or not layout.flip_pairs:
         return
     pairs = np.array(layout.flip_pairs)
@@ -114,9 +128,11 @@ def look_at_sides(name: str, points: np.ndarray, seen: np.ndarray, ids: Sequence
     reversed_ = np.flatnonzero((along < 0).sum(0) > counted / 2)
     if len(reversed_):
         listed = shortened([f'{i}-{j}' for i, j in pairs[reversed_]])
-        yield warning(name, f'the flip pairs {listed} of layout {layout.name} lie the other way round than the '
-                      'eyes in most faces', 'see whether the points are numbered as the layout numbers them: '
-                      'tools/misc/browse_dataset.py draws them')
+        yield warning(
+            name,
+            f'the flip pairs {listed} of layout {layout.name} lie the other way round than the eyes in most faces',
+            'see whether the points are numbered as the layout numbers them: tools/misc/browse_dataset.py draws them',
+        )
 
 
 def sense(points: np.ndarray, seen: np.ndarray, layout: FaceLayout) -> np.ndarray:

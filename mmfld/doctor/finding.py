@@ -1,5 +1,7 @@
 """What the doctor says: one line for each finding."""
-from typing import List, NamedTuple, Sequence
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 ERROR, WARNING, NOTE = 'error', 'warning', 'note'
 SHOWN = 10
@@ -16,6 +18,7 @@ class Finding(NamedTuple):
         advice (str): What to do. Defaults to nothing.
         ids (Sequence): All annotations, or images, of which the message names the first. Defaults to none.
     """
+
     severity: str
     topic: str
     message: str
@@ -41,6 +44,6 @@ def note(topic: str, message: str, advice: str = '') -> Finding:
 
 def shortened(names: Sequence) -> str:
     """The first of many, and how many more there are."""
-    shown: List[str] = [str(name) for name in names[:SHOWN]]
+    shown: list[str] = [str(name) for name in names[:SHOWN]]
     more = len(names) - len(shown)
     return ', '.join(shown) + (f' and {more} more' if more > 0 else '')

@@ -1,18 +1,19 @@
 """Processors, GPU, shared memory, disk and clock. Needs neither torch nor OpenMMLab."""
+
 import importlib
 import os
 import re
 import shutil
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Iterable, Iterator, Optional, Tuple
 
 from .finding import NOTE, WARNING, Finding, error, note, warning
 
 TOPIC = 'machine'
 SHARED_MEMORY = Path('/dev/shm')
 LITTLE_SHARED = 128 * 2**20  # bytes; containers have 64 MiB by default
-TOLERANCE = 120.  # seconds by which clocks of file servers differ
+TOLERANCE = 120.0  # seconds by which clocks of file servers differ
 RELEASED = 2026  # year
 
 
@@ -36,16 +37,22 @@ def look_at_gpu() -> Iterator[Finding]:
     driver = shutil.which('nvidia-smi') is not None
     if not torch.cuda.is_available():
         if torch.version.cuda is None and driver:
-            yield warning(TOPIC, f'there is a GPU driver, but torch {torch.__version__} is built without CUDA: '
-                          'the GPU is not used', 'install torch with CUDA, as pytorch.org says')
+            yield warning(
+                TOPIC,
+                f'there is a GPU driver, but torch {torch.__version__} is built without CUDA: the GPU is not used',
+                'install torch with CUDA, as pytorch.org says',
+            )
         elif torch.version.cuda is not None and driver:
             try:
                 torch.cuda.init()
                 reason = 'no device is visible'
             except Exception as fault:
                 reason = str(fault).split('\n')[0]
-            yield warning(TOPIC, f'torch is built for CUDA {torch.version.cuda}, which does not work here: {reason}',
-                          'update the driver, or install torch for an older CUDA; see CUDA_VISIBLE_DEVICES')
+            yield warning(
+                TOPIC,
+                f'torch is built for CUDA {torch.version.cuda}, which does not work here: {reason}',
+                'update the driver, or install torch for an older CUDA; see CUDA_VISIBLE_DEVICES',
+            )
         else:
             yield note(TOPIC, f'no GPU: training on {cores()} CPU cores, {threads()} threads a process')
         return
@@ -55,13 +62,21 @@ def look_at_gpu() -> Iterator[Finding]:
         free, total = torch.cuda.mem_get_info(index)
         name = torch.cuda.get_device_name(index)
         # code for an older minor version runs, and code is compiled from an older compute_XY
-        if known and not any(arch and (arch[1] == 'compute' or int(arch[2]) == major and int(arch[3]) <= minor)
-                             for arch in known):
-            yield error(TOPIC, f'GPU {index}, {name}, is of sm_{major}{minor}, and torch {torch.__version__} is built '
-                        f'for {", ".join(torch.cuda.get_arch_list())}', 'install one for it, as pytorch.org says')
-        yield Finding(WARNING if free < total / 2 else NOTE, TOPIC, f'GPU {index}: {name}, {free / 2**30:.1f} of '
-                      f'{total / 2**30:.1f} GiB free, CUDA {torch.version.cuda}',
-                      'see with nvidia-smi who else uses it' if free < total / 2 else '')
+        if known and not any(
+            arch and (arch[1] == 'compute' or int(arch[2]) == major and int(arch[3]) <= minor) for arch in known
+        ):
+            yield error(
+                TOPIC,
+                f'GPU {index}, {name}, is of sm_{major}{minor}, and torch {torch.__version__} is built '
+                f'for {", ".join(torch.cuda.get_arch_list())}',
+                'install one for it, as pytorch.org says',
+            )
+        yield Finding(
+            WARNING if free < total / 2 else NOTE,
+            TOPIC,
+            f'GPU {index}: {name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free, CUDA {torch.version.cuda}',
+            'see with nvidia-smi who else uses it' if free < total / 2 else '',
+        )
 
 
 def look_at_threads(processes: int, workers: int, on_gpu: bool) -> Iterator[Finding]:
@@ -74,30 +89,42 @@ def look_at_threads(processes: int, workers: int, on_gpu: bool) -> Iterator[Find
     """
     available, each = cores(), threads()
     if not on_gpu and processes * each > available:
-        yield warning(TOPIC, f'{processes} process{"es" if processes > 1 else ""} x {each} threads on {available} '
-                      'cores: they wait for each other', f'OMP_NUM_THREADS={max(1, available // processes)}')
+        yield warning(
+            TOPIC,
+            f'{processes} process{"es" if processes > 1 else ""} x {each} threads on {available} '
+            'cores: they wait for each other',
+            f'OMP_NUM_THREADS={max(1, available // processes)}',
+        )
     if processes * workers > available:
-        yield warning(TOPIC, f'{processes * workers} workers read data on {available} cores'
-                      + (f' ({processes} processes x {workers})' if processes > 1 else ''),
-                      f'--cfg-options train_dataloader.num_workers={max(1, available // processes)}, and so for '
-                      'val_dataloader and test_dataloader')
+        yield warning(
+            TOPIC,
+            f'{processes * workers} workers read data on {available} cores'
+            + (f' ({processes} processes x {workers})' if processes > 1 else ''),
+            f'--cfg-options train_dataloader.num_workers={max(1, available // processes)}, and so for '
+            'val_dataloader and test_dataloader',
+        )
 
 
-def look_at_shared_memory(needed: Optional[int] = None) -> Iterator[Finding]:
+def look_at_shared_memory(needed: int | None = None) -> Iterator[Finding]:
     """Whether workers can hand over their batches, of which ``needed`` bytes wait at most."""
     free = free_shared_memory()
     if free is None:
         return
     advice = 'docker run --shm-size=8g, or --cfg-options train_dataloader.num_workers=0'
     if needed is not None and free < needed:
-        yield error(TOPIC, f'{size(free)} of shared memory ({SHARED_MEMORY}) are free, and batches of the workers '
-                    f'need {size(needed)}: they end with a bus error', advice)
+        yield error(
+            TOPIC,
+            f'{size(free)} of shared memory ({SHARED_MEMORY}) are free, and batches of the workers '
+            f'need {size(needed)}: they end with a bus error',
+            advice,
+        )
     elif needed is None and free < LITTLE_SHARED:
-        yield warning(TOPIC, f'only {size(free)} of shared memory ({SHARED_MEMORY}) are free for the batches of '
-                      'workers', advice)
+        yield warning(
+            TOPIC, f'only {size(free)} of shared memory ({SHARED_MEMORY}) are free for the batches of workers', advice
+        )
 
 
-def free_shared_memory() -> Optional[int]:
+def free_shared_memory() -> int | None:
     """Bytes; None where workers do not need it."""
     return shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else None
 
@@ -109,9 +136,12 @@ def look_at_disk(folder: Path, needed: int, what: str) -> Iterator[Finding]:
     if not os.access(place, os.W_OK):
         yield error(TOPIC, f'{place} cannot be written to, where {folder} would be', 'choose another --work-dir')
     elif free < needed:
-        yield error(TOPIC, f'{size(free)} are free for {folder}, and {what} need {size(needed)}',
-                    'make room, choose another --work-dir, or keep fewer: '
-                    '--cfg-options default_hooks.checkpoint.max_keep_ckpts=1')
+        yield error(
+            TOPIC,
+            f'{size(free)} are free for {folder}, and {what} need {size(needed)}',
+            'make room, choose another --work-dir, or keep fewer: '
+            '--cfg-options default_hooks.checkpoint.max_keep_ckpts=1',
+        )
     else:
         yield note(TOPIC, f'{what} need {size(needed)} of {size(free)} that are free for {folder}')
 
@@ -127,20 +157,26 @@ def look_at_clock(files: Iterable[Path]) -> Iterator[Finding]:
     now = time.time()
     year = time.gmtime(now).tm_year
     if year < RELEASED:
-        yield warning(TOPIC, f'the clock says {year}, before this version of mmfld was written',
-                      'set the clock: downloads fail, and the newest checkpoint is not found by its time')
+        yield warning(
+            TOPIC,
+            f'the clock says {year}, before this version of mmfld was written',
+            'set the clock: downloads fail, and the newest checkpoint is not found by its time',
+        )
     late = sorted(((path.stat().st_mtime, str(path)) for path in files if path.exists()), reverse=True)
     late = [entry for entry in late if entry[0] > now + TOLERANCE]
     if late:
         modified, path = late[0]
         others = f', and {len(late) - 1} more' if len(late) > 1 else ''
-        yield warning(TOPIC, f'{path} is from the future, by {ago(modified - now)}{others}',
-                      'set the clock, or touch these files: the newest checkpoint is found by its time')
+        yield warning(
+            TOPIC,
+            f'{path} is from the future, by {ago(modified - now)}{others}',
+            'set the clock, or touch these files: the newest checkpoint is found by its time',
+        )
 
 
 def ago(seconds: float) -> str:
     """A time in the largest fitting unit."""
-    units: Tuple[Tuple[float, str], ...] = ((86400, 'days'), (3600, 'hours'), (60, 'minutes'), (1, 'seconds'))
+    units: tuple[tuple[float, str], ...] = ((86400, 'days'), (3600, 'hours'), (60, 'minutes'), (1, 'seconds'))
     length, unit = next((entry for entry in units if seconds >= entry[0]), units[-1])
     return f'{seconds / length:.1f} {unit}'
 

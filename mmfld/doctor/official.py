@@ -4,10 +4,12 @@
 returns what is wrong. Not everything shows: numbers of faces and landmarks, the position of two landmarks in a file and
 three of its images are looked at.
 """
+
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any
 
 import numpy as np
 import yaml
@@ -18,11 +20,13 @@ from ..structures import get_layout, layout_names
 DATA_FILE = Path(__file__).with_name('official.yml')
 # In pixels, of x and of y. Rounding in official.yml is 0.005; counting pixels from 1 instead of 0 is 1.
 TOLERANCE = 0.51
-COCO = ('COCO-style json: a dict with the lists images, of dicts with file_name, and annotations, of dicts with '
-        'keypoints [x, y, v, ...] in pixels')
+COCO = (
+    'COCO-style json: a dict with the lists images, of dicts with file_name, and annotations, of dicts with '
+    'keypoints [x, y, v, ...] in pixels'
+)
 
 Point = Sequence[float]  # x, y in pixels, pixel centres at integers from 0
-Difference = Tuple[str, str]  # what was found, what was expected
+Difference = tuple[str, str]  # what was found, what was expected
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Finding:
         expected (str): What was expected.
         how (str): Sentences that tell how to get it: official page and command of the converter.
     """
+
     file: Path
     found: str
     expected: str
@@ -48,22 +53,23 @@ class Finding:
 @dataclass(frozen=True)
 class AnnFile:
     """What ``official.yml`` tells about an annotation file, its data set included; see there. None: not known."""
+
     page: str
     converter: str
     layout: str
-    faces: Optional[int] = None
-    counted: Optional[int] = None
-    first: Optional[Point] = None
-    last: Optional[Point] = None
+    faces: int | None = None
+    counted: int | None = None
+    first: Point | None = None
+    last: Point | None = None
 
 
-def check(ann_files: Iterable[Union[str, Path]], data_root: Path) -> List[Finding]:
+def check(ann_files: Iterable[str | Path], data_root: Path) -> list[Finding]:
     """Compare annotation files with the official ones.
 
     Args:
         ann_files (Iterable[str | Path]): Relative to ``data_root``, e.g.
-            ``'wflw/annotations/face_landmarks_wflw_train.json'``, or whole paths. Of those that ``official.yml`` does not
-            tell about, nothing but the file itself is looked at.
+            ``'wflw/annotations/face_landmarks_wflw_train.json'``, or whole paths. Of those that ``official.yml`` does
+            not tell about, nothing but the file itself is looked at.
         data_root (Path): Folder of the data sets.
 
     Returns:
@@ -78,22 +84,24 @@ def check(ann_files: Iterable[Union[str, Path]], data_root: Path) -> List[Findin
     return [finding for path in paths for finding in check_file(path, known.get('/'.join(path.parts[-3:])))]
 
 
-def check_file(path: Path, official: Optional[AnnFile]) -> Iterator[Finding]:
+def check_file(path: Path, official: AnnFile | None) -> Iterator[Finding]:
     """The findings about one file, ``<folder>/annotations/<name>`` with the images in ``<folder>/images``."""
     folder = path.parent.parent
     for found, expected in differences(path, folder / 'images', official):
         yield Finding(path, found, expected, how_to_get(folder, official))
 
 
-def how_to_get(folder: Path, official: Optional[AnnFile]) -> str:
+def how_to_get(folder: Path, official: AnnFile | None) -> str:
     if official is None:
-        return (f'{DATA_FILE.name} does not tell where it is from: make it, or correct data_root and ann_file of the '
-                'config.')
+        return (
+            f'{DATA_FILE.name} does not tell where it is from: make it, or correct data_root and ann_file of the '
+            'config.'
+        )
     command = official.converter.replace('OUT', str(folder))
     return f'The official page is {official.page}; what it offers is converted by `{command}` (see its --help).'
 
 
-def differences(path: Path, images: Path, official: Optional[AnnFile]) -> Iterator[Difference]:
+def differences(path: Path, images: Path, official: AnnFile | None) -> Iterator[Difference]:
     """What is wrong with a file; nothing is known about it if ``official`` is None."""
     if not path.is_file():
         yield 'a folder' if path.is_dir() else 'no such file', 'an annotation file'
@@ -143,11 +151,14 @@ def faces_without_image(content: dict) -> Iterator[Difference]:
     lost = [index for index, annotation in enumerate(content['annotations']) if annotation.get('image_id') not in known]
     if lost:
         image_id = content['annotations'][lost[0]].get('image_id')
-        yield (f'image_id {image_id!r} in annotations[{lost[0]}], which no image has, and the same in {len(lost)} of '
-               f'{len(content["annotations"])} faces', 'an entry in images for each face')
+        yield (
+            f'image_id {image_id!r} in annotations[{lost[0]}], which no image has, and the same in {len(lost)} of '
+            f'{len(content["annotations"])} faces',
+            'an entry in images for each face',
+        )
 
 
-def compare_counts(annotations: List[dict], official: AnnFile) -> Iterator[Difference]:
+def compare_counts(annotations: list[dict], official: AnnFile) -> Iterator[Difference]:
     """Numbers of faces, and of those that an evaluation counts."""
     found = len(annotations)
     counted = sum(not annotation.get('excluded') for annotation in annotations)
@@ -155,21 +166,26 @@ def compare_counts(annotations: List[dict], official: AnnFile) -> Iterator[Diffe
         part = f', {100 * found / official.faces:.0f} % of the official ones' if found < official.faces else ''
         yield f'{found} faces{part}', f'{official.faces} faces, the official number'
     elif official.counted not in (None, counted):
-        yield (f'{counted} of {found} faces without "excluded": 1',
-               f'{official.counted}, the official number; without the others, whose annotations are known to be bad')
+        yield (
+            f'{counted} of {found} faces without "excluded": 1',
+            f'{official.counted}, the official number; without the others, whose annotations are known to be bad',
+        )
 
 
-def compare_keypoints(annotations: List[dict], official: AnnFile) -> Iterator[Difference]:
+def compare_keypoints(annotations: list[dict], official: AnnFile) -> Iterator[Difference]:
     """Number of keypoints of each face."""
     number = get_layout(official.layout).num_keypoints
     lengths = [len(annotation['keypoints']) for annotation in annotations]
     wrong = [index for index, length in enumerate(lengths) if length != 3 * number]
     if wrong:
-        yield (f'{lengths[wrong[0]] / 3:g} keypoints in annotations[{wrong[0]}] and a wrong number in {len(wrong)} of '
-               f'{len(annotations)} faces', f'{number} keypoints [x, y, v] of layout {official.layout} in each face')
+        yield (
+            f'{lengths[wrong[0]] / 3:g} keypoints in annotations[{wrong[0]}] and a wrong number in {len(wrong)} of '
+            f'{len(annotations)} faces',
+            f'{number} keypoints [x, y, v] of layout {official.layout} in each face',
+        )
 
 
-def compare_version(annotations: List[dict], official: AnnFile) -> Iterator[Difference]:
+def compare_version(annotations: list[dict], official: AnnFile) -> Iterator[Difference]:
     """Whether the first and last face of the official list are there, at the place in the image that they have in it.
 
     They may stand anywhere in the file. A part of the official faces is no other version, as long as one is there.
@@ -182,8 +198,10 @@ def compare_version(annotations: List[dict], official: AnnFile) -> Iterator[Diff
     if all(has_point(found, (x + 1, y + 1)) for x, y in missing.values()):
         reason = 'its landmarks are 1 pixel further right and down, as in files that count pixels from 1'
     else:
-        reason = (f'no first landmark of a face is there, the one of its first face is at {shown(found[0])}; the '
-                  'images may be crops, or of another size')
+        reason = (
+            f'no first landmark of a face is there, the one of its first face is at {shown(found[0])}; the '
+            'images may be crops, or of another size'
+        )
     places = ' and '.join(f'{shown(point)} in the {which} face' for which, point in missing.items())
     yield f'another version of the data: {reason}', f'the first landmark at {places} of the official list, in pixels'
 
@@ -193,7 +211,7 @@ def has_point(points: np.ndarray, point: Point) -> bool:
     return bool((np.abs(points - point) <= TOLERANCE).all(axis=1).any())
 
 
-def missing_images(images: List[dict], folder: Path) -> Iterator[Difference]:
+def missing_images(images: list[dict], folder: Path) -> Iterator[Difference]:
     """The first, the middle and the last image; of videos, ``file_name`` may be that of a video."""
     indices = sorted({0, len(images) // 2, len(images) - 1}) if images else []
     names = list(dict.fromkeys(images[index]['file_name'] for index in indices))
@@ -201,8 +219,10 @@ def missing_images(images: List[dict], folder: Path) -> Iterator[Difference]:
     empty = [name for name in names if name not in missing and not (folder / name).stat().st_size]
     for what, bad in (('no image', missing), ('the empty image', empty)):
         if bad:
-            yield (f'{what} {", ".join(bad)}, {len(bad)} of {len(names)} that were looked for',
-                   f'all images that the file names, in {folder}')
+            yield (
+                f'{what} {", ".join(bad)}, {len(bad)} of {len(names)} that were looked for',
+                f'all images that the file names, in {folder}',
+            )
 
 
 def shown(point: Point) -> str:
@@ -217,16 +237,18 @@ def is_point(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
 
 
-SET_FIELDS: Dict[str, Field] = dict(
-    page=TEXT, converter=TEXT,
+SET_FIELDS: dict[str, Field] = dict(
+    page=TEXT,
+    converter=TEXT,
     layout=(lambda value: value in layout_names(), f'one of {", ".join(layout_names())}'),
-    files=(is_mapping(is_text, lambda value: True), 'a mapping of annotation files'))
-FILE_FIELDS: Dict[str, Field] = dict(
-    faces=COUNT, counted=COUNT,
-    first=(is_point, '[x, y] in pixels'), last=(is_point, '[x, y] in pixels'))
+    files=(is_mapping(is_text, lambda value: True), 'a mapping of annotation files'),
+)
+FILE_FIELDS: dict[str, Field] = dict(
+    faces=COUNT, counted=COUNT, first=(is_point, '[x, y] in pixels'), last=(is_point, '[x, y] in pixels')
+)
 
 
-def load_data(path: Optional[Path] = None) -> Dict[str, AnnFile]:
+def load_data(path: Path | None = None) -> dict[str, AnnFile]:
     """Read ``official.yml``, or another file like it.
 
     Returns:
@@ -242,7 +264,7 @@ def load_data(path: Optional[Path] = None) -> Dict[str, AnnFile]:
         raise ValueError(f'{path}: found no YAML ({error})') from error
     if not isinstance(content, dict):
         raise ValueError(f'{path}: found {shortened(content)}, expected a mapping of data sets')
-    known: Dict[str, AnnFile] = {}
+    known: dict[str, AnnFile] = {}
     for name, data_set in content.items():
         place = f'{path}: {name}'
         check_fields(place, data_set, SET_FIELDS)

@@ -1,12 +1,13 @@
 """The data sets of a config, or annotation files, with everything that a training would refuse about them."""
+
 import json
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine import Config
@@ -30,13 +31,14 @@ class Part:
             where the crop lies; None if there is none.
         refused (list[str]): Why a training would stop, in the order of the file.
     """
+
     name: str
     config: dict
-    dataset: Optional[BaseDataset] = None
-    refused: List[str] = field(default_factory=list)
+    dataset: BaseDataset | None = None
+    refused: list[str] = field(default_factory=list)
 
     @property
-    def layout(self) -> Optional[FaceLayout]:
+    def layout(self) -> FaceLayout | None:
         return getattr(self.dataset, 'layout', None)
 
     @property
@@ -58,23 +60,27 @@ class Part:
             item = self.dataset[index]
             yield from item if isinstance(item, list) else [item]
 
-    def points(self) -> Tuple[np.ndarray, np.ndarray, List]:
+    def points(self) -> tuple[np.ndarray, np.ndarray, list]:
         """Landmarks (F, K, 2) in pixels, (F, K) bool whether they are annotated, and the ids of the faces."""
         faces = list(self.faces())
         if not faces:
             return np.zeros((0, 0, 2)), np.zeros((0, 0), bool), []
-        return (np.concatenate([face['keypoints'] for face in faces]).astype(float),
-                np.concatenate([face['keypoints_visible'] for face in faces]) > 0, [face['id'] for face in faces])
+        return (
+            np.concatenate([face['keypoints'] for face in faces]).astype(float),
+            np.concatenate([face['keypoints_visible'] for face in faces]) > 0,
+            [face['id'] for face in faces],
+        )
 
 
-def parts_of(cfg: Config) -> List[Part]:
+def parts_of(cfg: Config) -> list[Part]:
     """The data sets of a config; what validation and test have in common is ``'val, test'``, once."""
-    named: List[Tuple[str, dict]] = []
+    named: list[tuple[str, dict]] = []
     for name in PARTS:
         loader = cfg.get(f'{name}_dataloader')
         for config in leaves(loader.dataset) if loader else ():
-            before = next((index for index, (other, known) in enumerate(named)
-                           if other != 'train' and _same(known, config)), None)
+            before = next(
+                (index for index, (other, known) in enumerate(named) if other != 'train' and _same(known, config)), None
+            )
             if before is None:
                 named.append((name, config))
             elif name not in named[before][0]:
@@ -82,13 +88,16 @@ def parts_of(cfg: Config) -> List[Part]:
     return [load(name, config) for name, config in named]
 
 
-def parts_of_files(files: Sequence[str]) -> List[Part]:
+def parts_of_files(files: Sequence[str]) -> list[Part]:
     """Annotation files, with images in ``../images`` or beside, in the layout that has as many landmarks."""
     parts = []
     for file in map(Path, files):
         beside = file.parent.parent / 'images'
-        config = dict(ann_file=str(file.absolute()), pipeline=[],
-                      data_prefix=dict(img=str((beside if beside.is_dir() else file.parent).absolute())))
+        config = dict(
+            ann_file=str(file.absolute()),
+            pipeline=[],
+            data_prefix=dict(img=str((beside if beside.is_dir() else file.parent).absolute())),
+        )
         try:
             parts.append(load(file.name, dict(config, **_kind_of(file))))
         except ValueError as fault:
@@ -129,16 +138,19 @@ def load(name: str, config: dict) -> Part:
 
 def _same(config: dict, other: dict) -> bool:
     """Whether they have the same faces."""
-    first, second = ({key: value for key, value in one.items() if key not in ('pipeline', 'test_mode', 'seed')}
-                     for one in (config, other))
+    first, second = (
+        {key: value for key, value in one.items() if key not in ('pipeline', 'test_mode', 'seed')}
+        for one in (config, other)
+    )
     return first == second
 
 
 class _Listing:
     """Before a data set of faces: lists what that refuses."""
-    refused: List[str]
 
-    def parse_data_info(self, raw_data_info: dict) -> Optional[dict]:
+    refused: list[str]
+
+    def parse_data_info(self, raw_data_info: dict) -> dict | None:
         try:
             return super().parse_data_info(raw_data_info)
         except ValueError as fault:
@@ -155,12 +167,15 @@ def _kind_of(file: Path) -> dict:
     except OSError as fault:
         raise ValueError(f'{file}: cannot be read ({fault.strerror})') from fault
     except (ValueError, LookupError, TypeError) as fault:
-        raise ValueError(f'{file}: found no COCO-style json with the keypoints of a face '
-                         f'({type(fault).__name__}: {fault})') from fault
+        raise ValueError(
+            f'{file}: found no COCO-style json with the keypoints of a face ({type(fault).__name__}: {fault})'
+        ) from fault
     layouts = {get_layout(name).num_keypoints: name for name in layout_names()}
     if count not in layouts:
-        raise ValueError(f'{file}: found {count:g} landmarks in the first face, expected one of '
-                         f'{", ".join(f"{number} ({name})" for number, name in layouts.items())}')
+        raise ValueError(
+            f'{file}: found {count:g} landmarks in the first face, expected one of '
+            f'{", ".join(f"{number} ({name})" for number, name in layouts.items())}'
+        )
     if of_videos:
         return dict(type='FaceVideoDataset', clip_length=1, test_mode=True, layout=layouts[count])
     return dict(type='FaceLandmarkDataset', layout=layouts[count])

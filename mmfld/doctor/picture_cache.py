@@ -3,11 +3,13 @@
 It lies in the user's cache folder (``$XDG_CACHE_HOME`` or ``~/.cache``, on Windows ``%LOCALAPPDATA%``), as data are
 often read-only, and can be removed at any time. An image is known by its path, size and time of modification.
 """
+
 import os
 import sqlite3
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Dict, Iterable, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,13 +25,15 @@ class Picture(NamedTuple):
         thumbnail (ndarray): (16, 16) uint8, grey.
         peak (int): The greatest value in a file of 16 bit; 0 in one of 8. Defaults to 0.
     """
-    size: Tuple[int, int]
+
+    size: tuple[int, int]
     thumbnail: np.ndarray
     peak: int = 0
 
 
 class Key(NamedTuple):
     """An image file at one time, and how it is read."""
+
     path: str
     bytes: int
     modified: int
@@ -51,19 +55,20 @@ def cache_folder() -> Path:
 class PictureCache:
     """Known pictures by their keys. Without a folder that can be written, nothing is known or kept."""
 
-    def __init__(self, folder: Optional[Path] = None) -> None:
-        self._connection: Optional[sqlite3.Connection] = None
+    def __init__(self, folder: Path | None = None) -> None:
+        self._connection: sqlite3.Connection | None = None
         folder = cache_folder() if folder is None else folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(folder / f'pictures_{VERSION}.sqlite', timeout=30)
             self._connection.execute(
                 'CREATE TABLE IF NOT EXISTS pictures (path TEXT, bytes INTEGER, modified INTEGER, ignored INTEGER, '
-                'width INTEGER, height INTEGER, thumbnail BLOB, peak INTEGER, PRIMARY KEY (path, ignored))')
+                'width INTEGER, height INTEGER, thumbnail BLOB, peak INTEGER, PRIMARY KEY (path, ignored))'
+            )
         except (OSError, sqlite3.Error):
             self._connection = None
 
-    def known(self) -> Dict[Key, Picture]:
+    def known(self) -> dict[Key, Picture]:
         """All that is known."""
         if self._connection is None:
             return {}
@@ -71,12 +76,14 @@ class PictureCache:
             rows = self._connection.execute('SELECT * FROM pictures').fetchall()
         except sqlite3.Error:  # a damaged file
             return {}
-        return {Key(path, size, modified, bool(ignored)):
-                Picture((width, height), np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL),
-                        peak)
-                for path, size, modified, ignored, width, height, thumbnail, peak in rows}
+        return {
+            Key(path, size, modified, bool(ignored)): Picture(
+                (width, height), np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL), peak
+            )
+            for path, size, modified, ignored, width, height, thumbnail, peak in rows
+        }
 
-    def keep(self, pictures: Iterable[Tuple[Key, Picture]]) -> None:
+    def keep(self, pictures: Iterable[tuple[Key, Picture]]) -> None:
         """Note pictures, in the place of what was known of the same paths."""
         if self._connection is None:
             return

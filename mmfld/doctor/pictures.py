@@ -1,7 +1,8 @@
 """Whether every image opens in full, has the size that the annotations say, and shows something."""
+
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -20,9 +21,9 @@ KEPT_AT_ONCE = 1000
 CONTRAST = 4  # grey levels between the darkest and the brightest pixel of a thumbnail; at least 78 on 300W
 
 
-def look_at_pictures(parts: Sequence[Part], cache: PictureCache, pictures: Dict[str, Picture]) -> Iterator[Finding]:
+def look_at_pictures(parts: Sequence[Part], cache: PictureCache, pictures: dict[str, Picture]) -> Iterator[Finding]:
     """Findings about the images of data sets; what opens is put into ``pictures``, by its path."""
-    wanted: Dict[str, bool] = {}
+    wanted: dict[str, bool] = {}
     for part in parts:
         for path in dict.fromkeys(face['img_path'] for face in part.faces()):
             wanted.setdefault(path, ignores_orientation(part.config))
@@ -37,7 +38,7 @@ def look_at_pictures(parts: Sequence[Part], cache: PictureCache, pictures: Dict[
         yield note('images', f'{len(pictures)} of {len(found)} images open in full')
 
 
-def read_all(images: Sequence[Tuple[str, bool]], cache: PictureCache) -> Dict[str, Union[Picture, Exception]]:
+def read_all(images: Sequence[tuple[str, bool]], cache: PictureCache) -> dict[str, Picture | Exception]:
     """Open images on all cores, but for those that are known.
 
     Args:
@@ -48,7 +49,7 @@ def read_all(images: Sequence[Tuple[str, bool]], cache: PictureCache) -> Dict[st
         dict: By path, the picture or why it does not open.
     """
     known, found, fresh = cache.known(), {}, []
-    unknown: List[Key] = []
+    unknown: list[Key] = []
     for path, ignore in images:
         try:
             key = key_of(path, ignore)
@@ -62,8 +63,9 @@ def read_all(images: Sequence[Tuple[str, bool]], cache: PictureCache) -> Dict[st
     # decoding releases the interpreter lock
     with ThreadPoolExecutor(cores()) as pool:
         try:
-            for key, picture in zip(unknown, tqdm(pool.map(_read, unknown), 'images', len(unknown), unit='image',
-                                                  leave=False, disable=None)):
+            for key, picture in zip(
+                unknown, tqdm(pool.map(_read, unknown), 'images', len(unknown), unit='image', leave=False, disable=None)
+            ):
                 found[key.path] = picture
                 if isinstance(picture, Picture):
                     fresh.append((key_of(key.path, key.ignore_orientation), picture))
@@ -81,15 +83,16 @@ def ignores_orientation(config: dict) -> bool:
     return any(step.get('ignore_orientation', False) for step in config.get('pipeline', ()) if isinstance(step, dict))
 
 
-def _read(key: Key) -> Union[Picture, Exception]:
+def _read(key: Key) -> Picture | Exception:
     try:
         content = Path(key.path).read_bytes()
         image = decode_image(content, key.path, key.ignore_orientation)
     except (OSError, ValueError, ImportError, cv2.error, MemoryError) as fault:
         return fault
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return Picture(image.shape[1::-1], cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA),
-                   _peak(content))
+    return Picture(
+        image.shape[1::-1], cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA), _peak(content)
+    )
 
 
 def _peak(content: bytes) -> int:
@@ -101,30 +104,38 @@ def _peak(content: bytes) -> int:
     return int(stored.max()) if stored.dtype == np.uint16 else 0
 
 
-def _of_light(part: Part, pictures: Dict[str, Picture]) -> Iterator[Finding]:
+def _of_light(part: Part, pictures: dict[str, Picture]) -> Iterator[Finding]:
     """Images of one colour, and those of a camera of 10 to 15 bits in files of 16."""
     shown = {face['img_path']: pictures[face['img_path']] for face in part.faces() if face['img_path'] in pictures}
     uniform = [path for path, picture in shown.items() if np.ptp(picture.thumbnail) < CONTRAST]
     if uniform:
-        yield warning(part.name, f'{len(uniform)} of {len(shown)} images are of one colour: {shortened(uniform)}', MEND,
-                      uniform)
+        yield warning(
+            part.name, f'{len(uniform)} of {len(shown)} images are of one colour: {shortened(uniform)}', MEND, uniform
+        )
     peaks = [picture.peak for picture in shown.values() if picture.peak]
     if peaks and max(peaks) < 2**15:
         bits = max(peaks).bit_length()
-        yield warning(part.name, f'the {len(peaks)} images of 16 bit reach {max(peaks)} of 65535, as those of {bits} '
-                      f'bits do: they are loaded at 1/{2 ** (16 - bits)} of their brightness',
-                      f'multiply the pixels by {2 ** (16 - bits)} where they are of {bits} bits, or write 8 bit')
+        yield warning(
+            part.name,
+            f'the {len(peaks)} images of 16 bit reach {max(peaks)} of 65535, as those of {bits} '
+            f'bits do: they are loaded at 1/{2 ** (16 - bits)} of their brightness',
+            f'multiply the pixels by {2 ** (16 - bits)} where they are of {bits} bits, or write 8 bit',
+        )
 
 
-def _of_part(part: Part, found: Dict[str, Union[Picture, Exception]]) -> Iterator[Finding]:
+def _of_part(part: Part, found: dict[str, Picture | Exception]) -> Iterator[Finding]:
     sizes = {}
     for face in part.faces():
         sizes.setdefault(face['img_path'], face.get('image_size'))
     missing = [path for path in sizes if isinstance(found.get(path), FileNotFoundError)]
     if len(missing) > 1 and len(missing) == len(sizes):  # a wrong folder, and not so many lost files
-        yield error(part.name, f'none of the {len(missing)} images is there, such as {missing[0]}',
-                    f'correct data_root or data_prefix: --cfg-options {part.name.split(",")[0]}_dataset.data_root=...'
-                    if part.config.get('data_root') else 'put them into ../images of the annotation file, or beside it')
+        yield error(
+            part.name,
+            f'none of the {len(missing)} images is there, such as {missing[0]}',
+            f'correct data_root or data_prefix: --cfg-options {part.name.split(",")[0]}_dataset.data_root=...'
+            if part.config.get('data_root')
+            else 'put them into ../images of the annotation file, or beside it',
+        )
         return
     for path, size in sizes.items():
         picture = found.get(path)
@@ -134,11 +145,14 @@ def _of_part(part: Part, found: Dict[str, Union[Picture, Exception]]) -> Iterato
             reason = str(picture) if path in str(picture) else f'{path}: {picture}'
             yield error(part.name, reason, MEND)
         elif picture is not None and size is not None and picture.size != tuple(size):
-            yield error(part.name, _why_not(path, size, ignores_orientation(part.config)),
-                        'convert the data set again, or copy the image from where it was annotated')
+            yield error(
+                part.name,
+                _why_not(path, size, ignores_orientation(part.config)),
+                'convert the data set again, or copy the image from where it was annotated',
+            )
 
 
-def _why_not(path: str, size: Tuple[int, int], ignore_orientation: bool) -> str:
+def _why_not(path: str, size: tuple[int, int], ignore_orientation: bool) -> str:
     """What a training would say of an image of another size."""
     try:
         LoadFaceImage(ignore_orientation=ignore_orientation)(dict(img_path=path, image_size=size))
@@ -149,7 +163,7 @@ def _why_not(path: str, size: Tuple[int, int], ignore_orientation: bool) -> str:
 
 def _of_videos(part: Part, videos: Iterable[str]) -> Iterator[Finding]:
     """Videos are opened at the first and the last annotated frame."""
-    frames: Dict[str, List[int]] = {path: [] for path in videos}
+    frames: dict[str, list[int]] = {path: [] for path in videos}
     for face in part.faces():
         if face['img_path'] in frames:
             frames[face['img_path']].append(face.get('frame', 0))
@@ -161,11 +175,14 @@ def _of_videos(part: Part, videos: Iterable[str]) -> Iterator[Finding]:
                 yield error(part.name, reason, MEND)
         seen += bool(numbers)
     if seen:
-        yield note(part.name, f'of {seen} videos only the first and the last annotated frame were decoded, and '
-                   'they were not compared with others')
+        yield note(
+            part.name,
+            f'of {seen} videos only the first and the last annotated frame were decoded, and '
+            'they were not compared with others',
+        )
 
 
-def _frame_fault(path: str, frame: int) -> Optional[str]:
+def _frame_fault(path: str, frame: int) -> str | None:
     try:
         LoadVideoFrame()(dict(img_path=path, frame=frame))
     except (OSError, ValueError, IndexError) as fault:

@@ -3,8 +3,9 @@
 What is around the landmarks of the faces of a data set is told from what is around landmarks that were moved aside, by
 a linear discriminant of histograms of gradients. Each half of the faces is judged by what was learnt from the other.
 """
+
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -30,8 +31,11 @@ LIMIT, DEVIATIONS = -0.6, 4.5
 
 def look_at_placement(part: Part, readable: Callable[[str], bool]) -> Iterator[Finding]:
     """Findings about the faces of a data set; of images whose path is ``readable``."""
-    faces = [face for face in part.faces() if readable(face['img_path'])
-             and (face['keypoints_visible'] > 0).sum() >= LEAST_LANDMARKS]
+    faces = [
+        face
+        for face in part.faces()
+        if readable(face['img_path']) and (face['keypoints_visible'] > 0).sum() >= LEAST_LANDMARKS
+    ]
     if part.layout is None or len(faces) < FEWEST:
         yield note(part.name, f'not looked for: faces whose landmarks lie beside the face, which needs {FEWEST} faces')
         return
@@ -44,10 +48,14 @@ def look_at_placement(part: Part, readable: Callable[[str], bool]) -> Iterator[F
     if len(low):
         worst = [faces[index] for index in low[np.argsort(score[low])]]
         ids = [face['id'] for face in worst]
-        yield warning(part.name, f'the landmarks seem to lie beside the face in {len(low)} of {len(faces)} faces: '
-                      f'annotations {shortened(ids)} (the first: {worst[0]["img_path"]})',
-                      'draw them: tools/misc/browse_dataset.py; the landmarks may be shifted, turned or '
-                      'mirrored against the image, or of another one', ids)
+        yield warning(
+            part.name,
+            f'the landmarks seem to lie beside the face in {len(low)} of {len(faces)} faces: '
+            f'annotations {shortened(ids)} (the first: {worst[0]["img_path"]})',
+            'draw them: tools/misc/browse_dataset.py; the landmarks may be shifted, turned or '
+            'mirrored against the image, or of another one',
+            ids,
+        )
     else:
         yield note(part.name, f'the landmarks seem to lie beside the face in none of {len(faces)} faces')
 
@@ -69,16 +77,23 @@ def scores(faces: Sequence[dict], ignore_orientation: bool = False) -> np.ndarra
         with open(faces[index]['img_path'], 'rb') as file:
             image = decode_image(file.read(), faces[index]['img_path'], ignore_orientation)
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        return np.stack([_gradients(grey, found.center[index] + moved, found.scale[index])
-                         for moved in (0, aside[index], -aside[index])])
+        return np.stack(
+            [
+                _gradients(grey, found.center[index] + moved, found.scale[index])
+                for moved in (0, aside[index], -aside[index])
+            ]
+        )
 
     with ThreadPoolExecutor(cores()) as pool:
-        features = np.stack(list(tqdm(pool.map(look, range(len(faces))), 'places', len(faces), unit='face',
-                                      leave=False, disable=None)), axis=1)
+        features = np.stack(
+            list(tqdm(pool.map(look, range(len(faces))), 'places', len(faces), unit='face', leave=False, disable=None)),
+            axis=1,
+        )
     score = np.empty(len(faces))
     for half in range(2):
-        score[half::2] = _discriminant(features[0, 1 - half::2], features[1:, 1 - half::2].reshape(
-            -1, features.shape[-1]))(features[0, half::2])
+        score[half::2] = _discriminant(
+            features[0, 1 - half :: 2], features[1:, 1 - half :: 2].reshape(-1, features.shape[-1])
+        )(features[0, half::2])
     return score
 
 
@@ -90,8 +105,9 @@ def _gradients(grey: np.ndarray, center: complex, scale: complex) -> np.ndarray:
         grey = cv2.resize(grey, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
     step, start = step / shrink, (center - step * (SIDE - 1) / 2 * (1 + 1j)) / shrink
     matrix = np.array([[step.real, -step.imag, start.real], [step.imag, step.real, start.imag]])
-    seen = cv2.warpAffine(grey, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                          borderMode=cv2.BORDER_REPLICATE)
+    seen = cv2.warpAffine(
+        grey, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
     return cv2.HOGDescriptor((SIDE, SIDE), (16, 16), (8, 8), (8, 8), 9).compute(seen).ravel()
 
 

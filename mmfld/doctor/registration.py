@@ -4,9 +4,10 @@ To the right it is measured from the mirror symmetry of faces (``tools/analysis_
 Downwards symmetry tells nothing; for layout 300w68 the model that comes with the package does, against how 300W is
 annotated, on which it was trained.
 """
+
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -25,8 +26,8 @@ MODEL_FACES, MODEL_FEWEST = 60, 8
 MODEL_LAYOUT = '300w68'
 # Median deviation from the model in percent of the inter-ocular distance: 0.7 to the right and -0.4 down on the common
 # set of 300W, 0.0 and -1.0 on rendered faces. A pixel is 3.3 on a face whose eyes are 30 pixels apart.
-MODEL_LIMIT = 3.
-Pair = Tuple[np.ndarray, np.ndarray]
+MODEL_LIMIT = 3.0
+Pair = tuple[np.ndarray, np.ndarray]
 
 
 def surroundings(image: np.ndarray, points: np.ndarray, radius: int) -> np.ndarray:
@@ -40,15 +41,20 @@ def surroundings(image: np.ndarray, points: np.ndarray, radius: int) -> np.ndarr
 def offset(left: np.ndarray, right: np.ndarray) -> float:
     """Pixels by which points of average patches (side, side) lie too far to the right; NaN if they do not match."""
     try:
-        _, warp = cv2.findTransformECC(left, np.ascontiguousarray(right[:, ::-1]), np.eye(2, 3, dtype=np.float32),
-                                       cv2.MOTION_TRANSLATION)
+        _, warp = cv2.findTransformECC(
+            left, np.ascontiguousarray(right[:, ::-1]), np.eye(2, 3, dtype=np.float32), cv2.MOTION_TRANSLATION
+        )
     except cv2.error:  # no convergence
         return np.nan
     return warp[0, 2] / 2
 
 
-def shifts_to_right(faces: Sequence[dict], flip_indices: Sequence[int], radius: int = RADIUS,
-                    group_of: Callable[[dict], str] = lambda face: 'all') -> Dict[str, Tuple[int, np.ndarray]]:
+def shifts_to_right(
+    faces: Sequence[dict],
+    flip_indices: Sequence[int],
+    radius: int = RADIUS,
+    group_of: Callable[[dict], str] = lambda face: 'all',
+) -> dict[str, tuple[int, np.ndarray]]:
     """By group, how many faces it has, and (P, ) pixels by which the points of each flip pair lie too far to the right.
 
     Args:
@@ -74,8 +80,10 @@ def shifts_to_right(faces: Sequence[dict], flip_indices: Sequence[int], radius: 
             for group in {group_of(face), 'all'}:
                 sums[group] = sums[group] + patches
                 counts[group] += 1
-    return {group: (counts[group], np.array([offset(*pair) for pair in total.astype(np.float32)]))
-            for group, total in sums.items()}
+    return {
+        group: (counts[group], np.array([offset(*pair) for pair in total.astype(np.float32)]))
+        for group, total in sums.items()
+    }
 
 
 def look_at_registration(part: Part, readable: Callable[[str], bool]) -> Iterator[Finding]:
@@ -88,49 +96,72 @@ def look_at_registration(part: Part, readable: Callable[[str], bool]) -> Iterato
     if layout.name == MODEL_LAYOUT:
         yield from _by_model(part.name, faces, layout)
     else:
-        yield note(part.name, 'not measured: whether points lie too high or too low, which needs a model of layout '
-                   f'{layout.name}')
+        yield note(
+            part.name,
+            f'not measured: whether points lie too high or too low, which needs a model of layout {layout.name}',
+        )
 
 
-def _by_symmetry(name: str, faces: List[dict], layout: FaceLayout, before: np.ndarray) -> Iterator[Finding]:
+def _by_symmetry(name: str, faces: list[dict], layout: FaceLayout, before: np.ndarray) -> Iterator[Finding]:
     if len(faces) < FEWEST:
-        yield note(name, f'not measured: whether points lie too far to the right or left, which needs {FEWEST} '
-                   f'faces and not {len(faces)}')
+        yield note(
+            name,
+            f'not measured: whether points lie too far to the right or left, which needs {FEWEST} '
+            f'faces and not {len(faces)}',
+        )
         return
     chosen = _spread(faces, FACES)
     _, found = shifts_to_right(chosen, layout.flip_indices)['all']
     found = found[np.isfinite(found)]
     if not len(found):
-        yield note(name, f'not measured: whether points lie too far to the right or left; {len(chosen)} faces are '
-                   'not alike enough on both sides')
+        yield note(
+            name,
+            f'not measured: whether points lie too far to the right or left; {len(chosen)} faces are '
+            'not alike enough on both sides',
+        )
         return
     low, middle, high = np.percentile(found, (25, 50, 75))
-    text = (f'points lie {middle:.1f} pixels too far to the right (quartiles {low:.1f} and {high:.1f} of {len(found)} '
-            f'flip pairs, by the symmetry of {len(chosen)} faces)')
+    text = (
+        f'points lie {middle:.1f} pixels too far to the right (quartiles {low:.1f} and {high:.1f} of {len(found)} '
+        f'flip pairs, by the symmetry of {len(chosen)} faces)'
+    )
     if low > 0.25 or high < -0.25:
         x, y = before - (middle, 0)
-        yield warning(name, text, f'--cfg-options "keypoint_offset=({x:.1f},{y:.1f})"; what a network that '
-                      'is trained with mirrored faces cannot learn is off on all of them')
+        yield warning(
+            name,
+            text,
+            f'--cfg-options "keypoint_offset=({x:.1f},{y:.1f})"; what a network that '
+            'is trained with mirrored faces cannot learn is off on all of them',
+        )
     else:
         yield note(name, text)
 
 
-def _by_model(name: str, faces: List[dict], layout: FaceLayout) -> Iterator[Finding]:
+def _by_model(name: str, faces: list[dict], layout: FaceLayout) -> Iterator[Finding]:
     try:
         found = deviations(_spread(faces, MODEL_FACES), layout)
     except ImportError as fault:
         yield note(name, f'not measured: whether points lie too high or too low; {fault}')
         return
     if len(found) < MODEL_FEWEST:
-        yield note(name, 'not measured: whether points lie beside those of the model, which needs '
-                   f'{MODEL_FEWEST} faces with all landmarks and not {len(found)}')
+        yield note(
+            name,
+            'not measured: whether points lie beside those of the model, which needs '
+            f'{MODEL_FEWEST} faces with all landmarks and not {len(found)}',
+        )
         return
     right, down = np.median(found, axis=0)
-    text = (f'points lie {right:+.1f} % of the inter-ocular distance to the right and {down:+.1f} % down from where '
-            f'the model of the package has them (median of {len(found)} faces; a part of it is the model)')
+    text = (
+        f'points lie {right:+.1f} % of the inter-ocular distance to the right and {down:+.1f} % down from where '
+        f'the model of the package has them (median of {len(found)} faces; a part of it is the model)'
+    )
     if max(abs(right), abs(down)) > MODEL_LIMIT:
-        yield warning(name, text, 'draw some of them: tools/misc/browse_dataset.py; a constant shift in pixels is '
-                      'corrected by keypoint_offset, cut or resized images by converting the data set again')
+        yield warning(
+            name,
+            text,
+            'draw some of them: tools/misc/browse_dataset.py; a constant shift in pixels is '
+            'corrected by keypoint_offset, cut or resized images by converting the data set again',
+        )
     else:
         yield note(name, text)
 
@@ -150,7 +181,7 @@ def deviations(faces: Sequence[dict], layout: FaceLayout) -> np.ndarray:
     return np.array(found).reshape(-1, 2)
 
 
-def _difference(landmarker: FaceLandmarker, face: dict, layout: FaceLayout) -> Optional[np.ndarray]:
+def _difference(landmarker: FaceLandmarker, face: dict, layout: FaceLayout) -> np.ndarray | None:
     points, seen = face['keypoints'][0], face['keypoints_visible'][0] > 0
     distance = np.linalg.norm(np.subtract(*points[list(layout.eye_corners)]))
     if not seen.all() or distance < 1:
@@ -161,6 +192,6 @@ def _difference(landmarker: FaceLandmarker, face: dict, layout: FaceLayout) -> O
     return 100 * (points - predicted[0].landmarks).mean(0) / distance
 
 
-def _spread(faces: List[dict], most: int) -> List[dict]:
+def _spread(faces: list[dict], most: int) -> list[dict]:
     """At most so many, from everywhere in the list."""
     return [faces[index] for index in np.unique(np.linspace(0, len(faces) - 1, min(most, len(faces))).astype(int))]

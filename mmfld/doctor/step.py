@@ -4,22 +4,25 @@
 
 prints as json what :func:`take_steps` returns.
 """
+
 import json
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator
 
 from .finding import NOTE, WARNING, Finding, error, note, warning
 from .machine import ago, size
 
 TOPIC = 'step'
 STEPS = 3  # the first one is slower
-SMALLER = ('a smaller --cfg-options train_dataloader.batch_size=N, with tools/train.py --accumulate if the batch '
-           'of the config is to be kept')
+SMALLER = (
+    'a smaller --cfg-options train_dataloader.batch_size=N, with tools/train.py --accumulate if the batch '
+    'of the config is to be kept'
+)
 OUT_OF_MEMORY = ('out of memory', "can't allocate memory", 'bad_alloc', 'MemoryError')
 
 
@@ -39,27 +42,42 @@ def look_at_step(cfg, faces: int, processes: int) -> Iterator[Finding]:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ['no message'])[-1]
         if done.returncode == -9 or any(phrase in done.stderr for phrase in OUT_OF_MEMORY):
-            yield error(TOPIC, f'a step of {cfg.train_dataloader.batch_size} does not fit into memory ({last})',
-                        SMALLER)
+            yield error(
+                TOPIC, f'a step of {cfg.train_dataloader.batch_size} does not fit into memory ({last})', SMALLER
+            )
         else:
-            yield error(TOPIC, f'the first step fails: {last}', 'correct the config or its data; python '
-                        'tools/train.py shows where it fails')
+            yield error(
+                TOPIC,
+                f'the first step fails: {last}',
+                'correct the config or its data; python tools/train.py shows where it fails',
+            )
         return
-    found: Dict = json.loads(lines[-1])
+    found: dict = json.loads(lines[-1])
     tight = found['peak'] > 0.9 * found['memory']
     memory = f'; {size(found["peak"])} at the peak of {size(found["memory"])}' if found['memory'] else ''
-    yield Finding(WARNING if tight else NOTE, TOPIC, f'{found["step"]:.2f} s for a batch of '
-                  f'{cfg.train_dataloader.batch_size} on {found["device"]}, {found["data"]:.2f} s to read it by one '
-                  f'worker{memory}', SMALLER if tight else '')
+    yield Finding(
+        WARNING if tight else NOTE,
+        TOPIC,
+        f'{found["step"]:.2f} s for a batch of '
+        f'{cfg.train_dataloader.batch_size} on {found["device"]}, {found["data"]:.2f} s to read it by one '
+        f'worker{memory}',
+        SMALLER if tight else '',
+    )
     workers = max(1, cfg.train_dataloader.get('num_workers', 0))
     if found['data'] > found['step'] * workers:
-        yield warning(TOPIC, f'reading data takes longer than computing: {found["data"] / workers:.2f} s a batch by '
-                      f'{workers} workers', 'more train_dataloader.num_workers, if there are processors for them')
+        yield warning(
+            TOPIC,
+            f'reading data takes longer than computing: {found["data"] / workers:.2f} s a batch by {workers} workers',
+            'more train_dataloader.num_workers, if there are processors for them',
+        )
     epochs = cfg.train_cfg.get('max_epochs')
     if epochs and faces:
         steps = max(1, faces // (processes * cfg.train_dataloader.batch_size)) * epochs
-        yield note(TOPIC, f'{epochs} epochs are {steps} steps, about '
-                   f'{ago(steps * max(found["step"], found["data"] / workers))} without validation')
+        yield note(
+            TOPIC,
+            f'{epochs} epochs are {steps} steps, about '
+            f'{ago(steps * max(found["step"], found["data"] / workers))} without validation',
+        )
 
 
 def take_steps(file: str) -> dict:
@@ -78,6 +96,7 @@ def take_steps(file: str) -> dict:
     from mmpose.registry import MODELS
 
     from ..engine.launch import adapt_to_cpu
+
     cfg = Config.fromfile(file)
     cfg.launcher = 'none'
     init_default_scope(cfg.get('default_scope', 'mmpose'))

@@ -1,8 +1,9 @@
 """What a training with a config will be: batch, learning rate, averaging, checkpoints, and what workers hand over."""
+
 import copy
 import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Optional, Sequence
 
 import torch
 from mmengine import Config
@@ -40,8 +41,11 @@ def look_at_training(cfg: Config, parts: Sequence[Part], processes: int) -> Iter
     faces = sum(len(part.dataset) for part in parts if part.name == 'train' and part.dataset is not None)
     each = processes * cfg.train_dataloader.batch_size
     if 0 < faces < each and cfg.train_dataloader.get('drop_last', False):
-        yield error(TOPIC, f'an epoch has no step: {faces} training faces, and drop_last leaves out a batch of less '
-                    f'than {each}', f'--cfg-options train_dataloader.batch_size={max(1, faces // processes)}')
+        yield error(
+            TOPIC,
+            f'an epoch has no step: {faces} training faces, and drop_last leaves out a batch of less than {each}',
+            f'--cfg-options train_dataloader.batch_size={max(1, faces // processes)}',
+        )
 
 
 def look_at_checkpoints(cfg: Config) -> Iterator[Finding]:
@@ -62,8 +66,11 @@ def look_at_checkpoints(cfg: Config) -> Iterator[Finding]:
             yield error('load_from', str(fault), 'choose another checkpoint')
         else:
             if faults:
-                yield error('load_from', f'{cfg.load_from} does not fit the model: {faults}',
-                            'choose another checkpoint, or train with --allow-mismatch')
+                yield error(
+                    'load_from',
+                    f'{cfg.load_from} does not fit the model: {faults}',
+                    'choose another checkpoint, or train with --allow-mismatch',
+                )
     if not cfg.get('default_hooks', {}).get('checkpoint'):
         return
     each, count = checkpoint_bytes(cfg, model), number_of_checkpoints(cfg)
@@ -90,7 +97,7 @@ def number_of_checkpoints(cfg: Config) -> int:
     return (saved if kept < 0 else min(kept, saved)) + len(best) + 1
 
 
-def look_at_batches(cfg: Config, train: Optional[Part], processes: int) -> Iterator[Finding]:
+def look_at_batches(cfg: Config, train: Part | None, processes: int) -> Iterator[Finding]:
     """Whether what the workers have ready fits into shared memory."""
     workers = cfg.train_dataloader.get('num_workers', 0)
     if not workers:
@@ -116,7 +123,7 @@ def tensor_bytes(value) -> int:
     return 0
 
 
-def _first_sample(train: Optional[Part]):
+def _first_sample(train: Part | None):
     """The first item of the training data, or None if it cannot be had, which other findings say."""
     if train is None or train.refused or train.dataset is None or not len(train.dataset):
         return None
@@ -137,5 +144,12 @@ def _state_per_weight(cfg: Config) -> float:
         optimizer.step()
     except Exception:
         return MULTIPLES
-    return sum(value.numel() for state in optimizer.state.values() for value in state.values()
-               if isinstance(value, torch.Tensor) and value.numel() > 1) / weights.numel()
+    return (
+        sum(
+            value.numel()
+            for state in optimizer.state.values()
+            for value in state.values()
+            if isinstance(value, torch.Tensor) and value.numel() > 1
+        )
+        / weights.numel()
+    )

@@ -1,6 +1,8 @@
 """Steps whose batch does not fit into one forward pass: gradients are accumulated over several."""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
@@ -37,7 +39,7 @@ class AccumulatingTrainLoop(StoppableTrainLoop):
         self.dataloader = Groups(self.dataloader, accumulation)
         self._max_iters = self._max_epochs * len(self.dataloader)
 
-    def run_iter(self, idx: int, batches: List[dict]) -> None:
+    def run_iter(self, idx: int, batches: list[dict]) -> None:
         """Take one step; hooks get the list of its batches, and the weighted mean of their losses."""
         self.runner.call_hook('before_train_iter', batch_idx=idx, data_batch=batches)
         outputs = accumulate(self.runner.model, batches, self.runner.optim_wrapper)
@@ -56,8 +58,8 @@ class Groups:
         batches = len(self._dataloader)
         return batches // self._size if self._dataloader.drop_last else -(-batches // self._size)
 
-    def __iter__(self) -> Iterator[List[dict]]:
-        group: List[dict] = []
+    def __iter__(self) -> Iterator[list[dict]]:
+        group: list[dict] = []
         for batch in self._dataloader:
             group.append(batch)
             if len(group) == self._size:
@@ -70,7 +72,7 @@ class Groups:
         return getattr(self._dataloader, name)
 
 
-def accumulate(model: nn.Module, batches: Sequence[dict], optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+def accumulate(model: nn.Module, batches: Sequence[dict], optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
     """Take one step with the mean gradient of all faces, or clips, in several batches.
 
     Args:
@@ -82,7 +84,7 @@ def accumulate(model: nn.Module, batches: Sequence[dict], optim_wrapper: OptimWr
         dict: The means of what ``train_step`` returns for logging.
     """
     sizes = [len(batch['inputs']) for batch in batches]
-    outputs: Dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
     for number, (batch, size) in enumerate(zip(batches, sizes), 1):
         weight = size / sum(sizes)
         part = _PartOfStep(optim_wrapper, weight, last=number == len(batches))

@@ -15,9 +15,11 @@ schedules with ``by_epoch=False``           as these: a warm-up of 100 iteration
 
 Batch normalisation cannot follow: it always sees the faces of a forward pass, of all processes with ``sync_bn``.
 """
+
 import inspect
 import os
-from typing import Any, Iterator, List, Optional, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.hooks import EMAHook
@@ -41,12 +43,14 @@ def number_of_processes(launcher: str) -> int:
     if launcher == 'none':
         return 1
     if PROCESSES[launcher] not in os.environ:
-        raise ValueError(f'--launcher {launcher}: found no {PROCESSES[launcher]} in the environment, expected the '
-                         'number of processes')
+        raise ValueError(
+            f'--launcher {launcher}: found no {PROCESSES[launcher]} in the environment, expected the '
+            'number of processes'
+        )
     return int(os.environ[PROCESSES[launcher]])
 
 
-def fit_to_batch(cfg: Config, keep: bool = False, processes: Optional[int] = None) -> BatchSizeHook:
+def fit_to_batch(cfg: Config, keep: bool = False, processes: int | None = None) -> BatchSizeHook:
     """Change a config for the batch of this command. It is then written for that batch, so that the config which
     MMEngine saves beside the checkpoints is not scaled once more.
 
@@ -77,16 +81,23 @@ def fit_to_batch(cfg: Config, keep: bool = False, processes: Optional[int] = Non
     if accumulation > 1:
         messages.append('Batch normalisation has the statistics of a forward pass, not of all that is accumulated.')
     if base is None:
-        messages.insert(0, f'Batch of {batch} ({hook}). The config names none (auto_scale_lr.base_batch_size), so that '
-                        'nothing is scaled.')
+        messages.insert(
+            0,
+            f'Batch of {batch} ({hook}). The config names none (auto_scale_lr.base_batch_size), so that '
+            'nothing is scaled.',
+        )
     elif batch == base:
         messages = messages and [f'Batch of {batch} ({hook}), for which the config is written.', *messages]
     else:
         changes = _scale(cfg, batch / base)
         cfg.auto_scale_lr.base_batch_size = batch
         hook.as_configured = False
-        messages = [f'Batch of {batch} ({hook}); the config is written for {base}. Scaled to it (--accumulate keeps '
-                    f'{base}, --no-scale changes nothing):', *changes, *messages]
+        messages = [
+            f'Batch of {batch} ({hook}); the config is written for {base}. Scaled to it (--accumulate keeps '
+            f'{base}, --no-scale changes nothing):',
+            *changes,
+            *messages,
+        ]
     cfg.auto_scale_lr = dict(cfg.get('auto_scale_lr') or {}, enable=False)  # MMEngine's own scaling
     hook.messages = messages
     return hook
@@ -105,10 +116,13 @@ def _accumulation_for(base: int, processes: int, size: int) -> int:
     divisors = [number for number in range(1, base + 1) if base % number == 0]
     fitting = [number for number in divisors if base % (number * processes) == 0]
     if fitting:
-        raise ValueError(f'{found}multiple; expected train_dataloader.batch_size to be one of '
-                         f'{", ".join(map(str, fitting))}')
-    raise ValueError(f'{found}multiple, whatever the batch_size; expected the number of processes to be one of '
-                     f'{", ".join(map(str, divisors))}')
+        raise ValueError(
+            f'{found}multiple; expected train_dataloader.batch_size to be one of {", ".join(map(str, fitting))}'
+        )
+    raise ValueError(
+        f'{found}multiple, whatever the batch_size; expected the number of processes to be one of '
+        f'{", ".join(map(str, divisors))}'
+    )
 
 
 def _accumulation_of(cfg: Config) -> int:
@@ -123,19 +137,25 @@ def _set_accumulation(cfg: Config, accumulation: int) -> None:
     kind = cfg.train_cfg.pop('type', 'EpochBasedTrainLoop')
     by_epochs = ('EpochBasedTrainLoop', 'StoppableTrainLoop', 'AccumulatingTrainLoop')
     if kind not in by_epochs or not cfg.train_cfg.pop('by_epoch', True):
-        raise ValueError(f'train_cfg: found {kind if kind != "EpochBasedTrainLoop" else "by_epoch=False"}, expected '
-                         'training by epochs, of which the steps accumulate gradients')
+        raise ValueError(
+            f'train_cfg: found {kind if kind != "EpochBasedTrainLoop" else "by_epoch=False"}, expected '
+            'training by epochs, of which the steps accumulate gradients'
+        )
     cfg.train_cfg.update(type='AccumulatingTrainLoop', accumulation=accumulation)
 
 
-def _scale(cfg: Config, ratio: float) -> List[str]:
+def _scale(cfg: Config, ratio: float) -> list[str]:
     """Scale all that depends on the batch; a line for each change."""
     if 'max_epochs' not in cfg.train_cfg:
-        raise ValueError('train_cfg: found no max_epochs, expected training by epochs, of which the steps follow the '
-                         'batch; --no-scale trains as the config says')
+        raise ValueError(
+            'train_cfg: found no max_epochs, expected training by epochs, of which the steps follow the '
+            'batch; --no-scale trains as the config says'
+        )
     if 'lr' not in cfg.optim_wrapper.get('optimizer', {}):
-        raise ValueError('found no optim_wrapper.optimizer.lr, expected the learning rate that is to be scaled; '
-                         '--no-scale trains as the config says')
+        raise ValueError(
+            'found no optim_wrapper.optimizer.lr, expected the learning rate that is to be scaled; '
+            '--no-scale trains as the config says'
+        )
     changes = []
     for place, part, name, value, scaled in (*_rates(cfg, ratio), *_averages(cfg, ratio), *_iterations(cfg, ratio)):
         changes.append(f'{place}.{name}: {_text(value)} -> {_text(scaled)}')
@@ -143,7 +163,7 @@ def _scale(cfg: Config, ratio: float) -> List[str]:
     return changes
 
 
-Change = Tuple[str, dict, str, Any, Any]  # place and part of the config, name in it, its value before and after
+Change = tuple[str, dict, str, Any, Any]  # place and part of the config, name in it, its value before and after
 
 
 def _rates(cfg: Config, ratio: float) -> Iterator[Change]:
@@ -167,10 +187,12 @@ def _averages(cfg: Config, ratio: float) -> Iterator[Change]:
             yield place, hook, 'begin_iter', hook.begin_iter, _stretched(hook.begin_iter, ratio)
 
 
-def averaging_hooks(cfg: Config) -> Iterator[Tuple[str, dict]]:
+def averaging_hooks(cfg: Config) -> Iterator[tuple[str, dict]]:
     """The hooks of a config that average the weights, each with its place."""
-    hooks = [*((f'default_hooks.{name}', hook) for name, hook in cfg.get('default_hooks', {}).items()),
-             *((f'custom_hooks.{number}', hook) for number, hook in enumerate(cfg.get('custom_hooks') or ()))]
+    hooks = [
+        *((f'default_hooks.{name}', hook) for name, hook in cfg.get('default_hooks', {}).items()),
+        *((f'custom_hooks.{number}', hook) for number, hook in enumerate(cfg.get('custom_hooks') or ())),
+    ]
     for place, hook in hooks:
         kind = HOOKS.get(hook['type']) if isinstance(hook, dict) else None
         if inspect.isclass(kind) and issubclass(kind, EMAHook):  # an unknown one is named when it is built
@@ -184,7 +206,7 @@ def _iterations(cfg: Config, ratio: float) -> Iterator[Change]:
                 yield place, schedule, name, schedule[name], _stretched(schedule[name], ratio)
 
 
-def _schedules(cfg: Config) -> Iterator[Tuple[str, dict]]:
+def _schedules(cfg: Config) -> Iterator[tuple[str, dict]]:
     schedules = cfg.get('param_scheduler') or []
     for number, schedule in enumerate(schedules if isinstance(schedules, (list, tuple)) else [schedules]):
         yield f'param_scheduler.{number}', schedule

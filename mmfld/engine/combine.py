@@ -29,23 +29,51 @@ The result is a plain MMEngine config: ``Config.fromfile`` and everything built 
 arrive from outside, of a row of a table or ``--cfg-options``, are set before the parts are put together
 (:func:`pending_options`), so that ``codec.mode=none`` reaches encoder and decoder.
 """
+
 import copy
 import inspect
 import json
+from collections.abc import Iterator, KeysView, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
-from typing import Any, Dict, Iterator, KeysView, List, MutableMapping, NamedTuple, Optional
+from functools import cache
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from mmengine.config import Config, ConfigDict
-from mmpose.registry import (DATA_SAMPLERS, DATASETS, HOOKS, KEYPOINT_CODECS, LOG_PROCESSORS, LOOPS, METRICS, MODELS,
-                             OPTIM_WRAPPERS, OPTIMIZERS, PARAM_SCHEDULERS, TRANSFORMS, VISUALIZERS)
+from mmpose.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    HOOKS,
+    KEYPOINT_CODECS,
+    LOG_PROCESSORS,
+    LOOPS,
+    METRICS,
+    MODELS,
+    OPTIM_WRAPPERS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
+    TRANSFORMS,
+    VISUALIZERS,
+)
 
 from .fields import nearest, shortened
 
-REGISTRIES = (MODELS, KEYPOINT_CODECS, DATASETS, METRICS, TRANSFORMS, HOOKS, LOOPS, OPTIMIZERS, OPTIM_WRAPPERS,
-              PARAM_SCHEDULERS, DATA_SAMPLERS, LOG_PROCESSORS, VISUALIZERS)
+REGISTRIES = (
+    MODELS,
+    KEYPOINT_CODECS,
+    DATASETS,
+    METRICS,
+    TRANSFORMS,
+    HOOKS,
+    LOOPS,
+    OPTIMIZERS,
+    OPTIM_WRAPPERS,
+    PARAM_SCHEDULERS,
+    DATA_SAMPLERS,
+    LOG_PROCESSORS,
+    VISUALIZERS,
+)
 PARTS = ('train', 'val', 'test')
 # a method or a data set need not say these
 SOMETIMES_SAID = ('crop', 'clamped', 'keypoint_offset', 'randomness')
@@ -58,15 +86,15 @@ INGREDIENTS = (*SAID_ONCE, 'model', *(f'{part}_dataloader' for part in PARTS), '
 
 
 class _Pending(NamedTuple):
-    options: Dict[str, Any]
-    taken_by: List[str]  # layouts of the configs that took them
+    options: dict[str, Any]
+    taken_by: list[str]  # layouts of the configs that took them
 
 
-_pending: ContextVar[Optional[_Pending]] = ContextVar('pending', default=None)
+_pending: ContextVar[_Pending | None] = ContextVar('pending', default=None)
 
 
 @contextmanager
-def pending_options(options: Dict[str, Any]) -> Iterator[List[str]]:
+def pending_options(options: dict[str, Any]) -> Iterator[list[str]]:
     """Configs that are read inside take these options, keys with dots, before their parts are put together.
 
     A value ``'$name'`` stands for the config's own variable of that name, e.g. ``train_pipeline='$single_pipeline'``.
@@ -93,9 +121,11 @@ def combine(namespace: MutableMapping[str, Any]) -> None:
     base = copy.deepcopy(namespace['_base_'])
     file = inspect.currentframe().f_back.f_code.co_filename  # the config's: MMEngine gives it no __file__
     _separate(base)
-    own = {key: value for key, value in namespace.items()
-           if key != '_base_' and not key.startswith('__') and not inspect.isroutine(value)
-           and not inspect.ismodule(value)}
+    own = {
+        key: value
+        for key, value in namespace.items()
+        if key != '_base_' and not key.startswith('__') and not inspect.isroutine(value) and not inspect.ismodule(value)
+    }
     # copied one by one: a dict under two names would lose its _delete_ under the first
     own = {key: copy.deepcopy(value) for key, value in own.items()}
     _check_own(own, namespace['_base_'], file)
@@ -117,7 +147,7 @@ def combine(namespace: MutableMapping[str, Any]) -> None:
         namespace[key] = dict(value, _delete_=True) if isinstance(value, dict) and key in base else value
 
 
-def merge_options(cfg: Config, options: Dict[str, Any]) -> None:
+def merge_options(cfg: Config, options: dict[str, Any]) -> None:
     """Set options, keys with dots and perhaps :data:`NEW` before them, in a config, with references such as
     ``'$single_pipeline'`` resolved.
 
@@ -131,7 +161,7 @@ def merge_options(cfg: Config, options: Dict[str, Any]) -> None:
         cfg.merge_from_dict({key.removeprefix(NEW): copy.deepcopy(value)})
 
 
-def fill(cfg: Any, shared: Dict[str, Any], strict: bool = True) -> None:
+def fill(cfg: Any, shared: dict[str, Any], strict: bool = True) -> None:
     """Give values to every component in ``cfg`` that takes an argument of their name.
 
     Args:
@@ -145,8 +175,10 @@ def fill(cfg: Any, shared: Dict[str, Any], strict: bool = True) -> None:
     for component in _components(cfg):
         for name in arguments(component['type']) & shared.keys():
             if strict and name in component and _as_json(component[name]) != _as_json(shared[name]):
-                raise ValueError(f'found {name}={shortened(_plain(component[name]))} in {component["type"]}, expected '
-                                 f'{shortened(_plain(shared[name]))}, which the config says once for all, or nothing')
+                raise ValueError(
+                    f'found {name}={shortened(_plain(component[name]))} in {component["type"]}, expected '
+                    f'{shortened(_plain(shared[name]))}, which the config says once for all, or nothing'
+                )
             component.setdefault(name, copy.deepcopy(shared[name]))
 
 
@@ -188,11 +220,13 @@ def check_combined(cfg: Config) -> None:
         return
     changed = [name for name, value in fingerprints(cfg).items() if cfg.combined.get(name) != value]
     if changed:
-        raise ValueError(f'{cfg.filename}: {", ".join(changed)} changed after the parts of the config were combined, '
-                         f'which reaches nothing: {ENDING}')
+        raise ValueError(
+            f'{cfg.filename}: {", ".join(changed)} changed after the parts of the config were combined, '
+            f'which reaches nothing: {ENDING}'
+        )
 
 
-def _check_own(own: Dict[str, Any], base: ConfigDict, file: str) -> None:
+def _check_own(own: dict[str, Any], base: ConfigDict, file: str) -> None:
     """Raise a ValueError for what a config file says itself of parts that are put together from others."""
     for place, source in COMBINED.items():
         value = _at(own, place)
@@ -200,7 +234,7 @@ def _check_own(own: Dict[str, Any], base: ConfigDict, file: str) -> None:
             raise ValueError(f'{file}: found {place}, which is put together from {source}: say it there')
 
 
-def _shared_values(cfg: Config) -> Dict[str, Any]:
+def _shared_values(cfg: Config) -> dict[str, Any]:
     """What every component gets that takes it."""
     shared = dict(layout=cfg.layout)
     shared.update({name: cfg.codec[name] for name in ('input_size', 'length') if name in cfg.codec})
@@ -212,7 +246,7 @@ def _shared_values(cfg: Config) -> Dict[str, Any]:
     return shared
 
 
-def fingerprints(cfg: Config) -> Dict[str, int]:
+def fingerprints(cfg: Config) -> dict[str, int]:
     """A short number for each part that is said once."""
     parts = {name: cfg[name] for name in (*SAID_ONCE, *SOMETIMES_SAID) if name in cfg and name != 'randomness'}
     parts['randomness.seed'] = cfg.get('randomness', {}).get('seed')
@@ -241,8 +275,10 @@ def _combined(cfg: Config) -> dict:
         for step in pipeline:
             if step['type'] == 'GenerateTarget':
                 if _as_json(step.get('encoder', codec)) != _as_json(codec):
-                    raise ValueError(f'found encoder={shortened(_plain(step["encoder"]))} in GenerateTarget, expected '
-                                     'nothing there: codec says it once for all')
+                    raise ValueError(
+                        f'found encoder={shortened(_plain(step["encoder"]))} in GenerateTarget, expected '
+                        'nothing there: codec says it once for all'
+                    )
                 step['encoder'] = copy.deepcopy(codec)
             elif step['type'] == 'GetFaceCrop':
                 fill(step, crop)
@@ -272,29 +308,30 @@ def _dataset(dataset: ConfigDict, pipeline: list, more: dict, shared: dict) -> C
         dataset.dataset = _dataset(dataset.dataset, pipeline, more, shared)
         return dataset
     if dataset.get('pipeline'):
-        raise ValueError(f'found pipeline in {dataset.type}, expected nothing there: train_pipeline and test_pipeline '
-                         'say it')
+        raise ValueError(
+            f'found pipeline in {dataset.type}, expected nothing there: train_pipeline and test_pipeline say it'
+        )
     fill(dataset, shared)
     if dataset.type == 'FaceVideoDataset':
         pipeline = [dict(step, type='LoadVideoFrame') if step['type'] == 'LoadFaceImage' else step for step in pipeline]
     return ConfigDict({**more, **dataset, 'pipeline': copy.deepcopy(pipeline)})
 
 
-def arguments(name: Optional[str]) -> KeysView:
+def arguments(name: str | None) -> KeysView:
     """Names of the arguments of a registered component, those that its base classes take by ``**kwargs`` included."""
     return _parameters(name).keys()
 
 
-def default(name: Optional[str], argument: str) -> Any:
+def default(name: str | None, argument: str) -> Any:
     """The value that a registered component gives to an argument that is left out; None if there is none."""
     parameter = _parameters(name).get(argument)
     return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
 
-@lru_cache(maxsize=None)
-def _parameters(name: Optional[str]) -> Dict[str, inspect.Parameter]:
+@cache
+def _parameters(name: str | None) -> dict[str, inspect.Parameter]:
     component = next(filter(None, (registry.get(name) for registry in REGISTRIES)), None) if name else None
-    found: Dict[str, inspect.Parameter] = {}
+    found: dict[str, inspect.Parameter] = {}
     for cls in inspect.getmro(component) if inspect.isclass(component) else ():
         if '__init__' in vars(cls):
             parameters = inspect.signature(cls.__init__).parameters

@@ -1,6 +1,7 @@
 """Parameters and multiply-adds of a model."""
+
 import logging
-from typing import Dict, NamedTuple, Tuple
+from typing import NamedTuple
 
 import torch
 import torch.nn as nn
@@ -12,13 +13,14 @@ PRODUCTS = ('conv', 'linear', 'matmul', 'addmm', 'mm', 'bmm', 'einsum')
 
 class Complexity(NamedTuple):
     """What a model costs for one image."""
+
     parameters: int
     multiply_adds: int  # convolutions, linear layers and matrix products, one per multiplication with its addition
-    others: Dict[str, int]  # operators that are counted apart
+    others: dict[str, int]  # operators that are counted apart
     analyzer: FlopAnalyzer
 
 
-def complexity(model: nn.Module, input_size: Tuple[int, int]) -> Complexity:
+def complexity(model: nn.Module, input_size: tuple[int, int]) -> Complexity:
     """Count a pose estimator's parameters and the multiply-adds of its forward pass for one image.
 
     Args:
@@ -32,7 +34,7 @@ def complexity(model: nn.Module, input_size: Tuple[int, int]) -> Complexity:
     # it warns about operators without a count, which the caller can list
     logging.getLogger('mmengine.analysis.jit_analysis').setLevel(logging.ERROR)
     try:
-        analyzer = FlopAnalyzer(model, (torch.zeros(1, 3, input_size[1], input_size[0]), ))
+        analyzer = FlopAnalyzer(model, (torch.zeros(1, 3, input_size[1], input_size[0]),))
         with torch.no_grad():
             counts = analyzer.by_operator()
     finally:
@@ -41,4 +43,5 @@ def complexity(model: nn.Module, input_size: Tuple[int, int]) -> Complexity:
         parameters=parameter_count(model)[''],
         multiply_adds=sum(count for name, count in counts.items() if name in PRODUCTS),
         others={name: count for name, count in counts.items() if name not in PRODUCTS and count},
-        analyzer=analyzer)
+        analyzer=analyzer,
+    )

@@ -1,4 +1,5 @@
 """Mixed precision on the CPU, which MMEngine's ``AmpOptimWrapper`` refuses."""
+
 from contextlib import contextmanager
 
 from mmengine.optim import OptimWrapper

@@ -1,4 +1,5 @@
 """Data loaders with which a run would end in an assertion, do nothing or lose faces without a word."""
+
 from typing import Any
 
 from mmengine.config import Config
@@ -35,8 +36,10 @@ def require_a_step(loop: BaseLoop) -> None:
     accumulation = getattr(loop, 'accumulation', 1)
     steps = f'a batch of {size}' + (f' x {accumulation} accumulated' if accumulation > 1 else '')
     way_out = f'train_dataloader.batch_size of at most {faces // accumulation}, or ' if faces >= accumulation else ''
-    raise ValueError(f'train_dataloader: found {steps} and {faces} samples for a process, and with drop_last an epoch '
-                     f'has no step; expected {way_out}train_dataloader.drop_last=False')
+    raise ValueError(
+        f'train_dataloader: found {steps} and {faces} samples for a process, and with drop_last an epoch '
+        f'has no step; expected {way_out}train_dataloader.drop_last=False'
+    )
 
 
 def _fit_dataloader(name: str, loader: Any) -> None:
@@ -50,8 +53,9 @@ def _fit_dataloader(name: str, loader: Any) -> None:
     if workers == 0:
         dropped = [field for field in NEEDS_WORKERS if loader.pop(field, None)]
         if dropped:
-            print_log(f'{name}: without workers (num_workers is 0) there is no {", ".join(dropped)}',
-                      logger='current')
+            print_log(f'{name}: without workers (num_workers is 0) there is no {", ".join(dropped)}', logger='current')
     if name != 'train_dataloader' and loader.get('drop_last'):
-        raise ValueError(f'{name}.drop_last: found {loader["drop_last"]!r}, expected False: the samples of a last '
-                         'batch that is not full would not be measured')
+        raise ValueError(
+            f'{name}.drop_last: found {loader["drop_last"]!r}, expected False: the samples of a last '
+            'batch that is not full would not be measured'
+        )

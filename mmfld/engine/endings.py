@@ -1,4 +1,5 @@
 """How a tool ends if something is wrong: with one sentence where that says it all, else with a traceback."""
+
 import json
 import logging
 import os
@@ -6,10 +7,11 @@ import re
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.logging import MMLogger
@@ -29,6 +31,7 @@ FRAME = re.compile(r'^  File "(.+)", line \d+, in .*\n    (.*)$', re.M)
 
 class Fault(NamedTuple):
     """Attributes: name of the error's class, its message, and file and source line that raised it."""
+
     kind: str
     message: str
     file: str
@@ -60,7 +63,7 @@ def run_tool(main: Callable[[], Any]) -> int:
         return 1
 
 
-def sentence_of(error: BaseException) -> Optional[str]:
+def sentence_of(error: BaseException) -> str | None:
     """What a user has to know of an error, or None if it takes the traceback to know.
 
     The message is enough for faults of the surroundings (files, disks, memory, other processes), and for what this
@@ -87,11 +90,11 @@ def _fault(error: BaseException) -> Fault:
         return Fault(type(error).__name__, message, *place)
     *_, last = FRAME.finditer(message)
     # what follows the frames is not indented
-    kind, _, text = re.search(r'^\S.*', message[last.end():], re.M | re.S)[0].partition(': ')
+    kind, _, text = re.search(r'^\S.*', message[last.end() :], re.M | re.S)[0].partition(': ')
     return Fault(kind, text, *last.groups())
 
 
-def _write_to_log(error: BaseException) -> Optional[MMLogger]:
+def _write_to_log(error: BaseException) -> MMLogger | None:
     """Write the traceback to the log file of the run; the logger, if the run has come so far as to have one."""
     if not MMLogger._instance_dict:
         return None

@@ -1,9 +1,11 @@
 """Checks of fields that people write by hand, in yml files, with messages that name what was found and expected."""
+
 import difflib
 import math
-from typing import Any, Callable, Dict, Iterable, Tuple
+from collections.abc import Callable, Iterable
+from typing import Any
 
-Field = Tuple[Callable[[Any], bool], str]  # whether it takes a value, and what it takes
+Field = tuple[Callable[[Any], bool], str]  # whether it takes a value, and what it takes
 
 
 def is_text(value: Any) -> bool:
@@ -27,7 +29,7 @@ TEXT: Field = (is_text, 'a text')
 COUNT: Field = (is_count, 'a whole number from 1')
 
 
-def check_fields(where: str, found: Any, fields: Dict[str, Field], optional: Iterable[str] = ()) -> None:
+def check_fields(where: str, found: Any, fields: dict[str, Field], optional: Iterable[str] = ()) -> None:
     """Raise a ValueError, which begins with ``where``, for what is no mapping with these fields.
 
     Args:

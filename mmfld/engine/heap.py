@@ -1,4 +1,5 @@
 """Memory of the maps of one step serves the next one, on the CPU."""
+
 import ctypes
 import sys
 
@@ -7,8 +8,8 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep what is freed. By default it returns large buffers at once, and the system clears the pages
-    of the next ones.
+    """Let the C library keep what is freed. By default it returns large buffers at once, and the system clears the
+    pages of the next ones.
 
     Elsewhere than with glibc nothing happens.
     """

@@ -1,9 +1,9 @@
 """What ``tools/train.py`` and ``tools/test.py`` share: their common arguments, and running without CUDA."""
+
 import argparse
 import logging
 import os
 from pathlib import Path
-from typing import Optional, Union
 
 import torch
 from mmengine.config import Config
@@ -22,16 +22,28 @@ from .work_dir import RESUMABLE
 def argument_parser(description: str) -> argparse.ArgumentParser:
     """A parser with the arguments that training and testing have in common."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument('config', help='config file, or a row of a table, projects/reproduce/star.yml:wflw; a relative '
-                        'name is also looked for in the repository')
+    parser.add_argument(
+        'config',
+        help='config file, or a row of a table, projects/reproduce/star.yml:wflw; a relative '
+        'name is also looked for in the repository',
+    )
     parser.add_argument('--work-dir', help='folder for logs and results; default: work_dirs/FOLDER/NAME of the config')
     parser.add_argument('--show-dir', help='folder for pictures of predictions')
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE',
-                        help='override config values, e.g. train_cfg.max_epochs=1 codec.decoder=argmax; a key that the '
-                        'config does not have has to be written +KEY')
-    parser.add_argument('--allow-mismatch', action='store_true',
-                        help='weights that do not fit the model are loaded as far as they do, and settings that a '
-                        'checkpoint to go on from overrides are let be; the log says which')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=OptionsAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='override config values, e.g. train_cfg.max_epochs=1 codec.decoder=argmax; a key that the '
+        'config does not have has to be written +KEY',
+    )
+    parser.add_argument(
+        '--allow-mismatch',
+        action='store_true',
+        help='weights that do not fit the model are loaded as far as they do, and settings that a '
+        'checkpoint to go on from overrides are let be; the log says which',
+    )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
     return parser
@@ -56,8 +68,9 @@ def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Co
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{_run_name(args.config, cfg)}'
     if args.show_dir:
         if 'visualization' not in cfg.get('default_hooks', {}):
-            parser.error('--show-dir needs default_hooks.visualization=dict(type="PoseVisualizationHook") in '
-                         f'{args.config}')
+            parser.error(
+                f'--show-dir needs default_hooks.visualization=dict(type="PoseVisualizationHook") in {args.config}'
+            )
         cfg.default_hooks.visualization.update(enable=True, out_dir=args.show_dir)
     return cfg
 
@@ -71,8 +84,9 @@ def require_start(parser: argparse.ArgumentParser, args: argparse.Namespace, cfg
     """
     row = find_row(args.config)
     if row and row.trained_as:
-        parser.error(f'{row} is not trained: it tests weights of {row.trained_as}, '
-                     f'python tools/test.py {row} CHECKPOINT')
+        parser.error(
+            f'{row} is not trained: it tests weights of {row.trained_as}, python tools/test.py {row} CHECKPOINT'
+        )
     needed = cfg.get('starts_from')
     if row and row.starts_from:
         start = read_rows(row.file).row(row.starts_from)
@@ -83,9 +97,11 @@ def require_start(parser: argparse.ArgumentParser, args: argparse.Namespace, cfg
     folder, last = f'work_dirs/{_run_name(needed, other)}', f'epoch_{other.train_cfg.max_epochs}.pth'
     checkpoint = latest_checkpoint(folder)
     if checkpoint is None or checkpoint.name != last:
-        parser.error(f'{row or args.config} starts from weights of {needed}, and {folder} has '
-                     f'{checkpoint.name if checkpoint else "none"}, expected {last}: train it first, or say which '
-                     'weights, --cfg-options load_from=CHECKPOINT')
+        parser.error(
+            f'{row or args.config} starts from weights of {needed}, and {folder} has '
+            f'{checkpoint.name if checkpoint else "none"}, expected {last}: train it first, or say which '
+            'weights, --cfg-options load_from=CHECKPOINT'
+        )
     print_log(f'The training starts from {checkpoint}, the last weights of {needed}.', logger='current')
     cfg.load_from = str(checkpoint)
 
@@ -101,7 +117,7 @@ def _run_name(name: str, cfg: Config) -> str:
     return path.relative_to(configs if path.is_relative_to(configs) else path.parents[1]).as_posix()
 
 
-def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[Path]:
+def latest_checkpoint(work_dir: str | Path) -> Path | None:
     """The checkpoint of a work folder to go on from; None if there is none.
 
     It is the one that ``last_checkpoint`` names, in this folder, which may have been moved or copied since. If that
@@ -115,23 +131,36 @@ def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[Path]:
     marker = work_dir / 'last_checkpoint'
     name = marker.read_text(encoding='utf-8').strip() if marker.is_file() else ''
     named = next((path for path in (work_dir / Path(name).name, Path(name)) if path.is_file()), None) if name else None
-    saved = sorted((path for name in RESUMABLE for path in work_dir.glob(name)),
-                   key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    saved = sorted(
+        (path for name in RESUMABLE for path in work_dir.glob(name)),
+        key=lambda path: path.stat().st_mtime_ns,
+        reverse=True,
+    )
     candidates = [named, *(path for path in saved if path != named)] if named else saved
     for path in candidates:
         if is_whole(path):
             if path != named:
-                fault = (f'names {named}, which does not read' if named else f'names {name}, which is not there' if name
-                         else 'is empty' if marker.is_file() else 'is missing')
-                print_log(f'{marker} {fault}: the newest checkpoint that reads is {path.name}', logger='current',
-                          level=logging.WARNING)
+                fault = (
+                    f'names {named}, which does not read'
+                    if named
+                    else f'names {name}, which is not there'
+                    if name
+                    else 'is empty'
+                    if marker.is_file()
+                    else 'is missing'
+                )
+                print_log(
+                    f'{marker} {fault}: the newest checkpoint that reads is {path.name}',
+                    logger='current',
+                    level=logging.WARNING,
+                )
             return path
     if candidates:
         raise ValueError(f'{work_dir}: none of its checkpoints reads ({", ".join(path.name for path in candidates)})')
     return None
 
 
-def is_whole(checkpoint: Union[str, Path]) -> bool:
+def is_whole(checkpoint: str | Path) -> bool:
     """Whether a file is a checkpoint that can be used, see :func:`read_checkpoint`."""
     try:
         read_checkpoint(checkpoint)
@@ -167,8 +196,11 @@ def adapt_to_cpu(cfg: Config) -> None:
     keep_freed_memory()
     if cfg.launcher == 'pytorch':
         torch.distributed.init_process_group('gloo')  # MMEngine uses a group that is there
-        wrapper = dict(type='MMDistributedDataParallel', broadcast_buffers=False,
-                       find_unused_parameters=cfg.get('find_unused_parameters', False))
+        wrapper = dict(
+            type='MMDistributedDataParallel',
+            broadcast_buffers=False,
+            find_unused_parameters=cfg.get('find_unused_parameters', False),
+        )
         cfg.model_wrapper_cfg = {**wrapper, **(cfg.get('model_wrapper_cfg') or {}), 'device_ids': None}
         if cfg.get('sync_bn'):
             print_log('No CUDA device: each process has its own batch statistics (sync_bn is off).', logger='current')
@@ -186,9 +218,12 @@ def say_how_to_go_on(runner: Runner) -> None:
     checkpoint = getattr(runner.train_loop, 'stopped_by', None)
     if checkpoint is None:
         return
-    print_log(f'SIGTERM: the training ends after {runner.epoch} of {runner.max_epochs} epochs and {runner.iter} of '
-              f'{runner.max_iters} iterations, saved as {checkpoint}. The same command with --resume goes on there.',
-              logger='current', level=logging.WARNING)
+    print_log(
+        f'SIGTERM: the training ends after {runner.epoch} of {runner.max_epochs} epochs and {runner.iter} of '
+        f'{runner.max_iters} iterations, saved as {checkpoint}. The same command with --resume goes on there.',
+        logger='current',
+        level=logging.WARNING,
+    )
 
 
 def leave_process_group() -> None:

@@ -2,10 +2,11 @@
 
 MMEngine takes any key into a config, where a misspelt one changes nothing.
 """
+
 import argparse
 import copy
 import inspect
-from typing import Any, Dict, List, Set
+from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.optim import OptimWrapper
@@ -16,17 +17,28 @@ from .combine import INGREDIENTS, NEW, SOMETIMES_SAID, arguments, default, merge
 from .fields import is_number, nearest
 
 
-def _names(*functions: Any) -> Set[str]:
+def _names(*functions: Any) -> set[str]:
     return {name for function in functions for name in inspect.signature(function).parameters} - {'self', 'runner'}
 
 
 _LOADER = _names(DataLoader) | {'num_batch_per_epoch'}
 # what parts without a registered type can hold, by their place in a config
 SETTINGS = {
-    '': _names(Runner.__init__) | {*INGREDIENTS, *SOMETIMES_SAID} | {
-        'activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval', 'find_unused_parameters',
-        'model_wrapper_cfg', 'starts_from', 'sync_bn'},
-    'train_dataloader': _LOADER, 'val_dataloader': _LOADER, 'test_dataloader': _LOADER,
+    '': _names(Runner.__init__)
+    | {*INGREDIENTS, *SOMETIMES_SAID}
+    | {
+        'activation_checkpointing',
+        'compile',
+        'custom_imports',
+        'efficient_conv_bn_eval',
+        'find_unused_parameters',
+        'model_wrapper_cfg',
+        'starts_from',
+        'sync_bn',
+    },
+    'train_dataloader': _LOADER,
+    'val_dataloader': _LOADER,
+    'test_dataloader': _LOADER,
     'train_cfg': _names(EpochBasedTrainLoop, IterBasedTrainLoop) | {'type', 'by_epoch', 'accumulation'},
     'val_cfg': _names(ValLoop) | {'type'},
     'test_cfg': _names(TestLoop) | {'type'},
@@ -42,8 +54,9 @@ SETTINGS = {
 class OptionsAction(DictAction):
     """MMEngine's action for ``--cfg-options KEY=VALUE ...``, with a message for what is not of that form."""
 
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
-                 option_string: Any = None) -> None:
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Any = None
+    ) -> None:
         for text in values:
             key, equals, _ = text.partition('=')
             if not equals or not all(key.removeprefix(NEW).split('.')):
@@ -51,7 +64,7 @@ class OptionsAction(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
-def check_options(where: str, cfg: Config, options: Dict[str, Any]) -> Config:
+def check_options(where: str, cfg: Config, options: dict[str, Any]) -> Config:
     """Check that each option fits the config with those before it merged in.
 
     Args:
@@ -75,7 +88,7 @@ def check_options(where: str, cfg: Config, options: Dict[str, Any]) -> Config:
     return cfg
 
 
-def _check(where: str, part: Any, names: List[str], value: Any, at: str = '') -> None:
+def _check(where: str, part: Any, names: list[str], value: Any, at: str = '') -> None:
     """Check one option.
 
     Args:
@@ -90,8 +103,10 @@ def _check(where: str, part: Any, names: List[str], value: Any, at: str = '') ->
         known = {*part, *arguments(part.get('type')), *SETTINGS.get(at, ())} - {'self', 'args', 'kwargs'}
         found = part.get(name, default(part.get('type'), name))
     if name not in known and name != '_delete_':
-        raise KeyError(f'{where}: found nothing named {name!r} there{nearest(name, sorted(known))}; {NEW} before the '
-                       'key adds what is new')
+        raise KeyError(
+            f'{where}: found nothing named {name!r} there{nearest(name, sorted(known))}; {NEW} before the '
+            'key adds what is new'
+        )
     if isinstance(part, (list, tuple)):
         found = part[int(name)]
     at = f'{at}.{name}'.lstrip('.')

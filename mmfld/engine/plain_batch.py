@@ -1,4 +1,5 @@
 """Batches of data loaders as plain data, which ``torch.load(weights_only=True)`` reads, and back."""
+
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,11 @@ def pack(value: Any) -> Any:
         TypeError: For anything else.
     """
     if isinstance(value, BaseDataElement):
-        return {KIND: type(value).__name__, 'metainfo': pack(dict(value.metainfo_items())),
-                'data': pack(dict(value.items()))}
+        return {
+            KIND: type(value).__name__,
+            'metainfo': pack(dict(value.metainfo_items())),
+            'data': pack(dict(value.items())),
+        }
     if isinstance(value, np.ndarray):
         return {ARRAY: torch.from_numpy(np.ascontiguousarray(value))}
     if isinstance(value, np.generic):

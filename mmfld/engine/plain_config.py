@@ -3,15 +3,16 @@
 MMEngine stores it as text of Python and reads it by running that, so that a checkpoint of unknown origin, whose tensors
 load safely, could run anything.
 """
+
 import ast
-from typing import Any, Dict, Optional
+from typing import Any
 
 from mmengine.config import Config
 
 NUMBERS = {'inf': float('inf'), 'nan': float('nan')}  # as their repr is written
 
 
-def config_of(checkpoint: Dict[str, Any]) -> Optional[Config]:
+def config_of(checkpoint: dict[str, Any]) -> Config | None:
     """The config of the training that wrote a checkpoint, or None if it carries none.
 
     Raises:
@@ -34,8 +35,11 @@ def parse_config(text: str) -> Config:
         raise ValueError(f'the config in the checkpoint is no Python: {error}') from error
     content = {}
     for statement in statements:
-        if not (isinstance(statement, ast.Assign) and len(statement.targets) == 1
-                and isinstance(statement.targets[0], ast.Name)):
+        if not (
+            isinstance(statement, ast.Assign)
+            and len(statement.targets) == 1
+            and isinstance(statement.targets[0], ast.Name)
+        ):
             raise _problem(statement)
         content[statement.targets[0].id] = _value(statement.value)
     return Config(content)
@@ -57,7 +61,7 @@ def _value(node: ast.AST) -> Any:
         return {_value(key): _value(value) for key, value in zip(node.keys, node.values)}
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
         # keys that are no names stand in a dict of their own: dict({'a.b': 1})
-        content: Dict[Any, Any] = {}
+        content: dict[Any, Any] = {}
         for part in (*node.args, *node.keywords):
             value = _value(part.value if isinstance(part, ast.keyword) else part)
             named = {part.arg: value} if getattr(part, 'arg', None) else value
@@ -69,5 +73,7 @@ def _value(node: ast.AST) -> Any:
 
 
 def _problem(node: ast.AST) -> ValueError:
-    return ValueError(f'the config in the checkpoint: line {node.lineno}: found {ast.unparse(node)[:80]!r}, expected a '
-                      'name with constants, as MMEngine writes it')
+    return ValueError(
+        f'the config in the checkpoint: line {node.lineno}: found {ast.unparse(node)[:80]!r}, expected a '
+        'name with constants, as MMEngine writes it'
+    )

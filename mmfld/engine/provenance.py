@@ -1,5 +1,6 @@
 """Whether a checkpoint is tested on images like those it was trained on, as the config that it carries tells."""
-from typing import Any, Dict, List
+
+from typing import Any
 
 from mmengine.config import Config
 
@@ -9,7 +10,7 @@ from .plain_config import config_of
 CROPPING = ('GetFaceCrop', 'FaceAffine')
 
 
-def other_inputs(cfg: Config, checkpoint: Dict[str, Any]) -> List[str]:
+def other_inputs(cfg: Config, checkpoint: dict[str, Any]) -> list[str]:
     """What a test gives a network that differs from its training: face crop, normalisation of pixels, moved points.
 
     They change the result and raise no error, as any weights of the architecture can be loaded.
@@ -30,17 +31,20 @@ def other_inputs(cfg: Config, checkpoint: Dict[str, Any]) -> List[str]:
     except Exception:  # of whatever version wrote it
         return []
     now = _inputs(cfg)
-    return [f'{argument}: found {now[argument]!r}, and the weights were trained with {trained[argument]!r}'
-            for argument in now if argument in trained and now[argument] != trained[argument]]
+    return [
+        f'{argument}: found {now[argument]!r}, and the weights were trained with {trained[argument]!r}'
+        for argument in now
+        if argument in trained and now[argument] != trained[argument]
+    ]
 
 
-def _inputs(cfg: Config) -> Dict[str, Any]:
+def _inputs(cfg: Config) -> dict[str, Any]:
     """Arguments of the transforms that crop a test image and of the preprocessor, with their defaults."""
     dataset = cfg.test_dataloader.dataset
     components = [transform for transform in dataset.get('pipeline', ()) if transform['type'] in CROPPING]
     if cfg.model.get('data_preprocessor'):
         components.append(cfg.model.data_preprocessor)
-    found = {'keypoint_offset': list(dataset.get('keypoint_offset') or (0., 0.))}
+    found = {'keypoint_offset': list(dataset.get('keypoint_offset') or (0.0, 0.0))}
     for component in components:
         name = component['type']
         for argument in {**dict.fromkeys(arguments(name)), **component}:

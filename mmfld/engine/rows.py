@@ -16,18 +16,27 @@ is a config and what the cell of the table changes in it:
 ``seeds``            how many seeds to train. Optional, 1
 ===================  ==================================================================================================
 """
+
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any
 
 from mmengine.config import Config
 from ruamel.yaml import YAML, YAMLError
 
 from ..evaluation.face_alignment_metric import NORMS, norms_of
-from .combine import (NEW, SAID_ONCE, SOMETIMES_SAID, check_combined, complete, fingerprints, merge_options,
-                      pending_options)
+from .combine import (
+    NEW,
+    SAID_ONCE,
+    SOMETIMES_SAID,
+    check_combined,
+    complete,
+    fingerprints,
+    merge_options,
+    pending_options,
+)
 from .fields import COUNT, TEXT, Field, check_fields, is_mapping, is_number, is_text, nearest
 from .options import check_options
 
@@ -40,17 +49,18 @@ METRIC = re.compile(r'(?:(?P<norm>[a-z_]+)/)?(?P<kind>NME|FR|AUC)(?P<clamped>_cl
 @dataclass(frozen=True, eq=False)
 class Row:
     """A row of a table; the module says what its fields are."""
+
     file: Path
     name: str
-    tables: Dict[str, str]
+    tables: dict[str, str]
     config: str
     data: str
     normalizer: str
-    options: Dict[str, Any] = field(default_factory=dict)
-    paper: Dict[str, float] = field(default_factory=dict)
-    ours: Dict[int, Dict[str, float]] = field(default_factory=dict)
-    trained_as: Optional[str] = None
-    starts_from: Optional[str] = None
+    options: dict[str, Any] = field(default_factory=dict)
+    paper: dict[str, float] = field(default_factory=dict)
+    ours: dict[int, dict[str, float]] = field(default_factory=dict)
+    trained_as: str | None = None
+    starts_from: str | None = None
     seeds: int = 1
 
     def __str__(self) -> str:
@@ -60,11 +70,12 @@ class Row:
 @dataclass(frozen=True, eq=False)
 class Paper:
     """A file of rows."""
+
     file: Path
     paper: str
     venue: str
-    tables: Dict[str, dict]
-    rows: Dict[str, Row]
+    tables: dict[str, dict]
+    rows: dict[str, Row]
 
     def row(self, name: str) -> Row:
         """The row of this name; KeyError that names the near ones."""
@@ -78,7 +89,7 @@ def shown(path: Path) -> str:
     return path.relative_to(REPOSITORY).as_posix() if path.is_relative_to(REPOSITORY) else str(path)
 
 
-def read_rows(path: Union[str, Path]) -> Paper:
+def read_rows(path: str | Path) -> Paper:
     """Read and check a file of rows.
 
     Raises:
@@ -89,7 +100,7 @@ def read_rows(path: Union[str, Path]) -> Paper:
     return _read_rows(path, path.stat().st_mtime_ns)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _read_rows(path: Path, _modified: int) -> Paper:
     try:
         content = YAML(typ='safe').load(path.read_text(encoding='utf-8'))
@@ -98,8 +109,8 @@ def _read_rows(path: Path, _modified: int) -> Paper:
     check_fields(shown(path), content, PAPER_FIELDS)
     tables = content['tables']
     for table, entry in tables.items():
-        check_fields(f'{shown(path)}: table {table}', entry, TABLE_FIELDS, ('note', ))
-    rows: Dict[str, Row] = {}
+        check_fields(f'{shown(path)}: table {table}', entry, TABLE_FIELDS, ('note',))
+    rows: dict[str, Row] = {}
     for number, entry in enumerate(content['rows']):
         where = f'{shown(path)}: row {entry.get("name", number) if isinstance(entry, dict) else number}'
         check_fields(where, entry, ROW_FIELDS, OPTIONAL)
@@ -112,19 +123,22 @@ def _read_rows(path: Path, _modified: int) -> Paper:
         metrics = {metric for table in row.tables for metric in tables[table]['metrics']}
         for metric in row.paper:
             if metric not in metrics:
-                raise ValueError(f'{where}: paper: found {metric!r}, which is no metric of its tables'
-                                 f'{nearest(metric, metrics)}')
+                raise ValueError(
+                    f'{where}: paper: found {metric!r}, which is no metric of its tables{nearest(metric, metrics)}'
+                )
         rows[row.name] = row
     for row in rows.values():
         _check_needed(row, rows)
     return Paper(path, content['paper'], content['venue'], tables, rows)
 
 
-def _check_needed(row: Row, rows: Dict[str, Row]) -> None:
+def _check_needed(row: Row, rows: dict[str, Row]) -> None:
     """Raise a ValueError if the rows of ``trained_as`` and ``starts_from`` are not trained, or not before this one."""
     if row.trained_as and row.starts_from:
-        raise ValueError(f'{row}: found trained_as and starts_from, expected one of them: what is trained_as another '
-                         'row is not trained itself')
+        raise ValueError(
+            f'{row}: found trained_as and starts_from, expected one of them: what is trained_as another '
+            'row is not trained itself'
+        )
     for key in ('trained_as', 'starts_from'):
         other = getattr(row, key)
         if other is not None and (other not in rows or rows[other].trained_as is not None):
@@ -138,7 +152,7 @@ def _check_needed(row: Row, rows: Dict[str, Row]) -> None:
         other = rows[other].starts_from if other in rows else None
 
 
-def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None) -> Config:
+def read_config(name: str | Path, options: dict[str, Any] | None = None) -> Config:
     """The config of a file, ``configs/wflw/star_hg4.py``, or of a row, ``projects/reproduce/star.yml:table3-l1-wflw``.
 
     Args:
@@ -156,9 +170,11 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
     row = find_row(name)
     path = _find(row.config, beside=row.file) if row else _find(name)
     if path.suffix != '.py':
-        raise ValueError(f'{name}: found a file of rows, expected one of them: {name}:ROW'
-                         f'{nearest("", read_rows(path).rows)}' if path.suffix in ('.yml', '.yaml') else
-                         f'{name}: found a {path.suffix or "nameless"} file, expected a config, .py')
+        raise ValueError(
+            f'{name}: found a file of rows, expected one of them: {name}:ROW{nearest("", read_rows(path).rows)}'
+            if path.suffix in ('.yml', '.yaml')
+            else f'{name}: found a {path.suffix or "nameless"} file, expected a config, .py'
+        )
     if row:
         plain = check_options(str(row), Config.fromfile(path), row.options)
         check_options(name, plain, options)
@@ -170,8 +186,10 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
     check_combined(cfg)
     late = [key for key in options if key.removeprefix(NEW).split('.')[0] in (*SAID_ONCE, *SOMETIMES_SAID)]
     if late and 'combined' in cfg and not taken_by:
-        raise ValueError(f'{name}: option {late[0]!r} would reach nothing, as this file holds a config that was '
-                         'combined before: give the option to the config from which it was made')
+        raise ValueError(
+            f'{name}: option {late[0]!r} would reach nothing, as this file holds a config that was '
+            'combined before: give the option to the config from which it was made'
+        )
     # what is said of the combined parts themselves, and of configs that combine nothing
     merge_options(cfg, options)
     if 'combined' in cfg:
@@ -181,13 +199,15 @@ def read_config(name: Union[str, Path], options: Optional[Dict[str, Any]] = None
         evaluator = cfg.test_evaluator[0] if isinstance(cfg.test_evaluator, (list, tuple)) else cfg.test_evaluator
         norm = norms_of(evaluator.get('norm', 'inter_ocular'))[0]
         if norm != row.normalizer:
-            raise ValueError(f'{row}: found the normalizer {row.normalizer!r}, expected {norm!r}, the main '
-                             'norm of the first metric of its config')
+            raise ValueError(
+                f'{row}: found the normalizer {row.normalizer!r}, expected {norm!r}, the main '
+                'norm of the first metric of its config'
+            )
         cfg = Config(cfg._cfg_dict, cfg_text=cfg.text, filename=f'{row.name}.py')
     return cfg
 
 
-def find_config(name: Union[str, Path]) -> Path:
+def find_config(name: str | Path) -> Path:
     """The file of a config or of rows; a relative name is looked for in the working directory and in the repository.
 
     Raises:
@@ -196,18 +216,18 @@ def find_config(name: Union[str, Path]) -> Path:
     return _find(name)
 
 
-def find_row(name: str) -> Optional[Row]:
+def find_row(name: str) -> Row | None:
     """The row of ``FILE.yml:ROW``, or None if the name is not of that form."""
     file, colon, row = name.rpartition(':')
     return read_rows(file).row(row) if colon and file.endswith(('.yml', '.yaml')) else None
 
 
-def row_files() -> List[Path]:
+def row_files() -> list[Path]:
     """All files of rows in the repository, those of the papers and of the studies."""
     return sorted(REPOSITORY.glob('projects/*/*.yml'))
 
 
-def known_names() -> Dict[str, str]:
+def known_names() -> dict[str, str]:
     """Configs and rows of the repository as they are named on a command line, with the words that describe them."""
     names = {shown(path): shown(path) for path in sorted((REPOSITORY / 'configs').glob('[!_]*/*.py'))}
     for path in row_files():
@@ -215,7 +235,7 @@ def known_names() -> Dict[str, str]:
     return names
 
 
-def _find(name: Union[str, Path], beside: Optional[Path] = None) -> Path:
+def _find(name: str | Path, beside: Path | None = None) -> Path:
     path = Path(name)
     for candidate in (*([beside.parent / path] if beside else []), path, REPOSITORY / path):
         if candidate.is_file():
@@ -244,21 +264,35 @@ def _is_option(value: Any) -> bool:
 
 
 _is_numbers = is_mapping(_is_metric, is_number)
-ROW_NAME: Field = (lambda value: isinstance(value, str) and re.fullmatch(r'[\w.+-]+', value) and value.strip('.'),
-                   'a name of letters, digits, ., +, - and _')
-PAPER_FIELDS: Dict[str, Field] = dict(
-    paper=TEXT, venue=TEXT, tables=(is_mapping(is_text, lambda value: True), 'a mapping of tables'),
-    rows=(lambda value: isinstance(value, list) and value, 'a list of rows'))
-TABLE_FIELDS: Dict[str, Field] = dict(
-    title=TEXT, metrics=(lambda value: isinstance(value, list) and value and all(map(_is_metric, value)),
-                         'a list of metrics, such as NME, FR/large_pose and box/AUC'),
-    note=TEXT)
-ROW_FIELDS: Dict[str, Field] = dict(
+ROW_NAME: Field = (
+    lambda value: isinstance(value, str) and re.fullmatch(r'[\w.+-]+', value) and value.strip('.'),
+    'a name of letters, digits, ., +, - and _',
+)
+PAPER_FIELDS: dict[str, Field] = dict(
+    paper=TEXT,
+    venue=TEXT,
+    tables=(is_mapping(is_text, lambda value: True), 'a mapping of tables'),
+    rows=(lambda value: isinstance(value, list) and value, 'a list of rows'),
+)
+TABLE_FIELDS: dict[str, Field] = dict(
+    title=TEXT,
+    metrics=(
+        lambda value: isinstance(value, list) and value and all(map(_is_metric, value)),
+        'a list of metrics, such as NME, FR/large_pose and box/AUC',
+    ),
+    note=TEXT,
+)
+ROW_FIELDS: dict[str, Field] = dict(
     name=ROW_NAME,
     tables=(lambda value: value and is_mapping(is_text, is_text)(value), 'labels by table, such as {Table 5: l1}'),
-    config=TEXT, data=TEXT, normalizer=(lambda value: value in NORMS, f'one of {", ".join(NORMS)}'),
+    config=TEXT,
+    data=TEXT,
+    normalizer=(lambda value: value in NORMS, f'one of {", ".join(NORMS)}'),
     options=(is_mapping(_is_option, lambda value: True), 'values by keys with dots, of what people write in a config'),
     paper=(_is_numbers, 'numbers by metric, such as {NME: 3.99, FR/blur: 2.33}'),
     ours=(is_mapping(_is_seed, _is_numbers), 'numbers by seed and metric, such as {0: {NME: 3.99}}'),
-    trained_as=ROW_NAME, starts_from=ROW_NAME, seeds=COUNT)
+    trained_as=ROW_NAME,
+    starts_from=ROW_NAME,
+    seeds=COUNT,
+)
 OPTIONAL = ('options', 'paper', 'ours', 'trained_as', 'starts_from', 'seeds')

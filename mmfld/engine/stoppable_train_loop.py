@@ -1,14 +1,16 @@
 """Training that is told to stop, as by Slurm at its time limit, and goes on later as if nothing had been."""
+
 import logging
 import multiprocessing
 import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Iterator, Optional
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, is_distributed
@@ -29,6 +31,7 @@ class LeaveValidation(Hook):
 
     Not in the signal's handler, which is called anywhere, also where everything that is raised is caught.
     """
+
     priority = 'LOWEST'
 
     def __init__(self, may_leave: Callable[[], bool]) -> None:
@@ -54,11 +57,12 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
     Args:
         ``*args``, ``**kwargs``: As of MMEngine's ``EpochBasedTrainLoop``.
     """
+
     AGREE = 10
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.stopped_by: Optional[Path] = None  # the checkpoint with which it ended early
+        self.stopped_by: Path | None = None  # the checkpoint with which it ended early
         self._behind = 0  # batches of the epoch that a resumed training has behind it
         self._is_resumed = False
         self._is_asked = False
@@ -92,8 +96,10 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         batches, behind, self._behind = len(self.dataloader), self._behind, 0
         if behind:
-            print_log(f'Epoch {self._epoch + 1} goes on after {behind} of its {batches} batches, which are read again '
-                      'first.', logger='current')
+            print_log(
+                f'Epoch {self._epoch + 1} goes on after {behind} of its {batches} batches, which are read again first.',
+                logger='current',
+            )
         for index, batch in enumerate(islice(self.dataloader, behind, None), behind):
             self.run_iter(index, batch)
             if index + 1 < batches and self._stop_if_asked(self._epoch, index + 1):
@@ -102,13 +108,17 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
         self._epoch += 1
 
     @property
-    def _saver(self) -> Optional[SafeCheckpointHook]:
+    def _saver(self) -> SafeCheckpointHook | None:
         return next((hook for hook in self.runner.hooks if isinstance(hook, SafeCheckpointHook)), None)
 
     def _validate_if_due(self) -> None:
         self._decide_current_val_interval()
-        if (self.runner.val_loop is None or self._epoch < self.val_begin
-                or self._epoch % self.val_interval and self._epoch != self._max_epochs):
+        if (
+            self.runner.val_loop is None
+            or self._epoch < self.val_begin
+            or self._epoch % self.val_interval
+            and self._epoch != self._max_epochs
+        ):
             return
         self._may_leave = self._saver is not None and self._saver.has_saved(self._epoch)
         if self._may_leave and self._is_asked:
@@ -128,14 +138,18 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
         if not asked:
             return False
         if self._saver is None:
-            print_log('SIGTERM: the training ends, and nothing is saved: default_hooks.checkpoint is no '
-                      'SafeCheckpointHook.', logger='current', level=logging.WARNING)
+            print_log(
+                'SIGTERM: the training ends, and nothing is saved: default_hooks.checkpoint is no SafeCheckpointHook.',
+                logger='current',
+                level=logging.WARNING,
+            )
             raise SystemExit(128 + signal.SIGTERM)
         if not batches and self._saver.has_saved(epoch):
             self.stopped_by = self._saver.last_saved()
         else:
             self.stopped_by = self._saver.save_interrupted(
-                self.runner, dict(epoch=epoch, iter=self._iter, iterations_of_epoch=batches))
+                self.runner, dict(epoch=epoch, iter=self._iter, iterations_of_epoch=batches)
+            )
         return True
 
     @contextmanager
@@ -154,8 +168,9 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
 
 
 def outlive_sigterm() -> None:
-    """For workers of data loaders: the first SIGTERM, perhaps to all processes of a job, must not take them from the step
-    that the training still takes. They end ten seconds later, or with the second one, see :func:`dismiss_workers`."""
+    """For workers of data loaders: the first SIGTERM, perhaps to all processes of a job, must not take them from the
+    step that the training still takes. They end ten seconds later, or with the second one, see
+    :func:`dismiss_workers`."""
     if hasattr(signal, 'alarm'):  # not on Windows
 
         def on_sigterm(*_) -> None:

@@ -1,8 +1,10 @@
 """MMEngine's runner, which refuses weights of another model, and whose trainings can be stopped."""
+
 import atexit
 import logging
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Callable, Optional
+from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
@@ -27,6 +29,7 @@ class StrictRunner(Runner):
     Attributes:
         allow_mismatch (bool): Whether weights that do not fit are a warning. Defaults to False.
     """
+
     allow_mismatch = False
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
@@ -86,7 +89,7 @@ class StrictRunner(Runner):
         return loader
 
 
-def _begin_worker(init: Optional[Callable[[int], None]], number: int) -> None:
+def _begin_worker(init: Callable[[int], None] | None, number: int) -> None:
     outlive_sigterm()
     if init is not None:
         init(number)

@@ -1,15 +1,15 @@
 """Files that are there as a whole or not at all, whatever happens while they are written."""
+
 import errno
 import os
 import shutil
 import zipfile
 from pathlib import Path
-from typing import Union
 
 from mmengine.fileio import LocalBackend, register_backend
 
 
-def write_whole(content: bytes, path: Union[str, Path]) -> None:
+def write_whole(content: bytes, path: str | Path) -> None:
     """Write a file beside its place, read it back, and only then put it there.
 
     At no moment there is half a file under its name: it is the old one or the new one. Archives, as PyTorch's
@@ -37,8 +37,11 @@ def write_whole(content: bytes, path: Union[str, Path]) -> None:
         part.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             free = shutil.disk_usage(path.parent).free
-            raise OSError(error.errno, f'{path}: {len(content)} bytes could not be written, of {free} that are free '
-                          f'there ({os.strerror(error.errno)}); what was there before is untouched') from error
+            raise OSError(
+                error.errno,
+                f'{path}: {len(content)} bytes could not be written, of {free} that are free '
+                f'there ({os.strerror(error.errno)}); what was there before is untouched',
+            ) from error
         raise
     _sync_folder(path.parent)
 
@@ -71,6 +74,6 @@ def _sync_folder(folder: Path) -> None:
 class WholeLocalBackend(LocalBackend):
     """MMEngine's backend for local files, whose files are written by :func:`write_whole`."""
 
-    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+    def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write bytes to a file."""
         write_whole(bytes(obj), filepath)

@@ -1,9 +1,10 @@
 """A work folder belongs to one training at a time."""
+
 import os
 import socket
 import time
 from pathlib import Path
-from typing import IO, List, Optional, Union
+from typing import IO
 
 try:
     import fcntl
@@ -15,10 +16,10 @@ from .hooks.safe_checkpoint_hook import INTERRUPTED
 LOCK = '.training'
 RESUMABLE = ('epoch_*.pth', 'iter_*.pth', INTERRUPTED)
 RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
-_held: Optional[IO[str]] = None  # closing it would give the folder free
+_held: IO[str] | None = None  # closing it would give the folder free
 
 
-def hold(folder: Union[str, Path], launcher: str = 'none') -> None:
+def hold(folder: str | Path, launcher: str = 'none') -> None:
     """Keep other trainings out of a folder until this process ends, however it ends.
 
     Of several processes that train together the first one does it. Folders on systems that cannot lock are not held.
@@ -46,8 +47,10 @@ def hold(folder: Union[str, Path], launcher: str = 'none') -> None:
     except BlockingIOError:
         _held.seek(0)
         other = _held.read().strip() or 'another process'
-        raise ValueError(f'work folder {folder}: found a training in it ({other}), expected one at a time: wait for '
-                         'it, end it, or choose another --work-dir') from None
+        raise ValueError(
+            f'work folder {folder}: found a training in it ({other}), expected one at a time: wait for '
+            'it, end it, or choose another --work-dir'
+        ) from None
     except OSError:
         pass
     _held.truncate(0)
@@ -55,12 +58,12 @@ def hold(folder: Union[str, Path], launcher: str = 'none') -> None:
     _held.flush()
 
 
-def saved_checkpoints(folder: Union[str, Path]) -> List[Path]:
+def saved_checkpoints(folder: str | Path) -> list[Path]:
     """The checkpoints that trainings have left in a folder, the best ones too."""
     return sorted(path for name in (*RESUMABLE, 'best_*.pth') for path in Path(folder).glob(name))
 
 
-def require_unused(folder: Union[str, Path], resumed: Union[str, Path, None] = None) -> None:
+def require_unused(folder: str | Path, resumed: str | Path | None = None) -> None:
     """Check that a training which begins in a folder replaces nothing.
 
     Args:
@@ -73,12 +76,14 @@ def require_unused(folder: Union[str, Path], resumed: Union[str, Path, None] = N
     """
     saved = saved_checkpoints(folder)
     if saved and (resumed is None or Path(resumed).resolve().parent != Path(folder).resolve()):
-        raise ValueError(f'work folder {folder}: found checkpoints of an earlier training, such as '
-                         f'{saved[0].name}, which a new one would replace: --resume, without a name, goes on from '
-                         'them, --overwrite removes them, or choose another --work-dir')
+        raise ValueError(
+            f'work folder {folder}: found checkpoints of an earlier training, such as '
+            f'{saved[0].name}, which a new one would replace: --resume, without a name, goes on from '
+            'them, --overwrite removes them, or choose another --work-dir'
+        )
 
 
-def remove_checkpoints(folder: Union[str, Path]) -> None:
+def remove_checkpoints(folder: str | Path) -> None:
     """Remove what an earlier training has left, so that neither ``--resume`` nor a reader takes it for a new one's."""
     for path in (Path(folder) / 'last_checkpoint', *saved_checkpoints(folder)):
         path.unlink(missing_ok=True)

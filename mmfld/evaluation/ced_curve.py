@@ -1,5 +1,4 @@
 """Picture of cumulative error distributions."""
-from typing import Dict
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -9,7 +8,7 @@ from matplotlib.ticker import PercentFormatter
 from .functional import auc, ced, failure_rate
 
 
-def draw_ced(errors: Dict[str, np.ndarray], threshold: float = 0.1, legacy: bool = False) -> Figure:
+def draw_ced(errors: dict[str, np.ndarray], threshold: float = 0.1, legacy: bool = False) -> Figure:
     """Draw CED curves up to the threshold, with NME, FR and AUC of each in the legend.
 
     Args:
@@ -28,11 +27,14 @@ def draw_ced(errors: Dict[str, np.ndarray], threshold: float = 0.1, legacy: bool
     axes = figure.add_subplot()
     for label, values in errors.items():
         x, y = ced(values)
-        summary = (f'NME {100 * np.mean(values):.2f} %, FR {100 * failure_rate(values, threshold, legacy):.2f} %, '
-                   f'AUC {auc(values, threshold, legacy):.3f}')
+        summary = (
+            f'NME {100 * np.mean(values):.2f} %, FR {100 * failure_rate(values, threshold, legacy):.2f} %, '
+            f'AUC {auc(values, threshold, legacy):.3f}'
+        )
         # the last step goes on to the right border
-        axes.plot(np.append(x, max(threshold, x[-1])), np.append(y, 1), drawstyle='steps-post',
-                  label=f'{label}: {summary}')
+        axes.plot(
+            np.append(x, max(threshold, x[-1])), np.append(y, 1), drawstyle='steps-post', label=f'{label}: {summary}'
+        )
     axes.set(xlim=(0, threshold), ylim=(0, 1.01), xlabel='NME of an image', ylabel='images with at most this NME')
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -1,9 +1,11 @@
 """NME, failure rate and AUC of face alignment as an MMEngine metric."""
+
 import csv
 import logging
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -12,6 +14,7 @@ from mmpose.registry import METRICS
 from mmpose.utils.tensor_utils import to_numpy
 
 from mmfld.structures import FaceLayout, get_conversion, get_layout
+
 from .ced_curve import draw_ced
 from .functional import auc, box_diagonal, box_size, failure_rate, inter_ocular, inter_pupil, nme_per_image
 
@@ -20,9 +23,9 @@ WITHOUT_NORM = ('error', 'leave_out')
 NORMS = ('inter_ocular', 'inter_pupil', 'box', 'box_side', 'diagonal')
 
 
-def norms_of(norm: Union[str, Sequence[str]]) -> Tuple[str, ...]:
+def norms_of(norm: str | Sequence[str]) -> tuple[str, ...]:
     """The names in a metric's ``norm``, the main one first."""
-    return (norm, ) if isinstance(norm, str) else tuple(norm)
+    return (norm,) if isinstance(norm, str) else tuple(norm)
 
 
 class Measure(NamedTuple):
@@ -33,6 +36,7 @@ class Measure(NamedTuple):
         norm (str): What d is.
         clamped (bool): Whether it is measured against landmarks that are clamped to the crop.
     """
+
     prefix: str
     norm: str
     clamped: bool
@@ -131,18 +135,20 @@ class FaceAlignmentMetric(BaseMetric):
             ``'leave_out'``, if it is so in all faces), or the crop is not known and ``clamped`` needs it.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout],
-                 norm: Union[str, Sequence[str]] = 'inter_ocular',
-                 threshold: float = 0.1,
-                 legacy: bool = False,
-                 out_dir: Optional[str] = None,
-                 per_area: bool = True,
-                 error_layout: Optional[Union[str, FaceLayout]] = None,
-                 without_norm: str = 'error',
-                 clamped: bool = False,
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        layout: str | FaceLayout,
+        norm: str | Sequence[str] = 'inter_ocular',
+        threshold: float = 0.1,
+        legacy: bool = False,
+        out_dir: str | None = None,
+        per_area: bool = True,
+        error_layout: str | FaceLayout | None = None,
+        without_norm: str = 'error',
+        clamped: bool = False,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         norms = norms_of(norm)
         if not norms or len(set(norms)) < len(norms) or not set(norms) <= set(NORMS):
@@ -153,14 +159,21 @@ class FaceAlignmentMetric(BaseMetric):
             raise ValueError(f'found without_norm {without_norm!r}, expected one of {WITHOUT_NORM}')
         self.without_norm = without_norm
         self.layout = get_layout(layout)
-        for one, needed, found in (('inter_pupil', 'pupils', self.layout.pupils),
-                                   ('inter_ocular', 'eye corners', self.layout.eye_corners)):
+        for one, needed, found in (
+            ('inter_pupil', 'pupils', self.layout.pupils),
+            ('inter_ocular', 'eye corners', self.layout.eye_corners),
+        ):
             if one in norms and found is None:
-                raise ValueError(f'norm {one!r} needs {needed}, but layout {self.layout.name!r} annotates none: box, '
-                                 'for example, needs no eyes')
+                raise ValueError(
+                    f'norm {one!r} needs {needed}, but layout {self.layout.name!r} annotates none: box, '
+                    'for example, needs no eyes'
+                )
         self.conversion = get_conversion(self.layout, self.layout if error_layout is None else error_layout)
-        self.measures = [Measure('' if one == norms[0] else f'{one}/', one, of_clamped)
-                         for one in norms for of_clamped in ((False, True) if clamped else (False, ))]
+        self.measures = [
+            Measure('' if one == norms[0] else f'{one}/', one, of_clamped)
+            for one in norms
+            for of_clamped in ((False, True) if clamped else (False,))
+        ]
         self.threshold = threshold
         self.legacy = legacy
         self.out_dir = None if out_dir is None else Path(out_dir)
@@ -186,8 +199,10 @@ class FaceAlignmentMetric(BaseMetric):
         truths = {False: gt}
         if any(measure.clamped for measure in self.measures):
             truths[True] = np.stack([np.clip(one, *_crop_borders(sample)) for one, sample in zip(gt, data_samples)])
-        normalizers = {measure: self._normalizers(measure, truths[measure.clamped], visible, data_samples)
-                       for measure in self.measures}
+        normalizers = {
+            measure: self._normalizers(measure, truths[measure.clamped], visible, data_samples)
+            for measure in self.measures
+        }
         truths = {clamped: self.conversion.keypoints(truth) for clamped, truth in truths.items()}
         self.results += self._results(data_samples, self.conversion.keypoints(pred), truths, counted, normalizers)
 
@@ -204,15 +219,17 @@ class FaceAlignmentMetric(BaseMetric):
                 landmarks than the layout. It names some of the faces and the way out.
         """
         norms = [measure.norm for measure in self.measures if not measure.clamped]
-        found: Dict[str, List[dict]] = {norm: [] for norm in norms}
+        found: dict[str, list[dict]] = {norm: [] for norm in norms}
         total = 0
         faces = iter(faces)
         for some in iter(lambda: list(islice(faces, 1024)), []):
             total += len(some)
             for face in some:
                 if face['keypoints'].shape != (1, self.layout.num_keypoints, 2):
-                    raise ValueError(f'{where}: found {face["keypoints"].shape[1]} landmarks, expected '
-                                     f'{self.layout.num_keypoints} of layout {self.layout.name!r} of the metric')
+                    raise ValueError(
+                        f'{where}: found {face["keypoints"].shape[1]} landmarks, expected '
+                        f'{self.layout.num_keypoints} of layout {self.layout.name!r} of the metric'
+                    )
             gt = np.concatenate([face['keypoints'] for face in some])
             visible = np.concatenate([face['keypoints_visible'] for face in some]) > 0
             counted = self.conversion.scores(visible).any(axis=1)
@@ -223,28 +240,37 @@ class FaceAlignmentMetric(BaseMetric):
             if not left_out:
                 continue
             shown = ', '.join(f'{face["id"]} ({face["img_path"]})' for face in left_out[:SHOWN])
-            message = (f'{where}: {len(left_out)} of {total} faces cannot be measured by {norm}, which needs '
-                       f'{self._needed(norm)}: annotations {shown}{", ..." if len(left_out) > SHOWN else ""}')
+            message = (
+                f'{where}: {len(left_out)} of {total} faces cannot be measured by {norm}, which needs '
+                f'{self._needed(norm)}: annotations {shown}{", ..." if len(left_out) > SHOWN else ""}'
+            )
             if self.without_norm == 'error':
-                raise ValueError(f"{message}; with without_norm='leave_out' {type(self).__name__} counts them and "
-                                 'leaves them out; another norm may measure them')
+                raise ValueError(
+                    f"{message}; with without_norm='leave_out' {type(self).__name__} counts them and "
+                    'leaves them out; another norm may measure them'
+                )
             if len(left_out) == total:
                 raise ValueError(f'{message}; nothing is left that could be measured')
             print_log(f'{message}; they are left out of it', logger='current', level=logging.WARNING)
 
-    def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """All metrics of the results of :meth:`process`; writes the files if there is an ``out_dir``."""
         norms = ', '.join(measure.norm for measure in self.measures if not measure.clamped)
         print_log(f'{type(self).__name__}: {len(results)} images, norm: {norms}', logger='current')
         for measure in self.measures:
             count = len(results) - len(self._errors(results, measure))
             if results and count == len(results):
-                raise ValueError(f'{type(self).__name__}: none of {count} images has a {_named(measure)} distance, '
-                                 f'expected {self._needed(measure.norm)}')
+                raise ValueError(
+                    f'{type(self).__name__}: none of {count} images has a {_named(measure)} distance, '
+                    f'expected {self._needed(measure.norm)}'
+                )
             if count:
-                print_log(f'{type(self).__name__}: {count} of {len(results)} images are left out of '
-                          f'{measure.key("NME")}, as they have no {_named(measure)} distance', logger='current',
-                          level=logging.WARNING)
+                print_log(
+                    f'{type(self).__name__}: {count} of {len(results)} images are left out of '
+                    f'{measure.key("NME")}, as they have no {_named(measure)} distance',
+                    logger='current',
+                    level=logging.WARNING,
+                )
         # a dict, not a set: in the order of the annotations
         names = {name: None for result in results for name in result['attributes']}
         subsets = {name: [result for result in results if result['attributes'].get(name, 0)] for name in names}
@@ -266,13 +292,19 @@ class FaceAlignmentMetric(BaseMetric):
             self._save(results, names, {'all': results, **subsets})
         return metrics
 
-    def _area_keys(self, measure: Measure) -> Dict[str, str]:
+    def _area_keys(self, measure: Measure) -> dict[str, str]:
         """The metric of each facial area that is reported, by the area's name."""
         areas = self.conversion.target.areas if self.per_area and not measure.clamped else ()
         return {name: f'{measure.key("NME")}/area_{name}' for name in areas}
 
-    def _results(self, samples: Sequence[dict], pred: np.ndarray, truths: Dict[bool, np.ndarray], counted: np.ndarray,
-                 normalizers: Dict[Measure, np.ndarray]) -> List[dict]:
+    def _results(
+        self,
+        samples: Sequence[dict],
+        pred: np.ndarray,
+        truths: dict[bool, np.ndarray],
+        counted: np.ndarray,
+        normalizers: dict[Measure, np.ndarray],
+    ) -> list[dict]:
         """Results of B samples.
 
         Args:
@@ -294,36 +326,48 @@ class FaceAlignmentMetric(BaseMetric):
                 id=sample['id'],
                 img_path=sample['img_path'],
                 errors={key: float(values[i]) for key, values in errors.items()},
-                attributes=sample.get('raw_ann_info', {}).get('attributes', {})) for i, sample in enumerate(samples)
+                attributes=sample.get('raw_ann_info', {}).get('attributes', {}),
+            )
+            for i, sample in enumerate(samples)
         ]
 
-    def _summary(self, results: List[dict], measure: Measure) -> Dict[str, float]:
+    def _summary(self, results: list[dict], measure: Measure) -> dict[str, float]:
         """The metrics of all results, or of the subset that has an attribute."""
         errors = self._errors(results, measure)
         # before the mean, because it refuses an empty evaluation
         failed = failure_rate(errors, self.threshold, self.legacy)
-        return {measure.key('NME'): 100 * float(errors.mean()), measure.key('FR'): 100 * failed,
-                measure.key('AUC'): auc(errors, self.threshold, self.legacy)}
+        return {
+            measure.key('NME'): 100 * float(errors.mean()),
+            measure.key('FR'): 100 * failed,
+            measure.key('AUC'): auc(errors, self.threshold, self.legacy),
+        }
 
-    def _row(self, result: dict) -> Dict[str, Any]:
+    def _row(self, result: dict) -> dict[str, Any]:
         """What ``per_image_errors.csv`` tells of a result, beside its attributes."""
-        return dict(id=result['id'], img_path=result['img_path'],
-                    **{f'{measure.key("nme")}_percent': mean_percent([result], measure.key('NME'))
-                       for measure in self.measures})
+        return dict(
+            id=result['id'],
+            img_path=result['img_path'],
+            **{
+                f'{measure.key("nme")}_percent': mean_percent([result], measure.key('NME')) for measure in self.measures
+            },
+        )
 
-    def _save(self, results: List[dict], attributes: Iterable[str], curves: Dict[str, List[dict]]) -> None:
+    def _save(self, results: list[dict], attributes: Iterable[str], curves: dict[str, list[dict]]) -> None:
         table, picture = self.out_dir / 'per_image_errors.csv', self.out_dir / 'ced.png'
-        self._write_table(table, [
-            dict(self._row(result), **{name: int(bool(result['attributes'].get(name, 0))) for name in attributes})
-            for result in results
-        ])
+        self._write_table(
+            table,
+            [
+                dict(self._row(result), **{name: int(bool(result['attributes'].get(name, 0))) for name in attributes})
+                for result in results
+            ],
+        )
         errors = {name: self._errors(subset, self.measures[0]) for name, subset in curves.items()}
         errors = {name: values for name, values in errors.items() if len(values)}
         draw_ced(errors, self.threshold, self.legacy).savefig(picture)
         print_log(f'{type(self).__name__}: wrote {table} and {picture}', logger='current')
 
     @staticmethod
-    def _write_table(path: Path, rows: List[dict]) -> None:
+    def _write_table(path: Path, rows: list[dict]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, 'w', newline='', encoding='utf-8') as file:
             writer = csv.DictWriter(file, list(rows[0]))
@@ -335,8 +379,10 @@ class FaceAlignmentMetric(BaseMetric):
         keypoints = to_numpy(sample[field]['keypoints'])
         expected = (1, self.layout.num_keypoints, 2)
         if keypoints.shape != expected:
-            raise ValueError(f'{sample["img_path"]}: {field}.keypoints has shape {keypoints.shape}, expected '
-                             f'{expected} for layout {self.layout.name!r}')
+            raise ValueError(
+                f'{sample["img_path"]}: {field}.keypoints has shape {keypoints.shape}, expected '
+                f'{expected} for layout {self.layout.name!r}'
+            )
         return keypoints[0].astype(np.float64)
 
     def _visible(self, sample: dict) -> np.ndarray:
@@ -348,11 +394,14 @@ class FaceAlignmentMetric(BaseMetric):
         bad = counted & ~np.isfinite(keypoints).all(axis=-1)
         if bad.any():
             image, k = np.argwhere(bad)[0]
-            raise ValueError(f'{samples[image]["img_path"]}: the {what} landmark {k} is '
-                             f'{keypoints[image, k].tolist()}, expected finite coordinates')
+            raise ValueError(
+                f'{samples[image]["img_path"]}: the {what} landmark {k} is '
+                f'{keypoints[image, k].tolist()}, expected finite coordinates'
+            )
 
-    def _normalizers(self, measure: Measure, gt: np.ndarray, visible: np.ndarray,
-                     samples: Sequence[dict]) -> np.ndarray:
+    def _normalizers(
+        self, measure: Measure, gt: np.ndarray, visible: np.ndarray, samples: Sequence[dict]
+    ) -> np.ndarray:
         """(B, ) positive d of each image, pixels; NaN for those that are left out."""
         normalizers = self._distances(measure.norm, gt, visible, samples)
         usable = _is_usable(normalizers)
@@ -361,9 +410,11 @@ class FaceAlignmentMetric(BaseMetric):
             found = normalizers[image]
             found = 'not annotated' if np.isnan(found) else f'{found:g} pixels'
             clamped = ', clamped to the crop' if measure.clamped else ''
-            raise ValueError(f'{samples[image]["img_path"]}: the {measure.norm} distance is {found}, expected a '
-                             f'positive number of pixels from {self._needed(measure.norm)}{clamped}; with '
-                             "without_norm='leave_out' such faces are counted and left out")
+            raise ValueError(
+                f'{samples[image]["img_path"]}: the {measure.norm} distance is {found}, expected a '
+                f'positive number of pixels from {self._needed(measure.norm)}{clamped}; with '
+                "without_norm='leave_out' such faces are counted and left out"
+            )
         return np.where(usable, normalizers, np.nan)
 
     def _distances(self, norm: str, gt: np.ndarray, visible: np.ndarray, samples: Sequence[dict]) -> np.ndarray:
@@ -381,16 +432,17 @@ class FaceAlignmentMetric(BaseMetric):
         return dict(
             inter_ocular=f'landmarks {self.layout.eye_corners} (outer eye corners)',
             inter_pupil=f'landmarks {self.layout.pupils} (pupils)',
-            box_side="the annotation's 'box_size' or 'scale'").get(norm, 'annotated landmarks that span a box')
+            box_side="the annotation's 'box_size' or 'scale'",
+        ).get(norm, 'annotated landmarks that span a box')
 
     @staticmethod
-    def _errors(results: List[dict], measure: Measure) -> np.ndarray:
+    def _errors(results: list[dict], measure: Measure) -> np.ndarray:
         """Of the images that are measured."""
         errors = np.array([result['errors'][measure.key('NME')] for result in results], np.float64)
         return errors[~np.isnan(errors)]
 
 
-def mean_percent(results: List[dict], key: str) -> Optional[float]:
+def mean_percent(results: list[dict], key: str) -> float | None:
     """Mean of a metric over the images in which it is defined, in percent; None if there is none."""
     values = np.array([result['errors'][key] for result in results], np.float64)
     values = values[~np.isnan(values)]
@@ -405,14 +457,17 @@ def _named(measure: Measure) -> str:
     return f'clamped {measure.norm}' if measure.clamped else measure.norm
 
 
-def _crop_borders(sample: dict) -> Tuple[np.ndarray, np.ndarray]:
+def _crop_borders(sample: dict) -> tuple[np.ndarray, np.ndarray]:
     """Left upper and right lower corner (2, ) of a sample's crop, image pixels: -0.5 and W - 0.5 in its own pixels."""
     missing = [name for name in ('input_center', 'input_scale', 'input_size') if sample.get(name) is None]
     if missing:
-        raise ValueError(f'{sample["img_path"]}: found no {", ".join(missing)} in the meta information, expected them '
-                         'for clamped=True: from FaceAffine or TopdownAffine, through the meta_keys of PackPoseInputs')
-    center, scale, size = (np.asarray(sample[name], np.float64)
-                           for name in ('input_center', 'input_scale', 'input_size'))
+        raise ValueError(
+            f'{sample["img_path"]}: found no {", ".join(missing)} in the meta information, expected them '
+            'for clamped=True: from FaceAffine or TopdownAffine, through the meta_keys of PackPoseInputs'
+        )
+    center, scale, size = (
+        np.asarray(sample[name], np.float64) for name in ('input_center', 'input_scale', 'input_size')
+    )
     # MMPose's estimators map a pixel p of the input to p / W * scale + center - scale / 2
     corner = center - scale / 2 - 0.5 * scale / size
     return corner, corner + scale

@@ -9,12 +9,11 @@ jumps to and fro by +-a. Independent noise of standard deviation s in x and in y
 sqrt(6) * sqrt(pi / 2) * s = 3.07 s. A face that accelerates has second differences of its own; with the true track
 given, those of the error pred - gt are measured instead, in which the true ones cancel.
 """
-from typing import Optional
 
 import numpy as np
 
 
-def second_differences(tracks: np.ndarray, frames: Optional[np.ndarray] = None) -> np.ndarray:
+def second_differences(tracks: np.ndarray, frames: np.ndarray | None = None) -> np.ndarray:
     """||p[t+1] - 2 p[t] + p[t-1]|| of every landmark and frame.
 
     Args:
@@ -37,10 +36,12 @@ def second_differences(tracks: np.ndarray, frames: Optional[np.ndarray] = None) 
     return norms
 
 
-def flicker_per_frame(pred: np.ndarray,
-                      gt: Optional[np.ndarray] = None,
-                      frames: Optional[np.ndarray] = None,
-                      normalizer: Optional[np.ndarray] = None) -> np.ndarray:
+def flicker_per_frame(
+    pred: np.ndarray,
+    gt: np.ndarray | None = None,
+    frames: np.ndarray | None = None,
+    normalizer: np.ndarray | None = None,
+) -> np.ndarray:
     """Mean over the landmarks of the norm of their second differences.
 
     Args:
@@ -61,17 +62,19 @@ def flicker_per_frame(pred: np.ndarray,
     return means if normalizer is None else means / normalizer
 
 
-def flicker(pred: np.ndarray,
-            gt: Optional[np.ndarray] = None,
-            frames: Optional[np.ndarray] = None,
-            normalizer: Optional[np.ndarray] = None) -> float:
+def flicker(
+    pred: np.ndarray,
+    gt: np.ndarray | None = None,
+    frames: np.ndarray | None = None,
+    normalizer: np.ndarray | None = None,
+) -> float:
     """Mean of :func:`flicker_per_frame` over the frames in which it is defined; NaN if there are none."""
     values = flicker_per_frame(pred, gt, frames, normalizer)
     values = values[~np.isnan(values)]
     return float(values.mean()) if len(values) else np.nan
 
 
-def jitter(tracks: np.ndarray, frames: Optional[np.ndarray] = None, normalizer: Optional[float] = None) -> float:
+def jitter(tracks: np.ndarray, frames: np.ndarray | None = None, normalizer: float | None = None) -> float:
     """Standard deviation over time of the landmarks of a face that keeps still.
 
     Of each landmark the rms over x and y of the sample standard deviation, then the mean over landmarks. A landmark
@@ -98,7 +101,7 @@ def jitter(tracks: np.ndarray, frames: Optional[np.ndarray] = None, normalizer: 
 
     sizes = np.bincount(segment)
     means = np.stack([np.bincount(segment, points[:, axis]) / sizes for axis in (0, 1)], axis=-1)
-    squares = ((points - means[segment])**2).mean(axis=-1)
+    squares = ((points - means[segment]) ** 2).mean(axis=-1)
     num_landmarks = tracks.shape[1]
     freedom = np.bincount(landmark[goes_on[present]], minlength=num_landmarks)  # frames less segments
     measured = freedom > 0
@@ -108,7 +111,7 @@ def jitter(tracks: np.ndarray, frames: Optional[np.ndarray] = None, normalizer: 
     return float(deviations.mean() / (1 if normalizer is None else normalizer))
 
 
-def _checked(tracks: np.ndarray, frames: Optional[np.ndarray]):
+def _checked(tracks: np.ndarray, frames: np.ndarray | None):
     """(T, K, 2) float64 with NaN in both coordinates of a missing landmark, and (T, ) bool: follows the row before."""
     tracks = np.asarray(tracks, np.float64)
     if tracks.ndim != 3 or tracks.shape[-1] != 2:
@@ -120,4 +123,4 @@ def _checked(tracks: np.ndarray, frames: Optional[np.ndarray]):
     if (steps <= 0).any():
         row = int((steps <= 0).argmax())
         raise ValueError(f'frame {frames[row]} is followed by frame {frames[row + 1]}, expected increasing frames')
-    return tracks, np.concatenate([[False], steps == 1])[:len(tracks)]
+    return tracks, np.concatenate([[False], steps == 1])[: len(tracks)]

@@ -13,7 +13,6 @@ Two definitions of FR and AUC exist:
   large. The number of samples is then even, where Simpson's rule differs between SciPy before and since 1.11; numbers
   stated for the reference code here are those of 1.11 and later. FR is rounded to 4, AUC to 6 decimals.
 """
-from typing import Tuple
 
 import numpy as np
 from scipy.integrate import simpson
@@ -56,7 +55,7 @@ def inter_ocular(keypoints: np.ndarray, visible: np.ndarray, layout: FaceLayout)
     if layout.eye_corners is None:
         raise ValueError(f'layout {layout.name!r} annotates no eye corners: the inter-ocular distance is not defined')
     right, left = layout.eye_corners
-    return _distance_of_means(keypoints, visible, (right, ), (left, ))
+    return _distance_of_means(keypoints, visible, (right,), (left,))
 
 
 def inter_pupil(keypoints: np.ndarray, visible: np.ndarray, layout: FaceLayout) -> np.ndarray:
@@ -105,7 +104,7 @@ def coordinate_variances(keypoints: np.ndarray, visible: np.ndarray, layout: Fac
     return _mean_of_shown(deviations**2)
 
 
-def ced(errors: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+def ced(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cumulative error distribution, exact.
 
     Args:
@@ -119,7 +118,7 @@ def ced(errors: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         ValueError: If there are no errors, or one is negative or not finite. So in all functions below.
     """
     errors = _checked(errors)
-    return np.concatenate(([0.], np.sort(errors))), np.arange(len(errors) + 1) / len(errors)
+    return np.concatenate(([0.0], np.sort(errors))), np.arange(len(errors) + 1) / len(errors)
 
 
 def failure_rate(errors: np.ndarray, threshold: float, legacy: bool = False) -> float:
@@ -137,7 +136,7 @@ def auc(errors: np.ndarray, threshold: float, legacy: bool = False) -> float:
     return float(np.maximum(0, 1 - _checked(errors) / threshold).mean())
 
 
-def _legacy_ced(errors: np.ndarray, threshold: float) -> Tuple[np.ndarray, np.ndarray]:
+def _legacy_ced(errors: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     step = 0.0001
     x = np.arange(0, threshold + step, step)
     return x, np.searchsorted(np.sort(_checked(errors)), x, side='right') / len(errors)

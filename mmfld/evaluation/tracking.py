@@ -15,8 +15,9 @@ in CLEAR MOT (Bernardin and Stiefelhagen, 2008): two tracks on one face are not 
 A lost frame has no error. NME and flicker are means over matched frames: compare them on the same ones. FR and AUC are
 over all frames, and a lost one is a failure.
 """
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Dict, Optional, Sequence
 
 import numpy as np
 import torch
@@ -31,11 +32,13 @@ MIN_IOU = 0.5
 LOST = -1
 
 
-def match_faces(faces: Sequence[np.ndarray],
-                numbers: Sequence[Sequence[int]],
-                gt: np.ndarray,
-                visible: np.ndarray,
-                min_iou: float = MIN_IOU) -> np.ndarray:
+def match_faces(
+    faces: Sequence[np.ndarray],
+    numbers: Sequence[Sequence[int]],
+    gt: np.ndarray,
+    visible: np.ndarray,
+    min_iou: float = MIN_IOU,
+) -> np.ndarray:
     """Which face of each frame of a video is the annotated one, see the module.
 
     Args:
@@ -53,7 +56,7 @@ def match_faces(faces: Sequence[np.ndarray],
     for t, (found, ids) in enumerate(zip(faces, numbers)):
         if not len(found):
             continue
-        boxes, box = _boxes(np.asarray(found)[:, visible[t]]), _boxes(gt[t:t + 1, visible[t]])
+        boxes, box = _boxes(np.asarray(found)[:, visible[t]]), _boxes(gt[t : t + 1, visible[t]])
         ious = bbox_overlaps(boxes, box)[:, 0].numpy()
         preference = np.where(ious >= min_iou, ious + (np.asarray(ids) == last), LOST)
         best = int(preference.argmax())
@@ -92,15 +95,23 @@ class FollowedFace:
             identity.
         others (np.ndarray, optional): (T, ) int, other faces.
     """
+
     errors: np.ndarray
     flicker: np.ndarray
     not_yet_found: np.ndarray
-    switches: Optional[np.ndarray] = None
-    others: Optional[np.ndarray] = None
+    switches: np.ndarray | None = None
+    others: np.ndarray | None = None
 
     @classmethod
-    def measure(cls, pred: np.ndarray, gt: np.ndarray, visible: np.ndarray, frames: np.ndarray, layout: FaceLayout,
-                **identity: np.ndarray) -> 'FollowedFace':
+    def measure(
+        cls,
+        pred: np.ndarray,
+        gt: np.ndarray,
+        visible: np.ndarray,
+        frames: np.ndarray,
+        layout: FaceLayout,
+        **identity: np.ndarray,
+    ) -> 'FollowedFace':
         """Errors and flicker of predicted landmarks.
 
         Args:
@@ -117,19 +128,22 @@ class FollowedFace:
         eyes = inter_ocular(gt, visible, layout)
         if not (eyes > 0).all():
             frame = frames[int((eyes > 0).argmin())]
-            raise ValueError(f'frame {frame}: found an inter-ocular distance of {eyes[frames == frame][0]} pixels, '
-                             f'expected a positive one from the landmarks {layout.eye_corners} (outer eye corners)')
+            raise ValueError(
+                f'frame {frame}: found an inter-ocular distance of {eyes[frames == frame][0]} pixels, '
+                f'expected a positive one from the landmarks {layout.eye_corners} (outer eye corners)'
+            )
         errors = nme_per_image(pred, gt, visible, eyes)
         tracks = np.where(visible[..., None], pred, np.nan)
-        return cls(errors, flicker_per_frame(tracks, gt, frames, eyes), np.isnan(errors).cumprod().astype(bool),
-                   **identity)
+        return cls(
+            errors, flicker_per_frame(tracks, gt, frames, eyes), np.isnan(errors).cumprod().astype(bool), **identity
+        )
 
     def subset(self, kept: np.ndarray) -> 'FollowedFace':
         """The frames where ``kept`` (T, ) is True, each with what was measured among all."""
         return FollowedFace(**{name: None if values is None else values[kept] for name, values in vars(self).items()})
 
 
-def summarize_tracking(videos: Sequence[FollowedFace], threshold: float) -> Dict[str, float]:
+def summarize_tracking(videos: Sequence[FollowedFace], threshold: float) -> dict[str, float]:
     """The measures of the module over several videos.
 
     Args:
@@ -155,10 +169,13 @@ def summarize_tracking(videos: Sequence[FollowedFace], threshold: float) -> Dict
         NME_video=100 * _mean(np.array(means)),
         FR=100 * failure_rate(failed, threshold),
         AUC=auc(failed, threshold),
-        flicker=100 * _mean(flicker))
+        flicker=100 * _mean(flicker),
+    )
     if all(video.switches is not None for video in videos):
-        summary.update(switches=sum(int(video.switches.sum()) for video in videos),
-                       others=sum(int(video.others.sum()) for video in videos))
+        summary.update(
+            switches=sum(int(video.switches.sum()) for video in videos),
+            others=sum(int(video.others.sum()) for video in videos),
+        )
     return summary
 
 

@@ -1,5 +1,6 @@
 """What a stacked network hands to its head."""
-from typing import NamedTuple, Optional
+
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -13,7 +14,8 @@ class StackOutput(NamedTuple):
         edge_maps (Tensor, optional): (B, E, h, w) in (0, 1), one per facial boundary.
         features (Tensor, optional): (B, C, h, w) that the maps were predicted from.
     """
+
     heatmaps: Tensor
-    point_maps: Optional[Tensor] = None
-    edge_maps: Optional[Tensor] = None
-    features: Optional[Tensor] = None
+    point_maps: Tensor | None = None
+    edge_maps: Tensor | None = None
+    features: Tensor | None = None

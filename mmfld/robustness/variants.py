@@ -1,6 +1,8 @@
 """Pictures of faces made harder, with the landmarks where they are then, and which of them can still be seen."""
+
+from collections.abc import Callable
 from functools import partial
-from typing import Callable, Dict, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,7 +14,7 @@ GREY = (127, 127, 127)  # where there is no image
 COVERED_MARGIN = 0.1  # by which a cover is larger than the landmark box, parts of its size
 BLUR = 0.03  # sigma, parts of the face's longer side
 MOTION = 0.08  # how far it moves, parts of the face's longer side
-CAST = (0.5, 1., 1.6)  # factors of the channels, in any order
+CAST = (0.5, 1.0, 1.6)  # factors of the channels, in any order
 
 
 class Varied(NamedTuple):
@@ -23,6 +25,7 @@ class Varied(NamedTuple):
         landmarks (ndarray): (K, 2) in its pixels.
         visible (ndarray): (K, ) bool, not under a cover.
     """
+
     image: np.ndarray
     landmarks: np.ndarray
     visible: np.ndarray
@@ -71,7 +74,7 @@ def motion_kernel(length: float, angle: float) -> np.ndarray:
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
     end = np.array([np.cos(angle), np.sin(angle)]) * length / 2
     first, last = (np.round((reach + sign * end) * 16).astype(int).tolist() for sign in (-1, 1))
-    cv2.line(kernel, first, last, 1., 1, cv2.LINE_AA, 4)
+    cv2.line(kernel, first, last, 1.0, 1, cv2.LINE_AA, 4)
     return kernel / kernel.sum()
 
 
@@ -130,10 +133,18 @@ def _hand(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) ->
     angle = rng.uniform(0, 2 * np.pi)
     at = middle + np.array([np.cos(angle), np.sin(angle)]) * 0.4 * size
     axes = np.round(rng.uniform(0.25, 0.4, 2) * size.max()).astype(int)
-    cover = cv2.ellipse(np.zeros(image.shape[:2], np.uint8), np.round(at).astype(int).tolist(), axes.tolist(),
-                        float(np.rad2deg(angle)), 0, 360, 1, cv2.FILLED)
+    cover = cv2.ellipse(
+        np.zeros(image.shape[:2], np.uint8),
+        np.round(at).astype(int).tolist(),
+        axes.tolist(),
+        float(np.rad2deg(angle)),
+        0,
+        360,
+        1,
+        cv2.FILLED,
+    )
     x1, y1, x2, y2 = np.round(np.concatenate([middle - size / 4, middle + size / 4])).astype(int).clip(0)
-    return _under(image, landmarks, cover, np.round(image[y1:y2 + 1, x1:x2 + 1].mean((0, 1))))
+    return _under(image, landmarks, cover, np.round(image[y1 : y2 + 1, x1 : x2 + 1].mean((0, 1))))
 
 
 def _patch(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Varied:
@@ -144,12 +155,12 @@ def _patch(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -
     left, top = np.round(middle + rng.uniform(-0.4, 0.4, 2) * size - side / 2).astype(int)
     left, top = (int(np.clip(low, 0, length - side)) for low, length in zip((left, top), image.shape[1::-1]))
     cover, colours = np.zeros(image.shape[:2], np.uint8), image.copy()
-    cover[top:top + side, left:left + side] = 1
-    colours[top:top + side, left:left + side] = image[y:y + side, x:x + side][::-1]
+    cover[top : top + side, left : left + side] = 1
+    colours[top : top + side, left : left + side] = image[y : y + side, x : x + side][::-1]
     return _under(image, landmarks, cover, colours)
 
 
-VARIANTS: Dict[str, Callable[[np.ndarray, np.ndarray, np.random.Generator], Varied]] = {
+VARIANTS: dict[str, Callable[[np.ndarray, np.ndarray, np.random.Generator], Varied]] = {
     'common': _same,
     'small_48': partial(_small, side=48),
     'small_24': partial(_small, side=24),

@@ -1,4 +1,5 @@
 """Landmarks for applications: NumPy, OpenCV and a library that runs ONNX files; no torch, no OpenMMLab."""
+
 from .optional import load
 
 load('cv2', 'opencv-python-headless', 'mmfld.runtime')

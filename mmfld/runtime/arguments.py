@@ -1,4 +1,5 @@
 """Arguments without a meaning, told where they are given: what they are called, what was found, what was expected."""
+
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any

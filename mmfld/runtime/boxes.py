@@ -1,5 +1,7 @@
 """Boxes (N, 4) as x1, y1, x2, y2 in pixels, any further columns ignored."""
-from typing import Any, Sequence
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -30,8 +32,11 @@ def overlaps(boxes: np.ndarray, others: np.ndarray, mode: str = 'iou') -> np.nda
     high = np.minimum(boxes[:, None, 2:], others[:, 2:])
     shared = (high - low).clip(min=0).prod(axis=2)
     area, other_area = ((array[:, 2:] - array[:, :2]).clip(min=0).prod(axis=1) for array in (boxes, others))
-    whole = dict(iou=area[:, None] + other_area - shared, iof=area[:, None] + 0 * shared,
-                 smaller=np.minimum(area[:, None], other_area))[mode]
+    whole = dict(
+        iou=area[:, None] + other_area - shared,
+        iof=area[:, None] + 0 * shared,
+        smaller=np.minimum(area[:, None], other_area),
+    )[mode]
     return shared / np.maximum(whole, 1e-12)
 
 
@@ -65,8 +70,10 @@ def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
     if not boxes.size:
         return np.zeros((0, 5))
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f'{name}: found {_short(given)} of shape {boxes.shape}, expected (N, 4): a list of x1, y1, '
-                         'x2, y2 for each face')
+        raise ValueError(
+            f'{name}: found {_short(given)} of shape {boxes.shape}, expected (N, 4): a list of x1, y1, '
+            'x2, y2 for each face'
+        )
     wrong = np.flatnonzero(~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] <= boxes[:, :2]).any(axis=1))
     if len(wrong):
         raise ValueError(f'{name}: found {boxes[wrong[0]].tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2')
@@ -74,16 +81,20 @@ def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
     is_part = (boxes >= 0).all(axis=1) & (boxes <= 1).all(axis=1) & (max(size) > 2)
     parts = np.flatnonzero(is_part | ((boxes[:, 2:] - boxes[:, :2]).max(axis=1) < min(SMALLEST, max(size))))
     if len(parts):
-        raise ValueError(f'{name}: found {boxes[parts[0]].tolist()} in an image of {width} x {height}, expected '
-                         'pixels, not parts of the image')
+        raise ValueError(
+            f'{name}: found {boxes[parts[0]].tolist()} in an image of {width} x {height}, expected '
+            'pixels, not parts of the image'
+        )
     huge = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).max(axis=1) > LARGEST * max(width, height))
     if len(huge):
         raise ValueError(f'{name}: found {boxes[huge[0]].tolist()} in an image of {width} x {height}, expected pixels')
     inside = overlaps(boxes, np.array([[0, 0, width, height]]), 'iof')[:, 0]
     outside = np.flatnonzero(inside < INSIDE)
     if len(outside):
-        raise ValueError(f'{name}: {boxes[outside[0]].tolist()} lies outside of the image, whose size is {width} x '
-                         f'{height}, wholly or nearly so')
+        raise ValueError(
+            f'{name}: {boxes[outside[0]].tolist()} lies outside of the image, whose size is {width} x '
+            f'{height}, wholly or nearly so'
+        )
     return np.column_stack([boxes, np.ones(len(boxes))])
 
 
@@ -98,12 +109,15 @@ def found_boxes(found: Any, columns: int = 5) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ValueError(f'the detector returns {_short(found)}, expected (N, {columns}) numbers') from error
     if boxes.ndim != 2 or boxes.shape[1] < columns or not np.isfinite(boxes).all():
-        raise ValueError(f'the detector returns {_short(found)} of shape {boxes.shape}, expected (N, {columns}): x1, '
-                         f'y1, x2, y2, a score{"" if columns == 5 else " and points"} of each face, all finite')
+        raise ValueError(
+            f'the detector returns {_short(found)} of shape {boxes.shape}, expected (N, {columns}): x1, '
+            f'y1, x2, y2, a score{"" if columns == 5 else " and points"} of each face, all finite'
+        )
     wrong = np.flatnonzero((boxes[:, 2:4] < boxes[:, :2]).any(axis=1))
     if len(wrong):
-        raise ValueError(f'the detector returns {boxes[wrong[0]].tolist()}, expected x1, y1, x2, y2 with x1 < x2 and '
-                         'y1 < y2')
+        raise ValueError(
+            f'the detector returns {boxes[wrong[0]].tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2'
+        )
     return boxes[(boxes[:, 2:4] > boxes[:, :2]).all(axis=1), :columns]
 
 

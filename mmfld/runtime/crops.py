@@ -3,7 +3,8 @@
 Angles are degrees in MMPose's sense: a crop of angle a shows the image turned anti-clockwise by a. Points are (x, y) in
 pixels whose centres are at integers.
 """
-from typing import Callable, Dict, Optional, Sequence, Tuple
+
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -34,14 +35,18 @@ def _fan(x1, y1, x2, y2):
 
 LONGEST_SIDE = 32766  # pixels of an image that OpenCV warps
 
-CROP_RULES: Dict[str, Callable] = {
-    'longer_side': _longer_side, 'landmark_height': _landmark_height, 'face_220': _face_220, 'hrnet_1.25': _hrnet,
-    'fan': _fan}
+CROP_RULES: dict[str, Callable] = {
+    'longer_side': _longer_side,
+    'landmark_height': _landmark_height,
+    'face_220': _face_220,
+    'hrnet_1.25': _hrnet,
+    'fan': _fan,
+}
 # Rules that start from the box of the face. Landmarks with a contour span it. Those without do not: where no face box
 # is annotated, as in inference, it is larger by a factor and higher by a part of the height: means over the two faces
 # of AFLW (1.23 and 1.32; 0.07) and the two of COFW (1.12 and 1.16; 0.00) among the samples in MMPose's tests.
-FACE_RULES = ('face_220', )
-FACE_BY_LANDMARKS = dict(aflw19=(1.28, 0.07), cofw29=(1.14, 0.))
+FACE_RULES = ('face_220',)
+FACE_BY_LANDMARKS = dict(aflw19=(1.28, 0.07), cofw29=(1.14, 0.0))
 
 
 def needs_face(rule: str, layout: FaceLayout) -> bool:
@@ -49,11 +54,9 @@ def needs_face(rule: str, layout: FaceLayout) -> bool:
     return rule in FACE_RULES and not layout.has_contour
 
 
-def crop_of_box(box: np.ndarray,
-                rule: str,
-                padding: float,
-                layout: FaceLayout,
-                face_box: Optional[np.ndarray] = None) -> Tuple[np.ndarray, np.ndarray]:
+def crop_of_box(
+    box: np.ndarray, rule: str, padding: float, layout: FaceLayout, face_box: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The square crop of a face by a rule.
 
     Args:
@@ -71,7 +74,7 @@ def crop_of_box(box: np.ndarray,
         box, is_larger = face_box, False
     x1, y1, x2, y2 = np.moveaxis(np.asarray(box, np.float64), -1, 0)
     if is_larger:
-        factor, rise = FACE_BY_LANDMARKS.get(layout.name, (1., 0.))
+        factor, rise = FACE_BY_LANDMARKS.get(layout.name, (1.0, 0.0))
         x, y = (x1 + x2) / 2, (y1 + y2) / 2 - rise * (y2 - y1)
         half_x, half_y = factor * (x2 - x1) / 2, factor * (y2 - y1) / 2
         x1, y1, x2, y2 = x - half_x, y - half_y, x + half_x, y + half_y
@@ -79,7 +82,7 @@ def crop_of_box(box: np.ndarray,
     return np.stack([x, y], axis=-1), side * padding
 
 
-def crop_matrix(center: np.ndarray, scale: np.ndarray, rotation: float, size: Tuple[int, int]) -> np.ndarray:
+def crop_matrix(center: np.ndarray, scale: np.ndarray, rotation: float, size: tuple[int, int]) -> np.ndarray:
     """Image pixels to crop pixels, with the crop's centre on the middle *pixel* position (W - 1) / 2.
 
     Args:
@@ -116,7 +119,7 @@ def eye_angle(landmarks: np.ndarray, layout: FaceLayout) -> np.ndarray:
     return np.rad2deg(np.arctan2(step[..., 1], step[..., 0]))
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, size: Tuple[int, int], out: Optional[np.ndarray] = None) -> np.ndarray:
+def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], out: np.ndarray | None = None) -> np.ndarray:
     """A crop of an image (H, W) or (H, W, C) by one bilinear warp, zero outside.
 
     Args:
@@ -133,7 +136,7 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: Tuple[int, int], out: Opti
     return cv2.warpAffine(image, matrix, size, dst=out, flags=cv2.INTER_LINEAR)
 
 
-def _part_within(image: np.ndarray, matrix: np.ndarray, size: Tuple[int, int]) -> Tuple[np.ndarray, np.ndarray]:
+def _part_within(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """The part of an image that a crop shows, and the matrix from it to the crop."""
     corners = np.array([[x, y] for x in (-1, size[0]) for y in (-1, size[1])])
     corners = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T).T
@@ -142,13 +145,15 @@ def _part_within(image: np.ndarray, matrix: np.ndarray, size: Tuple[int, int]) -
     high = np.clip(np.ceil(corners.max(axis=0)) + 2, low + 1, sides).astype(int)
     width, height = high - low
     if max(width, height) > LONGEST_SIDE:
-        raise ValueError(f'found a crop of {width} x {height} pixels of an image of {sides[0]} x {sides[1]}, expected '
-                         f'at most {LONGEST_SIDE} a side, as far as OpenCV goes: make the image smaller')
+        raise ValueError(
+            f'found a crop of {width} x {height} pixels of an image of {sides[0]} x {sides[1]}, expected '
+            f'at most {LONGEST_SIDE} a side, as far as OpenCV goes: make the image smaller'
+        )
     moved = np.concatenate([matrix[:, :2], (matrix[:, :2] @ low + matrix[:, 2])[:, None]], axis=1)
-    return image[low[1]:high[1], low[0]:high[0]], moved
+    return image[low[1] : high[1], low[0] : high[0]], moved
 
 
-def sample(image: np.ndarray, matrices: Sequence[np.ndarray], size: Tuple[int, int]) -> np.ndarray:
+def sample(image: np.ndarray, matrices: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
     """(N, H, W, 3) crops of an image, each by one bilinear warp, zero outside."""
     crops = np.empty((len(matrices), size[1], size[0], 3), np.uint8)
     for crop, matrix in zip(crops, matrices):

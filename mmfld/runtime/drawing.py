@@ -1,5 +1,6 @@
 """Faces drawn into a picture."""
-from typing import Optional, Sequence
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -13,8 +14,14 @@ HELD = 0.68  # of landmarks, by the ellipses
 SUBPIXEL = 4  # bits behind the point of OpenCV's coordinates
 
 
-def draw_ellipses(image: np.ndarray, landmarks: np.ndarray, covariances: np.ndarray,
-                  visible: Optional[np.ndarray] = None, degrees_of_freedom: float = np.inf, thickness: int = 1) -> None:
+def draw_ellipses(
+    image: np.ndarray,
+    landmarks: np.ndarray,
+    covariances: np.ndarray,
+    visible: np.ndarray | None = None,
+    degrees_of_freedom: float = np.inf,
+    thickness: int = 1,
+) -> None:
     """Draw, in place, the ellipses that should hold 68 % of the landmarks; red where one is rather covered than not.
 
     Args:
@@ -33,26 +40,42 @@ def draw_ellipses(image: np.ndarray, landmarks: np.ndarray, covariances: np.ndar
             cv2.ellipse(image, ((x, y), (2 * major, 2 * minor), angle), colour, thickness, cv2.LINE_AA)
 
 
-def draw_faces(image: np.ndarray, faces: Sequence[Face], boxes: bool = False,
-               degrees_of_freedom: Optional[float] = None) -> np.ndarray:
+def draw_faces(
+    image: np.ndarray, faces: Sequence[Face], boxes: bool = False, degrees_of_freedom: float | None = None
+) -> np.ndarray:
     """A copy of an image (H, W, 3) uint8 in BGR with the landmarks of faces, and with ``boxes`` their boxes, in sizes
     that go with the faces. A face that is followed has its number beside it. With the ``degrees_of_freedom`` of a
     calibrated model, and faces of it, there are the ellipses of :func:`draw_ellipses`."""
     image = image.copy()
     for face in faces:
         size = float((face.box[2:] - face.box[:2]).max())
-        radius, thickness = max(1., size / 150), max(1, round(size / 200))
+        radius, thickness = max(1.0, size / 150), max(1, round(size / 200))
         if degrees_of_freedom is not None:
             draw_ellipses(image, face.landmarks, face.covariances, face.visible, degrees_of_freedom, thickness)
         for x, y in face.landmarks:
             if np.isfinite((x, y)).all() and max(abs(x), abs(y)) < 2**20:
-                cv2.circle(image, (round(float(x) * 2**SUBPIXEL), round(float(y) * 2**SUBPIXEL)),
-                           round(radius * 2**SUBPIXEL), POINT, -1, cv2.LINE_AA, SUBPIXEL)
+                cv2.circle(
+                    image,
+                    (round(float(x) * 2**SUBPIXEL), round(float(y) * 2**SUBPIXEL)),
+                    round(radius * 2**SUBPIXEL),
+                    POINT,
+                    -1,
+                    cv2.LINE_AA,
+                    SUBPIXEL,
+                )
         x1, y1, x2, y2 = (round(float(value)) for value in face.box)
         if boxes:
             cv2.rectangle(image, (x1, y1), (x2, y2), BOX, thickness)
         if face.track_id is not None:
             scale = max(0.4, size / 200)
-            cv2.putText(image, f'{face.track_id}{"" if face.is_confirmed else "?"}', (x1, round(y1 - 5 * scale)),
-                        cv2.FONT_HERSHEY_SIMPLEX, scale, BOX, max(1, round(2 * scale)), cv2.LINE_AA)
+            cv2.putText(
+                image,
+                f'{face.track_id}{"" if face.is_confirmed else "?"}',
+                (x1, round(y1 - 5 * scale)),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                scale,
+                BOX,
+                max(1, round(2 * scale)),
+                cv2.LINE_AA,
+            )
     return image

@@ -1,6 +1,6 @@
 """What sources of images and videos yield."""
+
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 
@@ -16,8 +16,9 @@ class Frame:
         time (float, optional): Seconds from the start of the video at which players show it. None for images.
         duration (float, optional): Seconds for which they show it.
     """
+
     image: np.ndarray
     path: str
     index: int
-    time: Optional[float] = None
-    duration: Optional[float] = None
+    time: float | None = None
+    duration: float | None = None

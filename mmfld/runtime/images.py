@@ -1,8 +1,9 @@
 """One image, from a file, its bytes, an array or a picture of Pillow."""
+
 import io
 import re
 from pathlib import Path
-from typing import Any, BinaryIO, Union
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from .jpeg import damage
 from .optional import load
 from .pages import count_pages, is_animated_png, warn_of_frames
 
-Image = Union[str, Path, bytes, BinaryIO, np.ndarray, Any]
+Image = str | Path | bytes | BinaryIO | np.ndarray | Any
 DARKEST = 2**12  # of 16 bit: pictures that reach no more are mostly those of a camera with fewer bits
 LONGEST = 2**15 - 2  # side that OpenCV samples crops of
 LOSS = 0.02  # of the compression of floats
@@ -63,8 +64,9 @@ def check_kind(image: Any, name: str = 'image') -> None:
             raise TypeError(f"{name}: found a file opened as text, {expected}: open(..., 'rb')")
         return
     if type(image).__module__.partition('.')[0] == 'torch':
-        raise TypeError(f'{name}: found a {type(image).__name__} of torch, whose order of axes and colours is not '
-                        f'known, {expected}')
+        raise TypeError(
+            f'{name}: found a {type(image).__name__} of torch, whose order of axes and colours is not known, {expected}'
+        )
     raise TypeError(f'{name}: found {type(image).__name__}, {expected}')
 
 
@@ -85,7 +87,7 @@ def is_animated(path: Path) -> bool:
     return animated
 
 
-def existing_file(path: Union[str, Path], name: str) -> Path:
+def existing_file(path: str | Path, name: str) -> Path:
     """A file that is there; errors call it ``name``.
 
     Raises:
@@ -123,8 +125,10 @@ def decode_image(content: bytes, name: str, ignore_orientation: bool = False) ->
     try:
         pages = count_pages(content)
         if pages > 1:
-            raise ValueError(f'found a TIFF of {pages} pages, expected one picture: save each as a file, or give one '
-                             'as a picture of Pillow')
+            raise ValueError(
+                f'found a TIFF of {pages} pages, expected one picture: save each as a file, or give one '
+                'as a picture of Pillow'
+            )
         if is_animated_png(content):
             warn_of_frames(name)
         reason = damage(content) if content[:2] == b'\xff\xd8' else None
@@ -154,8 +158,9 @@ def _from_floats(image: np.ndarray) -> np.ndarray:
     if image.dtype not in (np.float32, np.float64):
         return image
     if not (image.min() >= -LOSS and image.max() <= 1 + LOSS):
-        raise ValueError(f'found floats from {image.min():g} to {image.max():g}, expected 0 to 1, or 8 or 16 bit: '
-                         'write it as uint8')
+        raise ValueError(
+            f'found floats from {image.min():g} to {image.max():g}, expected 0 to 1, or 8 or 16 bit: write it as uint8'
+        )
     return (image * 255).round().clip(0, 255).astype(np.uint8)
 
 
@@ -163,11 +168,12 @@ def _decode_with_pillow(name: str, content: bytes, ignore_orientation: bool) -> 
     """What OpenCV does not read, or not the right way up: GIF, WebP, AVIF and HEIC."""
     kind = 'WebP' if content[8:12] == b'WEBP' else 'GIF' if content[:3] == b'GIF' else 'HEIC or AVIF'
     pillow = load('PIL.Image', 'pillow', f'{name}: {kind}')
-    brands = content[8:int.from_bytes(content[:4], 'big')] if content[4:8] == b'ftyp' else b''
+    brands = content[8 : int.from_bytes(content[:4], 'big')] if content[4:8] == b'ftyp' else b''
     is_avif = b'avif' in brands or b'avis' in brands
     if is_avif and '.avif' not in pillow.registered_extensions():
-        raise ImportError(f'{name}: AVIF needs Pillow 11.3 or newer, found {pillow.__version__}: run '
-                          '`pip install -U pillow`')
+        raise ImportError(
+            f'{name}: AVIF needs Pillow 11.3 or newer, found {pillow.__version__}: run `pip install -U pillow`'
+        )
     try:
         if brands and not is_avif:
             picture = load('pillow_heif', 'pillow-heif', f'{name}: HEIC').open_heif(io.BytesIO(content)).to_pillow()
@@ -188,6 +194,7 @@ def _decode_with_pillow(name: str, content: bytes, ignore_orientation: bool) -> 
 
 def _from_pillow(picture: Any, ignore_orientation: bool = False) -> np.ndarray:
     from PIL import ImageOps
+
     if not ignore_orientation:
         picture = ImageOps.exif_transpose(picture)
     if picture.mode == 'F':
@@ -200,15 +207,20 @@ def _from_pillow(picture: Any, ignore_orientation: bool = False) -> np.ndarray:
 def _to_bgr(array: np.ndarray) -> np.ndarray:
     channels = 1 if array.ndim == 2 else array.shape[-1] if array.ndim == 3 else 0
     if channels not in (1, 3, 4) or array.dtype not in (np.uint8, np.uint16) or not array.size:
-        raise ValueError(f'found an array of shape {array.shape} and type {array.dtype}, expected (H, W), '
-                         '(H, W, 1), (H, W, 3) in BGR or (H, W, 4) in BGRA, of uint8 or uint16')
+        raise ValueError(
+            f'found an array of shape {array.shape} and type {array.dtype}, expected (H, W), '
+            '(H, W, 1), (H, W, 3) in BGR or (H, W, 4) in BGRA, of uint8 or uint16'
+        )
     if max(array.shape[:2]) > LONGEST:
-        raise ValueError(f'found {array.shape[1]} x {array.shape[0]} pixels, expected sides of at most {LONGEST}: '
-                         'cut or shrink it')
+        raise ValueError(
+            f'found {array.shape[1]} x {array.shape[0]} pixels, expected sides of at most {LONGEST}: cut or shrink it'
+        )
     if array.dtype == np.uint16:
         if 0 < array.max() < DARKEST:
-            raise ValueError(f'found 16-bit values up to {array.max()}, expected up to 65535: if they are of '
-                             f'{int(array.max()).bit_length()} bit, scale them, or convert them to uint8')
+            raise ValueError(
+                f'found 16-bit values up to {array.max()}, expected up to 65535: if they are of '
+                f'{int(array.max()).bit_length()} bit, scale them, or convert them to uint8'
+            )
         array = (array >> 8).astype(np.uint8)
     if channels == 1:
         return cv2.cvtColor(array.reshape(array.shape[:2]), cv2.COLOR_GRAY2BGR)

@@ -1,20 +1,21 @@
 """Damage in JPEG files. Decoders fill up what is missing or show something else, with a warning that neither OpenCV nor
 Pillow passes on.
 """
+
 import io
 import re
 from importlib.util import find_spec
-from typing import Dict, List, NamedTuple, Optional, Union
+from typing import NamedTuple
 
 import numpy as np
 
-TABLES, SCAN, INTERVAL, END = 0xc4, 0xda, 0xdd, 0xd9  # markers, of one byte behind FF
-FRAMES = set(range(0xc0, 0xd0)) - {TABLES, 0xc8, 0xcc}  # the header of a picture
-SEQUENTIAL = {0xc0, 0xc1}
-PROGRESSIVE = {0xc2, 0xca}
+TABLES, SCAN, INTERVAL, END = 0xC4, 0xDA, 0xDD, 0xD9  # markers, of one byte behind FF
+FRAMES = set(range(0xC0, 0xD0)) - {TABLES, 0xC8, 0xCC}  # the header of a picture
+SEQUENTIAL = {0xC0, 0xC1}
+PROGRESSIVE = {0xC2, 0xCA}
 ALL = 16  # bits of a coefficient, none of which is there yet
-RESTARTS = range(0xd0, 0xd8)
-SEGMENTS = {TABLES, SCAN, INTERVAL, 0xdb, 0xdc, 0xfe, *range(0xe0, 0xf0)}  # may come behind the first scan
+RESTARTS = range(0xD0, 0xD8)
+SEGMENTS = {TABLES, SCAN, INTERVAL, 0xDB, 0xDC, 0xFE, *range(0xE0, 0xF0)}  # may come behind the first scan
 MARKER = re.compile(rb'\xff[^\x00\xff]')
 NOISE = bytes(np.random.default_rng(0).integers(0, 255, 64, np.uint8))  # that no marker is in
 MISSING = 128  # grey value of a block that decoders have no bits for
@@ -28,12 +29,13 @@ class _Parts(NamedTuple):
         at (int): Offset of the picture's height in it, two bytes.
         markers (list[int]): Offsets of those that end some of its bits.
     """
+
     frame: int
     at: int
-    markers: List[int]
+    markers: list[int]
 
 
-def damage(content: bytes) -> Optional[str]:
+def damage(content: bytes) -> str | None:
     """What a JPEG is or has that no whole one is or has, as the end of a sentence; None if nothing is seen.
 
     What is seen: an end or scans that are missing, bytes that cannot stand where they do, and, if Pillow is installed,
@@ -54,29 +56,29 @@ def damage(content: bytes) -> Optional[str]:
         return None
 
 
-def _parts(content: bytes) -> Union[_Parts, str]:
+def _parts(content: bytes) -> _Parts | str:
     at, frame, height, interval, markers = 2, 0, 0, 0, []
     bits_left = {}  # of each channel's coefficients, where scans bring them bit by bit
     while at + 4 <= len(content):
-        if content[at] != 0xff:
+        if content[at] != 0xFF:
             if markers:
                 return f'is damaged: the byte {content[at]:02X} is behind bits of its picture, where FF must be'
             at = content.find(b'\xff', at)  # decoders skip what stands between the parts of a header
             if at < 0:
                 break
         marker = content[at + 1]
-        if marker in (0xff, 0):  # padding
+        if marker in (0xFF, 0):  # padding
             at += 1
             continue
         if marker in FRAMES:
             frame, height = marker, at + 5
             if marker in PROGRESSIVE and at + 9 < len(content):
-                bits_left = {channel: [ALL] * 64 for channel in content[at + 10:at + 10 + 3 * content[at + 9]:3]}
+                bits_left = {channel: [ALL] * 64 for channel in content[at + 10 : at + 10 + 3 * content[at + 9] : 3]}
         elif marker == SCAN and bits_left:
-            _take_scan(content[at + 4:at + 2 + int.from_bytes(content[at + 2:at + 4], 'big')], bits_left)
+            _take_scan(content[at + 4 : at + 2 + int.from_bytes(content[at + 2 : at + 4], 'big')], bits_left)
         elif marker == INTERVAL:
-            interval = int.from_bytes(content[at + 4:at + 6], 'big')
-        at += 2 + int.from_bytes(content[at + 2:at + 4], 'big')
+            interval = int.from_bytes(content[at + 4 : at + 6], 'big')
+        at += 2 + int.from_bytes(content[at + 2 : at + 4], 'big')
         if marker != SCAN:
             continue
         restarts = 0
@@ -97,27 +99,27 @@ def _parts(content: bytes) -> Union[_Parts, str]:
     return 'has no end: it is cut off'
 
 
-def _take_scan(header: bytes, bits_left: Dict[int, List[int]]) -> None:
+def _take_scan(header: bytes, bits_left: dict[int, list[int]]) -> None:
     """Note what a scan brings: of some channels, a range of coefficients to some bit."""
     count = header[0] if header else 0
     if len(header) < 2 * count + 4:
         return
-    first, last, bits = header[2 * count + 1:2 * count + 4]
-    for channel in header[1:2 * count + 1:2]:
+    first, last, bits = header[2 * count + 1 : 2 * count + 4]
+    for channel in header[1 : 2 * count + 1 : 2]:
         for coefficient in range(first, min(last, 63) + 1):
             if channel in bits_left:
                 bits_left[channel][coefficient] = bits & 15
 
 
-def _miscounted(content: bytes, parts: _Parts) -> Optional[str]:
+def _miscounted(content: bytes, parts: _Parts) -> str | None:
     """Of a picture in one piece: decoded with one more row of units, that row has none of the bits, and the last of the
     others has some."""
     at = parts.at
-    sampling = content[at + 6:at + 6 + 3 * content[at + 4]:3]  # of each channel, 4 bits across and 4 down
+    sampling = content[at + 6 : at + 6 + 3 * content[at + 4] : 3]  # of each channel, 4 bits across and 4 down
     across, down = (1, 1) if len(sampling) == 1 else (max(n >> 4 for n in sampling), max(n & 15 for n in sampling))
-    rows = -(-int.from_bytes(content[at:at + 2], 'big') // (8 * down)) * down  # of blocks
+    rows = -(-int.from_bytes(content[at : at + 2], 'big') // (8 * down)) * down  # of blocks
     higher = (8 * (rows + down)).to_bytes(2, 'big')
-    blocks = _grey(content[:at] + higher + content[at + 2:], is_small=True)
+    blocks = _grey(content[:at] + higher + content[at + 2 :], is_small=True)
     if len(blocks) != rows + down:  # less than a block wide
         return _too_few(content, parts)
     beyond = blocks[rows:, across:]  # the bits that fill the last byte may be read as a first unit
@@ -126,7 +128,7 @@ def _miscounted(content: bytes, parts: _Parts) -> Optional[str]:
     return _too_few(content, parts) if (blocks[rows - 1, -1] == MISSING).all() else None
 
 
-def _too_few(content: bytes, parts: _Parts) -> Optional[str]:
+def _too_few(content: bytes, parts: _Parts) -> str | None:
     """What follows the bits of a picture does not matter, unless some are missing."""
     ends = [0, *parts.markers, len(content)]
     noisy = NOISE.join(content[start:end] for start, end in zip(ends, ends[1:]))
@@ -139,6 +141,7 @@ def _too_few(content: bytes, parts: _Parts) -> Optional[str]:
 def _grey(content: bytes, is_small: bool) -> np.ndarray:
     """(H, W) or with channels, by Pillow, which is silent; if it ``is_small``, one pixel a block."""
     from PIL import Image
+
     with Image.open(io.BytesIO(content)) as picture:
         picture.draft('L', (1, 1) if is_small else picture.size)
         return np.asarray(picture)

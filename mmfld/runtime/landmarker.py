@@ -1,8 +1,9 @@
 """Landmarks of all faces in an image, whichever way up they are."""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import List, Optional, Sequence, Union
 
 import numpy as np
 
@@ -13,8 +14,7 @@ from .detection import Detector, WholeImage, build_detector
 from .images import Image, read_image
 from .model import LandmarkModel
 from .network import Network, check_settings
-from .orientation import (Crops, Fit, Orientation, align, align_detected, check_orientation, detect, objects,
-                          rounds_of)
+from .orientation import Crops, Fit, Orientation, align, align_detected, check_orientation, detect, objects, rounds_of
 
 DEFAULT_MODEL = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.onnx'
 """The model that comes with the package; the README beside it says what it is and what it may be used for."""
@@ -38,15 +38,16 @@ class Face:
         visible (ndarray, optional): (K, ) float32 probability that nothing covers the landmark; None if the model is
             not calibrated.
     """
+
     landmarks: np.ndarray
     scores: np.ndarray
     box: np.ndarray
     score: float
     angle: float
-    track_id: Optional[int] = None
+    track_id: int | None = None
     is_confirmed: bool = True
-    covariances: Optional[np.ndarray] = None
-    visible: Optional[np.ndarray] = None
+    covariances: np.ndarray | None = None
+    visible: np.ndarray | None = None
 
 
 class FaceLandmarker:
@@ -83,16 +84,18 @@ class FaceLandmarker:
         ValueError: If an argument has no meaning.
     """
 
-    def __init__(self,
-                 model: Optional[Union[str, Path, LandmarkModel]] = None,
-                 detector: Union[str, Detector] = 'centerface',
-                 backend: str = 'auto',
-                 threads: Optional[int] = None,
-                 precision: str = 'float32',
-                 orientation: Orientation = 'auto',
-                 min_score: Optional[float] = None,
-                 batch_size: int = 16,
-                 detector_weights: Optional[Union[str, Path]] = None) -> None:
+    def __init__(
+        self,
+        model: str | Path | LandmarkModel | None = None,
+        detector: str | Detector = 'centerface',
+        backend: str = 'auto',
+        threads: int | None = None,
+        precision: str = 'float32',
+        orientation: Orientation = 'auto',
+        min_score: float | None = None,
+        batch_size: int = 16,
+        detector_weights: str | Path | None = None,
+    ) -> None:
         check_orientation(orientation)
         check_settings(backend, threads, precision)
         check_whole('batch_size', batch_size)
@@ -104,19 +107,22 @@ class FaceLandmarker:
             model = LandmarkModel(DEFAULT_MODEL if model is None else model, backend, threads, precision)
         if model.layout.eye_corners is None:
             if orientation not in ('auto', 'upright'):
-                raise ValueError(f'found orientation={orientation!r}, but layout {model.layout.name!r} has no eye '
-                                 "corners, which tell how a face is turned: expected 'upright'")
+                raise ValueError(
+                    f'found orientation={orientation!r}, but layout {model.layout.name!r} has no eye '
+                    "corners, which tell how a face is turned: expected 'upright'"
+                )
             orientation = 'upright'
         self.model = model
-        self.detector = build_detector(detector, detector_weights, threads=threads, backend=backend,
-                                       precision=precision)
+        self.detector = build_detector(
+            detector, detector_weights, threads=threads, backend=backend, precision=precision
+        )
         self.orientation = orientation
         if min_score is None and not isinstance(self.detector, WholeImage):
             min_score = model.min_score
         self.min_score = -np.inf if min_score is None else min_score
         self.batch_size = batch_size
 
-    def __call__(self, image: Image, boxes: Optional[np.ndarray] = None, refine: Optional[int] = None) -> List[Face]:
+    def __call__(self, image: Image, boxes: np.ndarray | None = None, refine: int | None = None) -> list[Face]:
         """The faces of one image.
 
         Args:
@@ -130,7 +136,7 @@ class FaceLandmarker:
         Returns:
             list[Face]: With boxes, one for each; else those that are faces, best first.
         """
-        faces, = self.batch([image], None if boxes is None else [boxes], refine)
+        (faces,) = self.batch([image], None if boxes is None else [boxes], refine)
         return faces
 
     def close(self) -> None:
@@ -145,10 +151,9 @@ class FaceLandmarker:
     def __exit__(self, *_) -> None:
         self.close()
 
-    def batch(self,
-              images: Sequence[Image],
-              boxes: Optional[Sequence[np.ndarray]] = None,
-              refine: Optional[int] = None) -> List[List[Face]]:
+    def batch(
+        self, images: Sequence[Image], boxes: Sequence[np.ndarray] | None = None, refine: int | None = None
+    ) -> list[list[Face]]:
         """The faces of several images, which go through the network together; see :meth:`__call__`."""
         if isinstance(images, (str, Path, np.ndarray)) or not hasattr(images, '__len__'):
             raise TypeError(f'images: found {type(images).__name__}, expected a list of images')
@@ -173,13 +178,21 @@ class FaceLandmarker:
             image = crops.image
             is_face = fit.scores.mean(axis=1) >= self.min_score
         angles = eye_angle(fit.landmarks, self.model.layout)
-        faces: List[List[Face]] = [[] for _ in images]
+        faces: list[list[Face]] = [[] for _ in images]
         for n in sorted(np.flatnonzero(is_face), key=lambda n: -certain[n]):
-            faces[image[n]].append(Face(fit.landmarks[n], fit.scores[n], tight_box(fit.landmarks[n]),
-                                        float(certain[n]), float(angles[n]), **fit.more[n]))
+            faces[image[n]].append(
+                Face(
+                    fit.landmarks[n],
+                    fit.scores[n],
+                    tight_box(fit.landmarks[n]),
+                    float(certain[n]),
+                    float(angles[n]),
+                    **fit.more[n],
+                )
+            )
         return faces
 
-    def fit(self, images: Sequence[np.ndarray], crops: Crops, states: Optional[Sequence] = None) -> Fit:
+    def fit(self, images: Sequence[np.ndarray], crops: Crops, states: Sequence | None = None) -> Fit:
         """Landmarks of crops of images (H, W, 3) uint8 in BGR, in pixels of these; ``more`` are their
         ``covariances`` and ``visible``, see :class:`Face`.
 
@@ -190,18 +203,22 @@ class FaceLandmarker:
         """
         size = self.model.input_size
         centers, sides = crop_of_box(crops.box, self.model.crop_rule, self.model.crop_padding, self.model.layout)
-        centers, sides = turn(centers[:, None], -crops.angle)[:, 0], np.maximum(sides, 1.)
-        matrices = np.array([crop_matrix(center, (side, side), angle, size)
-                             for center, side, angle in zip(centers, sides, crops.angle)]).reshape(-1, 2, 3)
+        centers, sides = turn(centers[:, None], -crops.angle)[:, 0], np.maximum(sides, 1.0)
+        matrices = np.array(
+            [crop_matrix(center, (side, side), angle, size) for center, side, angle in zip(centers, sides, crops.angle)]
+        ).reshape(-1, 2, 3)
         pixels = np.zeros((len(matrices), size[1], size[0], 3), np.uint8)
         for index in np.unique(crops.image):
             of_image = np.flatnonzero(crops.image == index)
             pixels[of_image] = sample(images[index], matrices[of_image], size)
-        remembered = (np.stack(states), ) if states and states[0] is not None else ()
-        parts = [self.model(*(array[start:start + self.batch_size] for array in (pixels, *remembered)))
-                 for start in range(0, max(len(pixels), 1), self.batch_size)]
+        remembered = (np.stack(states),) if states and states[0] is not None else ()
+        parts = [
+            self.model(*(array[start : start + self.batch_size] for array in (pixels, *remembered)))
+            for start in range(0, max(len(pixels), 1), self.batch_size)
+        ]
         landmarks, scores, covariances, states, visible = (
-            [None] * len(pixels) if part[0] is None else np.concatenate(part) for part in zip(*parts))
+            [None] * len(pixels) if part[0] is None else np.concatenate(part) for part in zip(*parts)
+        )
         if isinstance(covariances, np.ndarray):
             covariances = covariances_to_image(covariances, matrices).astype(np.float32)
         more = [dict(covariances=spread, visible=seen) for spread, seen in zip(covariances, visible)]

@@ -2,14 +2,16 @@
 
 Nothing is kept, so memory does not grow with the length of a video.
 """
+
 import json
 import os
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import compress
 from pathlib import Path
-from typing import Any, Iterator, List, Optional, Sequence, TextIO, Tuple, Type, Union
+from typing import Any, TextIO
 
 import cv2
 import numpy as np
@@ -38,6 +40,7 @@ class ImageSource:
         TypeError: If one is no image of any kind.
         ValueError: If one is a folder or a URL.
     """
+
     is_video = False
     is_live = False
 
@@ -46,7 +49,7 @@ class ImageSource:
             check_kind(item, f'image {index}')
         self.inputs = [existing_file(item, 'image') if isinstance(item, (str, Path)) else item for item in inputs]
         self.strict = strict
-        self.broken: List[Tuple[str, str]] = []
+        self.broken: list[tuple[str, str]] = []
         self.left_out: Sequence[Path] = ()  # of a folder, files of other kinds
 
     @property
@@ -59,14 +62,17 @@ class ImageSource:
         if not self.left_out:
             return ''
         kinds = ', '.join(sorted({path.suffix or path.name for path in self.left_out}))
-        return (f'left out: {len(self.left_out)} files of {self.left_out[0].parent} that are no pictures by their '
-                f'suffix ({kinds})')
+        return (
+            f'left out: {len(self.left_out)} files of {self.left_out[0].parent} that are no pictures by their '
+            f'suffix ({kinds})'
+        )
 
     @property
-    def names(self) -> Tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """File names without folder, under which results are saved."""
-        return tuple(item.name if isinstance(item, Path) else f'{index:010d}.jpg'
-                     for index, item in enumerate(self.inputs))
+        return tuple(
+            item.name if isinstance(item, Path) else f'{index:010d}.jpg' for index, item in enumerate(self.inputs)
+        )
 
     def __iter__(self) -> Iterator[Frame]:
         """Read the images one by one.
@@ -98,6 +104,7 @@ class CameraSource:
     Raises:
         ValueError: If OpenCV cannot open it.
     """
+
     is_video = True
     is_live = True
     length = None
@@ -107,11 +114,11 @@ class CameraSource:
     def __init__(self, number: int) -> None:
         self.path = f'webcam:{number}'
         self.name = f'webcam_{number}'
-        self.broken: List[Tuple[str, str]] = []
+        self.broken: list[tuple[str, str]] = []
         self._capture = cv2.VideoCapture(number)
         if not self._capture.isOpened():
             raise ValueError(f'{self.path}: OpenCV cannot open this camera')
-        self.fps = self._capture.get(cv2.CAP_PROP_FPS) or 25.  # cameras may report 0
+        self.fps = self._capture.get(cv2.CAP_PROP_FPS) or 25.0  # cameras may report 0
 
     def __iter__(self) -> Iterator[Frame]:
         """Read pictures, with the times at which they come, until there are no more, then close the camera.
@@ -135,8 +142,8 @@ class CameraSource:
             raise ValueError(f'{self.path}: opened, but OpenCV can read no frame of it')
 
 
-Source = Union[ImageSource, VideoSource, CameraSource]
-Inputs = Union[Image, Sequence[Image], Source]
+Source = ImageSource | VideoSource | CameraSource
+Inputs = Image | Sequence[Image] | Source
 
 
 def open_source(inputs: Inputs, strict: bool = True) -> Source:
@@ -163,14 +170,16 @@ def open_source(inputs: Inputs, strict: bool = True) -> Source:
             raise ValueError('inputs: found an empty sequence, expected at least one image')
         return ImageSource(inputs, strict)
     if isinstance(inputs, Iterator) and not hasattr(inputs, 'read'):
-        raise TypeError(f'inputs: found {type(inputs).__name__}, expected a path, an image or a list of them: '
-                        'list(...) makes one of it')
+        raise TypeError(
+            f'inputs: found {type(inputs).__name__}, expected a path, an image or a list of them: '
+            'list(...) makes one of it'
+        )
     if not isinstance(inputs, (str, Path)):
         return ImageSource([inputs], strict)
     if not str(inputs).strip():
         raise ValueError("inputs: found an empty name, expected a path; '.' is this folder")
     if str(inputs).lower().split(':')[0] == 'webcam':
-        number = str(inputs)[len('webcam:'):] or '0'
+        number = str(inputs)[len('webcam:') :] or '0'
         if not number.isdigit():
             raise ValueError(f"inputs: found {inputs!r}, expected 'webcam' or 'webcam:NUMBER'")
         return CameraSource(int(number))
@@ -178,8 +187,9 @@ def open_source(inputs: Inputs, strict: bool = True) -> Source:
     path = Path(inputs)
     if path.is_dir():
         with os.scandir(path) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_file()
-                           and not entry.name.startswith('.'))  # such as the ._* that macOS leaves
+            names = sorted(
+                entry.name for entry in entries if entry.is_file() and not entry.name.startswith('.')
+            )  # such as the ._* that macOS leaves
         is_image = [os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in names]
         if not any(is_image):
             raise ValueError(f'folder {path}: found no image, expected files ending in {", ".join(IMAGE_SUFFIXES)}')
@@ -192,8 +202,10 @@ def open_source(inputs: Inputs, strict: bool = True) -> Source:
         return VideoSource(path, strict)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return ImageSource([path], strict)
-    raise ValueError(f'input {path}: found suffix {path.suffix!r}, expected an image ({", ".join(IMAGE_SUFFIXES)}), a '
-                     f'video ({", ".join(VIDEO_SUFFIXES)}) or a folder of images')
+    raise ValueError(
+        f'input {path}: found suffix {path.suffix!r}, expected an image ({", ".join(IMAGE_SUFFIXES)}), a '
+        f'video ({", ".join(VIDEO_SUFFIXES)}) or a folder of images'
+    )
 
 
 def check_names(sources: Sequence[Source], folder: Path) -> None:
@@ -233,20 +245,22 @@ class ResultWriter:
             if source.is_video:
                 self._video_path = self._vis_dir if suffix == '.mp4' else self._vis_dir / f'{source.name}.mp4'
             if suffix in IMAGE_SUFFIXES + VIDEO_SUFFIXES and not (source.is_video and suffix == '.mp4'):
-                raise ValueError(f'vis_out_dir: found {vis_out_dir}, expected a folder for pictures or, of a video, a '
-                                 'name that ends in .mp4')
+                raise ValueError(
+                    f'vis_out_dir: found {vis_out_dir}, expected a folder for pictures or, of a video, a '
+                    'name that ends in .mp4'
+                )
             self._check_pictures()
         if self._pred_dir is not None and not source.is_video:
             _check_unique([Path(name).stem for name in source.names], self._pred_dir)
             self._check_predictions()
-        self._video: Optional[VideoWriter] = None
-        self._json: Optional[TextIO] = None
-        self._unfinished: List[Path] = []
+        self._video: VideoWriter | None = None
+        self._json: TextIO | None = None
+        self._unfinished: list[Path] = []
 
     def __enter__(self) -> 'ResultWriter':
         return self
 
-    def __exit__(self, error: Optional[Type[BaseException]], *_) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_) -> None:
         is_end = error is None or error is GeneratorExit or error is KeyboardInterrupt and self.source.is_live
         self.close(is_end)
 
@@ -273,7 +287,7 @@ class ResultWriter:
             picture = cv2.resize(picture, self._video_size, interpolation=cv2.INTER_AREA)
         self._video.write(picture, frame.time, frame.duration)
 
-    def write_instances(self, frame: Frame, instances: List[dict]) -> None:
+    def write_instances(self, frame: Frame, instances: list[dict]) -> None:
         """Save the faces of an image, as a list of plain data; NumPy's scalars and arrays are turned into it."""
         if self._pred_dir is None:
             return
@@ -302,9 +316,11 @@ class ResultWriter:
         self._unfinished.clear()
 
     @property
-    def _picture_names(self) -> List[str]:
-        return [name if Path(name).suffix.lower() in WRITABLE_SUFFIXES else f'{Path(name).stem}.png'
-                for name in self.source.names]
+    def _picture_names(self) -> list[str]:
+        return [
+            name if Path(name).suffix.lower() in WRITABLE_SUFFIXES else f'{Path(name).stem}.png'
+            for name in self.source.names
+        ]
 
     def _begin(self, path: Path) -> Path:
         self._unfinished.append(path)
@@ -315,8 +331,10 @@ class ResultWriter:
         for item, name in zip(self.source.inputs, self.source.names):
             path = self._pred_dir / f'{Path(name).stem}.json'
             if isinstance(item, Path) and path.is_file() and path.resolve().parent == item.resolve().parent:
-                raise ValueError(f'pred_out_dir {self._pred_dir}: {path} lies there beside its image and would be '
-                                 'overwritten, expected another folder for results')
+                raise ValueError(
+                    f'pred_out_dir {self._pred_dir}: {path} lies there beside its image and would be '
+                    'overwritten, expected another folder for results'
+                )
 
     def _check_pictures(self) -> None:
         if self.source.is_video:
@@ -340,5 +358,7 @@ def _plain(value: Any) -> Any:
 def _check_unique(names: Sequence[str], folder: Path) -> None:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
-        raise ValueError(f'{folder}: {count} inputs would be saved under the one name {name}: rename all but one of '
-                         'them, or give them one at a time with a folder for each')
+        raise ValueError(
+            f'{folder}: {count} inputs would be saved under the one name {name}: rename all but one of '
+            'them, or give them one at a time with a folder for each'
+        )

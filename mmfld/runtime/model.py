@@ -1,7 +1,9 @@
 """A landmark model as ``mmfld export`` writes it: crops in, landmarks in pixels of the crop and their scores out."""
+
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,11 +28,12 @@ class Prediction(NamedTuple):
             after this one. None of others.
         visible (ndarray, optional): (N, K) float32 probability that nothing covers the landmark, of a calibrated model.
     """
+
     landmarks: np.ndarray
     scores: np.ndarray
-    covariances: Optional[np.ndarray] = None
-    state: Optional[np.ndarray] = None
-    visible: Optional[np.ndarray] = None
+    covariances: np.ndarray | None = None
+    state: np.ndarray | None = None
+    visible: np.ndarray | None = None
 
 
 class LandmarkModel:
@@ -45,39 +48,39 @@ class LandmarkModel:
         ValueError: If ``mmfld export`` has not written it.
     """
 
-    def __init__(self,
-                 path: Union[str, Path],
-                 backend: str = 'auto',
-                 threads: Optional[int] = None,
-                 precision: str = 'float32') -> None:
+    def __init__(
+        self, path: str | Path, backend: str = 'auto', threads: int | None = None, precision: str = 'float32'
+    ) -> None:
         self.path = path = existing_file(path, 'model')
         content = path.read_bytes()
         self.metadata = read_metadata(content, str(path))
         missing = [field for field in FIELDS if field not in self.metadata]
         if missing:
-            raise ValueError(f'{path}: found no {", ".join(PREFIX + field for field in missing)} in its metadata, '
-                             'expected a file that `mmfld export` has written')
+            raise ValueError(
+                f'{path}: found no {", ".join(PREFIX + field for field in missing)} in its metadata, '
+                'expected a file that `mmfld export` has written'
+            )
         layout = self.metadata['layout']
         self.layout: FaceLayout = get_layout(json.loads(layout) if layout.startswith('{') else layout)
-        self.input_size: Tuple[int, int] = tuple(int(side) for side in self.metadata['input_size'].split('x'))
+        self.input_size: tuple[int, int] = tuple(int(side) for side in self.metadata['input_size'].split('x'))
         self.crop_rule = self.metadata['crop_rule']
         self.crop_padding = float(self.metadata['crop_padding'])
         # mean score from which on a fit is the right way up, if it has been measured
-        self.sure: Optional[float] = float(self.metadata['sure']) if 'sure' in self.metadata else None
+        self.sure: float | None = float(self.metadata['sure']) if 'sure' in self.metadata else None
         # mean score below which what a detector proposes is no face, likewise
-        self.min_score: Optional[float] = float(self.metadata['min_score']) if 'min_score' in self.metadata else None
+        self.min_score: float | None = float(self.metadata['min_score']) if 'min_score' in self.metadata else None
         # of Student's t distribution over the plane, which the errors are of if the model is calibrated
-        self.degrees_of_freedom: Optional[float] = None
+        self.degrees_of_freedom: float | None = None
         if 'degrees_of_freedom' in self.metadata:
             self.degrees_of_freedom = float(self.metadata['degrees_of_freedom'])
         self.outputs = self.metadata.get('outputs', 'landmarks scores').split()  # fields of Prediction, in order
         # of one face, if the model remembers the frames before
-        self.state_shape: Optional[Tuple[int, ...]] = None
+        self.state_shape: tuple[int, ...] | None = None
         if 'state_shape' in self.metadata:
             self.state_shape = tuple(int(side) for side in self.metadata['state_shape'].split('x'))
         self.network = Network(content, backend, threads, precision)
 
-    def __call__(self, crops: np.ndarray, state: Optional[np.ndarray] = None) -> Prediction:
+    def __call__(self, crops: np.ndarray, state: np.ndarray | None = None) -> Prediction:
         """Landmarks of crops.
 
         Args:
@@ -90,8 +93,13 @@ class LandmarkModel:
         """
         if not len(crops):
             points = self.layout.num_keypoints
-            shapes = dict(landmarks=(points, 2), scores=(points, ), covariances=(points, 2, 2), state=self.state_shape,
-                          visible=(points, ))
+            shapes = dict(
+                landmarks=(points, 2),
+                scores=(points,),
+                covariances=(points, 2, 2),
+                state=self.state_shape,
+                visible=(points,),
+            )
             return Prediction(**{name: np.zeros((0, *shapes[name]), np.float32) for name in self.outputs})
         inputs = [crops]
         if self.state_shape is not None:
@@ -102,7 +110,7 @@ class LandmarkModel:
         return prediction
 
 
-def read_metadata(model: bytes, name: str = 'model') -> Dict[str, str]:
+def read_metadata(model: bytes, name: str = 'model') -> dict[str, str]:
     """What an ONNX file says of itself under names that begin with ``mmfld.``, without any package for the format.
 
     The file is a message of protocol buffers; field 14 of it is a pair of strings, fields 1 and 2.
@@ -115,10 +123,10 @@ def read_metadata(model: bytes, name: str = 'model') -> Dict[str, str]:
         found = {pair.get(1, b'').decode(): pair.get(2, b'').decode() for pair in pairs}
     except (IndexError, ValueError, TypeError) as error:
         raise ValueError(f'{name}: not an ONNX file ({error})') from error
-    return {key[len(PREFIX):]: value for key, value in found.items() if key.startswith(PREFIX)}
+    return {key[len(PREFIX) :]: value for key, value in found.items() if key.startswith(PREFIX)}
 
 
-def _fields(message: bytes) -> Iterator[Tuple[int, bytes]]:
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
     """The fields of a message that have a length, in order, without a copy of what is skipped."""
     view, at = memoryview(message), 0
     while at < len(view):
@@ -133,13 +141,13 @@ def _fields(message: bytes) -> Iterator[Tuple[int, bytes]]:
             if at + length > len(view):
                 raise ValueError(f'found {len(view) - at} bytes of a field of {length}')
             if length < 2**16:  # weights are long, and not looked at
-                yield key >> 3, bytes(view[at:at + length])
+                yield key >> 3, bytes(view[at : at + length])
             at += length
         else:
             raise ValueError(f'found the unknown kind of field {kind}')
 
 
-def _number(view: memoryview, at: int) -> Tuple[int, int]:
+def _number(view: memoryview, at: int) -> tuple[int, int]:
     """A number of seven bits a byte, and where it ends."""
     value = shift = 0
     while True:

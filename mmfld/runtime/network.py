@@ -1,15 +1,16 @@
 """An ONNX model, run by whichever library is there."""
+
 import os
 import threading
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from .arguments import check_whole
 
-Outputs = List[np.ndarray]
+Outputs = list[np.ndarray]
 PRECISIONS = ('float32', 'bfloat16')
 BACKENDS = ('onnxruntime', 'openvino')
 
@@ -34,12 +35,14 @@ class Network:
         FileNotFoundError: If the file does not exist.
     """
 
-    def __init__(self,
-                 model: Union[bytes, Path],
-                 backend: str = 'auto',
-                 threads: Optional[int] = None,
-                 precision: str = 'float32',
-                 backends: Sequence[str] = BACKENDS) -> None:
+    def __init__(
+        self,
+        model: bytes | Path,
+        backend: str = 'auto',
+        threads: int | None = None,
+        precision: str = 'float32',
+        backends: Sequence[str] = BACKENDS,
+    ) -> None:
         check_settings(backend, threads, precision, backends)
         if backend == 'auto':
             backend = next((name for name in backends if find_spec(_BACKENDS[name][0])), backends[0])
@@ -47,15 +50,17 @@ class Network:
             raise ValueError(f"precision {precision!r} needs backend 'openvino', found {backend!r}")
         module, _ = _BACKENDS[backend]
         if not find_spec(module):
-            raise ImportError(f'backend {backend!r} needs {module}, which is not installed: run `pip install '
-                              f'{"opencv-python" if module == "cv2" else module}`')
+            raise ImportError(
+                f'backend {backend!r} needs {module}, which is not installed: run `pip install '
+                f'{"opencv-python" if module == "cv2" else module}`'
+            )
         if isinstance(model, Path) and not model.is_file():
             raise FileNotFoundError(f'model {model} does not exist')
         self.model = model
         self.backend = backend
         self.threads = threads
         self.precision = precision
-        self._opened: Tuple[int, Optional[Callable]] = (os.getpid(), self._open())
+        self._opened: tuple[int, Callable | None] = (os.getpid(), self._open())
 
     def __call__(self, *inputs: np.ndarray) -> Outputs:
         """Run it.
@@ -87,7 +92,7 @@ class Network:
         return dict(self.__dict__, _opened=(-1, None))
 
 
-def check_settings(backend: str, threads: Optional[int], precision: str, backends: Sequence[str] = BACKENDS) -> None:
+def check_settings(backend: str, threads: int | None, precision: str, backends: Sequence[str] = BACKENDS) -> None:
     """Raise a ValueError if :class:`Network` takes no such arguments."""
     if precision not in PRECISIONS:
         raise ValueError(f'unknown precision {precision!r}, expected one of {PRECISIONS}')
@@ -97,8 +102,9 @@ def check_settings(backend: str, threads: Optional[int], precision: str, backend
         raise ValueError(f'unknown backend {backend!r}, expected one of {("auto", *backends)}')
 
 
-def _onnxruntime(content: bytes, threads: Optional[int], precision: str) -> Callable[..., Outputs]:
+def _onnxruntime(content: bytes, threads: int | None, precision: str) -> Callable[..., Outputs]:
     import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # it warns of initializers that old models list as inputs, too
     # else the threads of one network wait, at full load, on the cores that the next one would run on
@@ -112,10 +118,13 @@ def _onnxruntime(content: bytes, threads: Optional[int], precision: str) -> Call
     return lambda *inputs: session.run(None, dict(zip(names, inputs)))
 
 
-def _openvino(content: bytes, threads: Optional[int], precision: str) -> Callable[..., Outputs]:
+def _openvino(content: bytes, threads: int | None, precision: str) -> Callable[..., Outputs]:
     import openvino
-    settings = {'PERFORMANCE_HINT': 'LATENCY',
-                'INFERENCE_PRECISION_HINT': dict(float32='f32', bfloat16='bf16')[precision]}
+
+    settings = {
+        'PERFORMANCE_HINT': 'LATENCY',
+        'INFERENCE_PRECISION_HINT': dict(float32='f32', bfloat16='bf16')[precision],
+    }
     if threads is not None:
         settings['INFERENCE_NUM_THREADS'] = threads
     core = openvino.Core()
@@ -131,8 +140,9 @@ def _openvino(content: bytes, threads: Optional[int], precision: str) -> Callabl
     return run
 
 
-def _opencv(content: bytes, threads: Optional[int], precision: str) -> Callable[[np.ndarray], Outputs]:
+def _opencv(content: bytes, threads: int | None, precision: str) -> Callable[[np.ndarray], Outputs]:
     import cv2
+
     network = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
     names = network.getUnconnectedOutLayersNames()
     lock = threading.Lock()

@@ -1,5 +1,4 @@
 """The One-Euro filter (Casiez, Roussel and Vogel, CHI 2012) for landmarks that come frame by frame."""
-from typing import Optional, Union
 
 import numpy as np
 
@@ -44,7 +43,7 @@ class OneEuroFilter:
         ValueError: If ``beta`` is negative or another argument is not positive.
     """
 
-    def __init__(self, min_cutoff: float = 1., beta: float = 20., d_cutoff: float = 1., rate: float = 25.) -> None:
+    def __init__(self, min_cutoff: float = 1.0, beta: float = 20.0, d_cutoff: float = 1.0, rate: float = 25.0) -> None:
         for name, value in dict(min_cutoff=min_cutoff, beta=beta, d_cutoff=d_cutoff, rate=rate).items():
             if not (is_number(value) and (value > 0 or name == 'beta' and value == 0)):
                 raise ValueError(f'found {name}={value!r}, expected a positive number; beta may be 0')
@@ -55,16 +54,13 @@ class OneEuroFilter:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, for another face, a cut or a face that was lost: the next points are returned as they are.
-        """
-        self._result: Optional[np.ndarray] = None
-        self._speed: Optional[np.ndarray] = None
-        self._time = 0.
+        """Forget everything, for another face, a cut or a face that was lost: the next points are returned as they
+        are."""
+        self._result: np.ndarray | None = None
+        self._speed: np.ndarray | None = None
+        self._time = 0.0
 
-    def __call__(self,
-                 points: np.ndarray,
-                 scale: Union[float, np.ndarray],
-                 timestamp: Optional[float] = None) -> np.ndarray:
+    def __call__(self, points: np.ndarray, scale: float | np.ndarray, timestamp: float | None = None) -> np.ndarray:
         """Filter the points of the next frame.
 
         Args:
@@ -84,7 +80,7 @@ class OneEuroFilter:
         points = np.array(points, np.float64)
         self._check(points, scale)
         if self._result is None:
-            self._time = 0. if timestamp is None else timestamp
+            self._time = 0.0 if timestamp is None else timestamp
             self._result, self._speed = points, np.zeros_like(points)
             return points.copy()
 
@@ -99,21 +95,25 @@ class OneEuroFilter:
         self._time = time
         return self._result.copy()
 
-    def _check(self, points: np.ndarray, scale: Union[float, np.ndarray]) -> None:
-        if points.shape[-1:] != (2, ):
+    def _check(self, points: np.ndarray, scale: float | np.ndarray) -> None:
+        if points.shape[-1:] != (2,):
             raise ValueError(f'points have shape {points.shape}, expected (..., 2)')
         if self._result is not None and points.shape != self._result.shape:
-            raise ValueError(f'points have shape {points.shape}, expected {self._result.shape} as in the frame before; '
-                             'reset() lets another face begin')
+            raise ValueError(
+                f'points have shape {points.shape}, expected {self._result.shape} as in the frame before; '
+                'reset() lets another face begin'
+            )
         finite = np.isfinite(points).all(axis=-1)
         if not finite.all():
             index = tuple(int(i) for i in np.argwhere(~finite)[0])
-            raise ValueError(f'point {index[0] if len(index) == 1 else index} is {points[index].tolist()}, expected '
-                             'finite coordinates; reset() where a face is lost')
+            raise ValueError(
+                f'point {index[0] if len(index) == 1 else index} is {points[index].tolist()}, expected '
+                'finite coordinates; reset() where a face is lost'
+            )
         if not (np.isfinite(scale) & (np.asarray(scale) > 0)).all():
             raise ValueError(f'scale is {scale}, expected a positive size of the face in pixels')
 
 
-def _weight(cutoff: Union[float, np.ndarray], elapsed: float) -> Union[float, np.ndarray]:
+def _weight(cutoff: float | np.ndarray, elapsed: float) -> float | np.ndarray:
     """Of the new value in a low-pass filter, from its cut-off frequency (Hz) and the time since the last one (s)."""
     return 1 / (1 + 1 / (2 * np.pi * cutoff * elapsed))

@@ -1,4 +1,5 @@
 """Packages that only some inputs and outputs need."""
+
 import importlib
 from types import ModuleType
 
@@ -12,5 +13,6 @@ def load(module: str, package: str, what: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f'{what} needs {package}, which does not import ({error}): run `pip install {package}`'
-                          ) from error
+        raise ImportError(
+            f'{what} needs {package}, which does not import ({error}): run `pip install {package}`'
+        ) from error

@@ -5,7 +5,9 @@ the other three quarter turns are tried, and the best is kept. A detector was tr
 others badly, or not at all: it looks again at an image that is turned that way. Then the crop is taken again from the
 landmarks, turned upright by the eyes.
 """
-from typing import Callable, NamedTuple, Optional, Sequence, Tuple, Union
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,16 +19,16 @@ from .detection import BoxCalibration, Detector, PointCalibration
 
 ORIENTATIONS = ('auto', 'mixed', 'upright')
 TURNING = ('auto', 'mixed')  # those of which quarter turns are tried
-QUARTERS = np.array([90., 180., 270.])  # beside the angle that is tried first
+QUARTERS = np.array([90.0, 180.0, 270.0])  # beside the angle that is tried first
 POINTS = 5  # of a face that some detectors find: the eyes first, the left one in an upright image before the other
-TRUSTED = 30.  # degrees of a face in how a detector looks at it, up to which its points are used
+TRUSTED = 30.0  # degrees of a face in how a detector looks at it, up to which its points are used
 FIRST_CROP = 1.1  # factor on that of a detected face: boxes scatter, and what a crop cuts off is not found
-NEAR_ANGLE = 10.  # degrees by which a crop may be turned the wrong way
+NEAR_ANGLE = 10.0  # degrees by which a crop may be turned the wrong way
 NEAR_PLACE = 0.1  # parts of its size by which it may be off
 ROUNDS = 3  # of crops taken again, at most
 SAME = 0.3  # overlap (IoU) from which on two boxes are of one face
 
-Orientation = Union[str, float]
+Orientation = str | float
 
 
 class Crops(NamedTuple):
@@ -38,6 +40,7 @@ class Crops(NamedTuple):
             around its first pixel, see :func:`mmfld.runtime.crops.turn`.
         angle (ndarray): (N, ) degrees.
     """
+
     image: np.ndarray
     box: np.ndarray
     angle: np.ndarray
@@ -52,6 +55,7 @@ class Fit(NamedTuple):
         states (ndarray): (N, ) of objects, what the model remembers of each for the next frame; None of most models.
         more (ndarray): (N, ) of objects, whatever else there is of each.
     """
+
     landmarks: np.ndarray
     scores: np.ndarray
     states: np.ndarray
@@ -67,6 +71,7 @@ class Detections(NamedTuple):
             five points of each face.
         angle (ndarray): (N, ) degrees, by which quarter turn it was found.
     """
+
     image: np.ndarray
     boxes: np.ndarray
     angle: np.ndarray
@@ -74,12 +79,14 @@ class Detections(NamedTuple):
 
 class Aligned(NamedTuple):
     """Faces, and the crops from which they were fitted last."""
+
     fit: Fit
     crops: Crops
 
 
 class Found(NamedTuple):
     """Faces that a detector has found, the crops from which they were fitted last, and (N, ) scores of the detector."""
+
     fit: Fit
     crops: Crops
     scores: np.ndarray
@@ -102,10 +109,10 @@ def check_orientation(orientation: Orientation) -> None:
 
 def first_angle(orientation: Orientation) -> float:
     """The angle at which the search begins."""
-    return 0. if isinstance(orientation, str) else float(orientation)
+    return 0.0 if isinstance(orientation, str) else float(orientation)
 
 
-def rounds_of(refine: Optional[int], least: int, orientation: Orientation) -> Tuple[int, int]:
+def rounds_of(refine: int | None, least: int, orientation: Orientation) -> tuple[int, int]:
     """``rounds`` of :func:`align`: ``refine`` if that is said; else at least ``least``, without more for ``'upright'``,
     which is for who compares with what knows no turned crops."""
     if refine is not None:
@@ -113,15 +120,17 @@ def rounds_of(refine: Optional[int], least: int, orientation: Orientation) -> Tu
     return least, least if orientation == 'upright' else ROUNDS
 
 
-def align(fit: Callable[[Crops], Fit],
-          image: np.ndarray,
-          boxes: np.ndarray,
-          layout: Optional[FaceLayout],
-          orientation: Orientation = 'auto',
-          sure: Optional[float] = None,
-          rounds: Tuple[int, int] = (0, ROUNDS),
-          calibration: BoxCalibration = BoxCalibration(),
-          start: Optional[np.ndarray] = None) -> Aligned:
+def align(
+    fit: Callable[[Crops], Fit],
+    image: np.ndarray,
+    boxes: np.ndarray,
+    layout: FaceLayout | None,
+    orientation: Orientation = 'auto',
+    sure: float | None = None,
+    rounds: tuple[int, int] = (0, ROUNDS),
+    calibration: BoxCalibration = BoxCalibration(),
+    start: np.ndarray | None = None,
+) -> Aligned:
     """Landmarks of faces from their boxes.
 
     Args:
@@ -143,8 +152,12 @@ def align(fit: Callable[[Crops], Fit],
     return refine(lambda crops, _: fit(crops), first.found, None if orientation == 'upright' else layout, rounds)
 
 
-def refine(fit: Callable[[Crops, np.ndarray], Fit], found: Aligned, layout: Optional[FaceLayout],
-           rounds: Tuple[Union[int, np.ndarray], int]) -> Aligned:
+def refine(
+    fit: Callable[[Crops, np.ndarray], Fit],
+    found: Aligned,
+    layout: FaceLayout | None,
+    rounds: tuple[int | np.ndarray, int],
+) -> Aligned:
     """Fit again in crops that are taken from the landmarks.
 
     Args:
@@ -169,10 +182,11 @@ def refine(fit: Callable[[Crops, np.ndarray], Fit], found: Aligned, layout: Opti
 
 class _Framing(NamedTuple):
     """From what a detector frames to first crops."""
-    calibration: BoxCalibration
-    by_points: Optional[PointCalibration] = None
 
-    def first(self, image: np.ndarray, boxes: np.ndarray, angle: np.ndarray) -> Tuple[Crops, np.ndarray]:
+    calibration: BoxCalibration
+    by_points: PointCalibration | None = None
+
+    def first(self, image: np.ndarray, boxes: np.ndarray, angle: np.ndarray) -> tuple[Crops, np.ndarray]:
         """By the points of the faces if there are any, which tell their angles; else rough (N, ), by the boxes.
 
         Detectors put the points of a face that is turned by far from how they look at it somewhere else.
@@ -191,13 +205,21 @@ class _Framing(NamedTuple):
 
 class _First(NamedTuple):
     """First fits of N faces, (N, ) the quarter turns that they were found under, and whether their crops are rough."""
+
     found: Aligned
     quarters: np.ndarray
     rough: np.ndarray
 
 
-def _first_fit(fit: Callable[[Crops], Fit], image: np.ndarray, boxes: np.ndarray, orientation: Orientation,
-               sure: Optional[float], framing: _Framing, start: np.ndarray) -> _First:
+def _first_fit(
+    fit: Callable[[Crops], Fit],
+    image: np.ndarray,
+    boxes: np.ndarray,
+    orientation: Orientation,
+    sure: float | None,
+    framing: _Framing,
+    start: np.ndarray,
+) -> _First:
     crops, rough = framing.first(image, boxes, start)
     first = _First(Aligned(fit(crops), crops), np.round(start / 90).astype(int) % 4, rough)
     if orientation in TURNING and len(boxes):
@@ -228,7 +250,7 @@ def detect(detector: Detector, images: Sequence[np.ndarray], orientation: Orient
                 best = max(range(3), key=lambda n: turned[n][:, 4].max(initial=0))
                 boxes, angles = turned[best], np.full(len(turned[best]), QUARTERS[best])
             else:
-                angles = np.repeat([0., *QUARTERS], [len(found) for found in (boxes, *turned)])
+                angles = np.repeat([0.0, *QUARTERS], [len(found) for found in (boxes, *turned)])
                 boxes = np.concatenate([boxes, *turned])
                 kept = non_maximum_suppression(boxes, SAME)
                 boxes, angles = boxes[kept], angles[kept]
@@ -236,14 +258,16 @@ def detect(detector: Detector, images: Sequence[np.ndarray], orientation: Orient
     return Detections(*map(np.concatenate, zip(*parts)))
 
 
-def align_detected(fit: Callable[[Crops], Fit],
-                   detector: Detector,
-                   images: Sequence[np.ndarray],
-                   detections: Detections,
-                   layout: Optional[FaceLayout],
-                   orientation: Orientation,
-                   sure: Optional[float],
-                   rounds: Tuple[int, int]) -> Found:
+def align_detected(
+    fit: Callable[[Crops], Fit],
+    detector: Detector,
+    images: Sequence[np.ndarray],
+    detections: Detections,
+    layout: FaceLayout | None,
+    orientation: Orientation,
+    sure: float | None,
+    rounds: tuple[int, int],
+) -> Found:
     """Landmarks of detected faces, see :func:`align`.
 
     Where a face is not as it was detected, the detector looks again at the image turned that way: it frames that face
@@ -263,11 +287,13 @@ def align_detected(fit: Callable[[Crops], Fit],
             of_image = np.flatnonzero(first.found.crops.image == index)
             fresh = seen[overlaps(seen, boxes[of_image]).max(axis=1, initial=0) <= SAME]
             if len(fresh):
-                crops, rough = framing.first(np.full(len(fresh), index), fresh, np.full(len(fresh), 90. * quarter))
+                crops, rough = framing.first(np.full(len(fresh), index), fresh, np.full(len(fresh), 90.0 * quarter))
                 new = Aligned(fit(crops), crops)
-                first = _First(Aligned(*map(_joined, first.found, new)),
-                               np.append(first.quarters, np.full(len(fresh), quarter)),
-                               np.append(first.rough, rough))
+                first = _First(
+                    Aligned(*map(_joined, first.found, new)),
+                    np.append(first.quarters, np.full(len(fresh), quarter)),
+                    np.append(first.rough, rough),
+                )
                 boxes = np.concatenate([boxes, fresh])
     least, most = rounds
     if least < most:  # what is said of detected faces is for their rough boxes
@@ -324,14 +350,15 @@ def _detect_turned(detector: Detector, image: np.ndarray, quarter: int) -> np.nd
     return np.concatenate([boxes, found[:, 4:5], points.reshape(len(found), columns - 5)], axis=1)
 
 
-def _crops_of_landmarks(image: np.ndarray, landmarks: np.ndarray, layout: Optional[FaceLayout]) -> Crops:
+def _crops_of_landmarks(image: np.ndarray, landmarks: np.ndarray, layout: FaceLayout | None) -> Crops:
     """The crops in which landmarks (N, K, 2) are upright, or without a layout those along the image."""
     angle = np.zeros(len(landmarks)) if layout is None else eye_angle(landmarks, layout)
     return Crops(image, tight_box(turn(landmarks, angle)), angle)
 
 
-def _crops_of_boxes(image: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration, angle: np.ndarray,
-                    covered: bool = False) -> Crops:
+def _crops_of_boxes(
+    image: np.ndarray, boxes: np.ndarray, calibration: BoxCalibration, angle: np.ndarray, covered: bool = False
+) -> Crops:
     middle, size = middle_and_size(boxes)
     sideways = np.abs((angle + 90) % 180 - 90) > 45
     half = np.where(sideways[:, None], size[:, ::-1], size) / 2
@@ -339,17 +366,18 @@ def _crops_of_boxes(image: np.ndarray, boxes: np.ndarray, calibration: BoxCalibr
     return Crops(image, calibration(np.concatenate([middle - half, middle + half], axis=1), covered), angle)
 
 
-def _best_guess(fit, first: _First, doubtful: np.ndarray, boxes: np.ndarray, start: np.ndarray,
-                framing: _Framing) -> _First:
+def _best_guess(
+    fit, first: _First, doubtful: np.ndarray, boxes: np.ndarray, start: np.ndarray, framing: _Framing
+) -> _First:
     """Replace doubtful faces where another quarter turn has better scores, or what is seen of a covered one."""
     if not len(doubtful):
         return first
     image, boxes, start = first.found.crops.image[doubtful], boxes[doubtful], start[doubtful]
-    turns = [0., *QUARTERS] if framing.by_points is not None else list(QUARTERS)
+    turns = [0.0, *QUARTERS] if framing.by_points is not None else list(QUARTERS)
     guesses = [framing.guess(image, boxes, start + turn) for turn in turns]
     if framing.calibration.whole_height:
         guesses.append(framing.guess(image, boxes, start, covered=True))
-        turns.append(0.)
+        turns.append(0.0)
     crops = Crops(*map(np.concatenate, zip(*guesses)))
     tried = fit(crops)
     scores = np.stack([first.found.fit.scores[doubtful].mean(1), *tried.scores.mean(1).reshape(len(guesses), -1)])
@@ -362,15 +390,16 @@ def _best_guess(fit, first: _First, doubtful: np.ndarray, boxes: np.ndarray, sta
     return _First(replaced_faces(first.found, take_faces(Aligned(tried, crops), index), faces), quarters, rough)
 
 
-def _framed_upright(fit, first: _First, faces: np.ndarray, boxes: np.ndarray, framing: _Framing,
-                    seen: np.ndarray) -> _First:
+def _framed_upright(
+    fit, first: _First, faces: np.ndarray, boxes: np.ndarray, framing: _Framing, seen: np.ndarray
+) -> _First:
     """Replace some of the faces where what the detector's second look frames has better scores."""
     if not len(seen):
         return first
     common = overlaps(boxes[faces], seen)
     again = common.max(axis=1) > SAME
     faces, seen = faces[again], seen[common.argmax(axis=1)[again]]
-    crops, _ = framing.first(first.found.crops.image[faces], seen, 90. * first.quarters[faces])
+    crops, _ = framing.first(first.found.crops.image[faces], seen, 90.0 * first.quarters[faces])
     tried = fit(crops)
     better = np.flatnonzero(tried.scores.mean(1) > first.found.fit.scores[faces].mean(1))
     found = replaced_faces(first.found, take_faces(Aligned(tried, crops), better), faces[better])
@@ -382,9 +411,10 @@ def _is_far(crops: Crops, others: Crops) -> np.ndarray:
     off = np.abs((crops.angle - others.angle + 180) % 360 - 180)
     middle, size = middle_and_size(crops.box)
     other_middle, other_size = middle_and_size(others.box)
-    middle, other_middle = (turn(points[:, None], -angle)[:, 0]
-                            for points, angle in ((middle, crops.angle), (other_middle, others.angle)))
-    size, other_size = (np.maximum(sides.max(axis=1), 1.) for sides in (size, other_size))
+    middle, other_middle = (
+        turn(points[:, None], -angle)[:, 0] for points, angle in ((middle, crops.angle), (other_middle, others.angle))
+    )
+    size, other_size = (np.maximum(sides.max(axis=1), 1.0) for sides in (size, other_size))
     moved = np.abs(middle - other_middle).max(axis=1) / size
     return (off > NEAR_ANGLE) | (moved > NEAR_PLACE) | (np.abs(np.log(other_size / size)) > NEAR_PLACE)
 

@@ -1,4 +1,5 @@
 """Files that hold several pictures where one is asked for."""
+
 import struct
 import warnings
 from typing import Any
@@ -14,22 +15,22 @@ def count_pages(content: bytes) -> int:
         return 1
     pages, seen = 0, set()
     try:
-        at, = struct.unpack_from(f'{order}I', content, 4)
+        (at,) = struct.unpack_from(f'{order}I', content, 4)
         while at and at not in seen:
             seen.add(at)
-            count, = struct.unpack_from(f'{order}H', content, at)
+            (count,) = struct.unpack_from(f'{order}H', content, at)
             entries = (struct.unpack_from(f'{order}HHII', content, at + 2 + 12 * n) for n in range(count))
             pages += not any(tag == SUBFILE and value & SMALLER for tag, _, _, value in entries)
-            at, = struct.unpack_from(f'{order}I', content, at + 2 + 12 * count)
+            (at,) = struct.unpack_from(f'{order}I', content, at + 2 + 12 * count)
     except struct.error:
         pass  # whoever reads it will say so
     return max(pages, 1)
 
 
 def is_animated_png(content: bytes) -> bool:
-    return content[:4] == b'\x89PNG' and b'acTL' in content[:max(0, content.find(b'IDAT'))]
+    return content[:4] == b'\x89PNG' and b'acTL' in content[: max(0, content.find(b'IDAT'))]
 
 
 def warn_of_frames(name: str, count: Any = 'several') -> None:
     """Of an animation that is read as a picture."""
-    warnings.warn(f'{name}: found an animation of {count} frames, of which the first is taken')
+    warnings.warn(f'{name}: found an animation of {count} frames, of which the first is taken', stacklevel=4)

@@ -1,5 +1,4 @@
 """The faces of a video, followed by a landmarker."""
-from typing import List, Optional
 
 import numpy as np
 
@@ -34,12 +33,14 @@ class FaceTracker:
         ValueError: If an argument has no meaning.
     """
 
-    def __init__(self,
-                 landmarker: Optional[FaceLandmarker] = None,
-                 smoothing: Optional[dict] = None,
-                 max_faces: Optional[int] = None,
-                 redetect_interval: int = 25,
-                 return_unconfirmed: bool = False) -> None:
+    def __init__(
+        self,
+        landmarker: FaceLandmarker | None = None,
+        smoothing: dict | None = None,
+        max_faces: int | None = None,
+        redetect_interval: int = 25,
+        return_unconfirmed: bool = False,
+    ) -> None:
         if landmarker is not None and not isinstance(landmarker, FaceLandmarker):
             raise ValueError(f'found landmarker={landmarker!r}, expected a FaceLandmarker')
         check_flag('return_unconfirmed', return_unconfirmed)
@@ -47,10 +48,18 @@ class FaceTracker:
         self.return_unconfirmed = return_unconfirmed
         model = self.landmarker.model
         self.tracks = FaceTracks(
-            self.landmarker.detector, self.landmarker.fit, model.layout, self.landmarker.orientation, model.sure,
-            smoothing, max_faces, redetect_interval, self.landmarker.min_score)
+            self.landmarker.detector,
+            self.landmarker.fit,
+            model.layout,
+            self.landmarker.orientation,
+            model.sure,
+            smoothing,
+            max_faces,
+            redetect_interval,
+            self.landmarker.min_score,
+        )
 
-    def __call__(self, frame: Image, time: Optional[float] = None) -> List[Face]:
+    def __call__(self, frame: Image, time: float | None = None) -> list[Face]:
         """The faces of the next frame, see :func:`mmfld.runtime.read_image`, with their ``track_id``.
 
         Args:
@@ -58,11 +67,22 @@ class FaceTracker:
             time (float, optional): Of the frame in seconds, of all frames of a video or of none: ``smoothing`` then
                 smooths alike at any rate, also one that varies. Defaults to one frame after the last one.
         """
-        return [self._face(track) for track in self.tracks.step(read_image(frame), time)
-                if track.is_confirmed or self.return_unconfirmed]
+        return [
+            self._face(track)
+            for track in self.tracks.step(read_image(frame), time)
+            if track.is_confirmed or self.return_unconfirmed
+        ]
 
     def _face(self, track: Track) -> Face:
         landmarks = np.asarray(track.landmarks, np.float32)
         angle = float(eye_angle(landmarks, self.landmarker.model.layout))
-        return Face(landmarks, track.prediction.scores, tight_box(landmarks), track.detection_score, angle,
-                    track.track_id, track.is_confirmed, **track.prediction.more)
+        return Face(
+            landmarks,
+            track.prediction.scores,
+            tight_box(landmarks),
+            track.detection_score,
+            angle,
+            track.track_id,
+            track.is_confirmed,
+            **track.prediction.more,
+        )

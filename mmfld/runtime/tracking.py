@@ -1,6 +1,8 @@
 """Faces followed from frame to frame, whatever finds and fits them."""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,12 +13,28 @@ from .crops import eye_angle, turn
 from .detection import Detector
 from .look import likeness, look
 from .one_euro_filter import OneEuroFilter
-from .orientation import (ROUNDS, Aligned, Crops, Detections, Fit, Found, Orientation, align_detected, detect,
-                          image_boxes, landmark_boxes, refine, replaced_faces, rounds_of, take, take_faces)
+from .orientation import (
+    ROUNDS,
+    Aligned,
+    Crops,
+    Detections,
+    Fit,
+    Found,
+    Orientation,
+    align_detected,
+    detect,
+    image_boxes,
+    landmark_boxes,
+    refine,
+    replaced_faces,
+    rounds_of,
+    take,
+    take_faces,
+)
 
 SMOOTHING = ('min_cutoff', 'beta', 'd_cutoff', 'rate')
-STILL, STILL_ANGLE = 0.05, 5.  # parts of its size, and degrees, by which a face at rest may seem to move
-REST, REST_ANGLE = 0.01, 1.  # by which its crop need not follow
+STILL, STILL_ANGLE = 0.05, 5.0  # parts of its size, and degrees, by which a face at rest may seem to move
+REST, REST_ANGLE = 0.01, 1.0  # by which its crop need not follow
 
 
 class Prediction(NamedTuple):
@@ -31,6 +49,7 @@ class Prediction(NamedTuple):
         state (object): What the model remembers, to go on with.
         more (object): Whatever else there is of it.
     """
+
     box: np.ndarray
     angle: float
     landmarks: np.ndarray
@@ -54,27 +73,28 @@ class Track:
         detection_score (float): Of the detection with which it started, or last started again.
         is_confirmed (bool): Seen by the detector again after the frame in which it was found.
     """
+
     track_id: int
-    prediction: Optional[Prediction] = None
-    landmarks: Optional[np.ndarray] = None
-    detection_score: float = 0.
+    prediction: Prediction | None = None
+    landmarks: np.ndarray | None = None
+    detection_score: float = 0.0
     is_confirmed: bool = False
-    image_box: Optional[np.ndarray] = None  # (4, ) of the good landmarks in the frame
-    box: Optional[np.ndarray] = None  # (4, ) of the good landmarks in the frame turned by angle: of the next crop
-    angle: float = 0.
-    score: float = 0.
-    mean_score: float = 0.  # running mean
+    image_box: np.ndarray | None = None  # (4, ) of the good landmarks in the frame
+    box: np.ndarray | None = None  # (4, ) of the good landmarks in the frame turned by angle: of the next crop
+    angle: float = 0.0
+    score: float = 0.0
+    mean_score: float = 0.0  # running mean
     frames: int = 0
     state: Any = None
-    smoother: Optional[OneEuroFilter] = None
+    smoother: OneEuroFilter | None = None
     doubts: int = 0  # frames since it was good; more than PATIENCE: lost
     frames_lost: int = 0
-    look: Optional[np.ndarray] = None  # of the good face, see mmfld.runtime.look
+    look: np.ndarray | None = None  # of the good face, see mmfld.runtime.look
     is_cut: bool = False  # lost to another face at its place
     misses: int = 0  # runs of the detector since it saw the face; only the regular ones if it is confirmed
 
 
-FitFrame = Callable[[Sequence[np.ndarray], Crops, Optional[Sequence]], Fit]
+FitFrame = Callable[[Sequence[np.ndarray], Crops, Sequence | None], Fit]
 
 
 class FaceTracks:
@@ -103,16 +123,18 @@ class FaceTracks:
     PATIENCE = 5  # frames in doubt until a face is lost
     MISSES = 3  # runs of the detector without the face
 
-    def __init__(self,
-                 detector: Detector,
-                 fit: FitFrame,
-                 layout: Optional[FaceLayout],
-                 orientation: Orientation,
-                 sure: Optional[float] = None,
-                 smoothing: Optional[dict] = None,
-                 max_faces: Optional[int] = None,
-                 redetect_interval: int = 25,
-                 min_score: float = -np.inf) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        fit: FitFrame,
+        layout: FaceLayout | None,
+        orientation: Orientation,
+        sure: float | None = None,
+        smoothing: dict | None = None,
+        max_faces: int | None = None,
+        redetect_interval: int = 25,
+        min_score: float = -np.inf,
+    ) -> None:
         check_whole('redetect_interval', redetect_interval)
         if max_faces is not None:
             check_whole('max_faces', max_faces)
@@ -127,13 +149,13 @@ class FaceTracks:
         self.max_faces = max_faces
         self.redetect_interval = redetect_interval
         self.min_score = min_score
-        self._tracks: List[Track] = []
+        self._tracks: list[Track] = []
         self._next_id = 0
         self.index = 0
-        self._time: Optional[float] = None  # of the last frame
+        self._time: float | None = None  # of the last frame
         self._new_smoother()  # complains of wrong arguments now rather than at the first face
 
-    def step(self, image: np.ndarray, time: Optional[float] = None) -> List[Track]:
+    def step(self, image: np.ndarray, time: float | None = None) -> list[Track]:
         """Follow the faces into the next frame (H, W, 3); those that are in it, the oldest first.
 
         Args:
@@ -154,7 +176,7 @@ class FaceTracks:
             self._detect(image, is_regular)
         self._end_duplicates()
         if self.max_faces is not None:  # a new face may have come while another is in doubt
-            for track in sorted(self._followed(), key=lambda track: track.doubts)[self.max_faces:]:
+            for track in sorted(self._followed(), key=lambda track: track.doubts)[self.max_faces :]:
                 self._lose(track)
 
         tracks = self._followed()
@@ -192,13 +214,13 @@ class FaceTracks:
             else:
                 self._accept(track, seen)
 
-    def _look(self, prediction: Prediction, image: np.ndarray) -> Optional[np.ndarray]:
+    def _look(self, prediction: Prediction, image: np.ndarray) -> np.ndarray | None:
         return look(image, prediction.landmarks, self._angle(prediction))
 
     def _angle(self, prediction: Prediction) -> float:
-        return 0. if self.orientation == 'upright' else float(eye_angle(prediction.landmarks, self.layout))
+        return 0.0 if self.orientation == 'upright' else float(eye_angle(prediction.landmarks, self.layout))
 
-    def _accept(self, track: Track, seen: Optional[np.ndarray]) -> None:
+    def _accept(self, track: Track, seen: np.ndarray | None) -> None:
         track.look = seen
         prediction = track.prediction
         track.state = prediction.state  # a doubtful frame is no part of what the model remembers
@@ -209,7 +231,9 @@ class FaceTracks:
             track.box, track.angle = _calmed((box, angle), (prediction.box, prediction.angle))
         else:  # landmarks on one spot, where there was no face: nothing to crop
             track.box, track.angle = prediction.box, prediction.angle
-            track.image_box, = image_boxes(Crops(np.zeros(1, int), prediction.box[None], np.array([prediction.angle])))
+            (track.image_box,) = image_boxes(
+                Crops(np.zeros(1, int), prediction.box[None], np.array([prediction.angle]))
+            )
         track.score = prediction.score
         track.frames = min(track.frames + 1, self.HISTORY)
         track.mean_score += (track.score - track.mean_score) / track.frames
@@ -242,7 +266,7 @@ class FaceTracks:
                     self._lose(track)
         fresh = np.flatnonzero(~is_known.any(axis=1))
         if self.max_faces is not None:
-            fresh = fresh[:self.max_faces - sum(not track.doubts for track in self._tracks)]
+            fresh = fresh[: self.max_faces - sum(not track.doubts for track in self._tracks)]
         if not len(fresh):
             return
         found = self._find(image, take(detections, fresh))
@@ -256,27 +280,46 @@ class FaceTracks:
 
     def _find(self, image: np.ndarray, detections: Detections) -> Found:
         """Of faces that are new."""
-        return align_detected(lambda crops: self.fit([image], crops, None), self.detector, [image], detections,
-                              self.layout, self.orientation, self.sure, rounds_of(None, 1, self.orientation))
+        return align_detected(
+            lambda crops: self.fit([image], crops, None),
+            self.detector,
+            [image],
+            detections,
+            self.layout,
+            self.orientation,
+            self.sure,
+            rounds_of(None, 1, self.orientation),
+        )
 
-    def _follow(self, image: np.ndarray, tracks: Sequence[Track]) -> List[Prediction]:
+    def _follow(self, image: np.ndarray, tracks: Sequence[Track]) -> list[Prediction]:
         """From box, angle and state of each; again from the landmarks where a face has moved far."""
+
         def fit(crops: Crops, index: np.ndarray) -> Fit:
             return self.fit([image], crops, [tracks[n].state for n in index])
 
-        crops = Crops(np.zeros(len(tracks), int), np.array([track.box for track in tracks]),
-                      np.array([track.angle for track in tracks]))
+        crops = Crops(
+            np.zeros(len(tracks), int),
+            np.array([track.box for track in tracks]),
+            np.array([track.angle for track in tracks]),
+        )
         found = Aligned(fit(crops, np.arange(len(tracks))), crops)
-        followed = np.flatnonzero([
-            self._is_plausible(prediction, image) and not self._is_doubtful(prediction, track)
-            for prediction, track in zip(_predictions(crops, found.fit), tracks)])
+        followed = np.flatnonzero(
+            [
+                self._is_plausible(prediction, image) and not self._is_doubtful(prediction, track)
+                for prediction, track in zip(_predictions(crops, found.fit), tracks)
+            ]
+        )
         if len(followed):
-            again = refine(lambda crops, index: fit(crops, followed[index]), take_faces(found, followed),
-                           None if self.orientation == 'upright' else self.layout, (0, ROUNDS))
+            again = refine(
+                lambda crops, index: fit(crops, followed[index]),
+                take_faces(found, followed),
+                None if self.orientation == 'upright' else self.layout,
+                (0, ROUNDS),
+            )
             found = replaced_faces(found, again, followed)
         return _predictions(found.crops, found.fit)
 
-    def _start(self, box: np.ndarray, score: float, prediction: Prediction, seen: Optional[np.ndarray]) -> None:
+    def _start(self, box: np.ndarray, score: float, prediction: Prediction, seen: np.ndarray | None) -> None:
         """Start a track, or a doubtful or lost one again if the detection touches the place where it was good and looks
         alike."""
         missing = [track for track in self._tracks if track.doubts and self._is_back(track, seen)]
@@ -294,7 +337,7 @@ class FaceTracks:
         track.detection_score = float(score)
         self._accept(track, seen)
 
-    def _is_back(self, track: Track, seen: Optional[np.ndarray]) -> bool:
+    def _is_back(self, track: Track, seen: np.ndarray | None) -> bool:
         """Whether what was detected looks like a track that is missing; what has just taken its place is not it."""
         just_cut = track.is_cut and not track.frames_lost
         return not just_cut and likeness(seen, track.look) >= self.SAME
@@ -309,19 +352,19 @@ class FaceTracks:
     def _lose(self, track: Track) -> None:
         track.doubts = self.PATIENCE + 1
 
-    def _followed(self) -> List[Track]:
+    def _followed(self) -> list[Track]:
         return [track for track in self._tracks if track.doubts <= self.PATIENCE]
 
-    def _new_smoother(self) -> Optional[OneEuroFilter]:
+    def _new_smoother(self) -> OneEuroFilter | None:
         return None if self.smoothing is None else OneEuroFilter(**self.smoothing)
 
-    def _smoothed(self, track: Track, time: Optional[float]) -> np.ndarray:
+    def _smoothed(self, track: Track, time: float | None) -> np.ndarray:
         if track.smoother is None:
             return track.prediction.landmarks
         scale = np.sqrt(np.prod(track.box[2:] - track.box[:2])) / 2
         return track.smoother(track.prediction.landmarks, scale, time)
 
-    def _check_time(self, time: Optional[float]) -> None:
+    def _check_time(self, time: float | None) -> None:
         if time is not None and not is_number(time):
             raise ValueError(f'found time={time!r}, expected seconds')
         if self.index and (time is None) != (self._time is None):
@@ -331,7 +374,7 @@ class FaceTracks:
         self._time = time
 
 
-def _calmed(crop: Tuple[np.ndarray, float], used: Tuple[np.ndarray, float]) -> Tuple[np.ndarray, float]:
+def _calmed(crop: tuple[np.ndarray, float], used: tuple[np.ndarray, float]) -> tuple[np.ndarray, float]:
     """Box and angle of the next crop: where they differ little half-way from the one before, or that again.
 
     Landmarks depend a little on their crop, and would go to and fro with it in a picture that stands still.
@@ -356,5 +399,5 @@ def _boxes(tracks: Sequence[Track]) -> np.ndarray:
     return np.array([track.image_box for track in tracks]).reshape(-1, 4)
 
 
-def _predictions(crops: Crops, fit: Fit) -> List[Prediction]:
+def _predictions(crops: Crops, fit: Fit) -> list[Prediction]:
     return [Prediction(*parts) for parts in zip(crops.box, crops.angle, *fit)]

@@ -1,4 +1,5 @@
 """Names of files that are being written, so that one that looks complete is."""
+
 import os
 from pathlib import Path
 

@@ -1,10 +1,12 @@
 """Video files, read and written with PyAV."""
+
 import warnings
+from collections.abc import Iterator
 from fractions import Fraction
 from heapq import heappop, heappush
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -42,6 +44,7 @@ class VideoSource:
         ImportError: If PyAV is not installed.
         ValueError: If PyAV cannot open it.
     """
+
     is_video = True
     is_live = False
     length = None  # what a file says about its number of frames is often wrong
@@ -53,7 +56,7 @@ class VideoSource:
         self.path = str(path)
         self.name = path.stem
         self.strict = strict
-        self.broken: List[Tuple[str, str]] = []
+        self.broken: list[tuple[str, str]] = []
         with _open(path) as container:
             stream = container.streams.best('video')
             if stream is None or stream.codec_context is None:
@@ -107,22 +110,30 @@ class VideoSource:
                         first = time if first is None else first
                     else:
                         read += 1
-                        yield Frame(_upright(frame), self.path, index, float(time),
-                                    float((frame.duration or 0) * frame.time_base or 1 / self.fps))
+                        yield Frame(
+                            _upright(frame),
+                            self.path,
+                            index,
+                            float(time),
+                            float((frame.duration or 0) * frame.time_base or 1 / self.fps),
+                        )
         if not read + damaged:
             reasons.append('opened, but PyAV can decode no frame of it')
         if damaged:
             reasons.append(f'{damaged} frames are damaged and left out, the first at {float(first):.2f} s')
         if lost:
-            reasons.append(f'{lost} of its packets cannot be decoded, {numbers.missing} frames in its middle are '
-                           'missing')
+            reasons.append(
+                f'{lost} of its packets cannot be decoded, {numbers.missing} frames in its middle are missing'
+            )
         elif numbers.missing:
             reasons.append(f'damaged: {numbers.missing} frames in its middle are missing')
         if end < expected - (MATROSKA_CUT if kind == MATROSKA else CUT):
             reasons.append(f'cut off: found {float(end):.2f} s of {float(expected):.2f} s')
         elif kind == 'avi' and last + step < announced:
-            reasons.append(f'damaged: {announced - last - step} frames are missing, it is not known where, so that '
-                           'those behind have too small numbers and times')
+            reasons.append(
+                f'damaged: {announced - last - step} frames are missing, it is not known where, so that '
+                'those behind have too small numbers and times'
+            )
         if reasons:
             of = f' of {announced} that it announces' if announced else ''
             reason = f'{self.path}: {read} frames read{of}; {"; ".join(reasons)}'
@@ -138,9 +149,9 @@ class _Numbers:
         self._next = 0
         self._lost = False  # whether there is one whose place among the frames has not been passed yet
         self._torn = False  # likewise, whether there are bytes that are no packet
-        self._end: Optional[int] = None  # time at which the last frame ends, as far as that is said
+        self._end: int | None = None  # time at which the last frame ends, as far as that is said
         self.missing = 0
-        self._expected: List[int] = []  # times of packets behind the last frame, a heap
+        self._expected: list[int] = []  # times of packets behind the last frame, a heap
 
     def expect(self, packet: Any) -> None:
         if packet.pts is not None:
@@ -202,16 +213,19 @@ class VideoWriter:
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED
         self._sound = None if source.is_live else _Sound(Path(source.path), self._output)
-        self._durations: Dict[int, int] = {}  # of the frames that are in the encoder
+        self._durations: dict[int, int] = {}  # of the frames that are in the encoder
         self._last = -1
-        self._end = 0.
+        self._end = 0.0
 
     def write(self, picture: np.ndarray, time: float, duration: float) -> None:
         """Append a picture (height, width, 3) uint8 in BGR, shown from ``time`` on for ``duration``, in seconds."""
         height, width = picture.shape[:2]
         picture = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-        frame = _av().VideoFrame.from_ndarray(picture, 'bgr24').reformat(
-            format='yuv420p', dst_colorspace=BT709, dst_color_range=LIMITED)
+        frame = (
+            _av()
+            .VideoFrame.from_ndarray(picture, 'bgr24')
+            .reformat(format='yuv420p', dst_colorspace=BT709, dst_color_range=LIMITED)
+        )
         frame.time_base = self._stream.codec_context.time_base
         frame.pts = self._last = max(round(time / frame.time_base), self._last + 1)
         self._durations[frame.pts] = round(duration / frame.time_base)
@@ -228,7 +242,7 @@ class VideoWriter:
             self._sound.close()
         self._output.close()
 
-    def _mux(self, packets: List[Any]) -> None:
+    def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
             packet.duration = self._durations.pop(packet.pts)
             self._output.mux(packet)
@@ -245,15 +259,20 @@ class _Sound:
         if stream is None:
             return
         if stream.codec_context is None:
-            warnings.warn(f'{path}: PyAV cannot decode its sound, which is left out')
+            warnings.warn(f'{path}: PyAV cannot decode its sound, which is left out', stacklevel=2)
         elif stream.codec_context.codec.canonical_name in SOUND_IN_MP4:
             self._packets = self._copied(stream, output.add_stream_from_template(stream))
         else:
             context = stream.codec_context
             rates = _av().Codec('aac', 'w').audio_rates
-            self._packets = self._encoded(stream, output.add_stream(
-                'aac', context.rate if context.rate in rates else 48000,
-                layout='stereo' if context.layout.nb_channels > 1 else 'mono'))
+            self._packets = self._encoded(
+                stream,
+                output.add_stream(
+                    'aac',
+                    context.rate if context.rate in rates else 48000,
+                    layout='stereo' if context.layout.nb_channels > 1 else 'mono',
+                ),
+            )
 
     def write(self, end: float) -> None:
         """Append what begins before ``end``, in seconds."""
@@ -301,7 +320,7 @@ def _open(path: Path) -> Any:
         raise ValueError(f'{path}: PyAV cannot open this video ({error.strerror})') from error
 
 
-def _packets(container: Any, reasons: List[str]) -> Iterator[Any]:
+def _packets(container: Any, reasons: list[str]) -> Iterator[Any]:
     """Packets of all streams, to the end or to where reading fails, for a reason that is added to ``reasons``."""
     try:
         yield from container.demux()
@@ -317,6 +336,7 @@ def _start(container: Any) -> Fraction:
 def _upright(frame: Any) -> np.ndarray:
     """(H, W, 3) uint8 in BGR of a decoded frame."""
     # PyAV leaves out what a file says about its colours unless one of these differs from what they are converted to
-    image = frame.to_ndarray(format='bgr24', src_color_range=frame.color_range or LIMITED, dst_colorspace=FCC,
-                             dst_color_range=FULL)
+    image = frame.to_ndarray(
+        format='bgr24', src_color_range=frame.color_range or LIMITED, dst_colorspace=FCC, dst_color_range=FULL
+    )
     return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))

@@ -15,11 +15,12 @@ Two grids place the cells of a heatmap of w cells in that range:
 Between pixels and cells there is a third, ``proportional``: x = c W / w, with cell 0 on pixel 0 (attentive paper,
 Eq. 4; MMPose's SimCC). It is not symmetric: mirrored, cell c becomes w - w / W - c and not w - 1 - c.
 """
-from typing import Sequence, Union
+
+from collections.abc import Sequence
 
 import numpy as np
 
-Size = Union[int, Sequence[int]]
+Size = int | Sequence[int]
 
 GRIDS = ('half_pixel', 'align_corners')
 
@@ -70,7 +71,7 @@ def pixels_to_cells(pixels, heatmap_size: Size, input_size: Size, grid: str):
 
 def _grid_terms(size: Size, grid: str, like):
     """Scale and shift of g = c * scale + shift."""
-    if grid == 'align_corners' and min(size if isinstance(size, (tuple, list)) else (size, )) < 2:
+    if grid == 'align_corners' and min(size if isinstance(size, (tuple, list)) else (size,)) < 2:
         raise ValueError(f'grid {grid!r} needs 2 cells or more a side, found {size}')
     size = _like(size, like)
     if grid == 'half_pixel':

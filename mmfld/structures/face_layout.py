@@ -3,15 +3,17 @@
 Everything else takes ``layout='wflw98'``, an own :class:`FaceLayout` or its fields, and asks here. Left and right are
 the subject's reading as the annotation schemes number them; all indices are 0-based.
 """
+
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any
 
 import numpy as np
 
-Indices = Tuple[int, ...]
+Indices = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Boundary:
         indices (tuple[int]): The landmarks on the curve, two or more different ones, in drawing order.
         closed (bool): Whether the last landmark is joined to the first.
     """
+
     name: str
     indices: Indices
     closed: bool = False
@@ -48,14 +51,15 @@ class FaceLayout:
         ValueError: If an index is not one of the K landmarks, a landmark is in two flip pairs or not in exactly one
             area, or two boundaries have the same name. It names the layout, what was found and what was expected.
     """
+
     name: str
     num_keypoints: int
-    flip_pairs: Tuple[Tuple[int, int], ...]
-    boundaries: Tuple[Boundary, ...]
-    eye_corners: Optional[Tuple[int, int]]
-    pupils: Optional[Tuple[Indices, Indices]]
-    areas: Dict[str, Indices] = field(hash=False)
-    five_points: Optional[Tuple[Indices, ...]] = None
+    flip_pairs: tuple[tuple[int, int], ...]
+    boundaries: tuple[Boundary, ...]
+    eye_corners: tuple[int, int] | None
+    pupils: tuple[Indices, Indices] | None
+    areas: dict[str, Indices] = field(hash=False)
+    five_points: tuple[Indices, ...] | None = None
 
     def __post_init__(self) -> None:
         if type(self.num_keypoints) is not int or self.num_keypoints < 1:
@@ -92,7 +96,7 @@ class FaceLayout:
                 names = [name for name, indices in self.areas.items() if index in indices]
                 raise self._error('areas', f'landmark {index} in {names or "none"}', 'each landmark in exactly one')
 
-    def _check_indices(self, where: str, indices: Indices, least: int = 2, count: Optional[int] = None) -> None:
+    def _check_indices(self, where: str, indices: Indices, least: int = 2, count: int | None = None) -> None:
         if not isinstance(indices, tuple) or not all(type(index) is int for index in indices):
             raise self._error(where, repr(indices), 'a tuple of ints')
         if len(indices) < least or len(set(indices)) < len(indices) or count not in (None, len(indices)):
@@ -144,14 +148,14 @@ class FaceLayout:
             dataset_name=self.name,
             paper_info=dict(author='', title='', container='', year='', homepage=''),
             keypoint_info={
-                k: dict(name=f'kpt-{k}', id=k, color=color_of[k], type='',
-                        swap=f'kpt-{swap[k]}' if k in swap else '')
+                k: dict(name=f'kpt-{k}', id=k, color=color_of[k], type='', swap=f'kpt-{swap[k]}' if k in swap else '')
                 for k in range(self.num_keypoints)
             },
             skeleton_info=links,
-            joint_weights=[1.] * self.num_keypoints,
+            joint_weights=[1.0] * self.num_keypoints,
             # only OKS uses them, and it is not a measure of face alignment
-            sigmas=[0.025] * self.num_keypoints)
+            sigmas=[0.025] * self.num_keypoints,
+        )
 
 
 _AREA_COLORS = ([255, 200, 60], [80, 220, 100], [60, 180, 255], [255, 110, 110], [220, 120, 255])
@@ -161,20 +165,22 @@ def _range(first: int, last: int) -> Indices:
     return tuple(range(first, last + 1))
 
 
-def _pairs(text: str) -> Tuple[Tuple[int, int], ...]:
+def _pairs(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(tuple(map(int, pair)) for pair in re.findall(r'(\d+)-(\d+)', text))
 
 
-def _mirror(last: int, centre: int) -> Tuple[Tuple[int, int], ...]:
+def _mirror(last: int, centre: int) -> tuple[tuple[int, int], ...]:
     return tuple((i, last - i) for i in range(centre))
 
 
 _WFLW98 = FaceLayout(
     name='wflw98',
     num_keypoints=98,
-    flip_pairs=_mirror(32, 16) + _pairs(
+    flip_pairs=_mirror(32, 16)
+    + _pairs(
         '33-46 34-45 35-44 36-43 37-42 38-50 39-49 40-48 41-47 60-72 61-71 62-70 63-69 64-68 65-75 66-74 67-73 '
-        '55-59 56-58 76-82 77-81 78-80 87-83 86-84 88-92 89-91 95-93 96-97'),
+        '55-59 56-58 76-82 77-81 78-80 87-83 86-84 88-92 89-91 95-93 96-97'
+    ),
     boundaries=(
         Boundary('contour', _range(0, 32)),
         Boundary('right_eyebrow', _range(33, 41), closed=True),
@@ -187,17 +193,25 @@ _WFLW98 = FaceLayout(
         Boundary('inner_lip', _range(88, 95), closed=True),
     ),
     eye_corners=(60, 72),
-    pupils=((96, ), (97, )),
-    areas=dict(contour=_range(0, 32), eyebrow=_range(33, 50), nose=_range(51, 59),
-               eye=_range(60, 75) + (96, 97), mouth=_range(76, 95)),
-    five_points=(_range(60, 67), _range(68, 75), (54, ), (76, ), (82, )))
+    pupils=((96,), (97,)),
+    areas=dict(
+        contour=_range(0, 32),
+        eyebrow=_range(33, 50),
+        nose=_range(51, 59),
+        eye=_range(60, 75) + (96, 97),
+        mouth=_range(76, 95),
+    ),
+    five_points=(_range(60, 67), _range(68, 75), (54,), (76,), (82,)),
+)
 
 _300W68 = FaceLayout(
     name='300w68',
     num_keypoints=68,
-    flip_pairs=_mirror(16, 8) + _pairs(
+    flip_pairs=_mirror(16, 8)
+    + _pairs(
         '17-26 18-25 19-24 20-23 21-22 31-35 32-34 36-45 37-44 38-43 39-42 40-47 41-46 48-54 49-53 50-52 60-64 '
-        '61-63 67-65 58-56 59-55'),
+        '61-63 67-65 58-56 59-55'
+    ),
     boundaries=(
         Boundary('contour', _range(0, 16)),
         Boundary('right_eyebrow', _range(17, 21)),
@@ -211,9 +225,11 @@ _300W68 = FaceLayout(
     ),
     eye_corners=(36, 45),
     pupils=(_range(36, 41), _range(42, 47)),
-    areas=dict(contour=_range(0, 16), eyebrow=_range(17, 26), nose=_range(27, 35), eye=_range(36, 47),
-               mouth=_range(48, 67)),
-    five_points=(_range(36, 41), _range(42, 47), (30, ), (48, ), (54, )))
+    areas=dict(
+        contour=_range(0, 16), eyebrow=_range(17, 26), nose=_range(27, 35), eye=_range(36, 47), mouth=_range(48, 67)
+    ),
+    five_points=(_range(36, 41), _range(42, 47), (30,), (48,), (54,)),
+)
 
 _COFW29 = FaceLayout(
     name='cofw29',
@@ -231,9 +247,10 @@ _COFW29 = FaceLayout(
         Boundary('upper_lip', (22, 24, 23, 25), closed=True),
     ),
     eye_corners=(8, 9),
-    pupils=((16, ), (17, )),
-    areas=dict(contour=(28, ), eyebrow=_range(0, 7), nose=_range(18, 21), eye=_range(8, 17), mouth=_range(22, 27)),
-    five_points=((8, 10, 12, 13), (9, 11, 14, 15), (20, ), (22, ), (23, )))
+    pupils=((16,), (17,)),
+    areas=dict(contour=(28,), eyebrow=_range(0, 7), nose=_range(18, 21), eye=_range(8, 17), mouth=_range(22, 27)),
+    five_points=((8, 10, 12, 13), (9, 11, 14, 15), (20,), (22,), (23,)),
+)
 
 _AFLW19 = FaceLayout(
     name='aflw19',
@@ -250,15 +267,16 @@ _AFLW19 = FaceLayout(
     ),
     eye_corners=(6, 11),
     pupils=None,
-    areas=dict(contour=(18, ), eyebrow=_range(0, 5), nose=_range(12, 14), eye=_range(6, 11), mouth=_range(15, 17)),
-    five_points=(_range(6, 8), _range(9, 11), (13, ), (15, ), (17, )))
+    areas=dict(contour=(18,), eyebrow=_range(0, 5), nose=_range(12, 14), eye=_range(6, 11), mouth=_range(15, 17)),
+    five_points=(_range(6, 8), _range(9, 11), (13,), (15,), (17,)),
+)
 
 # Subsets that other layouts are converted to (layout_conversion.py); no data set is annotated in them.
 _300W49 = FaceLayout(  # 300W without the contour 0-16 and the inner corners of the mouth 60 and 64
     name='300w49',
     num_keypoints=49,
-    flip_pairs=_mirror(9, 5) + _pairs(
-        '14-18 15-17 19-28 20-27 21-26 22-25 23-30 24-29 31-37 32-36 33-35 43-45 48-46 41-39 42-38'),
+    flip_pairs=_mirror(9, 5)
+    + _pairs('14-18 15-17 19-28 20-27 21-26 22-25 23-30 24-29 31-37 32-36 33-35 43-45 48-46 41-39 42-38'),
     boundaries=(
         Boundary('right_eyebrow', _range(0, 4)),
         Boundary('left_eyebrow', _range(5, 9)),
@@ -272,7 +290,8 @@ _300W49 = FaceLayout(  # 300W without the contour 0-16 and the inner corners of 
     eye_corners=(19, 28),
     pupils=(_range(19, 24), _range(25, 30)),
     areas=dict(eyebrow=_range(0, 9), nose=_range(10, 18), eye=_range(19, 30), mouth=_range(31, 48)),
-    five_points=(_range(19, 24), _range(25, 30), (13, ), (31, ), (37, )))
+    five_points=(_range(19, 24), _range(25, 30), (13,), (31,), (37,)),
+)
 
 _COFW25 = FaceLayout(  # COFW without the lower edges of the brows 5 and 7 and the nose wings 18 and 19
     name='cofw25',
@@ -288,15 +307,16 @@ _COFW25 = FaceLayout(  # COFW without the lower edges of the brows 5 and 7 and t
         Boundary('upper_lip', (18, 20, 19, 21), closed=True),
     ),
     eye_corners=(6, 7),
-    pupils=((14, ), (15, )),
-    areas=dict(contour=(24, ), eyebrow=_range(0, 5), nose=(16, 17), eye=_range(6, 15), mouth=_range(18, 23)),
-    five_points=((6, 8, 10, 11), (7, 9, 12, 13), (16, ), (18, ), (19, )))
+    pupils=((14,), (15,)),
+    areas=dict(contour=(24,), eyebrow=_range(0, 5), nose=(16, 17), eye=_range(6, 15), mouth=_range(18, 23)),
+    five_points=((6, 8, 10, 11), (7, 9, 12, 13), (16,), (18,), (19,)),
+)
 
 _SCHEMES = {layout.name: layout for layout in (_WFLW98, _300W68, _COFW29, _AFLW19)}
 _LAYOUTS = {**_SCHEMES, **{layout.name: layout for layout in (_300W49, _COFW25)}}
 
 
-def get_layout(layout: Union[str, FaceLayout, Mapping[str, Any]]) -> FaceLayout:
+def get_layout(layout: str | FaceLayout | Mapping[str, Any]) -> FaceLayout:
     """Look a layout up by name, or make one of its fields, see :func:`mmfld.structures.own_layout.own_layout`; a
     :class:`FaceLayout` passes through.
 
@@ -308,18 +328,19 @@ def get_layout(layout: Union[str, FaceLayout, Mapping[str, Any]]) -> FaceLayout:
         return layout
     if isinstance(layout, Mapping):
         from .own_layout import own_layout
+
         return own_layout(layout)
     if layout not in _LAYOUTS:
         raise KeyError(f'unknown face layout {layout!r}, expected one of {sorted(_LAYOUTS)}')
     return _LAYOUTS[layout]
 
 
-def known_layouts() -> Tuple[str, ...]:
+def known_layouts() -> tuple[str, ...]:
     """The names that :func:`get_layout` knows."""
     return tuple(_LAYOUTS)
 
 
-def layout_names() -> Tuple[str, ...]:
-    """The annotation schemes of data sets; ``layout=`` arguments accept the subsets ``300w49`` and ``cofw25`` as well.
-    """
+def layout_names() -> tuple[str, ...]:
+    """The annotation schemes of data sets; ``layout=`` arguments accept the subsets ``300w49`` and ``cofw25`` as
+    well."""
     return tuple(_SCHEMES)

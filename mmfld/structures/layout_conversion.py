@@ -29,16 +29,17 @@ kept as published, so that results compare. A list of WFLW's test faces with 68 
 upper edge of the brows, and for the lids the middle between a corner and the middle of the lid, far inside the eye
 (40 % of its opening is lost); its other 52 landmarks are those of this mapping, exactly.
 """
+
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Dict, Iterable, List, Tuple, Union
+from functools import cache
 
 import numpy as np
 
 from .face_layout import FaceLayout, get_layout
 
 # landmark of the source -> its weight, or those for x and y
-Mean = Dict[int, Union[float, Tuple[float, float]]]
+Mean = dict[int, float | tuple[float, float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,7 @@ class LayoutConversion:
         indices (ndarray): (T, S) int, landmarks of the source; those with fewer than S repeat one with weight 0.
         weights (ndarray): (T, S, 2) float64, for x and y.
     """
+
     source: FaceLayout
     target: FaceLayout
     indices: np.ndarray
@@ -66,8 +68,10 @@ class LayoutConversion:
         """
         keypoints = np.asarray(keypoints)
         if keypoints.shape[-2:] != (self.source.num_keypoints, 2):
-            raise ValueError(f'keypoints have shape {keypoints.shape}, expected (..., {self.source.num_keypoints}, 2) '
-                             f'for layout {self.source.name!r}')
+            raise ValueError(
+                f'keypoints have shape {keypoints.shape}, expected (..., {self.source.num_keypoints}, 2) '
+                f'for layout {self.source.name!r}'
+            )
         converted = (keypoints[..., self.indices, :] * self.weights).sum(axis=-2)
         return converted.astype(np.result_type(keypoints, np.float32))
 
@@ -78,9 +82,11 @@ class LayoutConversion:
             ValueError: If the shape is not that of the source.
         """
         scores = np.asarray(scores)
-        if scores.shape[-1:] != (self.source.num_keypoints, ):
-            raise ValueError(f'scores have shape {scores.shape}, expected (..., {self.source.num_keypoints}) for '
-                             f'layout {self.source.name!r}')
+        if scores.shape[-1:] != (self.source.num_keypoints,):
+            raise ValueError(
+                f'scores have shape {scores.shape}, expected (..., {self.source.num_keypoints}) for '
+                f'layout {self.source.name!r}'
+            )
         return scores[..., self.indices].min(axis=-1)
 
     def covariances(self, covariances: np.ndarray) -> np.ndarray:
@@ -92,8 +98,10 @@ class LayoutConversion:
         """
         covariances = np.asarray(covariances)
         if covariances.shape[-3:] != (self.source.num_keypoints, 2, 2):
-            raise ValueError(f'covariances have shape {covariances.shape}, expected (..., '
-                             f'{self.source.num_keypoints}, 2, 2) for layout {self.source.name!r}')
+            raise ValueError(
+                f'covariances have shape {covariances.shape}, expected (..., '
+                f'{self.source.num_keypoints}, 2, 2) for layout {self.source.name!r}'
+            )
         # with deviations (x, y) and correlation r of each part: sums of w x, w y, and of w_x w_y r x y over both parts
         parts = covariances[..., self.indices, :, :]
         deviations = np.sqrt(parts[..., [0, 1], [0, 1]])
@@ -107,8 +115,7 @@ class LayoutConversion:
         return np.stack([np.stack([x, cross], -1), np.stack([cross, y], -1)], -2).astype(covariances.dtype)
 
 
-def convert_keypoints(keypoints: np.ndarray, source: Union[str, FaceLayout],
-                      target: Union[str, FaceLayout]) -> np.ndarray:
+def convert_keypoints(keypoints: np.ndarray, source: str | FaceLayout, target: str | FaceLayout) -> np.ndarray:
     """Convert landmarks from one layout to another.
 
     Args:
@@ -127,7 +134,7 @@ def convert_keypoints(keypoints: np.ndarray, source: Union[str, FaceLayout],
     return get_conversion(source, target).keypoints(keypoints)
 
 
-def get_conversion(source: Union[str, FaceLayout], target: Union[str, FaceLayout]) -> LayoutConversion:
+def get_conversion(source: str | FaceLayout, target: str | FaceLayout) -> LayoutConversion:
     """Look a conversion up, see :func:`convert_keypoints`."""
     source, target = get_layout(source), get_layout(target)
     if source == target:
@@ -138,12 +145,12 @@ def get_conversion(source: Union[str, FaceLayout], target: Union[str, FaceLayout
     return _known_conversion(source.name, target.name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _known_conversion(source: str, target: str) -> LayoutConversion:
     return _conversion(get_layout(source), get_layout(target), _MEANS[source, target]())
 
 
-def _conversion(source: FaceLayout, target: FaceLayout, means: List[Mean]) -> LayoutConversion:
+def _conversion(source: FaceLayout, target: FaceLayout, means: list[Mean]) -> LayoutConversion:
     indices = np.empty((len(means), max(map(len, means))), np.intp)
     weights = np.zeros((*indices.shape, 2))
     for t, mean in enumerate(means):
@@ -153,7 +160,7 @@ def _conversion(source: FaceLayout, target: FaceLayout, means: List[Mean]) -> La
     return LayoutConversion(source, target, indices, weights)
 
 
-def _copies(indices: Iterable[int]) -> List[Mean]:
+def _copies(indices: Iterable[int]) -> list[Mean]:
     return [{index: 1} for index in indices]
 
 
@@ -162,48 +169,80 @@ def _mean(indices: Iterable[int]) -> Mean:
     return dict.fromkeys(indices, 1 / len(indices))
 
 
-def _curves(layout: str) -> Dict[str, Tuple[int, ...]]:
+def _curves(layout: str) -> dict[str, tuple[int, ...]]:
     return {boundary.name: boundary.indices for boundary in get_layout(layout).boundaries}
 
 
-def _wflw98_to_300w68() -> List[Mean]:
+def _wflw98_to_300w68() -> list[Mean]:
     curves = _curves('wflw98')
     right, left = curves['right_eyebrow'], curves['left_eyebrow']  # clockwise from the left end of the upper edge
 
-    def brow(upper, lower) -> List[Mean]:
+    def brow(upper, lower) -> list[Mean]:
         return [{above: (1, 1 / 2), below: (0, 1 / 2)} for above, below in zip(upper, lower)]
 
-    def eye(indices) -> List[Mean]:
+    def eye(indices) -> list[Mean]:
         """Clockwise from the left corner."""
         start, upper_1, upper_2, upper_3, end, lower_1, lower_2, lower_3 = indices
-        return [{start: 1}, {upper_1: 2 / 3, upper_2: 1 / 3}, {upper_3: 2 / 3, upper_2: 1 / 3},
-                {end: 1}, {lower_1: 2 / 3, lower_2: 1 / 3}, {lower_3: 2 / 3, lower_2: 1 / 3}]
+        return [
+            {start: 1},
+            {upper_1: 2 / 3, upper_2: 1 / 3},
+            {upper_3: 2 / 3, upper_2: 1 / 3},
+            {end: 1},
+            {lower_1: 2 / 3, lower_2: 1 / 3},
+            {lower_3: 2 / 3, lower_2: 1 / 3},
+        ]
 
-    return [*_copies(curves['contour'][::2]),
-            {right[0]: 1}, *brow(right[1:5], right[:4:-1]), *brow(left[:4], left[:4:-1]), {left[4]: 1},
-            *_copies(curves['nose_bridge'] + curves['nose_base']), *eye(curves['right_eye']), *eye(curves['left_eye']),
-            *_copies(curves['outer_lip'] + curves['inner_lip'])]
+    return [
+        *_copies(curves['contour'][::2]),
+        {right[0]: 1},
+        *brow(right[1:5], right[:4:-1]),
+        *brow(left[:4], left[:4:-1]),
+        {left[4]: 1},
+        *_copies(curves['nose_bridge'] + curves['nose_base']),
+        *eye(curves['right_eye']),
+        *eye(curves['left_eye']),
+        *_copies(curves['outer_lip'] + curves['inner_lip']),
+    ]
 
 
-def _300w68_to_300w49() -> List[Mean]:
+def _300w68_to_300w49() -> list[Mean]:
     curves = _curves('300w68')
     inner_lip = curves['inner_lip']
     dropped = {*curves['contour'], inner_lip[0], inner_lip[4]}
     return _copies(index for index in range(68) if index not in dropped)
 
 
-def _300w68_to_cofw25() -> List[Mean]:
+def _300w68_to_cofw25() -> list[Mean]:
     curves = _curves('300w68')
     right_brow, left_brow, right, left, outer_lip, inner_lip = (
-        curves[name] for name in ('right_eyebrow', 'left_eyebrow', 'right_eye', 'left_eye', 'outer_lip', 'inner_lip'))
-    return [*_copies((right_brow[0], left_brow[4], right_brow[4], left_brow[0], right_brow[2], left_brow[2])),
-            *_copies((right[0], left[3], right[3], left[0])),
-            _mean(right[1:3]), _mean(right[4:]), _mean(left[1:3]), _mean(left[4:]), _mean(right), _mean(left),
-            *_copies((curves['nose_bridge'][3], curves['nose_base'][2], outer_lip[0], outer_lip[6], outer_lip[3],
-                      inner_lip[2], inner_lip[6], outer_lip[9], curves['contour'][8]))]
+        curves[name] for name in ('right_eyebrow', 'left_eyebrow', 'right_eye', 'left_eye', 'outer_lip', 'inner_lip')
+    )
+    return [
+        *_copies((right_brow[0], left_brow[4], right_brow[4], left_brow[0], right_brow[2], left_brow[2])),
+        *_copies((right[0], left[3], right[3], left[0])),
+        _mean(right[1:3]),
+        _mean(right[4:]),
+        _mean(left[1:3]),
+        _mean(left[4:]),
+        _mean(right),
+        _mean(left),
+        *_copies(
+            (
+                curves['nose_bridge'][3],
+                curves['nose_base'][2],
+                outer_lip[0],
+                outer_lip[6],
+                outer_lip[3],
+                inner_lip[2],
+                inner_lip[6],
+                outer_lip[9],
+                curves['contour'][8],
+            )
+        ),
+    ]
 
 
-def _cofw29_to_cofw25() -> List[Mean]:
+def _cofw29_to_cofw25() -> list[Mean]:
     return _copies(index for index in range(29) if index not in (5, 7, 18, 19))
 
 

@@ -1,5 +1,6 @@
 """From what a network says of each landmark to how far it may be off, and whether it can be seen."""
-from typing import Dict, NamedTuple, Optional
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 TINY = 1e-6  # scores below
 SHARP = 1e-3  # variances below, squared pixels
 ROUND = 0.05  # half the difference of two variances against their mean, from which on their axes mean something
-OUTLYING = 4.  # standard deviations, of what the visibility is told by
+OUTLYING = 4.0  # standard deviations, of what the visibility is told by
 
 
 class Uncertainty(NamedTuple):
@@ -17,8 +18,9 @@ class Uncertainty(NamedTuple):
         covariances (Tensor, optional): (B, K, 2, 2) float32, squared pixels of the network input, (x, y) order.
         visible (Tensor, optional): (B, K) probability that nothing covers the landmark.
     """
-    covariances: Optional[Tensor]
-    visible: Optional[Tensor]
+
+    covariances: Tensor | None
+    visible: Tensor | None
 
 
 class LandmarkCalibration(nn.Module):
@@ -45,33 +47,58 @@ class LandmarkCalibration(nn.Module):
         visible_offset (Tensor): (K, ) d.
     """
 
-    FIELDS = ('offset', 'elongation', 'slope', 'curve', 'power', 'low', 'high', 'degrees_of_freedom', 'mean',
-              'deviation', 'visible_weight', 'visible_offset')
+    FIELDS = (
+        'offset',
+        'elongation',
+        'slope',
+        'curve',
+        'power',
+        'low',
+        'high',
+        'degrees_of_freedom',
+        'mean',
+        'deviation',
+        'visible_weight',
+        'visible_offset',
+    )
 
     def __init__(self, **values: Tensor) -> None:
         super().__init__()
         if set(values) != set(self.FIELDS):
             raise ValueError(f'calibration: found the fields {sorted(values)}, expected {sorted(self.FIELDS)}')
         keypoints = len(values['offset'])
-        shapes = dict(offset=(keypoints, ), elongation=(keypoints, ), slope=(4, ), curve=(4, ), power=(), low=(4, ),
-                      high=(4, ), degrees_of_freedom=(), mean=(2 * keypoints, ), deviation=(2 * keypoints, ),
-                      visible_weight=(keypoints, 2 * keypoints), visible_offset=(keypoints, ))
+        shapes = dict(
+            offset=(keypoints,),
+            elongation=(keypoints,),
+            slope=(4,),
+            curve=(4,),
+            power=(),
+            low=(4,),
+            high=(4,),
+            degrees_of_freedom=(),
+            mean=(2 * keypoints,),
+            deviation=(2 * keypoints,),
+            visible_weight=(keypoints, 2 * keypoints),
+            visible_offset=(keypoints,),
+        )
         for name in self.FIELDS:
             value = torch.as_tensor(values[name], dtype=torch.float32)
             if value.shape != shapes[name] or not value.isfinite().all():
-                raise ValueError(f'calibration: {name}: found {tuple(value.shape)}, expected finite numbers of shape '
-                                 f'{shapes[name]}')
+                raise ValueError(
+                    f'calibration: {name}: found {tuple(value.shape)}, expected finite numbers of shape {shapes[name]}'
+                )
             # not persistent: it belongs to these weights, and training makes others of them
             self.register_buffer(name, value, persistent=False)
         if not self.degrees_of_freedom > 2:
-            raise ValueError(f'calibration: found degrees_of_freedom={float(self.degrees_of_freedom):g}, expected more '
-                             'than 2')
+            raise ValueError(
+                f'calibration: found degrees_of_freedom={float(self.degrees_of_freedom):g}, expected more than 2'
+            )
 
     @property
     def num_keypoints(self) -> int:
         return len(self.offset)
 
-    def values(self) -> Dict[str, Tensor]:
+    def values(self) -> dict[str, Tensor]:
         """The arguments that make it."""
         return {name: getattr(self, name) for name in self.FIELDS}
 
@@ -100,6 +127,7 @@ class Axes(NamedTuple):
         log_minor, log_major (Tensor): (...) logarithms of the eigenvalues, at least that of :data:`SHARP`.
         direction (Tensor): (..., 2) cosine and sine of twice the angle of the major axis; 0 if there is none.
     """
+
     log_minor: Tensor
     log_major: Tensor
     direction: Tensor
@@ -113,10 +141,10 @@ class Axes(NamedTuple):
         return cls((middle - radius).clamp(min=SHARP).log(), (middle + radius).clamp(min=SHARP).log(), direction)
 
     def stretch(self, power: Tensor, elongation: Tensor) -> Tensor:
-        """(...) by how much the logarithms of the variances along both axes differ: the less, the rounder the spread is,
-        as its direction then says nothing."""
+        """(...) by how much the logarithms of the variances along both axes differ: the less, the rounder the spread
+        is, as its direction then says nothing."""
         ratio = self.log_major - self.log_minor
-        length = torch.tanh(ratio / 2)**2  # of the difference of both variances against their sum
+        length = torch.tanh(ratio / 2) ** 2  # of the difference of both variances against their sum
         return (power * ratio + elongation) * length / (length + ROUND**2)
 
     def covariances(self, minor: Tensor, major: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Learns a :class:`LandmarkCalibration` from faces whose landmarks are known."""
-from typing import Callable, List
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -33,8 +34,9 @@ def fit(scores: Tensor, spread: Tensor, errors: Tensor, visible: Tensor, weights
         raise ValueError(f'visible: found {"no" if visible.all() else "only"} covered landmarks, expected some of both')
     axes = Axes.of(spread)
     weights = weights / weights.mean()
-    return LandmarkCalibration(**_fit_errors(scores, axes, errors, weights),
-                               **_fit_visibility(scores, axes, visible, weights))
+    return LandmarkCalibration(
+        **_fit_errors(scores, axes, errors, weights), **_fit_visibility(scores, axes, visible, weights)
+    )
 
 
 def _fit_errors(scores: Tensor, axes: Axes, errors: Tensor, weights: Tensor) -> dict:
@@ -46,8 +48,14 @@ def _fit_errors(scores: Tensor, axes: Axes, errors: Tensor, weights: Tensor) -> 
     total, along = x**2 + y**2, axes.direction[..., 0] * (x**2 - y**2) + axes.direction[..., 1] * 2 * x * y
     minor2, major2 = ((total + sign * along).clamp(min=0) / 2 for sign in (-1, 1))
     keypoints = scores.shape[1]
-    start = dict(offset=total.mean(0).clamp(min=1e-6).log() - 1, elongation=torch.zeros(keypoints),
-                 slope=torch.zeros(4), curve=torch.zeros(4), power=torch.zeros(()), tail=torch.tensor(1.))
+    start = dict(
+        offset=total.mean(0).clamp(min=1e-6).log() - 1,
+        elongation=torch.zeros(keypoints),
+        slope=torch.zeros(4),
+        curve=torch.zeros(4),
+        power=torch.zeros(()),
+        tail=torch.tensor(1.0),
+    )
     values = {name: value.double().requires_grad_() for name, value in start.items()}
 
     def loss() -> Tensor:
@@ -57,8 +65,10 @@ def _fit_errors(scores: Tensor, axes: Axes, errors: Tensor, weights: Tensor) -> 
         distance = minor2 * (-level + stretch / 2).exp() + major2 * (-level - stretch / 2).exp()
         # of the plane's t distribution, whose constant does not depend on the degrees of freedom
         likelihood = level + (degrees / 2 + 1) * torch.log1p(distance / degrees)
-        prior = sum(part.square().mean() for part in (
-            values['offset'] - values['offset'].mean(), values['elongation'], values['tail'] - 1))
+        prior = sum(
+            part.square().mean()
+            for part in (values['offset'] - values['offset'].mean(), values['elongation'], values['tail'] - 1)
+        )
         return (likelihood * weights[:, None]).mean() + PRIOR * prior
 
     minimise(loss, list(values.values()))
@@ -83,7 +93,7 @@ def _fit_visibility(scores: Tensor, axes: Axes, visible: Tensor, weights: Tensor
     return dict(mean=mean, deviation=deviation, visible_weight=weight.detach().half(), visible_offset=offset.detach())
 
 
-def minimise(loss: Callable[[], Tensor], values: List[Tensor]) -> None:
+def minimise(loss: Callable[[], Tensor], values: list[Tensor]) -> None:
     """Change tensors in place until the loss no longer falls."""
     optimiser = torch.optim.LBFGS(values, max_iter=STEPS, line_search_fn='strong_wolfe')
 

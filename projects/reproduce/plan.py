@@ -1,9 +1,10 @@
 """Which runs a paper's tables need, what they cost, and where they are kept."""
+
 import csv
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence
 
 from mmengine import Config
 
@@ -28,10 +29,11 @@ class Run:
 
     ``weights`` is the run whose weights are tested (``trained_as``) or from which the training starts
     (``starts_from``)."""
+
     row: Row
     seed: int
     folder: Path
-    weights: Optional['Run'] = None
+    weights: 'Run | None' = None
 
     @property
     def config(self) -> Path:
@@ -45,7 +47,7 @@ class Run:
         return f'{self.row.file.stem} {self.row.name}, seed {self.seed}'
 
 
-def read_papers(name: str) -> List[Paper]:
+def read_papers(name: str) -> list[Paper]:
     """The papers of ``structured``, ``all`` or the path of a file of rows."""
     if name == 'all':
         return [read_rows(PROJECT / f'{paper}.yml') for paper in PAPERS]
@@ -56,15 +58,17 @@ def read_papers(name: str) -> List[Paper]:
     raise UnknownName(f'unknown paper {name!r}{nearest(name, (*PAPERS, "all"))}')
 
 
-def select(papers: Sequence[Paper], only: Sequence[str] = ()) -> Dict[str, List[Row]]:
+def select(papers: Sequence[Paper], only: Sequence[str] = ()) -> dict[str, list[Row]]:
     """Rows by the name of their paper's file: all of them, or those of tables and rows that ``only`` names, with the
     paper before a colon where several have one of that name (``star:wflw``)."""
-    known = {name for paper in papers for own in (*paper.tables, *paper.rows)
-             for name in (own, f'{paper.file.stem}:{own}')}
+    known = {
+        name for paper in papers for own in (*paper.tables, *paper.rows) for name in (own, f'{paper.file.stem}:{own}')
+    }
     for name in only:
         if name not in known:
-            raise UnknownName(f'no table or row {name!r} in {", ".join(paper.file.name for paper in papers)}'
-                              f'{nearest(name, known)}')
+            raise UnknownName(
+                f'no table or row {name!r} in {", ".join(paper.file.name for paper in papers)}{nearest(name, known)}'
+            )
     return {paper.file.stem: [row for row in paper.rows.values() if not only or _named(row, only)] for paper in papers}
 
 
@@ -72,9 +76,9 @@ def _named(row: Row, only: Sequence[str]) -> bool:
     return any(name in only for own in (row.name, *row.tables) for name in (own, f'{row.file.stem}:{own}'))
 
 
-def make_runs(paper: Paper, rows: Iterable[Row], seeds: Optional[int], work_dir: Path) -> List[Run]:
+def make_runs(paper: Paper, rows: Iterable[Row], seeds: int | None, work_dir: Path) -> list[Run]:
     """Runs of the rows and of those that they need, which come first."""
-    wanted: Dict[str, Row] = {}
+    wanted: dict[str, Row] = {}
 
     def want(row: Row) -> None:
         for needed in (row.trained_as, row.starts_from):
@@ -107,7 +111,7 @@ def annotation_files(cfg: Config) -> Iterator[str]:
             yield str((Path(dataset.data_root).absolute() if folder is None else folder) / dataset.ann_file)
 
 
-def below_data(folder: str) -> Optional[Path]:
+def below_data(folder: str) -> Path | None:
     """``wflw`` of ``data/wflw/``, which --data-root stands for; None of any other place."""
     path = Path(folder)
     return path.relative_to('data') if path.is_relative_to('data') else None
@@ -134,7 +138,7 @@ def keeps_batch(cfg: Config, gpus: int) -> bool:
     return gpus < gpus_of(cfg) and gpus_of(cfg) % gpus == 0
 
 
-@lru_cache(maxsize=None)
+@cache
 def row_config(name: str) -> Config:
     """The config of a row or a file, to be read only."""
     return read_config(name)
@@ -143,14 +147,15 @@ def row_config(name: str) -> Config:
 @dataclass(frozen=True)
 class Cost:
     """GPU hours and GiB of checkpoints of a run; None where nothing was measured."""
-    gpu_hours: Optional[float]
-    disk: Optional[float]
+
+    gpu_hours: float | None
+    disk: float | None
 
 
 def cost(row: Row) -> Cost:
     """Of one seed, from the rehearsal's table (``rehearsal.csv``) and the official numbers of faces."""
     if row.trained_as:
-        return Cost(0., 0.)
+        return Cost(0.0, 0.0)
     cfg = row_config(str(row))
     measured = rehearsal().get(str(row), {})
     if not measured.get('gmacs'):
@@ -164,8 +169,8 @@ def cost(row: Row) -> Cost:
     return Cost(cfg.train_cfg.max_epochs * sum(faces) * views * float(measured['gmacs']) / GPU_HOUR, disk)
 
 
-@lru_cache(maxsize=None)
-def rehearsal() -> Dict[str, dict]:
+@cache
+def rehearsal() -> dict[str, dict]:
     """The rehearsal's table by row or config."""
     path = PROJECT / 'rehearsal.csv'
     if not path.is_file():
@@ -174,7 +179,7 @@ def rehearsal() -> Dict[str, dict]:
         return {line['name']: line for line in csv.DictReader(file)}
 
 
-@lru_cache(maxsize=None)
-def official_faces() -> Dict[str, int]:
+@cache
+def official_faces() -> dict[str, int]:
     """Number of faces by annotation file."""
     return {name: official.faces for name, official in load_data().items() if official.faces}

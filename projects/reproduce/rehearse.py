@@ -1,4 +1,5 @@
 """Rehearses configs and rows on a few rendered faces: train, validate, save, resume, test, and one picture."""
+
 import csv
 import json
 import math
@@ -6,16 +7,16 @@ import multiprocessing
 import resource
 import time
 import traceback
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, List, Sequence
 from zlib import crc32
 
 import torch
 from mmengine import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
 from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
 from mmpose.registry import MODELS
 from rendered import render, rendered_data
 
@@ -28,10 +29,18 @@ COLUMNS = ('name', 'parameters', 'gmacs', 'step_seconds', 'peak_mib', 'checkpoin
 BATCH = 2
 ITERATIONS = 2
 LIMITS = {
-    'train_dataloader.batch_size': BATCH, 'val_dataloader.batch_size': BATCH, 'test_dataloader.batch_size': BATCH,
-    **{f'{part}_dataloader.{key}': value for part in ('train', 'val', 'test')
-       for key, value in (('num_workers', 0), ('persistent_workers', False))},
-    'train_cfg.max_epochs': 1, 'train_cfg.val_interval': 1, 'load_from': None, 'log_level': 'WARNING',
+    'train_dataloader.batch_size': BATCH,
+    'val_dataloader.batch_size': BATCH,
+    'test_dataloader.batch_size': BATCH,
+    **{
+        f'{part}_dataloader.{key}': value
+        for part in ('train', 'val', 'test')
+        for key, value in (('num_workers', 0), ('persistent_workers', False))
+    },
+    'train_cfg.max_epochs': 1,
+    'train_cfg.val_interval': 1,
+    'load_from': None,
+    'log_level': 'WARNING',
     'default_hooks.checkpoint.interval': 1,
 }
 
@@ -40,7 +49,7 @@ class StepTimer(Hook):
     """Seconds of training steps, without loading data."""
 
     def __init__(self) -> None:
-        self.seconds: List[float] = []
+        self.seconds: list[float] = []
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         self.start = time.perf_counter()
@@ -51,7 +60,7 @@ class StepTimer(Hook):
             raise FloatingPointError(f'training step {runner.iter}: found the losses {outputs}, expected finite ones')
 
 
-def all_names() -> List[str]:
+def all_names() -> list[str]:
     """Every row, those of the studies as well, and the configs that are no row's."""
     rows = [row for path in row_files() for row in read_rows(path).rows.values()]
     listed = {row.config for row in rows if not row.options}
@@ -74,7 +83,7 @@ def rehearse_all(names: Sequence[str], folder: Path, workers: int, table: Path) 
     render(faces, train=24, test=4, image_size=256)
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['rehearse'])
-    lines: Dict[str, dict] = {}
+    lines: dict[str, dict] = {}
 
     def one(name: str) -> None:
         result = folder / f'{name.replace("/", "_").replace(":", "_")}.json'
@@ -136,8 +145,10 @@ def rehearse(name: str, faces: Path, folder: Path) -> dict:
     # more than ITERATIONS where several data sets are put together
     steps = 2 * len(runner.train_dataloader)
     if runner.epoch != 2 or len(timer.seconds) != steps or steps < 2 * ITERATIONS:
-        raise RuntimeError(f'resumed training ended at epoch {runner.epoch} after {len(timer.seconds)} steps in all, '
-                           f'expected 2 and {max(steps, 2 * ITERATIONS)}')
+        raise RuntimeError(
+            f'resumed training ended at epoch {runner.epoch} after {len(timer.seconds)} steps in all, '
+            f'expected 2 and {max(steps, 2 * ITERATIONS)}'
+        )
     checkpoint = latest_checkpoint(folder)
     size = checkpoint.stat().st_size
     metrics = _runner(_with(cfg, resume=False, load_from=str(checkpoint)), 2).test()
@@ -147,10 +158,15 @@ def rehearse(name: str, faces: Path, folder: Path) -> dict:
     for path in folder.glob('*.pth'):  # a hundred of them fill a disk
         path.unlink()
     return dict(
-        name=name, config=_fingerprint(name), parameters=count.parameters, gmacs=round(count.multiply_adds / 1e9, 3),
+        name=name,
+        config=_fingerprint(name),
+        parameters=count.parameters,
+        gmacs=round(count.multiply_adds / 1e9, 3),
         step_seconds=round(sorted(timer.seconds)[len(timer.seconds) // 2], 2),
-        peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, checkpoint_mib=round(size / 2**20, 1),
-        ok='ok')
+        peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        checkpoint_mib=round(size / 2**20, 1),
+        ok='ok',
+    )
 
 
 def _runner(cfg: Config, epochs: int, *hooks: Hook) -> Runner:
@@ -167,9 +183,10 @@ def _with(cfg: Config, **changes) -> Config:
 def _picture(name: str, cfg: Config, checkpoint: Path, faces: Path, folder: Path) -> None:
     """Landmarks drawn by the inferencer, from the config by its name and the checkpoint."""
     image = next((faces / 'images').glob('test_*.jpg'))
-    inferencer = FaceLandmarkInferencer(name if ':' in name else str(REPOSITORY / name), checkpoint, device='cpu',
-                                        detector='whole_image')
-    face, = next(inferencer(str(image), vis_out_dir=folder))['predictions'][0]
+    inferencer = FaceLandmarkInferencer(
+        name if ':' in name else str(REPOSITORY / name), checkpoint, device='cpu', detector='whole_image'
+    )
+    (face,) = next(inferencer(str(image), vis_out_dir=folder))['predictions'][0]
     expected = inferencer.model.dataset_meta['num_keypoints']
     if len(face['keypoints']) != expected or not (folder / image.name).is_file():
         raise RuntimeError(f'inference: found {len(face["keypoints"])} landmarks, expected {expected} and {image.name}')

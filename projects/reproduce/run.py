@@ -9,21 +9,34 @@ What was interrupted goes on when the command is repeated, and what is finished 
 by ``tools/dist_train.sh`` or ``tools/slurm_train.sh``, one after the other; for several at a time start this command
 several times, each with its own ``--only``.
 """
+
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
 
-import mmfld  # noqa: F401  prepares the environment and registers the components
-
-from plan import (PROJECT, Run, UnknownName, annotation_files, below_data, cost, gpus_of, leaves, make_run, make_runs,
-                  read_papers, row_config, select)
+from plan import (
+    PROJECT,
+    Run,
+    UnknownName,
+    annotation_files,
+    below_data,
+    cost,
+    gpus_of,
+    leaves,
+    make_run,
+    make_runs,
+    read_papers,
+    row_config,
+    select,
+)
 from rehearse import all_names, rehearse_all
 from rendered import mini_size, render, rendered_data
 from tables import Results, write_ours, write_tables
 from training import Launcher, RunFailed, carry_out, differences, run_config
 
+import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.doctor.official import check
 from mmfld.engine.rows import Paper, Row
 
@@ -31,7 +44,7 @@ SIMULATED_FACES = dict(train=480, test=100, image_size=192)
 SIMULATED_EPOCHS = 12
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     try:
         papers = read_papers(args.paper)
@@ -50,25 +63,35 @@ def main(argv: Optional[List[str]] = None) -> int:
     return reproduce(papers, runs, args)
 
 
-def parse(argv: Optional[List[str]]) -> argparse.Namespace:
+def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('paper', metavar='PAPER')
-    parser.add_argument('--only', nargs='+', default=[], metavar='TABLE_OR_ROW',
-                        help="'Table 5' or names of rows, also as star:wflw")
+    parser.add_argument(
+        '--only', nargs='+', default=[], metavar='TABLE_OR_ROW', help="'Table 5' or names of rows, also as star:wflw"
+    )
     parser.add_argument('--data-root', type=Path, default=Path('data'), help='the folder with wflw/, 300w/ and so on')
     parser.add_argument('--seeds', type=int, help="how many seeds, from 0; default: the row's, mostly 1")
     parser.add_argument('--gpus', type=int, default=1, help='processes of a training; without CUDA on the CPU')
     parser.add_argument('--slurm', metavar='PARTITION', help='start by Slurm, with --gpus GPUs')
     parser.add_argument('--work-dir', type=Path, help='for checkpoints and tables; default: work_dirs/reproduce')
-    parser.add_argument('--anyway', action='store_true',
-                        help='train although the check of the data found something; our numbers stay out of the rows')
+    parser.add_argument(
+        '--anyway',
+        action='store_true',
+        help='train although the check of the data found something; our numbers stay out of the rows',
+    )
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument('--dry-run', action='store_true', help='list the runs, and start nothing')
-    mode.add_argument('--rehearse', action='store_true',
-                      help='each row for a few iterations on a few rendered faces; with "all" every config as well, and '
-                      'the table is rehearsal.csv')
-    mode.add_argument('--simulate', action='store_true',
-                      help=f'at mini size: {SIMULATED_FACES["train"]} rendered faces, {SIMULATED_EPOCHS} epochs')
+    mode.add_argument(
+        '--rehearse',
+        action='store_true',
+        help='each row for a few iterations on a few rendered faces; with "all" every config as well, and '
+        'the table is rehearsal.csv',
+    )
+    mode.add_argument(
+        '--simulate',
+        action='store_true',
+        help=f'at mini size: {SIMULATED_FACES["train"]} rendered faces, {SIMULATED_EPOCHS} epochs',
+    )
     parser.add_argument('--workers', type=int, default=1, help='rehearsals at a time')
     args = parser.parse_args(argv)
     for name in ('seeds', 'gpus', 'workers'):
@@ -98,19 +121,26 @@ def reproduce(papers: Sequence[Paper], runs: Sequence[Run], args: argparse.Names
     results, outdated = {}, {}
     for paper in papers:
         results[paper.file.stem], outdated[paper.file.stem] = collect(paper, args)
-    note = ('Simulated: rendered faces, networks of mini size. It shows that the machinery works; only the papers\' '
-            'numbers are of their data.' if args.simulate else 'The papers\' numbers and ours.')
+    note = (
+        "Simulated: rendered faces, networks of mini size. It shows that the machinery works; only the papers' "
+        'numbers are of their data.'
+        if args.simulate
+        else "The papers' numbers and ours."
+    )
     for path in write_tables(papers, results, args.work_dir / 'tables', note):
         print(path)
-    if not args.simulate and not args.anyway and any(
-            [write_ours(paper, results[paper.file.stem], outdated[paper.file.stem]) for paper in papers]):
+    if (
+        not args.simulate
+        and not args.anyway
+        and any([write_ours(paper, results[paper.file.stem], outdated[paper.file.stem]) for paper in papers])
+    ):
         print('Ours are in the rows; python projects/reproduce/write_tables.py brings README and metafiles up to date.')
     for run, reason in failed.items():
         print(f'failed: {run}: {reason}')
     return 1 if failed else 0
 
 
-def carry_out_all(papers: Sequence[Paper], runs: Sequence[Run], args: argparse.Namespace) -> Dict[Run, str]:
+def carry_out_all(papers: Sequence[Paper], runs: Sequence[Run], args: argparse.Namespace) -> dict[Run, str]:
     """All runs in order; what failed and why."""
     if args.simulate:
         render(args.work_dir / 'faces', **SIMULATED_FACES)
@@ -148,14 +178,14 @@ def run_options(row: Row, args: argparse.Namespace) -> dict:
     return options
 
 
-def needed_files(runs: Sequence[Run]) -> List[str]:
+def needed_files(runs: Sequence[Run]) -> list[str]:
     """Annotation files of all runs, each once."""
     return sorted({name for row in {str(run.row) for run in runs} for name in annotation_files(row_config(row))})
 
 
 def list_runs(runs: Sequence[Run], args: argparse.Namespace) -> None:
     """A line for each row: what it is, the paper's number, GPU hours and disk."""
-    hours, disk, unknown, other_gpus = 0., 0., 0, 0
+    hours, disk, unknown, other_gpus = 0.0, 0.0, 0, 0
     rows = {(run.row.file, run.row.name): run.row for run in runs}
     for (file, name), row in rows.items():
         seeds = sum((run.row.file, run.row.name) == (file, name) for run in runs)
@@ -176,19 +206,21 @@ def list_runs(runs: Sequence[Run], args: argparse.Namespace) -> None:
             summary += f', without {unknown} rows of which the size or the faces are not known'
     print(summary)
     if other_gpus and not args.simulate:
-        print(f'{other_gpus} rows are for another number of GPUs than {args.gpus}: gradients are accumulated where it '
-              'keeps the batch, else learning rate and EMA follow it (the first lines of a config say what it is for)')
+        print(
+            f'{other_gpus} rows are for another number of GPUs than {args.gpus}: gradients are accumulated where it '
+            'keeps the batch, else learning rate and EMA follow it (the first lines of a config say what it is for)'
+        )
 
 
-def collect(paper: Paper, args: argparse.Namespace) -> Tuple[Dict[str, Results], Dict[str, Results]]:
+def collect(paper: Paper, args: argparse.Namespace) -> tuple[dict[str, Results], dict[str, Results]]:
     """The results that there are of a paper's rows as they are now, by row and seed; and those that are outdated.
 
     Outdated, with a line that says so, is what was trained by another config or from other weights, and, without
     ``--anyway``, on data in which something was found.
     """
-    results: Dict[str, Results] = {}
-    outdated: Dict[str, Results] = {}
-    reasons: Dict[Path, Optional[str]] = {}
+    results: dict[str, Results] = {}
+    outdated: dict[str, Results] = {}
+    reasons: dict[Path, str | None] = {}
     for row in paper.rows.values():
         for path in sorted((args.work_dir / paper.file.stem / row.name).glob('seed-*.json')):
             seed = path.stem.removeprefix('seed-')
@@ -203,7 +235,7 @@ def collect(paper: Paper, args: argparse.Namespace) -> Tuple[Dict[str, Results],
     return results, outdated
 
 
-def outdated_by(run: Run, args: argparse.Namespace, known: Dict[Path, Optional[str]]) -> Optional[str]:
+def outdated_by(run: Run, args: argparse.Namespace, known: dict[Path, str | None]) -> str | None:
     """Why a run's result is not that of its row as it is now, or None; ``known`` holds the reasons by result file."""
     if run.result not in known:
         reason = None

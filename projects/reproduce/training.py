@@ -1,4 +1,5 @@
 """Carries out one run: trains it or goes on with it, tests it, and writes its result down."""
+
 import fcntl
 import json
 import os
@@ -6,10 +7,11 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any
 from zlib import crc32
 
 import torch
@@ -34,10 +36,11 @@ class RunFailed(Exception):
 @dataclass(frozen=True)
 class Launcher:
     """How processes are started: ``gpus`` on this machine, or by Slurm on a partition."""
-    gpus: int = 1
-    slurm: Optional[str] = None
 
-    def command(self, what: str, config: Path, name: str, *args: str, checkpoint: Optional[Path] = None) -> List[str]:
+    gpus: int = 1
+    slurm: str | None = None
+
+    def command(self, what: str, config: Path, name: str, *args: str, checkpoint: Path | None = None) -> list[str]:
         """Of ``tools/dist_{train,test}.sh`` or ``tools/slurm_{train,test}.sh``."""
         files = [str(config), *([str(checkpoint)] if checkpoint else [])]
         if self.slurm:
@@ -46,14 +49,14 @@ class Launcher:
             return ['bash', str(TOOLS / f'slurm_{what}.sh'), self.slurm, name, *files, *place, *args]
         return ['bash', str(TOOLS / f'dist_{what}.sh'), *files, str(self.gpus), *args]
 
-    def environment(self) -> Dict[str, str]:
+    def environment(self) -> dict[str, str]:
         more = dict(PYTHON=sys.executable, PYTHONWARNINGS='ignore', PORT=os.environ.get('PORT') or _free_port())
         if self.slurm:
             more.update(GPUS=str(self.gpus), GPUS_PER_NODE=os.environ.get('GPUS_PER_NODE') or str(min(self.gpus, 8)))
         return {**os.environ, **more}
 
 
-def run_config(run: Run, options: Dict[str, Any]) -> Config:
+def run_config(run: Run, options: dict[str, Any]) -> Config:
     """The config of a run. Where another run's weights are needed, it says which training they are of.
 
     Args:
@@ -64,12 +67,13 @@ def run_config(run: Run, options: Dict[str, Any]) -> Config:
     if run.weights:
         # the same config trained once more gives other weights, with another result
         begun = json.dumps(_comparable(Config.fromfile(run.weights.config)), sort_keys=True)
-        cfg.weights_of = dict(row=run.weights.row.name, config=crc32(begun.encode()),
-                              result=crc32(run.weights.result.read_bytes()))
+        cfg.weights_of = dict(
+            row=run.weights.row.name, config=crc32(begun.encode()), result=crc32(run.weights.result.read_bytes())
+        )
     return cfg
 
 
-def carry_out(run: Run, options: Dict[str, Any], launcher: Launcher) -> Dict[str, float]:
+def carry_out(run: Run, options: dict[str, Any], launcher: Launcher) -> dict[str, float]:
     """Train and test a run, or what is left to do of it.
 
     Args:
@@ -87,8 +91,10 @@ def carry_out(run: Run, options: Dict[str, Any], launcher: Launcher) -> Dict[str
     if run.result.is_file() or (run.folder / 'last_checkpoint').is_file():
         changed = differences(run, cfg)
         if changed:
-            raise RunFailed(f'{run.folder} was begun with another config, which differs in {", ".join(changed[:5])}: '
-                            'choose another --work-dir or remove that folder')
+            raise RunFailed(
+                f'{run.folder} was begun with another config, which differs in {", ".join(changed[:5])}: '
+                'choose another --work-dir or remove that folder'
+            )
     if run.result.is_file():
         return _result(run)
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +109,7 @@ def carry_out(run: Run, options: Dict[str, Any], launcher: Launcher) -> Dict[str
     return _result(run)
 
 
-def _result(run: Run) -> Dict[str, float]:
+def _result(run: Run) -> dict[str, float]:
     metrics = json.loads(run.result.read_text(encoding='utf-8'))
     if 'NME' not in metrics:
         raise RunFailed(f'{run.result} has no NME: remove it to test once more')
@@ -137,8 +143,9 @@ def _train(run: Run, cfg: Config, launcher: Launcher) -> Path:
             args += ['--cfg-options', f'load_from={start}']
         _start(run, 'train', launcher, *args)
         if not (run.folder / f'epoch_{cfg.train_cfg.max_epochs}.pth').is_file():
-            raise RunFailed(f'the training was stopped before its end ({run.folder / "train.log"}): the same command '
-                            'goes on')
+            raise RunFailed(
+                f'the training was stopped before its end ({run.folder / "train.log"}): the same command goes on'
+            )
     return best_checkpoint(run.folder)
 
 
@@ -153,11 +160,13 @@ def check_fit(cfg: Config, checkpoint: Path) -> None:
         name = wrong[0]
         found = f'{name} {tuple(given[name].shape)}'
         expected = f'{name} {tuple(own[name].shape)}' if name in own else 'no such weight'
-        raise RunFailed(f'{checkpoint} does not fit: found {found}, expected {expected}, and so on for {len(wrong)} of '
-                        f'{len(given)} weights')
+        raise RunFailed(
+            f'{checkpoint} does not fit: found {found}, expected {expected}, and so on for {len(wrong)} of '
+            f'{len(given)} weights'
+        )
 
 
-def differences(run: Run, cfg: Config) -> List[str]:
+def differences(run: Run, cfg: Config) -> list[str]:
     """Keys in which the config that a run was begun with differs from another one, but for where the data lie.
 
     What the check of the data finds counts where it was found at the beginning: weights of data that were complete then
@@ -183,22 +192,33 @@ def _comparable(cfg: Config) -> dict:
     return content
 
 
-def _differences(one: Any, other: Any, where: str = '') -> List[str]:
+def _differences(one: Any, other: Any, where: str = '') -> list[str]:
     if isinstance(one, dict) and isinstance(other, dict):
-        return [found for key in one.keys() | other.keys()
-                for found in _differences(one.get(key), other.get(key), f'{where}.{key}' if where else key)]
+        return [
+            found
+            for key in one.keys() | other.keys()
+            for found in _differences(one.get(key), other.get(key), f'{where}.{key}' if where else key)
+        ]
     return [] if one == other else [where]
 
 
-def _start(run: Run, what: str, launcher: Launcher, *args: str, checkpoint: Optional[Path] = None) -> None:
+def _start(run: Run, what: str, launcher: Launcher, *args: str, checkpoint: Path | None = None) -> None:
     """Start one of the tools, with its output in a log and each epoch's error on the screen."""
     command = launcher.command(what, run.config, run.row.name, *args, checkpoint=checkpoint)
     log = run.folder / f'{what}.log'
     lines = []
     with open(log, 'a', encoding='utf-8') as file, _held(run.folder) as lock:
         file.write(f'$ {" ".join(command)}\n')
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                   errors='replace', env=launcher.environment(), cwd=REPOSITORY, pass_fds=[lock])
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors='replace',
+            env=launcher.environment(),
+            cwd=REPOSITORY,
+            pass_fds=[lock],
+        )
         for line in process.stdout:
             file.write(line)
             file.flush()
@@ -211,7 +231,7 @@ def _start(run: Run, what: str, launcher: Launcher, *args: str, checkpoint: Opti
         raise RunFailed(f'{what}ing ended with status {status}: {last_error(lines)} ({log})')
 
 
-def last_error(lines: List[str]) -> str:
+def last_error(lines: list[str]) -> str:
     """The last line of a log that names an error; of a launcher's report about its processes, the first cause."""
     lines = [RANK.sub('', line.strip()) for line in lines]
     errors = [line for line in lines if ERROR.match(line)]
@@ -226,8 +246,10 @@ def _held(folder: Path) -> Iterator[int]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise RunFailed(f'{folder} is in use by another process, perhaps left over from a run that was killed: '
-                            'let it end, or end it') from error
+            raise RunFailed(
+                f'{folder} is in use by another process, perhaps left over from a run that was killed: '
+                'let it end, or end it'
+            ) from error
         yield file.fileno()
 
 

@@ -5,13 +5,12 @@
 ``--check`` writes nothing, lists what is not up to date, and ends with status 1 if there is something. Numbers of
 parameters and multiply-adds come from ``rehearsal.csv``.
 """
+
 import argparse
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
-
-import mmfld  # noqa: F401  prepares the environment and registers the components
 
 import yaml
 from mmengine import Config
@@ -20,35 +19,45 @@ from rehearse import all_names
 from tables import markdown, shown_rows
 from terminaltables import GithubFlavoredMarkdownTable
 
+import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.rows import METRIC, REPOSITORY, Paper, Row
 
 BEGIN, END = '<!-- {} -->', '<!-- end -->'
-METHODS = dict(structured='Structured heatmap regression', star='STAR loss', subpixel='Subpixel heatmap regression',
-               attentive1d='Attentive one-dimensional heatmap regression')
-NORMS = dict(inter_ocular='inter-ocular', inter_pupil='inter-pupil', box='by the box',
-             box_side='by the side of the box')
-METAFILE = '''# Written by projects/reproduce/write_tables.py from the rows beside it. Metrics with plain names are measured here, by
+METHODS = dict(
+    structured='Structured heatmap regression',
+    star='STAR loss',
+    subpixel='Subpixel heatmap regression',
+    attentive1d='Attentive one-dimensional heatmap regression',
+)
+NORMS = dict(
+    inter_ocular='inter-ocular', inter_pupil='inter-pupil', box='by the box', box_side='by the side of the box'
+)
+METAFILE = """\
+# Written by projects/reproduce/write_tables.py from the rows beside it. Metrics with plain names are measured here, by
 # the Command beside them; "(paper)" marks what the paper reports, with all training faces and full-size networks. A
 # model without plain metrics has not been trained here on the complete data set. NME and FR are in percent, AUC in
 # [0, 1].
-'''
+"""
 
 
-TABLES = '''# The papers' tables, and ours
+TABLES = """# The papers' tables, and ours
 
 Written by `write_tables.py` from the rows beside it. Percent but for AUC. An empty cell of ours is a number that nobody
-has measured here yet: the full-size models need GPUs and the complete data sets. The minis are trained on 1,812 faces of
-300W; `docs/results/minis.md` says how. The last column names the row, for `run.py --only` and `tools/train.py`.
+has measured here yet: the full-size models need GPUs and the complete data sets. The minis are trained on 1,812 faces
+of 300W; `docs/results/minis.md` says how. The last column names the row, for `run.py --only` and `tools/train.py`.
 
-'''
+"""
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--check', action='store_true')
     args = parser.parse_args(argv)
-    stale = {path: text for path, text in contents().items()
-             if not path.is_file() or path.read_text(encoding='utf-8') != text}
+    stale = {
+        path: text
+        for path, text in contents().items()
+        if not path.is_file() or path.read_text(encoding='utf-8') != text
+    }
     for path, text in stale.items():
         print(f'{path.relative_to(REPOSITORY)}: {"not up to date" if args.check else "written"}')
         if not args.check:
@@ -56,7 +65,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     return 1 if args.check and stale else 0
 
 
-def contents() -> Dict[Path, str]:
+def contents() -> dict[Path, str]:
     """What each file that follows from the rows should hold."""
     papers = read_papers('all')
     found = dict(metafiles(papers))
@@ -71,9 +80,9 @@ def contents() -> Dict[Path, str]:
     return found
 
 
-def headline_rows(papers: Sequence[Paper]) -> List[Row]:
+def headline_rows(papers: Sequence[Paper]) -> list[Row]:
     """The rows that are a config as it is, one for each config."""
-    rows: Dict[str, Row] = {}
+    rows: dict[str, Row] = {}
     for paper in papers:
         for row in paper.rows.values():
             if not row.options:
@@ -84,10 +93,10 @@ def headline_rows(papers: Sequence[Paper]) -> List[Row]:
 # ----------------------------------------------------------------------------------------------------------- configs
 def with_header(text: str, row: Row, papers: Sequence[Paper]) -> str:
     """A config with its first lines, which stand before ``_base_``, as they should be."""
-    return '\n'.join(f'# {line}' for line in header(row, papers)) + '\n' + text[text.index('_base_ ='):]
+    return '\n'.join(f'# {line}' for line in header(row, papers)) + '\n' + text[text.index('_base_ =') :]
 
 
-def header(row: Row, papers: Sequence[Paper]) -> List[str]:
+def header(row: Row, papers: Sequence[Paper]) -> list[str]:
     """Command, batch, and the paper's number beside ours."""
     cfg = row_config(row.config)
     gpus = gpus_of(cfg)
@@ -102,11 +111,14 @@ def header(row: Row, papers: Sequence[Paper]) -> List[str]:
         batch = f'{size * gpus} {unit} a step: {gpus} GPU{"s" if gpus > 1 else ""} x {size}.'
     names = nme_names(row)
     paper, ours = values(row.paper, names) or 'not', values(mean_ours(row), names, 3) or 'not measured'
-    return [command, batch,
-            f'{row.data}, NME {NORMS[row.normalizer]}{subsets(names)}: {paper} in the paper, {ours} here']
+    return [
+        command,
+        batch,
+        f'{row.data}, NME {NORMS[row.normalizer]}{subsets(names)}: {paper} in the paper, {ours} here',
+    ]
 
 
-def nme_names(row: Row) -> List[str]:
+def nme_names(row: Row) -> list[str]:
     """The NMEs by the row's own normaliser, at most three: the data set's, and of 300W and 300VW those of the parts."""
     names = [name for name in {**row.paper, **mean_ours(row)} if name.split('/')[0] == 'NME']
     return names if len(names) <= 3 else ['NME']
@@ -117,11 +129,11 @@ def subsets(names: Sequence[str]) -> str:
     return '' if parts in ([], ['all']) else f' ({" / ".join(parts)})'
 
 
-def values(numbers: Dict[str, float], names: Sequence[str], digits: int = 2) -> str:
+def values(numbers: dict[str, float], names: Sequence[str], digits: int = 2) -> str:
     return ' / '.join(f'{numbers[name]:.{digits}f}' for name in names if name in numbers)
 
 
-def mean_ours(row: Row) -> Dict[str, float]:
+def mean_ours(row: Row) -> dict[str, float]:
     """Our numbers of a row, the mean over seeds."""
     collected = defaultdict(list)
     for metrics in row.ours.values():
@@ -131,7 +143,7 @@ def mean_ours(row: Row) -> Dict[str, float]:
 
 
 # --------------------------------------------------------------------------------------------------------- metafiles
-def metafiles(papers: Sequence[Paper]) -> Dict[Path, str]:
+def metafiles(papers: Sequence[Paper]) -> dict[Path, str]:
     """``metafile.yml`` of each folder of configs."""
     folders = defaultdict(list)
     for row in headline_rows(papers):
@@ -141,9 +153,12 @@ def metafiles(papers: Sequence[Paper]) -> Dict[Path, str]:
         by_paper = {paper.file: paper for paper in papers}
         used = [paper for paper in papers if any(row.file == paper.file for row in rows)]
         content = dict(
-            Collections=[dict(Name=collection(paper, folder), Paper=dict(Title=paper.paper), README='README.md')
-                         for paper in used],
-            Models=[model(row, by_paper[row.file], folder) for row in rows])
+            Collections=[
+                dict(Name=collection(paper, folder), Paper=dict(Title=paper.paper), README='README.md')
+                for paper in used
+            ],
+            Models=[model(row, by_paper[row.file], folder) for row in rows],
+        )
         found[folder / 'metafile.yml'] = METAFILE + yaml.safe_dump(content, sort_keys=False, width=120)
     index = dict(Import=sorted(str(path.relative_to(REPOSITORY)) for path in found))
     found[REPOSITORY / 'model-index.yml'] = yaml.safe_dump(index)
@@ -157,27 +172,42 @@ def collection(paper: Paper, folder: Path) -> str:
 def model(row: Row, paper: Paper, folder: Path) -> dict:
     """A model of a metafile."""
     cfg = row_config(row.config)
-    metadata = dict(Architecture=[cfg.model.backbone.type, cfg.model.head.type], Data=row.data,
-                    Normaliser=NORMS[row.normalizer])
+    metadata = dict(
+        Architecture=[cfg.model.backbone.type, cfg.model.head.type], Data=row.data, Normaliser=NORMS[row.normalizer]
+    )
     measured = rehearsal().get(str(row))
     if measured and measured['ok'] == 'ok':
         metadata.update(Parameters=int(measured['parameters']), FLOPs=int(float(measured['gmacs']) * 1e9))
-    content = {'Name': f'{folder.name}_{Path(row.config).stem}', 'In Collection': collection(paper, folder),
-               'Config': row.config, 'Metadata': metadata}
+    content = {
+        'Name': f'{folder.name}_{Path(row.config).stem}',
+        'In Collection': collection(paper, folder),
+        'Config': row.config,
+        'Metadata': metadata,
+    }
     weights = REPOSITORY / f'mmfld/assets/{Path(row.config).stem}.pth'
     if weights.is_file():
         content['Weights'] = str(weights.relative_to(REPOSITORY))
     results = []
     for subset in dict.fromkeys(map(subset_of, (*row.paper, *mean_ours(row)))):
-        metrics = {f'{shown_metric(name, cfg)} (paper)': value for name, value in row.paper.items()
-                   if subset_of(name) == subset}
-        metrics.update({shown_metric(name, cfg): round(value, 4) for name, value in mean_ours(row).items()
-                        if subset_of(name) == subset})
+        metrics = {
+            f'{shown_metric(name, cfg)} (paper)': value
+            for name, value in row.paper.items()
+            if subset_of(name) == subset
+        }
+        metrics.update(
+            {
+                shown_metric(name, cfg): round(value, 4)
+                for name, value in mean_ours(row).items()
+                if subset_of(name) == subset
+            }
+        )
         data = f'{row.data.removesuffix(" full")} {subset}'.replace('_', ' ') if subset else row.data
         result = dict(Task='Face alignment', Dataset=data, Metrics=metrics)
         if any('(paper)' not in name for name in metrics):
-            result['Command'] = (f'python tools/train.py {row.config} && python tools/test.py {row.config} '
-                                 f'{content.get("Weights", "CHECKPOINT")}')
+            result['Command'] = (
+                f'python tools/train.py {row.config} && python tools/test.py {row.config} '
+                f'{content.get("Weights", "CHECKPOINT")}'
+            )
         results.append(result)
     return dict(content, Results=results) if results else content
 
@@ -207,11 +237,22 @@ def results_table(papers: Sequence[Paper]) -> str:
         names = nme_names(row)
         measured = rehearsal().get(str(row), {})
         passes = 2 if row_config(str(row)).model.test_cfg.get('flip_test') else 1
-        size = (f'{int(measured["parameters"]) / 1e6:.2f} M, {passes * float(measured["gmacs"]):.3g} G'
-                if measured.get('gmacs') else '')
+        size = (
+            f'{int(measured["parameters"]) / 1e6:.2f} M, {passes * float(measured["gmacs"]):.3g} G'
+            if measured.get('gmacs')
+            else ''
+        )
         name = row.config if row in headline else str(row)
-        lines.append([f'`{name}`', size, row.data, NORMS[row.normalizer] + subsets(names),
-                      values(row.paper, names), values(mean_ours(row), names, 3)])
+        lines.append(
+            [
+                f'`{name}`',
+                size,
+                row.data,
+                NORMS[row.normalizer] + subsets(names),
+                values(row.paper, names),
+                values(mean_ours(row), names, 3),
+            ]
+        )
     return GithubFlavoredMarkdownTable(lines).table
 
 
@@ -230,15 +271,17 @@ def paper_tables(paper: Paper) -> str:
     return '\n'.join([f'## {paper.paper}\n\n{paper.venue}\n', *tables])
 
 
-def filled(path: Path, sections: Dict[str, str]) -> str:
+def filled(path: Path, sections: dict[str, str]) -> str:
     """A text with what stands between ``<!-- name -->`` and ``<!-- end -->`` replaced."""
     text = path.read_text(encoding='utf-8')
     for name, content in sections.items():
         begin = BEGIN.format(name)
         head, found, rest = text.partition(begin)
         if not found or END not in rest:
-            raise ValueError(f'{path}: found no line {END if found else begin}, expected one '
-                             f'{"after" if found else "before"} its table')
+            raise ValueError(
+                f'{path}: found no line {END if found else begin}, expected one '
+                f'{"after" if found else "before"} its table'
+            )
         text = f'{head}{begin}\n{content.rstrip()}\n{END}{rest.partition(END)[2]}'
     return text
 

@@ -20,10 +20,12 @@ first changes with sin(t) is y, and how the second does is x. A shift that turns
 
 Intervals are of 95 %, from a regression with Huber's weights.
 """
+
 import argparse
 import csv
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import cv2
 import mmcv
@@ -47,13 +49,13 @@ CONFIG = REPOSITORY / 'configs/300w/mmfld_best_mini.py'
 LAYOUT = get_layout('300w68')
 PEOPLE = get_layout('cofw25')  # what 300w68 and the 29 points of LFPW have in common
 COMPARED = {'eye corners': (6, 7, 8, 9), 'mouth': (18, 19, 20, 21, 22, 23)}  # of PEOPLE; symmetric
-REDUCED_FROM = 231.  # longer side of the landmarks, in pixels; larger faces are here reduced to 232
+REDUCED_FROM = 231.0  # longer side of the landmarks, in pixels; larger faces are here reduced to 232
 MATCHED, AMBIGUOUS = 0.1, 1.5  # mean distance in inter-ocular distances, and how much farther the next face must be
 BATCH = 32
 # (upper, lower) inner edge of the lips, from one side of the mouth to the other
-INNER_LIPS = {LAYOUT.name: ((61, 67), (62, 66), (63, 65)), PEOPLE.name: ((21, 22), )}
+INNER_LIPS = {LAYOUT.name: ((61, 67), (62, 66), (63, 65)), PEOPLE.name: ((21, 22),)}
 CLOSED = 0.02  # a mouth is closed if the edges are annotated less than this part of the inter-ocular distance apart
-REACH, MIN_REACH = 0.05, 4.  # the line is looked for so far to both sides: inter-ocular distances, but at least pixels
+REACH, MIN_REACH = 0.05, 4.0  # the line is looked for so far to both sides: inter-ocular distances, but at least pixels
 STEP = 0.1  # pixels
 COLUMNS = 9
 
@@ -67,6 +69,7 @@ class Faces(NamedTuple):
         tilt (ndarray): (F, ) radians, clockwise on the screen.
         below (ndarray): (F, ) pixels by which the annotated line between the lips lies below the darkest, or NaN.
     """
+
     names: np.ndarray
     annotated: np.ndarray
     predicted: np.ndarray
@@ -93,7 +96,7 @@ def tilt_of(points: np.ndarray) -> float:
     return np.arctan2(*(points[pairs[:, 1]] - points[pairs[:, 0]]).sum(0)[::-1])
 
 
-def regression(values: np.ndarray, *terms: np.ndarray) -> List[Tuple[float, float]]:
+def regression(values: np.ndarray, *terms: np.ndarray) -> list[tuple[float, float]]:
     """Coefficients of terms (N, ), by default a constant, and half the width of their intervals; NaNs are left out."""
     design = np.stack(terms or [np.ones(len(values))], axis=1)
     known = np.isfinite(values) & np.isfinite(design).all(1)
@@ -113,25 +116,36 @@ def regression(values: np.ndarray, *terms: np.ndarray) -> List[Tuple[float, floa
 
 def measure(ann_files: Sequence[str], data_root: str) -> Faces:
     """Read all faces, as they are annotated, and predict them."""
-    cfg = read_config(CONFIG, {'test_dataset.data_root': data_root, 'keypoint_offset': (0., 0.)})
+    cfg = read_config(CONFIG, {'test_dataset.data_root': data_root, 'keypoint_offset': (0.0, 0.0)})
     init_default_scope(cfg.default_scope)
     model = init_model(cfg, str(DEFAULT_WEIGHTS), device='cpu')
-    pipeline = Compose([UprightCrop(TRANSFORMS.build(step)) if step['type'] == 'GetFaceCrop' else step
-                        for step in cfg.test_dataloader.dataset.pipeline])
+    pipeline = Compose(
+        [
+            UprightCrop(TRANSFORMS.build(step)) if step['type'] == 'GetFaceCrop' else step
+            for step in cfg.test_dataloader.dataset.pipeline
+        ]
+    )
     found = []
     for ann_file in ann_files:
         dataset = DATASETS.build(dict(cfg.test_dataloader.dataset, ann_file=f'annotations/{ann_file}', pipeline=[]))
         infos = [dataset.get_data_info(index) for index in range(len(dataset))]
         for start in tqdm(range(0, len(infos), BATCH), desc=ann_file):
-            batch = infos[start:start + BATCH]
+            batch = infos[start : start + BATCH]
             with torch.no_grad():
                 outputs = model.test_step(pseudo_collate([pipeline(dict(info)) for info in batch]))
             for info, output in zip(batch, outputs):
                 points = info['keypoints'][0].astype(np.float64)
                 name = Path(info['img_path']).relative_to(dataset.data_prefix['img']).as_posix()
                 image = mmcv.imread(info['img_path'], 'grayscale')
-                found.append((name, points, in_image(output, tilt_of(points)), tilt_of(points),
-                              lip_line_offset(image, points, LAYOUT)))
+                found.append(
+                    (
+                        name,
+                        points,
+                        in_image(output, tilt_of(points)),
+                        tilt_of(points),
+                        lip_line_offset(image, points, LAYOUT),
+                    )
+                )
     return Faces(*map(np.array, zip(*found)))
 
 
@@ -158,8 +172,9 @@ def lip_line_offset(image: np.ndarray, points: np.ndarray, layout: FaceLayout) -
     reach = max(MIN_REACH, REACH * distance)
     steps = np.arange(-reach, reach + STEP / 2, STEP)
     samples = columns[:, None] + steps[:, None] * down
-    brightness = map_coordinates(image.astype(np.float32), samples[..., ::-1].transpose(2, 0, 1), order=3,
-                                 mode='nearest').mean(0)
+    brightness = map_coordinates(
+        image.astype(np.float32), samples[..., ::-1].transpose(2, 0, 1), order=3, mode='nearest'
+    ).mean(0)
     darkest = brightness.argmin()
     return -steps[darkest] if 0 < darkest < len(steps) - 1 else np.nan
 
@@ -187,20 +202,25 @@ def in_image(output, tilt: float) -> np.ndarray:
     return center + (output.pred_instances.keypoints[0] - center) @ turned
 
 
-def read_photographs(path: Path) -> Dict[str, np.ndarray]:
+def read_photographs(path: Path) -> dict[str, np.ndarray]:
     """Name without suffix -> (68, 2) points in the photograph, from 0 (the list has those of the ``.pts``, from 1)."""
     with path.open(newline='') as file:
         rows = list(csv.DictReader(file))
     try:
-        return {str(Path(row['image_name']).with_suffix('')):
-                np.array([[float(row[f'original_{k}_{axis}']) for axis in 'xy'] for k in range(68)]) - 1
-                for row in rows}
+        return {
+            str(Path(row['image_name']).with_suffix('')): np.array(
+                [[float(row[f'original_{k}_{axis}']) for axis in 'xy'] for k in range(68)]
+            )
+            - 1
+            for row in rows
+        }
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f'{path}: expected image_name and the numbers original_0_x ... original_67_y: {error}'
-                         ) from error
+        raise ValueError(
+            f'{path}: expected image_name and the numbers original_0_x ... original_67_y: {error}'
+        ) from error
 
 
-def cuts(faces: Faces, photographs: Dict[str, np.ndarray]) -> np.ndarray:
+def cuts(faces: Faces, photographs: dict[str, np.ndarray]) -> np.ndarray:
     """(F, 2, 2): for x and y, scale and offset from pixels of the photograph to those of the image; NaN without one.
 
     Raises:
@@ -214,12 +234,13 @@ def cuts(faces: Faces, photographs: Dict[str, np.ndarray]) -> np.ndarray:
                 cut[axis] = np.polyfit(original[:, axis], points[:, axis], 1)
             error = abs(original * cut[:, 0] + cut[:, 1] - points).max()
             if error > 0.01:
-                raise ValueError(f'{name}: found points {error:.2f} pixels off, expected those of the photograph, '
-                                 'scaled and moved')
+                raise ValueError(
+                    f'{name}: found points {error:.2f} pixels off, expected those of the photograph, scaled and moved'
+                )
     return found
 
 
-def match(annotated: np.ndarray, people: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def match(annotated: np.ndarray, people: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which annotations (M, 25, 2) are of the same photographs as (F, 25, 2), by the distance of the points themselves.
 
     Returns:
@@ -234,7 +255,7 @@ def match(annotated: np.ndarray, people: np.ndarray) -> Tuple[np.ndarray, np.nda
     return order[:, 0], (nearest[:, 0] < MATCHED) & (nearest[:, 1] > AMBIGUOUS * nearest[:, 0]), nearest
 
 
-def shown(*values: Tuple[float, float]) -> List[str]:
+def shown(*values: tuple[float, float]) -> list[str]:
     return [f'{value:.2f} ± {half:.2f}' for value, half in values]
 
 
@@ -250,16 +271,31 @@ def print_groups(faces: Faces, reduced: np.ndarray) -> None:
     for name, chosen in groups.items():
         part = faces.of(chosen)
         if np.isfinite(part.below).sum() > 2:
-            rows.append([name, len(part.names), *shown(*regression(part.residuals()[:, 0])),
-                         np.isfinite(part.below).sum(), *shown(*regression(part.below))])
-    print_table('1. Pixels by which the annotated points lie to the right and below (without the contour)',
-                ['images', 'faces', 'right', 'closed mouths', 'below'], rows)
+            rows.append(
+                [
+                    name,
+                    len(part.names),
+                    *shown(*regression(part.residuals()[:, 0])),
+                    np.isfinite(part.below).sum(),
+                    *shown(*regression(part.below)),
+                ]
+            )
+    print_table(
+        '1. Pixels by which the annotated points lie to the right and below (without the contour)',
+        ['images', 'faces', 'right', 'closed mouths', 'below'],
+        rows,
+    )
     whole = faces.of(~reduced)
     sides = np.ptp(whole.annotated, axis=1).max(1) / REDUCED_FROM
-    rows = [[name, *shown(*regression(values, np.ones(len(sides)), sides))]
-            for name, values in (('right', whole.residuals()[:, 0]), ('below', whole.below))]
-    print_table('   The same in images that are not reduced, as a + b (longer side of the landmarks / 231 pixels)',
-                ['', 'a', 'b'], rows)
+    rows = [
+        [name, *shown(*regression(values, np.ones(len(sides)), sides))]
+        for name, values in (('right', whole.residuals()[:, 0]), ('below', whole.below))
+    ]
+    print_table(
+        '   The same in images that are not reduced, as a + b (longer side of the landmarks / 231 pixels)',
+        ['', 'a', 'b'],
+        rows,
+    )
 
 
 def print_tilted(faces: Faces) -> None:
@@ -270,15 +306,20 @@ def print_tilted(faces: Faces) -> None:
         (right, below), (from_along, _) = regression(across, cos, sin), regression(along, -sin, cos)
         rows.append([area, *shown(right, from_along, below)])
     deviation = np.degrees(faces.tilt.std())
-    print_table(f'2. Pixels in {len(faces.names)} images that are not reduced, tilted by 0 ± {deviation:.1f} degrees',
-                ['area', 'right, across faces', 'right, along tilted faces', 'below, across tilted faces'], rows)
+    print_table(
+        f'2. Pixels in {len(faces.names)} images that are not reduced, tilted by 0 ± {deviation:.1f} degrees',
+        ['area', 'right, across faces', 'right, along tilted faces', 'below, across tilted faces'],
+        rows,
+    )
 
 
 def print_reduced(faces: Faces, scale: np.ndarray) -> None:
     across, along = faces.residuals().T
     measured = {'right': across, 'below, lips': faces.below, 'below, model (only b counts)': along}
-    rows = [[name, np.isfinite(values).sum(), *shown(*regression(values, np.ones(len(scale)), scale))]
-            for name, values in measured.items()]
+    rows = [
+        [name, np.isfinite(values).sum(), *shown(*regression(values, np.ones(len(scale)), scale))]
+        for name, values in measured.items()
+    ]
     print_table('3. Reduced images: a + b s pixels', ['', 'faces', 'a', 'b'], rows)
 
 
@@ -289,9 +330,11 @@ def print_people(faces: Faces, cut: np.ndarray, csv_file: Path, images: Path) ->
     common = convert_keypoints(faces.annotated, LAYOUT, PEOPLE)
     original = (common - cut[:, None, :, 1]) / cut[:, None, :, 0]
     index, same, nearest = match(original, people)
-    print(f'\n4. {same.sum()} of {len(same)} faces are among the {len(people)} of {csv_file.name}: mean distance at '
-          f'most {nearest[same, 0].max():.3f} inter-ocular distances, that of the next face at least '
-          f'{(nearest[same, 1] / nearest[same, 0]).min():.1f} times as much')
+    print(
+        f'\n4. {same.sum()} of {len(same)} faces are among the {len(people)} of {csv_file.name}: mean distance at '
+        f'most {nearest[same, 0].max():.3f} inter-ocular distances, that of the next face at least '
+        f'{(nearest[same, 1] / nearest[same, 0]).min():.1f} times as much'
+    )
     faces, cut, index = faces.of(same), cut[same], index[same]
     people, visible = people[index] * cut[:, None, :, 0] + cut[:, None, :, 1], visible[index]
     predicted, common = convert_keypoints(faces.predicted, LAYOUT, PEOPLE), common[same]
@@ -301,19 +344,28 @@ def print_people(faces: Faces, cut: np.ndarray, csv_file: Path, images: Path) ->
         for whose, annotated in (('the three people', people), ('300W', common)):
             across = upright((annotated - predicted)[:, chosen].mean(1), faces.tilt)[:, 0]
             rows.append([f'{name}, {whose}', known.sum(), *shown(*regression(across[known])), ''])
-        rows.append([f'{name}, 300W - the three people', known.sum(), *shown(
-            *(regression((common - people)[known][:, chosen, axis].mean(1))[0] for axis in (0, 1)))])
+        rows.append(
+            [
+                f'{name}, 300W - the three people',
+                known.sum(),
+                *shown(*(regression((common - people)[known][:, chosen, axis].mean(1))[0] for axis in (0, 1))),
+            ]
+        )
     lips = []
     for annotated in (people, common):
-        lips.append([lip_line_offset(cv2.imread(str(images / name), cv2.IMREAD_GRAYSCALE), points, PEOPLE)
-                     for name, points in zip(faces.names, annotated)])
+        lips.append(
+            [
+                lip_line_offset(cv2.imread(str(images / name), cv2.IMREAD_GRAYSCALE), points, PEOPLE)
+                for name, points in zip(faces.names, annotated)
+            ]
+        )
     lips = np.where(np.isfinite(lips).all(0) & visible[:, [21, 22]].all(1), lips, np.nan)
     for whose, below in zip(('the three people', '300W'), lips):
         rows.append([f'closed lips, {whose}', np.isfinite(below).sum(), '', *shown(*regression(below))])
     print_table('   Pixels to the right and below', ['', 'faces', 'right', 'below'], rows)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('ann_files', nargs='+', metavar='ANN_FILE')
     parser.add_argument('--data-root', default='data/300w/', help='default: %(default)s')

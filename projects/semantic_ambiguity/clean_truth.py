@@ -5,28 +5,46 @@
 Compares the models that ``train.py synthetic`` has trained with and without STAR on annotations that are noisy along
 the facial boundaries. Prints tables and writes ``clean_truth.json`` and ``clean_truth.png`` into WORK_DIR/synthetic.
 """
+
 import argparse
 import json
 from pathlib import Path
-from typing import Dict, List
-
-from predictions import (METHODS, WORK_DIR, Predictions, degrees_between, groups_on_faces,
-                         inter_ocular_distance, noise_directions, paired_checkpoints, predict_all,
-                         print_table)
 
 import numpy as np
 from matplotlib.figure import Figure
+from predictions import (
+    METHODS,
+    WORK_DIR,
+    Predictions,
+    degrees_between,
+    groups_on_faces,
+    inter_ocular_distance,
+    noise_directions,
+    paired_checkpoints,
+    predict_all,
+    print_table,
+)
 
-RATIO = 2.  # lambda_1 / lambda_2 from which a distribution counts as anisotropic
+RATIO = 2.0  # lambda_1 / lambda_2 from which a distribution counts as anisotropic
 ERRORS = dict(
-    annotated='error, noisy annotation', clean='error, exact landmark', along='... along the boundary',
-    across='... across the boundary', std_along='predicted std along', std_across='predicted std across')
-DIRECTIONS = dict(degrees='angle (degrees)', under_22='below 22.5 (%)', anisotropic=f'l1 / l2 > {RATIO:g} (%)',
-                  degrees_anisotropic='angle of these', under_22_anisotropic='below 22.5 of these (%)')
+    annotated='error, noisy annotation',
+    clean='error, exact landmark',
+    along='... along the boundary',
+    across='... across the boundary',
+    std_along='predicted std along',
+    std_across='predicted std across',
+)
+DIRECTIONS = dict(
+    degrees='angle (degrees)',
+    under_22='below 22.5 (%)',
+    anisotropic=f'l1 / l2 > {RATIO:g} (%)',
+    degrees_anisotropic='angle of these',
+    under_22_anisotropic='below 22.5 of these (%)',
+)
 BINS = np.linspace(0, 90, 19)
 
 
-def landmark_measures(predictions: Predictions) -> Dict[str, np.ndarray]:
+def landmark_measures(predictions: Predictions) -> dict[str, np.ndarray]:
     """(F, K) arrays for each key of ERRORS, in percent of the inter-ocular distance, ``degrees`` and ``ratio``.
 
     The noise gives the direction of the boundary. Distances are in units of the inter-ocular distance of the exact
@@ -43,17 +61,20 @@ def landmark_measures(predictions: Predictions) -> Dict[str, np.ndarray]:
         along=abs((errors * tangents).sum(-1)),
         across=abs((errors * normals).sum(-1)),
         std_along=predictions.std_along(tangents),
-        std_across=predictions.std_along(normals))
+        std_across=predictions.std_along(normals),
+    )
     std, components = predictions.components()
     return dict(
         {name: 100 * values / inter_ocular_distance(clean, layout) for name, values in lengths.items()},
-        annotated=(100 * np.linalg.norm(predictions.mean - annotated, axis=-1) /
-                   inter_ocular_distance(annotated, layout)),
+        annotated=(
+            100 * np.linalg.norm(predictions.mean - annotated, axis=-1) / inter_ocular_distance(annotated, layout)
+        ),
         degrees=degrees_between(components[:, :, 0], tangents),
-        ratio=(std[..., 0] / std[..., 1])**2)
+        ratio=(std[..., 0] / std[..., 1]) ** 2,
+    )
 
 
-def summarize(measures: Dict[str, np.ndarray], mask: np.ndarray) -> Dict[str, float]:
+def summarize(measures: dict[str, np.ndarray], mask: np.ndarray) -> dict[str, float]:
     """Mean errors and the statistics of the angles over the landmarks of ``mask`` (F, K) bool."""
     chosen = {name: values[mask] for name, values in measures.items()}
     known = np.isfinite(chosen['degrees'])
@@ -61,12 +82,15 @@ def summarize(measures: Dict[str, np.ndarray], mask: np.ndarray) -> Dict[str, fl
     long = degrees[ratio > RATIO]
     return dict(
         {name: np.nanmean(chosen[name]) for name in ERRORS},
-        degrees=np.median(degrees), under_22=100 * (degrees < 22.5).mean(), anisotropic=100 * (ratio > RATIO).mean(),
+        degrees=np.median(degrees),
+        under_22=100 * (degrees < 22.5).mean(),
+        anisotropic=100 * (ratio > RATIO).mean(),
         degrees_anisotropic=np.median(long) if len(long) else np.nan,
-        under_22_anisotropic=100 * (long < 22.5).mean() if len(long) else np.nan)
+        under_22_anisotropic=100 * (long < 22.5).mean() if len(long) else np.nan,
+    )
 
 
-def correlation(predictions: Predictions, measures: Dict[str, np.ndarray], name: str) -> float:
+def correlation(predictions: Predictions, measures: dict[str, np.ndarray], name: str) -> float:
     """Pearson's correlation over faces of a predicted std with the noise's, both in pixels.
 
     The noise is the same part of the inter-ocular distance for all landmarks of all faces, so in pixels it differs
@@ -76,7 +100,7 @@ def correlation(predictions: Predictions, measures: Dict[str, np.ndarray], name:
     return np.corrcoef(np.nanmean(measures[name] * distance, axis=1), distance[:, 0])[0, 1]
 
 
-def compare(results: Dict[str, list]) -> dict:
+def compare(results: dict[str, list]) -> dict:
     """All numbers for METHODS -> predictions of each seed.
 
     Returns:
@@ -86,22 +110,33 @@ def compare(results: Dict[str, list]) -> dict:
     """
     first = results[METHODS[0]][0]
     if first.clean is None:
-        raise ValueError('the annotations of the test faces have no keypoints_clean, expected those of '
-                         'make_synthetic_faces.py --boundary-noise')
+        raise ValueError(
+            'the annotations of the test faces have no keypoints_clean, expected those of '
+            'make_synthetic_faces.py --boundary-noise'
+        )
     noise = np.linalg.norm(first.annotated - first.clean, axis=-1) / inter_ocular_distance(first.clean, first.layout)
     measures = {method: [landmark_measures(predictions) for predictions in seeds] for method, seeds in results.items()}
     table = {}
     for group, mask in groups_on_faces(first).items():
         values = {method: [summarize(seed, mask) for seed in seeds] for method, seeds in measures.items()}
-        table[group] = {name: {method: [seed[name] for seed in seeds] for method, seeds in values.items()}
-                        for name in (*ERRORS, *DIRECTIONS)}
+        table[group] = {
+            name: {method: [seed[name] for seed in seeds] for method, seeds in values.items()}
+            for name in (*ERRORS, *DIRECTIONS)
+        }
     return dict(
         noise=100 * np.sqrt((noise**2).mean()),
         groups=table,
-        correlation={method: {name: [correlation(*pair, name) for pair in zip(results[method], seeds)]
-                              for name in ('std_along', 'std_across')} for method, seeds in measures.items()},
-        histogram={method: _histogram(np.stack([seed['degrees'] for seed in seeds]))
-                   for method, seeds in measures.items()})
+        correlation={
+            method: {
+                name: [correlation(*pair, name) for pair in zip(results[method], seeds)]
+                for name in ('std_along', 'std_across')
+            }
+            for method, seeds in measures.items()
+        },
+        histogram={
+            method: _histogram(np.stack([seed['degrees'] for seed in seeds])) for method, seeds in measures.items()
+        },
+    )
 
 
 def _histogram(degrees: np.ndarray) -> list:
@@ -113,7 +148,7 @@ def spread(values) -> str:
     return f'{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}'
 
 
-def _with_difference(values: Dict[str, list]) -> List[np.ndarray]:
+def _with_difference(values: dict[str, list]) -> list[np.ndarray]:
     """One array over the seeds for each method, and the second less the first."""
     first, second = (np.array(values[method]) for method in METHODS)
     return [first, second, second - first]
@@ -131,11 +166,18 @@ def draw(numbers: dict) -> Figure:
     names = ('annotated', 'clean', 'along', 'across')
     for n, method in enumerate(METHODS):
         values = np.array([numbers['groups']['all'][name][method] for name in names])
-        right.bar(np.arange(len(names)) + 0.38 * (n - 0.5), values.mean(1), 0.36, yerr=values.std(1, ddof=1), capsize=4,
-                  label=method)
+        right.bar(
+            np.arange(len(names)) + 0.38 * (n - 0.5),
+            values.mean(1),
+            0.36,
+            yerr=values.std(1, ddof=1),
+            capsize=4,
+            label=method,
+        )
     right.set_xticks(range(len(names)), ['noisy\nannotation', 'exact\nlandmark', 'along\nboundary', 'across\nboundary'])
-    right.set(ylabel='mean error (% of the inter-ocular distance)',
-              xlabel='to annotation or exact landmark, and its parts')
+    right.set(
+        ylabel='mean error (% of the inter-ocular distance)', xlabel='to annotation or exact landmark, and its parts'
+    )
     right.legend(title=f'mean and std of {len(numbers["seeds"])} seeds')
     return figure
 
@@ -149,7 +191,7 @@ def main(argv=None):
     except ValueError as error:
         parser.error(str(error))
     results = predict_all([path for paths in checkpoints.values() for path in paths])
-    results = {method: results[n * len(seeds):(n + 1) * len(seeds)] for n, method in enumerate(METHODS)}
+    results = {method: results[n * len(seeds) : (n + 1) * len(seeds)] for n, method in enumerate(METHODS)}
     numbers = dict(seeds=seeds, **compare(results))
 
     table = numbers['groups']
@@ -157,23 +199,34 @@ def main(argv=None):
         f'All landmarks, percent of the inter-ocular distance; mean ± standard deviation over the seeds {seeds}. '
         f'The noise of the annotations along the boundary has a standard deviation of {numbers["noise"]:.2f} %.',
         ('measure', *METHODS, f'{METHODS[1]} - {METHODS[0]}, paired'),
-        *((title, *(spread(values) for values in _with_difference(table['all'][name])))
-          for name, title in ERRORS.items()))
+        *(
+            (title, *(spread(values) for values in _with_difference(table['all'][name])))
+            for name, title in ERRORS.items()
+        ),
+    )
     shown = ('clean', 'along', 'across')
     print_table(
         'The same by facial area, means over the seeds',
         ('landmarks', *(f'{name}, {method}' for name in shown for method in (*METHODS, 'difference'))),
-        *((group, *(f'{values.mean():.2f}' for name in shown for values in _with_difference(row[name])))
-          for group, row in table.items()))
+        *(
+            (group, *(f'{values.mean():.2f}' for name in shown for values in _with_difference(row[name])))
+            for group, row in table.items()
+        ),
+    )
     print_table(
         'First principal component to the true noise (chance: 45 degrees, 25 %); mean over the seeds',
         ('landmarks', 'method', *DIRECTIONS.values()),
-        *((group, method, *(f'{np.mean(row[name][method]):.1f}' for name in DIRECTIONS))
-          for group, row in table.items() for method in METHODS))
+        *(
+            (group, method, *(f'{np.mean(row[name][method]):.1f}' for name in DIRECTIONS))
+            for group, row in table.items()
+            for method in METHODS
+        ),
+    )
     print_table(
         'Correlation over faces of the predicted std with that of the noise, in pixels; across, there is no noise',
         ('method', 'along the boundary', 'across'),
-        *((method, *map(spread, values.values())) for method, values in numbers['correlation'].items()))
+        *((method, *map(spread, values.values())) for method, values in numbers['correlation'].items()),
+    )
     out = args.work_dir / 'synthetic'
     (out / 'clean_truth.json').write_text(json.dumps(numbers, indent=1))
     draw(numbers).savefig(out / 'clean_truth.png', dpi=90)

@@ -11,20 +11,21 @@ Points are complex numbers x + i y here, in the frame of the face: eye line hori
 covariance S is then its trace and its *axis* (S_xx - S_yy) + 2 i S_xy, whose angle is twice that of the first principal
 direction; both are linear in S, so that pooling faces is a sum. For deviations d the axis is the sum of d^2.
 """
+
 import argparse
 import csv
 import json
 import math
 from pathlib import Path
-from typing import Dict, NamedTuple, Tuple
+from typing import NamedTuple
+
+import matplotlib
 
 from mmfld.codecs import ImageAwareSmoothing
 from mmfld.codecs.boundary_maps import edge_maps
 from mmfld.codecs.label_smoothing import covariances, point_patch, smoothing_stages
 from mmfld.datasets.transforms.crop import CROP_RULES, crop_matrix
 from mmfld.structures import FaceLayout, get_layout, pixels_to_cells
-
-import matplotlib
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402
@@ -35,12 +36,14 @@ from scipy.stats import rankdata  # noqa: E402
 
 LAYOUT = get_layout('cofw29')
 # the columns of the file that make up the layout, in its order; left and right are those of the picture
-NAMES = ('left_eyebrow_out right_eyebrow_out left_eyebrow_in right_eyebrow_in left_eyebrow_center_top '
-         'left_eyebrow_center_bottom right_eyebrow_center_top right_eyebrow_center_bottom left_eye_out right_eye_out '
-         'left_eye_in right_eye_in left_eye_center_top left_eye_center_bottom right_eye_center_top '
-         'right_eye_center_bottom left_eye_pupil right_eye_pupil left_nose_out right_nose_out nose_center_top '
-         'nose_center_bottom left_mouth_out right_mouth_out mouth_center_top_lip_top mouth_center_top_lip_bottom '
-         'mouth_center_bottom_lip_top mouth_center_bottom_lip_bottom chin').split()
+NAMES = (
+    'left_eyebrow_out right_eyebrow_out left_eyebrow_in right_eyebrow_in left_eyebrow_center_top '
+    'left_eyebrow_center_bottom right_eyebrow_center_top right_eyebrow_center_bottom left_eye_out right_eye_out '
+    'left_eye_in right_eye_in left_eye_center_top left_eye_center_bottom right_eye_center_top '
+    'right_eye_center_bottom left_eye_pupil right_eye_pupil left_nose_out right_nose_out nose_center_top '
+    'nose_center_bottom left_mouth_out right_mouth_out mouth_center_top_lip_top mouth_center_top_lip_bottom '
+    'mouth_center_bottom_lip_top mouth_center_bottom_lip_bottom chin'
+).split()
 EARS = 'left_ear_top right_ear_top left_ear_bottom right_ear_bottom left_ear_canal right_ear_canal'.split()
 HEADER = ['imgurl', 'worker'] + [f'{name}_{field}' for name in NAMES[:-1] + EARS + NAMES[-1:] for field in 'xyt']
 WORKERS = ('worker_0', 'worker_1', 'worker_2')
@@ -59,6 +62,7 @@ class Spread(NamedTuple):
         trace (ndarray): float64, total variance.
         axis (ndarray): complex128; 0 where the covariance has no direction.
     """
+
     trace: np.ndarray
     axis: np.ndarray
 
@@ -69,7 +73,7 @@ class Spread(NamedTuple):
         return Spread(self.trace.mean(0), self.axis.mean(0))
 
 
-def read_annotations(path: Path) -> Tuple[np.ndarray, np.ndarray, int]:
+def read_annotations(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
     """All faces with three annotators; the rows with their average are checked and left out.
 
     Returns:
@@ -81,7 +85,7 @@ def read_annotations(path: Path) -> Tuple[np.ndarray, np.ndarray, int]:
     Raises:
         ValueError: If the file differs from the format, with its line and column.
     """
-    faces: Dict[str, dict] = {}
+    faces: dict[str, dict] = {}
     with open(path, newline='') as file:
         lines = csv.reader(file, delimiter='\t')
         header = next(lines, [])
@@ -125,12 +129,16 @@ def crop_points(points: np.ndarray, codec: ImageAwareSmoothing) -> np.ndarray:
     """(F, 3, K, 2) image pixels -> pixels of the paper's crop around the mean points of each face."""
     mean = points.mean(1)
     x, y, side = CROP_RULES['landmark_height'](*mean.min(1).T, *mean.max(1).T)
-    matrices = np.stack([crop_matrix(centre, scale, 0., codec.input_size)
-                         for centre, scale in zip(np.stack([x, y], -1), np.stack([side, side], -1))])
+    matrices = np.stack(
+        [
+            crop_matrix(centre, scale, 0.0, codec.input_size)
+            for centre, scale in zip(np.stack([x, y], -1), np.stack([side, side], -1))
+        ]
+    )
     return np.einsum('fij,fakj->faki', matrices[..., :2], points) + matrices[:, None, None, :, 2]
 
 
-def predict(points: np.ndarray, codec: ImageAwareSmoothing) -> Dict[str, np.ndarray]:
+def predict(points: np.ndarray, codec: ImageAwareSmoothing) -> dict[str, np.ndarray]:
     """Covariance Sigma of each landmark's label as the codec computes it, without gamma.
 
     Args:
@@ -143,8 +151,10 @@ def predict(points: np.ndarray, codec: ImageAwareSmoothing) -> Dict[str, np.ndar
     """
     cells = pixels_to_cells(points, codec.heatmap_size, codec.input_size, codec.map_grid)
     edges = [edge_maps(face, LAYOUT, codec.input_size, codec.heatmap_size) for face in points]
-    predicted = {f'k={radius}': np.stack([smoothing_stages(edge, face, radius).covariances
-                                          for edge, face in zip(edges, cells)]) for radius in RADII}
+    predicted = {
+        f'k={radius}': np.stack([smoothing_stages(edge, face, radius).covariances for edge, face in zip(edges, cells)])
+        for radius in RADII
+    }
     isotropic = np.tile(covariances(point_patch(codec.patch_radius)[None]), (*points.shape[:2], 1, 1))
     own = isotropic.copy()
     for channels in np.unique(LAYOUT.boundary_of_keypoint, axis=0):
@@ -158,7 +168,7 @@ def predict(points: np.ndarray, codec: ImageAwareSmoothing) -> Dict[str, np.ndar
 def spread_of_samples(deviations: np.ndarray) -> Spread:
     """Unbiased covariance of deviations (F, A, K) from their mean over A."""
     degrees = deviations.shape[1] - 1
-    return Spread((abs(deviations)**2).sum(1) / degrees, (deviations**2).sum(1) / degrees)
+    return Spread((abs(deviations) ** 2).sum(1) / degrees, (deviations**2).sum(1) / degrees)
 
 
 def spread_of_covariances(covariance: np.ndarray, eye_line: np.ndarray) -> Spread:
@@ -166,7 +176,7 @@ def spread_of_covariances(covariance: np.ndarray, eye_line: np.ndarray) -> Sprea
     trace = covariance[..., 0, 0] + covariance[..., 1, 1]
     axis = covariance[..., 0, 0] - covariance[..., 1, 1] + 2j * covariance[..., 0, 1]
     axis = np.where(abs(axis) > 1e-6 * trace, axis, 0)  # a direction out of rounding errors is none
-    return Spread(trace / abs(eye_line[:, None])**2, axis / eye_line[:, None]**2)
+    return Spread(trace / abs(eye_line[:, None]) ** 2, axis / eye_line[:, None] ** 2)
 
 
 def boundary_axes(shape: np.ndarray, layout: FaceLayout, round_corners: bool = False) -> np.ndarray:
@@ -236,8 +246,9 @@ def shuffled_landmarks(chosen: np.ndarray, layout: FaceLayout, rng: np.random.Ge
     return orders
 
 
-def pooled_direction(human: Spread, predicted: Spread, chosen: np.ndarray, draws: np.ndarray,
-                     orders: np.ndarray) -> dict:
+def pooled_direction(
+    human: Spread, predicted: Spread, chosen: np.ndarray, draws: np.ndarray, orders: np.ndarray
+) -> dict:
     """Directions of the covariances pooled over faces, at the landmarks ``chosen`` (K, ) bool.
 
     ``draws`` (B, F) are bootstrap counts of the faces, ``orders`` (P, K) permutations of the landmarks.
@@ -247,18 +258,28 @@ def pooled_direction(human: Spread, predicted: Spread, chosen: np.ndarray, draws
     shuffled = Spread(*(array.sum(0)[orders][:, chosen] for array in predicted))
     degrees, value, chance = angles(pooled[0].axis, pooled[1].axis), alignment(*pooled), alignment(pooled[0], shuffled)
     return dict(
-        median=np.nanmedian(degrees), under_22=_share_under(degrees, 22.5), under_45=_share_under(degrees, 45),
-        alignment=value, alignment_interval=interval(alignment(*redrawn)), alignment_shuffled=chance.mean(),
-        p=(1 + (chance >= value).sum()) / (1 + len(chance)))
+        median=np.nanmedian(degrees),
+        under_22=_share_under(degrees, 22.5),
+        under_45=_share_under(degrees, 45),
+        alignment=value,
+        alignment_interval=interval(alignment(*redrawn)),
+        alignment_shuffled=chance.mean(),
+        p=(1 + (chance >= value).sum()) / (1 + len(chance)),
+    )
 
 
 def face_direction(human: Spread, predicted: Spread, chosen: np.ndarray, draws: np.ndarray) -> dict:
     """Angles for each face and landmark alone; see :func:`pooled_direction`."""
     degrees = angles(human.axis, predicted.axis)[:, chosen]
     under, count = (degrees < 45).sum(1), np.isfinite(degrees).sum(1)
-    return dict(count=count.sum(), median=np.nanmedian(degrees), under_22=_share_under(degrees, 22.5),
-                under_45=_share_under(degrees, 45), under_45_interval=interval((draws @ under) / (draws @ count)),
-                histogram=(np.histogram(degrees, HISTOGRAM)[0] / count.sum()).tolist())
+    return dict(
+        count=count.sum(),
+        median=np.nanmedian(degrees),
+        under_22=_share_under(degrees, 22.5),
+        under_45=_share_under(degrees, 45),
+        under_45_interval=interval((draws @ under) / (draws @ count)),
+        histogram=(np.histogram(degrees, HISTOGRAM)[0] / count.sum()).tolist(),
+    )
 
 
 def _share_under(degrees: np.ndarray, limit: float) -> float:
@@ -276,16 +297,19 @@ def simulate(spread: Spread, count: int, rng: np.random.Generator) -> Spread:
 
 def size(human: Spread, predicted: Spread, draws: np.ndarray) -> dict:
     """Sizes over landmarks (correlations of the pooled standard deviations) and the gamma that makes them equal."""
-    pairs = [(np.sqrt(weights @ human.trace), np.sqrt(weights @ predicted.trace))
-             for weights in (np.ones((1, len(human.trace))), draws)]
+    pairs = [
+        (np.sqrt(weights @ human.trace), np.sqrt(weights @ predicted.trace))
+        for weights in (np.ones((1, len(human.trace))), draws)
+    ]
     result = {}
     if np.ptp(pairs[0][1]) > 1e-9 * pairs[0][1].max():  # no correlation with a constant
         for name, prepare in (('pearson', np.asarray), ('spearman', lambda values: rankdata(values, axis=-1))):
             value, redrawn = (_correlation(prepare(first), prepare(second)) for first, second in pairs)
             result |= {name: value[0], f'{name}_interval': interval(redrawn)}
     gamma, gammas = ((first**2).sum(-1) / (second**2).sum(-1) for first, second in pairs)
-    return result | dict(gamma=gamma[0], gamma_interval=interval(gammas),
-                         gamma_median=np.median(human.trace / predicted.trace))
+    return result | dict(
+        gamma=gamma[0], gamma_interval=interval(gammas), gamma_median=np.median(human.trace / predicted.trace)
+    )
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -312,17 +336,22 @@ def systematic_part(deviations: np.ndarray, rng: np.random.Generator) -> dict:
         correlation of an annotator's deviations at two landmarks of a face (vector dot product, mean over all pairs).
     """
     faces, workers, landmarks = deviations.shape
-    variance = (abs(deviations)**2).sum() / faces / (workers - 1)
+    variance = (abs(deviations) ** 2).sum() / faces / (workers - 1)
 
     def offset(values):
         # the variance of the mean of F random deviations is 1 / F of theirs
-        return (abs(values.mean(0))**2).sum() / (workers - 1) / variance - 1 / faces
+        return (abs(values.mean(0)) ** 2).sum() / (workers - 1) / variance - 1 / faces
 
-    shuffled = [offset(np.take_along_axis(deviations, order, axis=1)) for order in
-                rng.permuted(np.tile(np.arange(workers)[:, None], (PERMUTATIONS // 4, faces, 1, 1)), axis=2)]
-    common = (abs(deviations.mean(2))**2).sum() / faces / (workers - 1) * landmarks / variance
-    return dict(offset=offset(deviations), offset_shuffled=interval(shuffled),
-                whole_face=(landmarks * common - 1) / (landmarks - 1))
+    shuffled = [
+        offset(np.take_along_axis(deviations, order, axis=1))
+        for order in rng.permuted(np.tile(np.arange(workers)[:, None], (PERMUTATIONS // 4, faces, 1, 1)), axis=2)
+    ]
+    common = (abs(deviations.mean(2)) ** 2).sum() / faces / (workers - 1) * landmarks / variance
+    return dict(
+        offset=offset(deviations),
+        offset_shuffled=interval(shuffled),
+        whole_face=(landmarks * common - 1) / (landmarks - 1),
+    )
 
 
 def check_order(shape: np.ndarray, layout: FaceLayout) -> dict:
@@ -330,11 +359,14 @@ def check_order(shape: np.ndarray, layout: FaceLayout) -> dict:
     mirrored = -shape.conj()[list(layout.flip_indices)]
     distances = abs((mirrored + (shape - mirrored).mean())[:, None] - shape)
     assigned = linear_sum_assignment(distances)[1]
-    return dict(matched=(assigned == np.arange(len(shape))).sum(), largest=distances.diagonal().max(),
-                nearest_other=(distances + np.diag(np.full(len(shape), np.inf))).min())
+    return dict(
+        matched=(assigned == np.arange(len(shape))).sum(),
+        largest=distances.diagonal().max(),
+        nearest_other=(distances + np.diag(np.full(len(shape), np.inf))).min(),
+    )
 
 
-def groups(axes: np.ndarray, sharp: np.ndarray, layout: FaceLayout) -> Dict[str, list]:
+def groups(axes: np.ndarray, sharp: np.ndarray, layout: FaceLayout) -> dict[str, list]:
     """The landmarks with a direction along, by facial area, those on corners apart."""
     result = {}
     for area, indices in layout.areas.items():
@@ -357,24 +389,28 @@ def compare(points: np.ndarray, visible: np.ndarray) -> dict:
     shapes = (mean - mean.mean(1, keepdims=True)) / eye_line[:, None]
 
     human = spread_of_samples(deviations)
-    predicted = {name: spread_of_covariances(covariance, eye_line)
-                 for name, covariance in predict(pixels.mean(1), codec).items()}
+    predicted = {
+        name: spread_of_covariances(covariance, eye_line) for name, covariance in predict(pixels.mean(1), codec).items()
+    }
     default = predicted[f'k={codec.patch_radius}']
     draws = rng.multinomial(len(points), np.full(len(points), 1 / len(points)), BOOTSTRAPS)
 
     axes, round_axes = (boundary_axes(shapes, LAYOUT, round_corners) for round_corners in (False, True))
     on_boundary = LAYOUT.boundary_of_keypoint.any(1)
     orders = shuffled_landmarks(on_boundary, LAYOUT, rng)
-    rows = {'eye line': (human, Spread(np.ones(axes.shape), np.ones(axes.shape, complex))),
-            'boundary': (human, Spread(abs(axes), axes)),
-            'boundary, round corners': (human, Spread(abs(round_axes), round_axes))}
+    rows = {
+        'eye line': (human, Spread(np.ones(axes.shape), np.ones(axes.shape, complex))),
+        'boundary': (human, Spread(abs(axes), axes)),
+        'boundary, round corners': (human, Spread(abs(round_axes), round_axes)),
+    }
     rows |= {name: (human, spread) for name, spread in predicted.items() if name != 'image-unaware'}
     seen = visible.all(1)
     rows[f'k={codec.patch_radius}, visible'] = (human.weighted(seen), default.weighted(seen))
     direction = {}
     for name, pair in rows.items():
-        direction[name] = dict(pooled=pooled_direction(*pair, on_boundary, draws, orders),
-                               face=face_direction(*pair, on_boundary, draws))
+        direction[name] = dict(
+            pooled=pooled_direction(*pair, on_boundary, draws, orders), face=face_direction(*pair, on_boundary, draws)
+        )
         if name in predicted:
             exact = simulate(predicted[name], len(WORKERS), rng)
             direction[name]['if_exact'] = face_direction(exact, predicted[name], on_boundary, draws)
@@ -388,54 +424,84 @@ def compare(points: np.ndarray, visible: np.ndarray) -> dict:
         areas[name] = np.flatnonzero(on_boundary & belongs), axes
     areas['all, round corners'] = np.flatnonzero(on_boundary), round_axes
     pooled, pooled_default = human.pooled(), default.pooled()
-    scale = abs(eye_line[:, None])**2  # inter-ocular distances^2 to cells^2
+    scale = abs(eye_line[:, None]) ** 2  # inter-ocular distances^2 to cells^2
     return dict(
         faces=len(points),
         order=check_order(shapes.mean(0), LAYOUT),
         systematic=systematic_part(deviations, rng),
         patch_radius=codec.patch_radius,
         direction=direction,
-        anisotropy={name: (abs(s.pooled().axis) / s.pooled().trace)[on_boundary].mean()
-                    for name, s in (('annotators', human), *predicted.items())},
+        anisotropy={
+            name: (abs(s.pooled().axis) / s.pooled().trace)[on_boundary].mean()
+            for name, s in (('annotators', human), *predicted.items())
+        },
         size={name: size(human, s, draws) for name, s in predicted.items()},
         cells={name: np.sqrt((s.trace * scale).mean() / 2) for name, s in (('annotators', human), *predicted.items())},
-        share={area: dict(landmarks=len(members), **{name: share_along(s, directions, members, draws)
-                                                     for name, s in (('annotators', human), *predicted.items())})
-               for area, (members, directions) in areas.items()},
+        share={
+            area: dict(
+                landmarks=len(members),
+                **{
+                    name: share_along(s, directions, members, draws)
+                    for name, s in (('annotators', human), *predicted.items())
+                },
+            )
+            for area, (members, directions) in areas.items()
+        },
         landmarks=[
-            dict(name=NAMES[k], position=[shape.real, shape.imag],
-                 **{f'{who}_{key}': value for who, s in (('human', pooled), ('predicted', pooled_default))
-                    for key, value in (('std', np.sqrt(s.trace[k])), ('anisotropy', abs(s.axis[k]) / s.trace[k]),
-                                       ('degrees', np.degrees(np.angle(s.axis[k])) / 2))},
-                 along=share_along(human, axes, [k], draws)['share'] if axes[0, k] else None)
-            for k, shape in enumerate(shapes.mean(0))])
+            dict(
+                name=NAMES[k],
+                position=[shape.real, shape.imag],
+                **{
+                    f'{who}_{key}': value
+                    for who, s in (('human', pooled), ('predicted', pooled_default))
+                    for key, value in (
+                        ('std', np.sqrt(s.trace[k])),
+                        ('anisotropy', abs(s.axis[k]) / s.trace[k]),
+                        ('degrees', np.degrees(np.angle(s.axis[k])) / 2),
+                    )
+                },
+                along=share_along(human, axes, [k], draws)['share'] if axes[0, k] else None,
+            )
+            for k, shape in enumerate(shapes.mean(0))
+        ],
+    )
 
 
 def report(result: dict) -> None:
     order, systematic = result['order'], result['systematic']
-    print(f'order: mirrored, the mean shape has {order["matched"]} of {len(NAMES)} landmarks on their flip partner, at '
-          f'most {order["largest"]:.3f} inter-ocular distances away (next landmark: {order["nearest_other"]:.3f})\n'
-          f'systematic offset of worker_0 to worker_2: {systematic["offset"]:.2%} of the variance (workers shuffled: '
-          f'{_range(systematic["offset_shuffled"], ".2%")})\n'
-          f'correlation of an annotator\'s deviations at two landmarks of a face: {systematic["whole_face"]:.3f}')
+    print(
+        f'order: mirrored, the mean shape has {order["matched"]} of {len(NAMES)} landmarks on their flip partner, at '
+        f'most {order["largest"]:.3f} inter-ocular distances away (next landmark: {order["nearest_other"]:.3f})\n'
+        f'systematic offset of worker_0 to worker_2: {systematic["offset"]:.2%} of the variance (workers shuffled: '
+        f'{_range(systematic["offset_shuffled"], ".2%")})\n'
+        f"correlation of an annotator's deviations at two landmarks of a face: {systematic['whole_face']:.3f}"
+    )
 
-    print(f'\n{"direction, landmarks on":<29}  pooled over faces{"each face alone":>59}\n'
-          f'{"boundaries":<29} median <22.5   <45 alignment  [95 %]        shuffled p       '
-          '     n median   <22.5    <45  [95 %]           <45 if exact')
+    print(
+        f'\n{"direction, landmarks on":<29}  pooled over faces{"each face alone":>59}\n'
+        f'{"boundaries":<29} median <22.5   <45 alignment  [95 %]        shuffled p       '
+        '     n median   <22.5    <45  [95 %]           <45 if exact'
+    )
     for name, row in result['direction'].items():
         pooled, face = row.get('pooled'), row['face']
         text = ' ' * 60
         if pooled:
-            text = (f'{pooled["median"]:>6.1f} {pooled["under_22"]:>5.0%} {pooled["under_45"]:>5.0%} '
-                    f'{pooled["alignment"]:>8.2f}   {_range(pooled["alignment_interval"], ".2f"):<14} '
-                    f'{pooled["alignment_shuffled"]:>5.2f}  {pooled["p"]:<8.2g}')
+            text = (
+                f'{pooled["median"]:>6.1f} {pooled["under_22"]:>5.0%} {pooled["under_45"]:>5.0%} '
+                f'{pooled["alignment"]:>8.2f}   {_range(pooled["alignment_interval"], ".2f"):<14} '
+                f'{pooled["alignment_shuffled"]:>5.2f}  {pooled["p"]:<8.2g}'
+            )
         exact = f'{row["if_exact"]["under_45"]:>6.1%}' if 'if_exact' in row else ''
-        print(f'{name:<29} {text} {face["count"]:>5} {face["median"]:>6.1f} {face["under_22"]:>7.1%} '
-              f'{face["under_45"]:>6.1%}  {_range(face["under_45_interval"], ".1%"):<16} {exact}')
-    print(f'{"chance":<29} {45:>6.1f} {.25:>5.0%} {.5:>5.0%} {0:>8.2f}{"":36}{45:>10.1f} {.25:>7.1%} {.5:>6.1%}')
+        print(
+            f'{name:<29} {text} {face["count"]:>5} {face["median"]:>6.1f} {face["under_22"]:>7.1%} '
+            f'{face["under_45"]:>6.1%}  {_range(face["under_45_interval"], ".1%"):<16} {exact}'
+        )
+    print(f'{"chance":<29} {45:>6.1f} {0.25:>5.0%} {0.5:>5.0%} {0:>8.2f}{"":36}{45:>10.1f} {0.25:>7.1%} {0.5:>6.1%}')
 
-    print(f'\n{"size":<15} std in cells  anisotropy   Spearman [95 %]         Pearson [95 %]          '
-          f'gamma that fits [95 %]   median  std / paper\'s at gamma {GAMMAS[0]:g}, {GAMMAS[1]:g}')
+    print(
+        f'\n{"size":<15} std in cells  anisotropy   Spearman [95 %]         Pearson [95 %]          '
+        f"gamma that fits [95 %]   median  std / paper's at gamma {GAMMAS[0]:g}, {GAMMAS[1]:g}"
+    )
     for name, std in result['cells'].items():
         text = f'{name:<15} {std:>12.2f} {result["anisotropy"][name]:>11.3f}   '
         if name in result['size']:
@@ -444,24 +510,31 @@ def report(result: dict) -> None:
                 found = f'{row[key]:>5.2f} {_range(row[f"{key}_interval"], ".2f")}' if key in row else f'{"-":>5}'
                 text += f'{found:<24}'
             ratios = ', '.join(f'{math.sqrt(row["gamma"] / gamma):.1f}' for gamma in GAMMAS)
-            text += (f'{row["gamma"]:.3f} {_range(row["gamma_interval"], ".3f"):<18} {row["gamma_median"]:>7.3f}  '
-                     f'{ratios}')
+            text += (
+                f'{row["gamma"]:.3f} {_range(row["gamma_interval"], ".3f"):<18} {row["gamma_median"]:>7.3f}  {ratios}'
+            )
         print(text)
 
     names = list(result['cells'])
     print(f'\n{"variance along":<19} points {names[0]} [95 %]     ' + '  '.join(f'{name:>6}' for name in names[1:]))
     for area, row in result['share'].items():
-        print(f'{area:<19} {row["landmarks"]:>6}  {row[names[0]]["share"]:>6.1%} '
-              f'{_range(row[names[0]]["interval"], ".1%"):<16} ' +
-              '  '.join(f'{row[name]["share"]:>{max(6, len(name))}.1%}' for name in names[1:]))
+        print(
+            f'{area:<19} {row["landmarks"]:>6}  {row[names[0]]["share"]:>6.1%} '
+            f'{_range(row[names[0]]["interval"], ".1%"):<16} '
+            + '  '.join(f'{row[name]["share"]:>{max(6, len(name))}.1%}' for name in names[1:])
+        )
 
-    print(f'\nlandmark, pooled{"annotators":>36}{"predicted, k=" + str(result["patch_radius"]):>28}\n{"":<32}'
-          f'{"std":>6} {"anisotropy":>11} {"degrees":>8} {"along":>6}  {"std":>6} {"anisotropy":>11} {"degrees":>8}')
+    print(
+        f'\nlandmark, pooled{"annotators":>36}{"predicted, k=" + str(result["patch_radius"]):>28}\n{"":<32}'
+        f'{"std":>6} {"anisotropy":>11} {"degrees":>8} {"along":>6}  {"std":>6} {"anisotropy":>11} {"degrees":>8}'
+    )
     for row in result['landmarks']:
         along = f'{row["along"]:>6.0%}' if row['along'] is not None else f'{"-":>6}'
-        print(f'{row["name"]:<32}{row["human_std"]:>6.4f} {row["human_anisotropy"]:>11.2f} '
-              f'{row["human_degrees"]:>8.0f} {along}  {row["predicted_std"]:>6.4f} '
-              f'{row["predicted_anisotropy"]:>11.2f} {row["predicted_degrees"]:>8.0f}')
+        print(
+            f'{row["name"]:<32}{row["human_std"]:>6.4f} {row["human_anisotropy"]:>11.2f} '
+            f'{row["human_degrees"]:>8.0f} {along}  {row["predicted_std"]:>6.4f} '
+            f'{row["predicted_anisotropy"]:>11.2f} {row["predicted_degrees"]:>8.0f}'
+        )
 
 
 def _range(bounds: list, form: str) -> str:
@@ -485,8 +558,16 @@ def draw(result: dict, path: Path) -> None:
     for who, color, scale in (('predicted', 'C1', zoom * math.sqrt(gamma)), ('human', 'C0', zoom)):
         for row, place in zip(rows, position):
             std, skew = row[f'{who}_std'] * scale, row[f'{who}_anisotropy']
-            axis.add_patch(Ellipse(place, *(2 * std * np.sqrt((1 + np.array([skew, -skew])) / 2)),
-                                   angle=row[f'{who}_degrees'], fill=False, edgecolor=color, linewidth=1.4))
+            axis.add_patch(
+                Ellipse(
+                    place,
+                    *(2 * std * np.sqrt((1 + np.array([skew, -skew])) / 2)),
+                    angle=row[f'{who}_degrees'],
+                    fill=False,
+                    edgecolor=color,
+                    linewidth=1.4,
+                )
+            )
     axis.plot(*position.T, '.', color='0.3', markersize=3)
     axis.plot([], [], color='C0', label=f'annotators, one standard deviation x {zoom}')
     axis.plot([], [], color='C1', label=f'structured, {chosen}, the same with gamma = {gamma:.2f}')
@@ -499,12 +580,21 @@ def draw(result: dict, path: Path) -> None:
 
     axis = figure.add_subplot(grid[0, 1])
     for color, (area, members) in enumerate(LAYOUT.areas.items()):
-        axis.plot([100 * rows[k]['predicted_std'] for k in members], [100 * rows[k]['human_std'] for k in members], 'o',
-                  color=f'C{color}', markersize=5, label=area)
+        axis.plot(
+            [100 * rows[k]['predicted_std'] for k in members],
+            [100 * rows[k]['human_std'] for k in members],
+            'o',
+            color=f'C{color}',
+            markersize=5,
+            label=area,
+        )
     axis.set_xlabel(f'structured, {chosen}, gamma = 1')
     axis.set_ylabel('annotators')
-    axis.set_title(f'(b) sqrt(trace) in % of the inter-ocular distance, Spearman '
-                   f'{result["size"][chosen].get("spearman", math.nan):.2f}', fontsize=10)
+    axis.set_title(
+        f'(b) sqrt(trace) in % of the inter-ocular distance, Spearman '
+        f'{result["size"][chosen].get("spearman", math.nan):.2f}',
+        fontsize=10,
+    )
     axis.legend(fontsize=8)
 
     axis = figure.add_subplot(grid[1, 1])
@@ -513,10 +603,17 @@ def draw(result: dict, path: Path) -> None:
     shares = 100 * np.array([entry['share'] for entry in human])
     bounds = 100 * np.array([entry['interval'] for entry in human]).T
     axis.barh(places - 0.28, shares, 0.28, xerr=abs(bounds - shares), color='C0', label='annotators [95 %]')
-    for shift, name, color, label in ((0, chosen, 'C1', f'structured, {chosen}'),
-                                      (0.28, own, 'C3', f'{chosen}, own edges only')):
-        axis.barh(places + shift, [100 * row[name]['share'] for row in result['share'].values()], 0.28, color=color,
-                  label=label)
+    for shift, name, color, label in (
+        (0, chosen, 'C1', f'structured, {chosen}'),
+        (0.28, own, 'C3', f'{chosen}, own edges only'),
+    ):
+        axis.barh(
+            places + shift,
+            [100 * row[name]['share'] for row in result['share'].values()],
+            0.28,
+            color=color,
+            label=label,
+        )
     axis.axvline(50, color='0.3', linestyle=':', linewidth=1)
     axis.set_yticks(places, list(result['share']), fontsize=9)
     axis.invert_yaxis()
@@ -526,10 +623,12 @@ def draw(result: dict, path: Path) -> None:
     axis.legend(fontsize=8, loc='upper right')
 
     axis = figure.add_subplot(grid[2, 1])
-    for name, color, width, label in (('annotators of the other faces', '0.8', 5, 'annotators of the other faces'),
-                                      ('boundary', 'C2', 1.6, 'the boundary'),
-                                      (chosen, 'C1', 1.6, f'structured, {chosen}'),
-                                      (own, 'C3', 1.6, f'{chosen}, own edges only')):
+    for name, color, width, label in (
+        ('annotators of the other faces', '0.8', 5, 'annotators of the other faces'),
+        ('boundary', 'C2', 1.6, 'the boundary'),
+        (chosen, 'C1', 1.6, f'structured, {chosen}'),
+        (own, 'C3', 1.6, f'{chosen}, own edges only'),
+    ):
         histogram = 100 * np.array(result['direction'][name]['face']['histogram'])
         axis.stairs(histogram, HISTOGRAM, baseline=None, color=color, label=label, linewidth=width)
     axis.axhline(100 / (len(HISTOGRAM) - 1), color='0.3', linestyle=':', linewidth=1)

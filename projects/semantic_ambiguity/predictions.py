@@ -1,11 +1,10 @@
 """What the parts of this study share: the trained models, what they predict, and directions along the boundaries."""
+
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
-
-import mmfld  # noqa: F401  prepares the environment and registers the components
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from terminaltables import GithubFlavoredMarkdownTable
 from torch import Tensor
 from tqdm import tqdm
 
+import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.evaluation.functional import inter_ocular
 from mmfld.models.losses.heatmap_moments import heatmap_moments, principal_axes
 from mmfld.structures import FaceLayout, denormalize, get_layout
@@ -30,19 +30,19 @@ def run_folder(work_dir: Path, dataset: str, method: str, seed: int) -> Path:
     return work_dir / dataset / f'{method}_seed{seed}'
 
 
-def run_config(folder: Path) -> Optional[Path]:
+def run_config(folder: Path) -> Path | None:
     """The config that MMEngine writes into the folder of a training; None where there is none."""
     return next(folder.glob('*.py'), None)
 
 
-def final_checkpoint(folder: Path) -> Optional[Path]:
+def final_checkpoint(folder: Path) -> Path | None:
     """The checkpoint of a training's last epoch; None if it has not come so far."""
     config = run_config(folder)
     path = folder / f'epoch_{Config.fromfile(config).train_cfg.max_epochs}.pth' if config else None
     return path if path and path.is_file() else None
 
 
-def paired_checkpoints(work_dir: Path, dataset: str) -> Tuple[List[int], Dict[str, List[Path]]]:
+def paired_checkpoints(work_dir: Path, dataset: str) -> tuple[list[int], dict[str, list[Path]]]:
     """Seeds for which all methods are trained, and for each method the checkpoints in the order of the seeds.
 
     Raises:
@@ -55,8 +55,10 @@ def paired_checkpoints(work_dir: Path, dataset: str) -> Tuple[List[int], Dict[st
         if all(checkpoints):
             runs[seed] = checkpoints
     if len(runs) < 2:
-        raise ValueError(f'{work_dir / dataset}: found finished trainings of {" and ".join(METHODS)} for the seeds '
-                         f'{list(runs)}, expected two seeds or more; train.py {dataset} makes them')
+        raise ValueError(
+            f'{work_dir / dataset}: found finished trainings of {" and ".join(METHODS)} for the seeds '
+            f'{list(runs)}, expected two seeds or more; train.py {dataset} makes them'
+        )
     return list(runs), dict(zip(METHODS, map(list, zip(*runs.values()))))
 
 
@@ -72,16 +74,17 @@ class Predictions:
         annotated (ndarray): (F, K, 2) float64.
         clean (ndarray, optional): (F, K, 2) float64, the exact landmarks where the annotation is noisy on purpose.
     """
+
     layout: FaceLayout
     images: np.ndarray
     mean: np.ndarray
     covariance: np.ndarray
     annotated: np.ndarray
-    clean: Optional[np.ndarray]
+    clean: np.ndarray | None
 
-    def components(self) -> Tuple[np.ndarray, np.ndarray]:
-        """Standard deviations (F, K, 2) along the first and second principal component, and these (F, K, 2, 2) as rows.
-        """
+    def components(self) -> tuple[np.ndarray, np.ndarray]:
+        """Standard deviations (F, K, 2) along the first and second principal component, and these (F, K, 2, 2) as
+        rows."""
         values, vectors = (array.numpy()[:, :, ::-1] for array in principal_axes(torch.from_numpy(self.covariance)))
         return np.sqrt(values.clip(min=0)), vectors
 
@@ -116,25 +119,33 @@ def predict(checkpoint: Path) -> Predictions:
         truths += [_true_points(sample) for sample in data['data_samples']]
         images += [image.permute(1, 2, 0).numpy()[..., ::-1] for image in batch['inputs']]
     annotated, clean = (None if points[0] is None else np.stack(points) for points in zip(*truths))
-    return Predictions(get_layout(cfg.model.head.layout), np.stack(images), np.concatenate(means),
-                       np.concatenate(covariances), annotated, clean)
+    return Predictions(
+        get_layout(cfg.model.head.layout),
+        np.stack(images),
+        np.concatenate(means),
+        np.concatenate(covariances),
+        annotated,
+        clean,
+    )
 
 
-def pixel_moments(heatmaps: Tensor, size: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+def pixel_moments(heatmaps: Tensor, size: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Means (B, K, 2) and covariances (B, K, 2, 2) of maps (B, K, h, w), in pixels of an input of ``size`` (W, H)."""
     mean, covariance = (moment.double().cpu().numpy() for moment in heatmap_moments(heatmaps))
     return denormalize(mean, size), covariance * np.outer(size, size) / 4
 
 
-def _true_points(sample) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+def _true_points(sample) -> tuple[np.ndarray, np.ndarray | None]:
     """Annotated and, if known, exact landmarks of a data sample in pixels of the network input."""
     meta = sample.metainfo
     exact = meta['raw_ann_info'].get('keypoints_clean')
-    return (to_input_pixels(sample.gt_instances.keypoints[0].astype(float), meta),
-            None if exact is None else to_input_pixels(np.reshape(exact, (-1, 3))[:, :2], meta))
+    return (
+        to_input_pixels(sample.gt_instances.keypoints[0].astype(float), meta),
+        None if exact is None else to_input_pixels(np.reshape(exact, (-1, 3))[:, :2], meta),
+    )
 
 
-def predict_all(checkpoints: Sequence[Path]) -> List[Predictions]:
+def predict_all(checkpoints: Sequence[Path]) -> list[Predictions]:
     """Predictions of several models on the same faces.
 
     Raises:
@@ -168,7 +179,7 @@ def boundary_tangents(points: np.ndarray, layout: FaceLayout) -> np.ndarray:
         if not boundary.closed:
             start, end = start[:-1], end[:-1]
         step = z[:, end] - z[:, start]
-        step = np.divide(step, abs(step), out=np.zeros_like(step), where=step != 0)**2
+        step = np.divide(step, abs(step), out=np.zeros_like(step), where=step != 0) ** 2
         axes[:, start] += step
         axes[:, end] += step
     root = np.sqrt(np.divide(axes, abs(axes), out=np.zeros_like(axes), where=abs(axes) > 1e-9))
@@ -190,16 +201,23 @@ def degrees_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.where(inner + outer > 0, np.degrees(np.arctan2(outer, inner)), np.nan)
 
 
-def groups(layout: FaceLayout) -> Dict[str, List[int]]:
+def groups(layout: FaceLayout) -> dict[str, list[int]]:
     """All landmarks, those of each facial area, and the eye corners, which the STAR paper names as unambiguous."""
     # a closed boundary around an eye has one corner at its beginning, the other half way round
-    corners = [boundary.indices[n] for boundary in layout.boundaries if set(boundary.indices) & set(layout.eye_corners)
-               for n in (0, len(boundary.indices) // 2)]
-    return {'all': list(range(layout.num_keypoints)), **{area: list(indices) for area, indices in layout.areas.items()},
-            'eye corners': corners}
+    corners = [
+        boundary.indices[n]
+        for boundary in layout.boundaries
+        if set(boundary.indices) & set(layout.eye_corners)
+        for n in (0, len(boundary.indices) // 2)
+    ]
+    return {
+        'all': list(range(layout.num_keypoints)),
+        **{area: list(indices) for area, indices in layout.areas.items()},
+        'eye corners': corners,
+    }
 
 
-def groups_on_faces(predictions: Predictions) -> Dict[str, np.ndarray]:
+def groups_on_faces(predictions: Predictions) -> dict[str, np.ndarray]:
     """The groups of :func:`groups` as (F, K) bool, and the part of the contour that runs across the image's border.
 
     Distributions end at the border of the input, and those near to it lie along it: in a tight crop the contour does,
@@ -207,8 +225,9 @@ def groups_on_faces(predictions: Predictions) -> Dict[str, np.ndarray]:
     """
     points, layout = predictions.annotated, predictions.layout
     shape = points.shape[:2]
-    result = {name: np.broadcast_to(np.isin(np.arange(shape[1]), members), shape)
-              for name, members in groups(layout).items()}
+    result = {
+        name: np.broadcast_to(np.isin(np.arange(shape[1]), members), shape) for name, members in groups(layout).items()
+    }
     height, width = predictions.images.shape[1:3]
     to_border = np.minimum(points + 0.5, [width, height] - points - 0.5)
     border = np.eye(2)[1 - to_border.argmin(-1)]  # the left and right borders are vertical

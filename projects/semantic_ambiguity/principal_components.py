@@ -5,14 +5,11 @@
 A checkpoint lies in the folder of a training with STAR's head, beside its config, whose test faces are used. Prints a
 table and writes ``principal_components.json`` and ``principal_components.png``.
 """
+
 import argparse
 import json
 from io import BytesIO
 from pathlib import Path
-from typing import Dict, List
-
-from predictions import (WORK_DIR, Predictions, boundary_tangents, degrees_between, groups_on_faces,
-                         inter_ocular_distance, predict_all, print_table)
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -20,11 +17,21 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from PIL import Image
+from predictions import (
+    WORK_DIR,
+    Predictions,
+    boundary_tangents,
+    degrees_between,
+    groups_on_faces,
+    inter_ocular_distance,
+    predict_all,
+    print_table,
+)
 
 NORM = LogNorm(1, 8)  # of lambda_1 / lambda_2
 
 
-def measure(predictions: Predictions) -> Dict[str, dict]:
+def measure(predictions: Predictions) -> dict[str, dict]:
     """Numbers for each group of landmarks; medians over its landmarks on all faces.
 
     Returns:
@@ -35,16 +42,20 @@ def measure(predictions: Predictions) -> Dict[str, dict]:
     std, components = predictions.components()
     points, layout = predictions.annotated, predictions.layout
     percent = 100 * std / inter_ocular_distance(points, layout)[..., None]
-    ratio = (std[..., 0] / std[..., 1])**2
+    ratio = (std[..., 0] / std[..., 1]) ** 2
     degrees = degrees_between(components[:, :, 0], boundary_tangents(points, layout))
-    return {name: dict(std=np.median(percent[chosen], axis=0).tolist(),
-                       ratio=np.percentile(ratio[chosen], [25, 50, 75]).tolist(),
-                       degrees=float(np.nanmedian(degrees[chosen])),
-                       under_22=float((degrees[chosen] < 22.5).sum() / np.isfinite(degrees[chosen]).sum()))
-            for name, chosen in groups_on_faces(predictions).items()}
+    return {
+        name: dict(
+            std=np.median(percent[chosen], axis=0).tolist(),
+            ratio=np.percentile(ratio[chosen], [25, 50, 75]).tolist(),
+            degrees=float(np.nanmedian(degrees[chosen])),
+            under_22=float((degrees[chosen] < 22.5).sum() / np.isfinite(degrees[chosen]).sum()),
+        )
+        for name, chosen in groups_on_faces(predictions).items()
+    }
 
 
-def draw(results: Dict[str, Predictions], faces: List[int], magnification: float) -> Figure:
+def draw(results: dict[str, Predictions], faces: list[int], magnification: float) -> Figure:
     """A row of ``faces`` for each model; arrows and half axes are ``magnification`` standard deviations long."""
     figure = Figure(figsize=(3.6 * len(faces), 3.75 * len(results)), layout='constrained')
     grid = figure.subplots(len(results), len(faces), squeeze=False)
@@ -56,29 +67,70 @@ def draw(results: Dict[str, Predictions], faces: List[int], magnification: float
             axes.imshow(predictions.images[face].mean(-1), cmap='gray', vmin=-100, interpolation='bilinear')
             mean, length, direction = predictions.mean[face], magnification * std[face], components[face]
             angle = np.degrees(np.arctan2(direction[:, 0, 1], direction[:, 0, 0]))
-            axes.add_collection(EllipseCollection(
-                *2 * length.T, angle, units='xy', offsets=mean, offset_transform=axes.transData, alpha=0.85,
-                array=(std[face, :, 0] / std[face, :, 1])**2, cmap='Blues', norm=NORM, edgecolors='none'))
+            axes.add_collection(
+                EllipseCollection(
+                    *2 * length.T,
+                    angle,
+                    units='xy',
+                    offsets=mean,
+                    offset_transform=axes.transData,
+                    alpha=0.85,
+                    array=(std[face, :, 0] / std[face, :, 1]) ** 2,
+                    cmap='Blues',
+                    norm=NORM,
+                    edgecolors='none',
+                )
+            )
             for n, color in enumerate(('gold', 'deepskyblue')):
-                axes.quiver(*mean.T, *(direction[:, n] * length[:, n, None]).T, color=color, angles='xy',
-                            scale_units='xy', scale=1, width=0.005, headwidth=4, headlength=4, headaxislength=3.5)
+                axes.quiver(
+                    *mean.T,
+                    *(direction[:, n] * length[:, n, None]).T,
+                    color=color,
+                    angles='xy',
+                    scale_units='xy',
+                    scale=1,
+                    width=0.005,
+                    headwidth=4,
+                    headlength=4,
+                    headaxislength=3.5,
+                )
             axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
             axes.set_axis_off()
-    bar = figure.colorbar(ScalarMappable(NORM, 'Blues'), ax=grid, shrink=0.8, ticks=(1, 2, 4, 8), format='%g',
-                          extend='max', label='$\\lambda_1/\\lambda_2$')
+    bar = figure.colorbar(
+        ScalarMappable(NORM, 'Blues'),
+        ax=grid,
+        shrink=0.8,
+        ticks=(1, 2, 4, 8),
+        format='%g',
+        extend='max',
+        label='$\\lambda_1/\\lambda_2$',
+    )
     bar.ax.minorticks_off()
-    figure.supxlabel(f'half axes: {magnification:g} standard deviations along the first (yellow) and second (blue) '
-                     'principal component', fontsize=10)
+    figure.supxlabel(
+        f'half axes: {magnification:g} standard deviations along the first (yellow) and second (blue) '
+        'principal component',
+        fontsize=10,
+    )
     return figure
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('checkpoints', nargs='+', type=Path, metavar='CHECKPOINT')
-    parser.add_argument('--faces', nargs='+', type=int, default=[0, 1, 2], metavar='N',
-                        help='numbers of the test faces to draw, default: 0 1 2')
-    parser.add_argument('--magnification', type=float, default=0.4,
-                        help='length of the arrows in standard deviations, default: %(default)s')
+    parser.add_argument(
+        '--faces',
+        nargs='+',
+        type=int,
+        default=[0, 1, 2],
+        metavar='N',
+        help='numbers of the test faces to draw, default: 0 1 2',
+    )
+    parser.add_argument(
+        '--magnification',
+        type=float,
+        default=0.4,
+        help='length of the arrows in standard deviations, default: %(default)s',
+    )
     parser.add_argument('--out-dir', type=Path, default=WORK_DIR, help='default: %(default)s')
     args = parser.parse_args(argv)
     for path in args.checkpoints:
@@ -93,11 +145,25 @@ def main(argv=None):
     for name, table in numbers.items():
         print_table(
             f'{name}: medians over {count} faces (chance: 45 degrees, 25 %)',
-            ('landmarks', 'std 1 (% IOD)', 'std 2 (% IOD)', 'l1 / l2 (quartiles)', 'to boundary (degrees)',
-             'below 22.5'),
-            *((group, *(f'{value:.2f}' for value in row['std']),
-               '{1:.2f} ({0:.2f} to {2:.2f})'.format(*row['ratio']), f'{row["degrees"]:.1f}',
-               f'{100 * row["under_22"]:.0f} %') for group, row in table.items()))
+            (
+                'landmarks',
+                'std 1 (% IOD)',
+                'std 2 (% IOD)',
+                'l1 / l2 (quartiles)',
+                'to boundary (degrees)',
+                'below 22.5',
+            ),
+            *(
+                (
+                    group,
+                    *(f'{value:.2f}' for value in row['std']),
+                    '{1:.2f} ({0:.2f} to {2:.2f})'.format(*row['ratio']),
+                    f'{row["degrees"]:.1f}',
+                    f'{100 * row["under_22"]:.0f} %',
+                )
+                for group, row in table.items()
+            ),
+        )
     args.out_dir.mkdir(parents=True, exist_ok=True)
     (args.out_dir / 'principal_components.json').write_text(json.dumps(numbers, indent=1))
     buffer = BytesIO()

@@ -7,11 +7,12 @@ interrupted one goes on, so the command can be stopped and repeated. The seed is
 the faces and of their augmentation. The rendered faces, whose annotations are noisy along the facial boundaries, are
 made on the first use.
 """
+
 import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Sequence
 
 from predictions import METHODS, WORK_DIR, final_checkpoint, run_folder
 
@@ -21,12 +22,18 @@ TOOLS = PROJECT.parents[1] / 'tools'
 FACES = ('data/synthetic_noise', '--boundary-noise', '0.03', '--train', '1600', '--test', '400')
 
 
-def train_command(dataset: str, method: str, seed: int, work_dir: Path, options: Sequence[str] = ()) -> List[str]:
+def train_command(dataset: str, method: str, seed: int, work_dir: Path, options: Sequence[str] = ()) -> list[str]:
     """The call of ``tools/train.py`` for one model; ``options`` are further KEY=VALUE of the config."""
     return [
-        sys.executable, str(TOOLS / 'train.py'), f'{ROWS}:{dataset}_{method}',
-        '--work-dir', str(run_folder(work_dir, dataset, method, seed)), '--resume',
-        '--cfg-options', f'randomness.seed={seed}', *options
+        sys.executable,
+        str(TOOLS / 'train.py'),
+        f'{ROWS}:{dataset}_{method}',
+        '--work-dir',
+        str(run_folder(work_dir, dataset, method, seed)),
+        '--resume',
+        '--cfg-options',
+        f'randomness.seed={seed}',
+        *options,
     ]
 
 
@@ -36,8 +43,13 @@ def main(argv=None):
     parser.add_argument('--methods', nargs='+', choices=METHODS, default=METHODS, help='default: %(default)s')
     parser.add_argument('--seeds', nargs='+', type=int, default=range(5), metavar='N', help='default: 0 1 2 3 4')
     parser.add_argument('--work-dir', type=Path, default=WORK_DIR, help='default: %(default)s')
-    parser.add_argument('--cfg-options', nargs='+', default=(), metavar='KEY=VALUE',
-                        help='for all models, e.g. train_cfg.max_epochs=1; take another --work-dir for such trials')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=(),
+        metavar='KEY=VALUE',
+        help='for all models, e.g. train_cfg.max_epochs=1; take another --work-dir for such trials',
+    )
     args = parser.parse_args(argv)
 
     if args.dataset == 'synthetic':

@@ -6,14 +6,15 @@ The heatmap is the parameter vector theta itself; gradient descent moves it towa
 with peaks at cells 9 and 1. Writes ``panels.png`` and ``numbers.json``, and prints the numbers. The paper gives neither
 the start nor the learning rates: see :func:`bimodal` and :func:`choose_rate`; both are varied as well.
 """
+
 import argparse
 import itertools
 import json
 from pathlib import Path
 
-from mmfld.models.losses import structured_heatmap_loss
-
 import matplotlib
+
+from mmfld.models.losses import structured_heatmap_loss
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402
@@ -23,16 +24,17 @@ from torch import Tensor  # noqa: E402
 
 CELLS, TARGET = 11, 5
 PANEL_STEPS = (10, 20, 50)
-RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1., 3., 10.)
+RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 MANY_STEPS = 2000
 RANDOM_STARTS = 200
 POSITIONS = torch.arange(CELLS, dtype=torch.float64)
 
 
-def bimodal(height_9=1.5, height_1=1., width=1.) -> Tensor:
+def bimodal(height_9=1.5, height_1=1.0, width=1.0) -> Tensor:
     """(..., 11) float64 sum of two Gaussian bumps, at cells 9 and 1; heights and width are floats or (..., 1)."""
-    return (height_9 * torch.exp(-0.5 * ((POSITIONS - 9) / width)**2) +
-            height_1 * torch.exp(-0.5 * ((POSITIONS - 1) / width)**2))
+    return height_9 * torch.exp(-0.5 * ((POSITIONS - 9) / width) ** 2) + height_1 * torch.exp(
+        -0.5 * ((POSITIONS - 1) / width) ** 2
+    )
 
 
 def soft_argmax(theta: Tensor) -> Tensor:
@@ -42,7 +44,7 @@ def soft_argmax(theta: Tensor) -> Tensor:
 
 def soft_argmax_loss(theta: Tensor) -> Tensor:
     """Eq. 4: (B, 11) -> (B, )."""
-    return (soft_argmax(theta) - TARGET)**2
+    return (soft_argmax(theta) - TARGET) ** 2
 
 
 def structured_loss(theta: Tensor) -> Tensor:
@@ -65,7 +67,7 @@ def descend(loss, theta: Tensor, rate: float, steps: int) -> dict:
     for _ in range(steps + 1):
         theta = theta.detach().requires_grad_()
         value = loss(theta)
-        gradient, = torch.autograd.grad(value.sum(), theta)
+        (gradient,) = torch.autograd.grad(value.sum(), theta)
         for name, entry in (('theta', theta), ('update', -rate * gradient), ('loss', value)):
             trace[name].append(entry.detach())
         theta = theta - rate * gradient
@@ -104,11 +106,16 @@ def measure(trace: dict) -> dict:
         sign_changes=int((signs[1:] != signs[:-1]).any(0).sum()),
         target_share=float((update[:, TARGET].abs() / update.abs().amax(-1)).median()),
         panels={
-            step: dict(argmax=int(theta[step].argmax()), gap=float(top[step, 0] - top[step, 1]),
-                       lead_of_target=float(theta[step, TARGET] - theta[step, others].max()),
-                       soft_argmax=float(soft_argmax(theta[step])), loss=float(trace['loss'][step, 0]))
+            step: dict(
+                argmax=int(theta[step].argmax()),
+                gap=float(top[step, 0] - top[step, 1]),
+                lead_of_target=float(theta[step, TARGET] - theta[step, others].max()),
+                soft_argmax=float(soft_argmax(theta[step])),
+                loss=float(trace['loss'][step, 0]),
+            )
             for step in PANEL_STEPS
-        })
+        },
+    )
 
 
 def draw(traces: dict, rates: dict, path: Path) -> None:
@@ -128,10 +135,17 @@ def draw(traces: dict, rates: dict, path: Path) -> None:
                 length = (high - low) * (0.07 + 0.15 * float(update[cell].abs() / update.abs().max()))
                 up = update[cell] > 0
                 base = float(theta[cell])
-                axis.annotate('', (cell, base + (length if up else -length)), (cell, base),
-                              arrowprops=dict(arrowstyle='-|>', color='C2' if up else 'C3', shrinkA=0, shrinkB=0))
-            axis.set_title(f'({"abcdef"[3 * row + column]}) {titles[name]}, rate {rates[name]:g}, step {step}\n'
-                           f'argmax {peak}, largest update {float(update.abs().max()):.1g}', fontsize=9)
+                axis.annotate(
+                    '',
+                    (cell, base + (length if up else -length)),
+                    (cell, base),
+                    arrowprops=dict(arrowstyle='-|>', color='C2' if up else 'C3', shrinkA=0, shrinkB=0),
+                )
+            axis.set_title(
+                f'({"abcdef"[3 * row + column]}) {titles[name]}, rate {rates[name]:g}, step {step}\n'
+                f'argmax {peak}, largest update {float(update.abs().max()):.1g}',
+                fontsize=9,
+            )
             axis.set_ylim(low - 0.3 * (high - low), high + 0.3 * (high - low))
             axis.set_xticks(range(CELLS))
         axes[row, 0].set_ylabel('theta')
@@ -169,8 +183,11 @@ def main(argv=None) -> dict:
         claims={name: dict(measure(trace), arrival=arrivals[name][rates[name]]) for name, trace in traces.items()},
         arrival_by_rate=arrivals,
         success_by_rate=successes,
-        section_4_1={name: dict(loss=float((heatmap @ places - 2)**2), argmax=int(heatmap.argmax()))
-                     for name, heatmap in (('unimodal', unimodal), ('bimodal', two_peaks))})
+        section_4_1={
+            name: dict(loss=float((heatmap @ places - 2) ** 2), argmax=int(heatmap.argmax()))
+            for name, heatmap in (('unimodal', unimodal), ('bimodal', two_peaks))
+        },
+    )
     print()
     report(numbers)
     (args.out / 'numbers.json').write_text(json.dumps(numbers, indent=1) + '\n')
@@ -180,12 +197,14 @@ def main(argv=None) -> dict:
 
 def report(numbers: dict) -> None:
     for name, claim in numbers['claims'].items():
-        print(f'{name}, rate {numbers["rates"][name]:g}, steps 0-{PANEL_STEPS[-1] - 1}\n'
-              f'  theta_5 rises in {claim["target_up"]:.0%} of the steps, all others fall in '
-              f'{claim["all_others_down"]:.0%}; {claim["others_up"]:.0%} of the updates of the others are upwards, '
-              f'{claim["sign_changes"]} cells change sign\n'
-              f'  update of theta_5 / largest update, median: {claim["target_share"]:.2g}\n'
-              f'  argmax is 5 from step: {claim["arrival"]}')
+        print(
+            f'{name}, rate {numbers["rates"][name]:g}, steps 0-{PANEL_STEPS[-1] - 1}\n'
+            f'  theta_5 rises in {claim["target_up"]:.0%} of the steps, all others fall in '
+            f'{claim["all_others_down"]:.0%}; {claim["others_up"]:.0%} of the updates of the others are upwards, '
+            f'{claim["sign_changes"]} cells change sign\n'
+            f'  update of theta_5 / largest update, median: {claim["target_share"]:.2g}\n'
+            f'  argmax is 5 from step: {claim["arrival"]}'
+        )
         for step, panel in claim['panels'].items():
             print(f'  step {step}: ' + ', '.join(f'{key} {value:.4g}' for key, value in panel.items()))
     starts = f'{RANDOM_STARTS} random starts, argmax 5 at the end'
@@ -194,8 +213,12 @@ def report(numbers: dict) -> None:
     for rate in RATES:
         steps = [numbers['arrival_by_rate'][name][rate] for name in LOSSES]
         shares = [numbers['success_by_rate'][name][rate] for name in LOSSES]
-        print(f'{rate:>6g}  ' + ' '.join(f'{step or "never":>13}' for step in steps) + '  ' +
-              ' '.join(f'{share:>19.1%}' for share in shares))
+        print(
+            f'{rate:>6g}  '
+            + ' '.join(f'{step or "never":>13}' for step in steps)
+            + '  '
+            + ' '.join(f'{share:>19.1%}' for share in shares)
+        )
     for name, case in numbers['section_4_1'].items():
         print(f'section 4.1, y = 2, {name}: Soft-argmax loss {case["loss"]:.3g}, argmax {case["argmax"]}')
 

@@ -5,12 +5,10 @@
 Run it in the root of the repository, after the trainings that the README names. All see the same crops, taken from the
 true landmarks of the frame before. Writes a table, ``results.json`` and ``comparison.png`` beside this file.
 """
+
 import argparse
 import json
 from pathlib import Path
-from typing import Dict, List, Optional
-
-import mmfld  # noqa: F401  prepares the environment and registers the components
 
 import matplotlib
 import numpy as np
@@ -21,6 +19,7 @@ from mmpose.apis import init_model
 from terminaltables import GithubFlavoredMarkdownTable
 from tqdm import tqdm
 
+import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.apis import OneEuroFilter
 from mmfld.engine.launch import latest_checkpoint
 from mmfld.engine.rows import read_config
@@ -34,15 +33,24 @@ from matplotlib import pyplot as plt  # noqa: E402
 PROJECT = Path(__file__).resolve().parent
 ROWS = 'projects/video_tracking/rows.yml'
 DETECTOR = 'configs/synthetic/attentive1d_mini.py'
-TRACKERS = {'tracker, lambda 0': f'{ROWS}:decay-0', 'tracker, lambda 0.3': f'{ROWS}:decay-0.3',
-            'tracker, lambda 0.8': f'{ROWS}:decay-0.8'}
+TRACKERS = {
+    'tracker, lambda 0': f'{ROWS}:decay-0',
+    'tracker, lambda 0.3': f'{ROWS}:decay-0.3',
+    'tracker, lambda 0.8': f'{ROWS}:decay-0.8',
+}
 # what a wider view, a memory that moves along and one of good frames alone are worth
-VARIANTS = ('small-decay-0', 'small-decay-0.3', 'small-decay-0.8', 'all-frames-decay-0.8', 'moved-decay-0.3',
-            'moved-decay-0.8')
-BETAS = (200., 80., 40., 20., 10., 5.)
+VARIANTS = (
+    'small-decay-0',
+    'small-decay-0.3',
+    'small-decay-0.8',
+    'all-frames-decay-0.8',
+    'moved-decay-0.3',
+    'moved-decay-0.8',
+)
+BETAS = (200.0, 80.0, 40.0, 20.0, 10.0, 5.0)
 WITHIN_BINS = {'codec.decoder': 'local_soft_argmax'}
 LAYOUT = get_layout('300w68')
-Samples = List[dict]
+Samples = list[dict]
 
 
 def run_folder(name: str, work_dir: Path) -> Path:
@@ -87,7 +95,7 @@ def smoothed(samples: Samples, beta: float) -> Samples:
     return result
 
 
-def measure(samples: Samples) -> Dict[str, float]:
+def measure(samples: Samples) -> dict[str, float]:
     """Errors and flicker, percent of the inter-ocular distance."""
     metric = FaceVideoMetric(layout=LAYOUT.name, threshold=0.08, per_area=False)
     metric.process([], samples)
@@ -107,17 +115,31 @@ def row(name: str, moving: Samples, still: Samples) -> dict:
     return dict(method=name, **measure(moving), jitter=still_jitter(still))
 
 
-def draw(rows: List[dict], path: Path) -> None:
+def draw(rows: list[dict], path: Path) -> None:
     """Error over flicker: the detector with One-Euro filters of growing strength as a curve, the others as points."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, constrained_layout=True)
     for axis, suffix, title in zip(axes, ('', '/burst'), ('all frames', 'frames with occlusion, blur or darkness')):
         for start, colour in (('detector', 'C0'), ('tracker, lambda 0.3', 'C1')):
             curve = [one for one in rows if one['method'].startswith(start)]
-            axis.plot([one[f'NME{suffix}'] for one in curve], [one[f'flicker{suffix}'] for one in curve], '.-',
-                      color=colour, label=f'{start} and One-Euro filters', zorder=1)
+            axis.plot(
+                [one[f'NME{suffix}'] for one in curve],
+                [one[f'flicker{suffix}'] for one in curve],
+                '.-',
+                color=colour,
+                label=f'{start} and One-Euro filters',
+                zorder=1,
+            )
         for index, one in enumerate(one for one in rows if 'One-Euro' not in one['method']):
-            axis.scatter(one[f'NME{suffix}'], one[f'flicker{suffix}'], marker='osD^'[index], s=60, color='k',
-                         facecolor='w', label=one['method'], zorder=2)
+            axis.scatter(
+                one[f'NME{suffix}'],
+                one[f'flicker{suffix}'],
+                marker='osD^'[index],
+                s=60,
+                color='k',
+                facecolor='w',
+                label=one['method'],
+                zorder=2,
+            )
         axis.set(title=title, xlabel='NME (%)')
         axis.grid(alpha=0.3)
     axes[0].set_ylabel('flicker (%)')
@@ -125,7 +147,7 @@ def draw(rows: List[dict], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def main(argv: Optional[List[str]] = None) -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--split', default='valid', help='of the moving clips; default: %(default)s')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs'), help='default: %(default)s')
@@ -139,16 +161,22 @@ def main(argv: Optional[List[str]] = None) -> None:
         moving, still = (predict(name, dataset, args.work_dir, {}) for dataset in clips)
         rows.append(row(method, moving, still))
         if method in ('detector', 'tracker, lambda 0.3'):
-            rows += [row(f'{method} + One-Euro {beta:g}', smoothed(moving, beta), smoothed(still, beta))
-                     for beta in BETAS]
-    refined = [row(f'{method}, within bins',
-                   *(predict(name, dataset, args.work_dir, WITHIN_BINS) for dataset in clips))
-               for method, name in {'detector': DETECTOR, **TRACKERS}.items()]
+            rows += [
+                row(f'{method} + One-Euro {beta:g}', smoothed(moving, beta), smoothed(still, beta)) for beta in BETAS
+            ]
+    refined = [
+        row(f'{method}, within bins', *(predict(name, dataset, args.work_dir, WITHIN_BINS) for dataset in clips))
+        for method, name in {'detector': DETECTOR, **TRACKERS}.items()
+    ]
     drawn, rows = rows, rows + refined
     for name in VARIANTS:
         for suffix, options in (('', {}), (', within bins', WITHIN_BINS)):
-            rows.append(row(f'tracker {name}{suffix}', *(
-                predict(f'{ROWS}:{name}', dataset, args.work_dir, options) for dataset in clips)))
+            rows.append(
+                row(
+                    f'tracker {name}{suffix}',
+                    *(predict(f'{ROWS}:{name}', dataset, args.work_dir, options) for dataset in clips),
+                )
+            )
 
     draw(drawn, args.out / 'comparison.png')
     columns = ('NME', 'NME/burst', 'flicker', 'flicker/burst', 'jitter')

@@ -2,15 +2,47 @@
 
 Every mutation takes the content and a :class:`random.Random`, on which alone it depends.
 """
+
 import random
-from typing import Callable, Sequence, Tuple
+from collections.abc import Callable, Sequence
 
 Mutation = Callable[[bytes, random.Random], bytes]
 
 # what stands in the place of a number or a name in damaged text
-HOSTILE = (b'nan', b'-inf', b'1e999', b'-1e308', b'1e6', b'-1e5', b'1e-4', b'0', b'-1', b'9' * 5000, b'1_0', b'0x10',
-           b'1,5', b'', b'\0', b'\xff', b'\xc3\x28', '\u0663'.encode(), b'None', b'null', b'[]', b'true', b'{', b'}',
-           b'"', b'..', b'../a.jpg', b'/etc/passwd', b'C:\\a.jpg', b'a' * 300, b'%s%n', b'1;2')
+HOSTILE = (
+    b'nan',
+    b'-inf',
+    b'1e999',
+    b'-1e308',
+    b'1e6',
+    b'-1e5',
+    b'1e-4',
+    b'0',
+    b'-1',
+    b'9' * 5000,
+    b'1_0',
+    b'0x10',
+    b'1,5',
+    b'',
+    b'\0',
+    b'\xff',
+    b'\xc3\x28',
+    '\u0663'.encode(),
+    b'None',
+    b'null',
+    b'[]',
+    b'true',
+    b'{',
+    b'}',
+    b'"',
+    b'..',
+    b'../a.jpg',
+    b'/etc/passwd',
+    b'C:\\a.jpg',
+    b'a' * 300,
+    b'%s%n',
+    b'1;2',
+)
 
 
 def flip_bits(content: bytes, rng: random.Random) -> bytes:
@@ -21,7 +53,7 @@ def flip_bits(content: bytes, rng: random.Random) -> bytes:
 
 
 def truncate(content: bytes, rng: random.Random) -> bytes:
-    return content[:rng.randrange(len(content) + 1)]
+    return content[: rng.randrange(len(content) + 1)]
 
 
 def empty(content: bytes, rng: random.Random) -> bytes:
@@ -33,7 +65,7 @@ def overwrite(content: bytes, rng: random.Random) -> bytes:
     start, length = rng.randrange(len(content) + 1), rng.choice((1, 4, 64))
     length = min(length, len(content) - start)
     span = rng.choice((b'\0' * length, b'\xff' * length, rng.randbytes(length)))
-    return content[:start] + span + content[start + length:]
+    return content[:start] + span + content[start + length :]
 
 
 def insert(content: bytes, rng: random.Random) -> bytes:
@@ -43,7 +75,7 @@ def insert(content: bytes, rng: random.Random) -> bytes:
 
 def cut_out(content: bytes, rng: random.Random) -> bytes:
     start = rng.randrange(len(content) + 1)
-    return content[:start] + content[start + rng.choice((1, 2, 16, 100)):]
+    return content[:start] + content[start + rng.choice((1, 2, 16, 100)) :]
 
 
 def repeat(content: bytes, rng: random.Random) -> bytes:
@@ -73,13 +105,13 @@ def drop_field(content: bytes, rng: random.Random) -> bytes:
 def repeat_line(content: bytes, rng: random.Random) -> bytes:
     lines = content.splitlines(True)
     index = rng.randrange(max(1, len(lines)))
-    return b''.join(lines[:index + 1] + lines[index:])
+    return b''.join(lines[: index + 1] + lines[index:])
 
 
 def drop_line(content: bytes, rng: random.Random) -> bytes:
     lines = content.splitlines(True)
     index = rng.randrange(max(1, len(lines)))
-    return b''.join(lines[:index] + lines[index + 1:])
+    return b''.join(lines[:index] + lines[index + 1 :])
 
 
 def empty_line(content: bytes, rng: random.Random) -> bytes:
@@ -96,16 +128,34 @@ def swap_lines(content: bytes, rng: random.Random) -> bytes:
 def other_encoding(content: bytes, rng: random.Random) -> bytes:
     """As an editor of another system saves it."""
     text = content.decode()
-    return rng.choice((text.encode('utf-16'), text.encode('utf-8-sig'), text.replace('\n', '\r\n').encode(),
-                       text.replace('\n', '\r').encode(), text.replace('.', ',').encode()))
+    return rng.choice(
+        (
+            text.encode('utf-16'),
+            text.encode('utf-8-sig'),
+            text.replace('\n', '\r\n').encode(),
+            text.replace('\n', '\r').encode(),
+            text.replace('.', ',').encode(),
+        )
+    )
 
 
 ANY_BYTES: Sequence[Mutation] = (flip_bits, flip_bits, truncate, empty, overwrite, insert, cut_out, repeat)
-ANY_TEXT: Sequence[Mutation] = (replace_field, replace_field, replace_field, swap_fields, drop_field, repeat_line,
-                                drop_line, empty_line, swap_lines, other_encoding, *ANY_BYTES)
+ANY_TEXT: Sequence[Mutation] = (
+    replace_field,
+    replace_field,
+    replace_field,
+    swap_fields,
+    drop_field,
+    repeat_line,
+    drop_line,
+    empty_line,
+    swap_lines,
+    other_encoding,
+    *ANY_BYTES,
+)
 
 
-def mutate(content: bytes, mutations: Sequence[Mutation], seed: str) -> Tuple[str, bytes]:
+def mutate(content: bytes, mutations: Sequence[Mutation], seed: str) -> tuple[str, bytes]:
     """Damage a content in one or two ways.
 
     Args:
@@ -125,7 +175,7 @@ def mutate(content: bytes, mutations: Sequence[Mutation], seed: str) -> Tuple[st
 
 
 def _set(items: list, index: int, item: bytes) -> list:
-    return [*items[:index], item, *items[index + 1:]]
+    return [*items[:index], item, *items[index + 1 :]]
 
 
 def _edit_line(content: bytes, rng: random.Random, edit: Callable[[list], list]) -> bytes:

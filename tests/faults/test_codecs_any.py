@@ -1,4 +1,5 @@
 """Every codec: what is encoded decodes to where it was, and what is not annotated leaves no trace."""
+
 import numpy as np
 import pytest
 import torch
@@ -33,7 +34,7 @@ def draw_face(seed, reach):
     rng = np.random.default_rng(seed)
     size = np.array([W, H])
     points = rng.uniform(-0.5, size - 0.5, (K, 2))
-    ends = np.stack([np.full(2, -0.5), np.zeros(2), size / 2, size - 1., size - 0.5])
+    ends = np.stack([np.full(2, -0.5), np.zeros(2), size / 2, size - 1.0, size - 0.5])
     points = np.where(rng.random((K, 2)) < 0.3, ends[rng.integers(0, 5, (K, 2)), [0, 1]], points)
     far = rng.uniform(-reach * size, (1 + reach) * size, (K, 2))
     return np.where(rng.random((K, 1)) < (0.3 if reach else 0), far, points).astype(np.float32)[None]
@@ -56,11 +57,19 @@ def test_every_codec_is_tried():
     assert set(CODECS) == set(codecs.__all__)
 
 
-@pytest.mark.parametrize('encoding, decoder, middle, anywhere', [
-    # cells that a landmark is off at most: in the middle of the map, and near the border, where a Gaussian is cut
-    ('continuous', 'argmax', 0.5, 0.5), ('continuous', 'quarter_shift', 0.25, 0.5),
-    ('continuous', 'local_soft_argmax', 0.035, 0.56), ('continuous', 'expectation', 0.05, 0.75),
-    ('rounded', 'argmax', 0.5, 0.5), ('rounded', 'local_soft_argmax', 0.5, 0.75), ('floored', 'argmax', 1., 1.)])
+@pytest.mark.parametrize(
+    'encoding, decoder, middle, anywhere',
+    [
+        # cells that a landmark is off at most: in the middle of the map, and near the border, where a Gaussian is cut
+        ('continuous', 'argmax', 0.5, 0.5),
+        ('continuous', 'quarter_shift', 0.25, 0.5),
+        ('continuous', 'local_soft_argmax', 0.035, 0.56),
+        ('continuous', 'expectation', 0.05, 0.75),
+        ('rounded', 'argmax', 0.5, 0.5),
+        ('rounded', 'local_soft_argmax', 0.5, 0.75),
+        ('floored', 'argmax', 1.0, 1.0),
+    ],
+)
 @given(points=faces)
 def test_gaussians_decode_to_where_they_were_drawn(points, encoding, decoder, middle, anywhere):
     codec = ContinuousHeatmap(encoding=encoding, decoder=decoder, **HEATMAPS)
@@ -114,7 +123,7 @@ def test_the_mean_of_a_map_decodes_exactly(points, name):
     low = np.floor(cells).astype(int).clip(0, [14, 10])
     part = cells - low
     for k, ((x, y), (u, v)) in enumerate(zip(low, part)):
-        maps[k, y:y + 2, x:x + 2] = np.outer([1 - v, v], [1 - u, u])
+        maps[k, y : y + 2, x : x + 2] = np.outer([1 - v, v], [1 - u, u])
     if name == 'ImageAwareSmoothing':  # decodes scores
         maps = np.log(np.maximum(maps, 1e-30))
     np.testing.assert_allclose(codec.decode(maps)[0][0], points[0], atol=1e-3)
@@ -124,11 +133,11 @@ def test_the_mean_of_a_map_decodes_exactly(points, name):
 @given(seed=seeds)
 def test_peaks_decode_to_their_cells_for_every_decoder_that_looks_for_them(name, seed):
     cells = np.random.default_rng(seed).integers(0, [16, 12], (K, 2))
-    for decoder, off in (('argmax', 0.), ('quarter_shift', 0.25), ('local_soft_argmax', 0.05)):
+    for decoder, off in (('argmax', 0.0), ('quarter_shift', 0.25), ('local_soft_argmax', 0.05)):
         if 'Marginal' in name:
             if decoder == 'quarter_shift':
                 continue
-            codec, bins = build(name, decoder=decoder, tau=100.), cells * 10
+            codec, bins = build(name, decoder=decoder, tau=100.0), cells * 10
             decoded = codec.decode(np.eye(192)[bins[:, 0]], np.eye(192)[bins[:, 1]])[0][0]
             expected = cells_to_pixels(bins.astype(float), 192, (W, H), codec.grid)
         else:

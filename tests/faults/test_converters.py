@@ -1,4 +1,5 @@
 """What converters leave out, they say; what is broken costs no other face."""
+
 import ctypes
 import importlib
 import os
@@ -13,8 +14,22 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from .tiny_sets import HEIGHT, WIDTH, TinySet, as_cells, convert, make_300w_lp, make_aflw, make_cofw, make_image, \
-    make_pts, make_wflw, points, write_image, write_pts
+from .tiny_sets import (
+    HEIGHT,
+    WIDTH,
+    TinySet,
+    as_cells,
+    convert,
+    make_300w_lp,
+    make_aflw,
+    make_cofw,
+    make_image,
+    make_pts,
+    make_wflw,
+    points,
+    write_image,
+    write_pts,
+)
 
 CONVERTERS = Path(__file__).resolve().parents[2] / 'tools/dataset_converters'
 
@@ -47,6 +62,7 @@ def names(outcome) -> list:
 
 
 # ---- status --------------------------------------------------------------------------------------------------------
+
 
 def test_a_face_that_is_left_out_is_status_1(data, run):
     data.damaged.unlink()
@@ -97,7 +113,7 @@ def test_a_file_of_another_converter_is_named_as_untouched(run, tmp_path):
     assert f'of an earlier run, and untouched, in {tmp_path}/out/annotations: mine.json\n' in outcome.printed
 
 
-@pytest.mark.parametrize('args', [(), ('--allow-left-out', )])
+@pytest.mark.parametrize('args', [(), ('--allow-left-out',)])
 def test_without_any_image_nothing_is_written_and_that_is_an_error(run, tmp_path, args):
     run()
     written = {path: path.read_bytes() for path in (tmp_path / 'out/annotations').iterdir()}
@@ -111,14 +127,16 @@ def test_without_any_image_nothing_is_written_and_that_is_an_error(run, tmp_path
     assert {path: path.read_bytes() for path in (tmp_path / 'out/annotations').iterdir()} == written
 
 
-@pytest.mark.parametrize('args', [(), ('--allow-left-out', )])
+@pytest.mark.parametrize('args', [(), ('--allow-left-out',)])
 def test_a_split_that_has_lost_its_faces_does_not_keep_its_old_file_in_silence(run, tmp_path, args):
     run()
     shutil.rmtree(tmp_path / 'src/ibug')
     outcome = run(*args)
     assert outcome.status == 1
-    assert (f'error: {tmp_path}/out/annotations/face_landmarks_300w_valid.json: is of an earlier run, and '
-            f'{tmp_path}/src has no face for it now, so nothing is written') in outcome.printed
+    assert (
+        f'error: {tmp_path}/out/annotations/face_landmarks_300w_valid.json: is of an earlier run, and '
+        f'{tmp_path}/src has no face for it now, so nothing is written'
+    ) in outcome.printed
 
 
 def test_a_file_that_cannot_be_written_is_named(run, tmp_path):
@@ -130,6 +148,7 @@ def test_a_file_that_cannot_be_written_is_named(run, tmp_path):
 
 
 # ---- what lies in the folders --------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize('folder', ['afw/more', 'elsewhere'])
 def test_a_folder_with_faces_that_nobody_reads_is_reported(run, tmp_path, folder):
@@ -203,25 +222,39 @@ def _make_folder(path: Path) -> None:
 
 # kind -> what is done to the .pts file, and where and how it is reported
 BROKEN_PTS = {
-    'n_points of 5,000 digits': (lambda path: path.write_text(path.read_text().replace('68', '6' * 5000)),
-                                 ':2: wrong point count: found n_points: 666666666... (5000 digits), expected 68'),
-    'number of 5,000 digits': (lambda path: path.write_text(path.read_text().replace('{\n', '{\n' + '1' * 5000)),
-                               ':4: non-finite coordinate: found '),
+    'n_points of 5,000 digits': (
+        lambda path: path.write_text(path.read_text().replace('68', '6' * 5000)),
+        ':2: wrong point count: found n_points: 666666666... (5000 digits), expected 68',
+    ),
+    'number of 5,000 digits': (
+        lambda path: path.write_text(path.read_text().replace('{\n', '{\n' + '1' * 5000)),
+        ':4: non-finite coordinate: found ',
+    ),
     'folder': (_make_folder, ': unreadable file: does not exist or is no file'),
     'pipe': (_make_pipe, ': unreadable file: does not exist or is no file'),
     'NUL': (lambda path: path.write_text(path.read_text().replace('{\n', '{\n\0')), ':4: non-numeric coordinate'),
-    'no UTF-8': (lambda path: path.write_bytes(path.read_bytes().replace(b'{\n', b'{\n\xff')),
-                 ':4: non-numeric coordinate'),
-    'digits of another script': (lambda path: path.write_text(path.read_text().replace('{\n', '{\n\u0663')),
-                                 ':4: non-numeric coordinate'),
+    'no UTF-8': (
+        lambda path: path.write_bytes(path.read_bytes().replace(b'{\n', b'{\n\xff')),
+        ':4: non-numeric coordinate',
+    ),
+    'digits of another script': (
+        lambda path: path.write_text(path.read_text().replace('{\n', '{\n\u0663')),
+        ':4: non-numeric coordinate',
+    ),
     'underscore': (lambda path: path.write_text(path.read_text().replace('{\n', '{\n1_')), ':4: non-numeric'),
     'in 0..1': (lambda path: write_pts(path, points(1, 68) / 60), ': face without extent: found all landmarks within'),
-    'outside': (lambda path: write_pts(path, points(1, 68) * (0.2, 1) + (WIDTH - 1.5, 0)),
-                ': face outside of the image: found no landmark in the image'),
-    'many far outside': (lambda path: write_pts(path, np.where(np.arange(68)[:, None] < 10, 1e9, points(1, 68))),
-                         ':4: landmark far outside: found landmark 0 at (1e+09, 1e+09)'),
-    'close to the largest number': (lambda path: write_pts(path, 1e308 * np.linspace(-1, 1, 136).reshape(-1, 2)),
-                                    ': landmark far outside: found landmark '),
+    'outside': (
+        lambda path: write_pts(path, points(1, 68) * (0.2, 1) + (WIDTH - 1.5, 0)),
+        ': face outside of the image: found no landmark in the image',
+    ),
+    'many far outside': (
+        lambda path: write_pts(path, np.where(np.arange(68)[:, None] < 10, 1e9, points(1, 68))),
+        ':4: landmark far outside: found landmark 0 at (1e+09, 1e+09)',
+    ),
+    'close to the largest number': (
+        lambda path: write_pts(path, 1e308 * np.linspace(-1, 1, 136).reshape(-1, 2)),
+        ': landmark far outside: found landmark ',
+    ),
 }
 
 
@@ -238,6 +271,7 @@ def test_broken_pts_file_costs_one_face(data, run, case):
 
 # ---- images --------------------------------------------------------------------------------------------------------
 
+
 def _write_gif(path: Path) -> None:
     Image.new('RGB', (WIDTH, HEIGHT)).save(path, format='GIF')
 
@@ -251,8 +285,11 @@ def _write_text_orientation(path: Path) -> None:
 BROKEN_IMAGE = {
     'GIF': (_write_gif, 'wrong image format', 'is a GIF, expected a JPEG, as its name says'),
     'orientation': (_write_text_orientation, 'bad orientation', "has 'six' as EXIF orientation, expected a number"),
-    'too large': (lambda path: Image.new('L', (32768, 16)).save(path), 'image too large',
-                  'has 32768 x 16 pixels, expected 32767 or less a side'),
+    'too large': (
+        lambda path: Image.new('L', (32768, 16)).save(path),
+        'image too large',
+        'has 32768 x 16 pixels, expected 32767 or less a side',
+    ),
     'pipe': (_make_pipe, 'missing image', 'does not exist'),
     'empty': (lambda path: path.write_bytes(b''), 'unreadable image', 'does not decode'),
 }
@@ -340,6 +377,7 @@ def test_names_in_a_mat_file_stay_within_the_data_set(tmp_path, name):
 
 # ---- .mat files ----------------------------------------------------------------------------------------------------
 
+
 def test_a_mat_file_over_which_scipy_crashes_costs_one_face(tmp_path):
     data = make_300w_lp(tmp_path)
     savemat(data.damaged, dict(pts_2d=np.ones((68, 2))))
@@ -393,6 +431,7 @@ def test_images_are_not_written_through_a_link_into_another_data_set(tmp_path):
 
 # ---- file systems without links ------------------------------------------------------------------------------------
 
+
 @pytest.fixture
 def without_links(monkeypatch):
 
@@ -405,8 +444,9 @@ def without_links(monkeypatch):
 def test_without_links_images_are_copied(run, tmp_path, without_links):
     outcome = run()
     assert outcome.status == 0
-    assert (f'{tmp_path}/out/images: cannot be a link ([Errno 1] Operation not permitted), so {tmp_path}/src is '
-            'copied') in outcome.printed
+    assert (
+        f'{tmp_path}/out/images: cannot be a link ([Errno 1] Operation not permitted), so {tmp_path}/src is copied'
+    ) in outcome.printed
     assert not (tmp_path / 'out/images').is_symlink()
     for name in names(outcome):
         assert (tmp_path / 'out/images' / name).read_bytes() == (tmp_path / 'src' / name).read_bytes()
@@ -439,19 +479,25 @@ def test_a_copy_of_other_images_is_an_error(data, run, tmp_path, without_links):
 
 # ---- json and csv that converters read -----------------------------------------------------------------------------
 
-@pytest.mark.parametrize('text, message', [
-    ('{"images": null}', ": images: found 'null', expected a list of images"),
-    ('{"images": []}', ": images: found '[]', expected a list of images"),
-    ('{"images": {"1": 2}}', ': images: found '),
-    ('{"images": [null]}', ": images[0].file_name: found 'null', expected a name such as helen/testset/"),
-    ('{"images": [{"id": [1], "file_name": "ibug/a.jpg"}, {"file_name": null}]}',
-     ": images[1].file_name: found 'null', expected a name"),
-    ('{"images": [{"file_name": ["ibug/a.jpg"]}]}', ': images[0].file_name: found '),
-    ('[]', ': cannot be read as COCO-style json'),
-    ('null', ': cannot be read as COCO-style json'),
-    ('[' * 100000, ': cannot be read as COCO-style json (RecursionError'),
-    ('\udcff', ': cannot be read as COCO-style json (UnicodeDecodeError'),
-])
+
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('{"images": null}', ": images: found 'null', expected a list of images"),
+        ('{"images": []}', ": images: found '[]', expected a list of images"),
+        ('{"images": {"1": 2}}', ': images: found '),
+        ('{"images": [null]}', ": images[0].file_name: found 'null', expected a name such as helen/testset/"),
+        (
+            '{"images": [{"id": [1], "file_name": "ibug/a.jpg"}, {"file_name": null}]}',
+            ": images[1].file_name: found 'null', expected a name",
+        ),
+        ('{"images": [{"file_name": ["ibug/a.jpg"]}]}', ': images[0].file_name: found '),
+        ('[]', ': cannot be read as COCO-style json'),
+        ('null', ': cannot be read as COCO-style json'),
+        ('[' * 100000, ': cannot be read as COCO-style json (RecursionError'),
+        ('\udcff', ': cannot be read as COCO-style json (UnicodeDecodeError'),
+    ],
+)
 def test_wrong_json_of_a_test_set_is_an_error(tmp_path, text, message):
     data = make_300w_lp(tmp_path)
     path = tmp_path / 'valid.json'
@@ -462,9 +508,16 @@ def test_wrong_json_of_a_test_set_is_an_error(tmp_path, text, message):
     assert f'error: {path}{message}' in outcome.printed
 
 
-@pytest.mark.parametrize('number, message', [(10**5000 * -1, 'found a number of thousands of digits'),
-                                             (True, 'found True'), ([3], 'found [3]'), (2.5, 'found 2.5')],
-                         ids=['long', 'flag', 'list', 'float'])
+@pytest.mark.parametrize(
+    'number, message',
+    [
+        (10**5000 * -1, 'found a number of thousands of digits'),
+        (True, 'found True'),
+        ([3], 'found [3]'),
+        (2.5, 'found 2.5'),
+    ],
+    ids=['long', 'flag', 'list', 'float'],
+)
 def test_wrong_number_in_a_npy_of_frames_is_an_error(tmp_path, number, message):
     path = tmp_path / 'broken.npy'
     np.save(path, np.array({'401': [number]}, dtype=object))
@@ -473,14 +526,17 @@ def test_wrong_number_in_a_npy_of_frames_is_an_error(tmp_path, number, message):
     assert str(caught.value).startswith(f'{path}: bad frame: {message}')
 
 
-@pytest.mark.parametrize('row, message', [
-    (b'401,\xff', 'bad text: found byte 0xff in column 5, expected UTF-8'),
-    (b'401,2\0', 'bad text: found byte 0x00 in column 6'),
-    (b'401,' + b'1' * 5000, 'bad frame: found '),
-    (b'401,' + b'1' * 200000, 'bad row: found 200004 bytes'),
-    ('401,\u0663'.encode(), 'bad frame: found '),
-    (b'401,true', "bad frame: found 'true'"),
-])
+@pytest.mark.parametrize(
+    'row, message',
+    [
+        (b'401,\xff', 'bad text: found byte 0xff in column 5, expected UTF-8'),
+        (b'401,2\0', 'bad text: found byte 0x00 in column 6'),
+        (b'401,' + b'1' * 5000, 'bad frame: found '),
+        (b'401,' + b'1' * 200000, 'bad row: found 200004 bytes'),
+        ('401,\u0663'.encode(), 'bad frame: found '),
+        (b'401,true', "bad frame: found 'true'"),
+    ],
+)
 def test_wrong_row_of_a_list_of_frames_is_an_error(tmp_path, row, message):
     path = tmp_path / 'broken.csv'
     path.write_bytes(b'video,frame_1based\n401,1\n' + row + b'\n')

@@ -1,12 +1,20 @@
 """Coordinates go there and back, whatever the size of image and map."""
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmfld.structures import (GRIDS, cells_to_normalized, cells_to_pixels, denormalize, normalize, normalized_to_cells,
-                              pixels_to_cells)
+from mmfld.structures import (
+    GRIDS,
+    cells_to_normalized,
+    cells_to_pixels,
+    denormalize,
+    normalize,
+    normalized_to_cells,
+    pixels_to_cells,
+)
 
 sides = st.integers(1, 20000)
 sizes = st.tuples(sides, sides)
@@ -47,8 +55,9 @@ def test_pixels_go_to_cells_and_back(size, map_size, places, kind, grid):
 def test_mirrored_cells_are_mirrored_in_the_unit(size, places, grid):
     cells = scaled(places, size)
     mirrored = np.array(size) - 1 - cells
-    np.testing.assert_allclose(cells_to_normalized(mirrored, size, grid), -cells_to_normalized(cells, size, grid),
-                               atol=1e-9)
+    np.testing.assert_allclose(
+        cells_to_normalized(mirrored, size, grid), -cells_to_normalized(cells, size, grid), atol=1e-9
+    )
 
 
 @given(sizes)

@@ -1,4 +1,5 @@
 """Crops of any box in an image of any size show what they say, and points in them go back to the image."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +35,7 @@ def box_in(size, box):
 @given(sizes, boxes, angles, crop_sizes)
 def test_a_pixel_of_a_crop_is_the_pixel_of_the_image_that_the_matrix_names(size, box, angle, crop_size):
     box = box_in(size, box)
-    center, side = crop_of_box(box, 'longer_side', 1., LAYOUT)
+    center, side = crop_of_box(box, 'longer_side', 1.0, LAYOUT)
     scale = np.array([side, side * crop_size[1] / crop_size[0]])
     matrix = crop_matrix(center, scale, angle, crop_size)
     crop = warp(positions(size), matrix, crop_size)
@@ -56,8 +57,9 @@ def test_points_go_into_a_crop_and_back(size, box, angle, crop_size, rule, paddi
     cropped = points @ matrix[:, :2].T + matrix[:, 2]
     np.testing.assert_allclose(to_image(cropped[None], matrix[None])[0], points, atol=1e-6 * max(size))
     middle = (np.array(crop_size) - 1) / 2
-    np.testing.assert_allclose(cropped, turn(points - center, angle) * crop_size[0] / side + middle,
-                               atol=1e-6 * max(size))
+    np.testing.assert_allclose(
+        cropped, turn(points - center, angle) * crop_size[0] / side + middle, atol=1e-6 * max(size)
+    )
 
 
 @given(boxes, st.sampled_from(['longer_side', 'face_220', 'hrnet_1.25']), st.sampled_from(layout_names()))
@@ -76,9 +78,14 @@ def test_a_crop_cuts_no_landmark_off(box, rule, layout):
 @given(sizes, boxes, st.lists(angles, min_size=1, max_size=3))
 def test_crops_for_inference_are_those_of_training(size, box, angles):
     image = (np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3))).astype(np.uint8)
-    center, side = crop_of_box(box_in(size, box), 'longer_side', 1., LAYOUT)
+    center, side = crop_of_box(box_in(size, box), 'longer_side', 1.0, LAYOUT)
     matrices = [crop_matrix(center, (side, side), angle, (32, 32)) for angle in angles]
     for crop, angle in zip(sample(image, matrices, (32, 32)), angles):
-        results = dict(img=image, img_path='face.jpg', bbox_center=center[None], bbox_scale=np.full((1, 2), side),
-                       bbox_rotation=np.array([angle]))
+        results = dict(
+            img=image,
+            img_path='face.jpg',
+            bbox_center=center[None],
+            bbox_scale=np.full((1, 2), side),
+            bbox_rotation=np.array([angle]),
+        )
         np.testing.assert_array_equal(FaceAffine(input_size=(32, 32)).transform(results)['img'], crop)

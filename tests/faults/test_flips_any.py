@@ -1,4 +1,5 @@
 """Mirrored twice, everything is what it was; mirrored once, images, points and boxes are so together."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,13 +12,14 @@ from mmfld.structures import get_layout
 from mmfld.structures.face_layout import _LAYOUTS
 
 layouts = pytest.mark.parametrize('layout', sorted(_LAYOUTS))
-sizes = st.one_of(st.tuples(st.integers(1, 20000), st.integers(1, 3)), st.tuples(st.integers(1, 200),
-                                                                                 st.integers(1, 200)))
+sizes = st.one_of(
+    st.tuples(st.integers(1, 20000), st.integers(1, 3)), st.tuples(st.integers(1, 200), st.integers(1, 200))
+)
 seeds = st.integers(0, 2**32 - 1)
 
 
 def flip(direction='horizontal'):
-    return TRANSFORMS.build(dict(type='mmpose.RandomFlip', prob=1., direction=direction))
+    return TRANSFORMS.build(dict(type='mmpose.RandomFlip', prob=1.0, direction=direction))
 
 
 def sample(layout, size, seed):
@@ -27,9 +29,15 @@ def sample(layout, size, seed):
     points = rng.uniform(-0.2, 1.2, (1, layout.num_keypoints, 2)) * size
     visible = (rng.random((1, layout.num_keypoints)) < 0.9).astype(np.float32)
     box = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
-    return dict(img=rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8), img_shape=(size[1], size[0]),
-                img_path='face.jpg', keypoints=points.astype(np.float32), keypoints_visible=visible,
-                bbox=box.astype(np.float32), flip_indices=list(layout.flip_indices))
+    return dict(
+        img=rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8),
+        img_shape=(size[1], size[0]),
+        img_path='face.jpg',
+        keypoints=points.astype(np.float32),
+        keypoints_visible=visible,
+        bbox=box.astype(np.float32),
+        flip_indices=list(layout.flip_indices),
+    )
 
 
 @layouts
@@ -87,8 +95,11 @@ def test_a_face_box_that_is_not_mirrored_with_the_landmarks_is_an_error_where_it
 @given(seed=seeds)
 def test_views_tell_where_the_mirrored_points_lie(seed):
     before = GetFaceCrop().transform(sample('300w68', (120, 90), seed))
-    steps = [dict(type='RandomFlip', prob=1.), dict(type='RandomFaceSimilarity'),
-             dict(type='FaceAffine', input_size=(48, 48))]
+    steps = [
+        dict(type='RandomFlip', prob=1.0),
+        dict(type='RandomFaceSimilarity'),
+        dict(type='FaceAffine', input_size=(48, 48)),
+    ]
     with DefaultScope.overwrite_default_scope('mmpose'):
         views = SiameseViews(steps, num_views=1)
     np.random.seed(seed)

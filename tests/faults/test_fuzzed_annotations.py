@@ -8,13 +8,15 @@ is its number. The outcome is
 
 Anything else fails, and the message has the input.
 """
+
 import copy
 import json
 import math
 import random
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Sequence, Tuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,30 +29,81 @@ K = LAYOUT.num_keypoints
 SHORT, LONG = 400, 2000
 IMAGES = {FaceLandmarkDataset: 4, FaceVideoDataset: 5}  # a frame of a video has one face
 
-VALUES = (None, True, False, 0, 1, -1, 2, 0.5, -0.5, 1.5, 1e-4, 1e6, -1e5, 1e12, 1e39, 1e300, 10**400, -0., math.nan,
-          math.inf, -math.inf, '', '1', '10.5', 'nan', 'face', '\0', '\ud800', '../1.jpg', '/1.jpg', [], [1], [[1, 2]],
-          {}, {'id': 1}, [None] * 57, list(range(57)), [0.5] * 57, [0] * 57, [10, 20, 30, 40], [0.1, 0.2, 0.3, 0.4],
-          [5, 6, 0, 9], [1e9, 1e9, 1e9, 1e9], 'x' * 5000)
+VALUES = (
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    2,
+    0.5,
+    -0.5,
+    1.5,
+    1e-4,
+    1e6,
+    -1e5,
+    1e12,
+    1e39,
+    1e300,
+    10**400,
+    -0.0,
+    math.nan,
+    math.inf,
+    -math.inf,
+    '',
+    '1',
+    '10.5',
+    'nan',
+    'face',
+    '\0',
+    '\ud800',
+    '../1.jpg',
+    '/1.jpg',
+    [],
+    [1],
+    [[1, 2]],
+    {},
+    {'id': 1},
+    [None] * 57,
+    list(range(57)),
+    [0.5] * 57,
+    [0] * 57,
+    [10, 20, 30, 40],
+    [0.1, 0.2, 0.3, 0.4],
+    [5, 6, 0, 9],
+    [1e9, 1e9, 1e9, 1e9],
+    'x' * 5000,
+)
 
 
 def whole_content(num_images: int) -> dict:
     """5 faces in 4 or 5 images, with everything that an annotation may have."""
-    faces = [dict(id=10 + n, image_id=min(n, num_images - 1), category_id=1, iscrowd=0,
-                  keypoints=[v for k in range(K) for v in (20. + n + k, 30. + 2 * k, 1 + k % 2)]) for n in range(5)]
+    faces = [
+        dict(
+            id=10 + n,
+            image_id=min(n, num_images - 1),
+            category_id=1,
+            iscrowd=0,
+            keypoints=[v for k in range(K) for v in (20.0 + n + k, 30.0 + 2 * k, 1 + k % 2)],
+        )
+        for n in range(5)
+    ]
     faces[0].update(attributes=dict(blur=1, pose=0), bbox=[20, 30, 19, 37])
     faces[1]['face_box'] = [10.5, 20, 50, 60]
     faces[2]['landmark_box'] = [15, 25.5, 70, 80]
     faces[3].update(center=[40, 50], box_size=64, scale=0.32)
     faces[4]['keypoints'][:3] = [0, 0, 0]
-    images = [dict(id=n, file_name=f'{n}.jpg', width=200, height=100 + n, video='a', frame=n)
-              for n in range(num_images)]
+    images = [
+        dict(id=n, file_name=f'{n}.jpg', width=200, height=100 + n, video='a', frame=n) for n in range(num_images)
+    ]
     return dict(categories=[dict(id=1, name='face')], images=images, annotations=faces)
 
 
 # --- damage ----------------------------------------------------------------------------------------------------------
 
 
-def places(value: Any) -> Iterator[Tuple[Any, Any]]:
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
     """All (container, key) in a content."""
     for key, child in value.items() if isinstance(value, dict) else enumerate(value):
         yield value, key
@@ -58,7 +111,7 @@ def places(value: Any) -> Iterator[Tuple[Any, Any]]:
             yield from places(child)
 
 
-def a_place(content: Any, rng: random.Random, kind: type = object) -> Tuple[Any, Any]:
+def a_place(content: Any, rng: random.Random, kind: type = object) -> tuple[Any, Any]:
     """A random place; each name of a field as often as any other, and not most often a coordinate."""
     found = [(one, key) for one, key in places(content) if isinstance(one[key], kind)]
     names = sorted({str(key) if isinstance(one, dict) else 'item' for one, key in found})
@@ -91,7 +144,7 @@ def shuffle(content, rng):
 
 def cut_list(content, rng):
     one, key = a_place(content, rng, list)
-    del one[key][rng.randrange(len(one[key]) + 1):]
+    del one[key][rng.randrange(len(one[key]) + 1) :]
 
 
 def swap(content, rng):
@@ -127,26 +180,43 @@ def wrap(content, rng):
     one[key] = rng.choice([[copy.deepcopy(one[key])], dict(value=copy.deepcopy(one[key]))])
 
 
-DAMAGE: List[Callable] = [replace, replace, replace, remove, repeat, shuffle, cut_list, swap, change_number,
-                          change_number, damage_points, add_field, add_field, wrap]
+DAMAGE: list[Callable] = [
+    replace,
+    replace,
+    replace,
+    remove,
+    repeat,
+    shuffle,
+    cut_list,
+    swap,
+    change_number,
+    change_number,
+    damage_points,
+    add_field,
+    add_field,
+    wrap,
+]
 
 
 def damage_bytes(text: bytes, rng: random.Random) -> bytes:
     place = rng.randrange(len(text))
-    return rng.choice([
-        lambda: text[:place],
-        lambda: text[:place] + b'\0' + text[place:],
-        lambda: text[:place] + b'\xff' + text[place + 1:],
-        lambda: text[:place] + bytes([rng.randrange(256)]) + text[place + 1:],
-        lambda: text[:place] + text[place + rng.randrange(20):],
-        lambda: text + text,
-        lambda: text[:-1] + b', "annotations": []}',
-        lambda: b'\xef\xbb\xbf' + text,
-        lambda: text.decode().encode('utf-16'),
-        lambda: b'',
-        lambda: b'[' * 50000,
-        lambda: text.replace(b'"image_id"', b'"id"', 1),
-        lambda: text.replace(b'200', b'2' * 5000, 1)])()
+    return rng.choice(
+        [
+            lambda: text[:place],
+            lambda: text[:place] + b'\0' + text[place:],
+            lambda: text[:place] + b'\xff' + text[place + 1 :],
+            lambda: text[:place] + bytes([rng.randrange(256)]) + text[place + 1 :],
+            lambda: text[:place] + text[place + rng.randrange(20) :],
+            lambda: text + text,
+            lambda: text[:-1] + b', "annotations": []}',
+            lambda: b'\xef\xbb\xbf' + text,
+            lambda: text.decode().encode('utf-16'),
+            lambda: b'',
+            lambda: b'[' * 50000,
+            lambda: text.replace(b'"image_id"', b'"id"', 1),
+            lambda: text.replace(b'200', b'2' * 5000, 1),
+        ]
+    )()
 
 
 def fuzzed(number: int, kind: type) -> bytes:
@@ -162,7 +232,7 @@ def fuzzed(number: int, kind: type) -> bytes:
 # --- outcome ---------------------------------------------------------------------------------------------------------
 
 
-def expected_faces(content: dict, fields: Sequence[str]) -> List[dict]:
+def expected_faces(content: dict, fields: Sequence[str]) -> list[dict]:
     """What stands in a file, with these fields of the images, read in the simplest way."""
     faces = []
     for image in content['images']:
@@ -174,8 +244,14 @@ def expected_faces(content: dict, fields: Sequence[str]) -> List[dict]:
             points = np.array([numbers[0::3], numbers[1::3]], np.float64).T
             visible = np.array(numbers[2::3]) > 0
             tight = np.concatenate([points[visible].min(axis=0), points[visible].max(axis=0)])
-            face = dict(id=ann['id'], img_id=image['id'], keypoints=points[None], raw_ann_info=ann,
-                        keypoints_visible=visible[None], bbox=np.array([ann.get('landmark_box', tight)], float))
+            face = dict(
+                id=ann['id'],
+                img_id=image['id'],
+                keypoints=points[None],
+                raw_ann_info=ann,
+                keypoints_visible=visible[None],
+                bbox=np.array([ann.get('landmark_box', tight)], float),
+            )
             face.update({field: image[field] for field in fields})
             if 'face_box' in ann:
                 x, y, width, height = ann['face_box']
@@ -196,14 +272,16 @@ def could_be_a_face(face: dict) -> bool:
     boxes = [face[name].reshape(2, 2) for name in ('bbox', 'face_box') if name in face]
     width, height = face.get('image_size', (32767, 32767))
     return bool(
-        all(type(face[name]) is int for name in ('id', 'img_id')) and len(points) > 1
+        all(type(face[name]) is int for name in ('id', 'img_id'))
+        and len(points) > 1
         and all(np.isfinite(box).all() and (box[1] > box[0]).all() and (box[1] - box[0]).max() >= 1 for box in boxes)
         and (np.concatenate([points, *boxes]) >= [-width, -height]).all()
         and (np.concatenate([points, *boxes]) <= [2 * width, 2 * height]).all()
-        and ((points > -1) & (points < [width, height])).all(axis=1).any())
+        and ((points > -1) & (points < [width, height])).all(axis=1).any()
+    )
 
 
-def check_faces(found: List[dict], expected: List[dict]) -> None:
+def check_faces(found: list[dict], expected: list[dict]) -> None:
     assert len(found) == len(expected)
     for one, other in zip(found, expected):
         assert could_be_a_face(other)
@@ -255,7 +333,8 @@ def test_damaged_files_are_read_rightly_or_refused(kind, tmp_path, request, caps
         except Exception as error:
             pytest.fail(f'input {number}: {type(error).__name__}: {error}\n{path.read_bytes()[:20000]!r}')
     with capsys.disabled():
-        print(f'\n{kind.__name__}: {counts.total()} inputs, {counts["right"]} right, {counts["error"]} errors, '
-              'silent: 0')
+        print(
+            f'\n{kind.__name__}: {counts.total()} inputs, {counts["right"]} right, {counts["error"]} errors, silent: 0'
+        )
     # the damage must be neither always harmless nor always the same error
     assert min(counts['right'], counts['error']) > counts.total() / 20

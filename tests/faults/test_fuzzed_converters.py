@@ -3,15 +3,17 @@
 The damage depends on the format and a number alone, which a failure names with the content. ``--long`` takes more
 inputs.
 """
+
 import importlib
 import json
 import re
 import shutil
 import signal
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, NamedTuple, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -30,6 +32,7 @@ TURNED[0x0112] = 6  # by 90 degrees
 
 class Format(NamedTuple):
     """A kind of file: what reads it, an intact one, and the damage that it may get."""
+
     converter: str
     make: Callable[[Path], TinySet]
     mutations: Sequence[Mutation] = ANY_BYTES
@@ -56,8 +59,9 @@ COUNTS = {
     'convert_300w_lp': dict(OFFICIAL_COUNT=3),
     'convert_aflw': dict(OFFICIAL_COUNTS=dict(train=2, test=1, test_frontal=1)),
     'convert_cofw': dict(OFFICIAL_COUNTS=dict(train=2, test=0)),
-    'convert_wflw': dict(OFFICIAL_COUNTS=dict(train=4, test=0, largepose=0, expression=0, illumination=0, makeup=0,
-                                              occlusion=0, blur=0)),
+    'convert_wflw': dict(
+        OFFICIAL_COUNTS=dict(train=4, test=0, largepose=0, expression=0, illumination=0, makeup=0, occlusion=0, blur=0)
+    ),
 }
 
 
@@ -96,12 +100,20 @@ def counts(request) -> Counter:
     counts = Counter()
     yield counts
     with request.config.pluginmanager.getplugin('capturemanager').global_and_fixture_disabled():
-        print(f'\nin all: {counts["right"] + counts["reported"]} inputs, {counts["right"]} read right, '
-              f'{counts["reported"]} reported, silent: 0')
+        print(
+            f'\nin all: {counts["right"] + counts["reported"]} inputs, {counts["right"]} read right, '
+            f'{counts["reported"]} reported, silent: 0'
+        )
 
 
-def fuzz(name: str, path: Path, mutations: Sequence[Mutation], inputs: int, is_right: Callable[[bytes], bool],
-         counts: Counter) -> None:
+def fuzz(
+    name: str,
+    path: Path,
+    mutations: Sequence[Mutation],
+    inputs: int,
+    is_right: Callable[[bytes], bool],
+    counts: Counter,
+) -> None:
     """Damage a file again and again, and count how often that was read right or reported.
 
     Args:
@@ -152,14 +164,16 @@ def check(data: TinySet, content: bytes, outcome: Outcome, out: Path) -> None:
     if data.damaged.suffix == '.txt' and len(content.splitlines()) < len(data.faces):
         reports += filter(is_count, outcome.printed.splitlines())  # of lines that are gone, only their number is known
     found = [face for face, _ in outcome.faces]
-    assert all(any(face.is_like(other) for other in found) for face in data.intact), \
+    assert all(any(face.is_like(other) for other in found) for face in data.intact), (
         f'a face of an intact file is lost\n{outcome.printed}'
+    )
     missing = [face for face in data.faces if not any(face.is_like(other) for other in found)]
     others = [face for face in found if not any(face.is_like(other) for other in data.intact + data.faces)]
     if others:
         readings = data.read(content)
-        assert all(any(face.is_like(other) for other in readings) for face in others), \
+        assert all(any(face.is_like(other) for other in readings) for face in others), (
             f'a face is not as the file says\n{outcome.printed}'
+        )
     assert len(missing) <= len(others) or reports, f'a face is lost silently\n{outcome.printed}'
     left_out = re.search(r'faces left out: ([1-9]\d*)', outcome.printed)
     assert outcome.status == int(bool(left_out) or 'error: ' in outcome.printed), outcome.printed

@@ -3,6 +3,7 @@
 A decoder cannot tell everything: where a format has no checksum, changed bits are another picture. Those are counted,
 by format, with the reason. PNG has one, and nothing passes; nor does a file that is cut off, of any format.
 """
+
 import io
 import re
 from collections import Counter, defaultdict
@@ -15,9 +16,12 @@ from mmfld.runtime import read_image
 
 # why changed bits may be another picture, of which no decoder gives a sign
 WITHOUT_SIGN = dict(
-    bmp='no checksum', tiff='no checksum', gif='no checksum: other indices of colours, other colours',
+    bmp='no checksum',
+    tiff='no checksum',
+    gif='no checksum: other indices of colours, other colours',
     webp='no checksum: bits of an arithmetic coder always mean something',
-    jpg='no checksum: as many blocks as before, or what mmfld.runtime.jpeg says it cannot see')
+    jpg='no checksum: as many blocks as before, or what mmfld.runtime.jpeg says it cannot see',
+)
 ENCODERS = dict(jpg=dict(quality=90), png={}, webp=dict(quality=90), bmp={}, tiff={}, gif={})
 OTHER = 12  # mean difference of pixels, of 255, from which on it is another picture
 CHECKED = ('cut', 'renamed', 'garbage')  # changes that must never pass for the picture with other pixels
@@ -45,16 +49,16 @@ def flipped(content, rng, files):
 
 def overwritten(content, rng, files):
     at, size = int(rng.integers(len(content))), int(rng.integers(16, 512))
-    return content[:at] + rng.bytes(min(size, len(content) - at)) + content[at + size:]
+    return content[:at] + rng.bytes(min(size, len(content) - at)) + content[at + size :]
 
 
 def lacking(content, rng, files):
     at, size = int(rng.integers(len(content))), int(rng.integers(1, 256))
-    return content[:at] + content[at + size:]
+    return content[:at] + content[at + size :]
 
 
 def cut(content, rng, files):
-    return content[:int(rng.integers(len(content)))]
+    return content[: int(rng.integers(len(content)))]
 
 
 def swapped(content, rng, files):

@@ -1,4 +1,5 @@
 """Whatever happens to a training, it says what, and nothing is lost: resumed, it ends as one that was left alone."""
+
 import os
 import random
 import shutil
@@ -22,8 +23,15 @@ NOT_BEGUN = 'SIGTERM: the training ends before its first step: nothing was train
 
 @pytest.fixture(scope='module')
 def options(tiny_config):
-    return [tiny_config, '--cfg-options', f'train_cfg.max_epochs={EPOCHS}', 'train_cfg.val_interval=2',
-            'default_hooks.checkpoint.save_best=NME', 'default_hooks.checkpoint.max_keep_ckpts=1', '--work-dir']
+    return [
+        tiny_config,
+        '--cfg-options',
+        f'train_cfg.max_epochs={EPOCHS}',
+        'train_cfg.val_interval=2',
+        'default_hooks.checkpoint.save_best=NME',
+        'default_hooks.checkpoint.max_keep_ckpts=1',
+        '--work-dir',
+    ]
 
 
 @pytest.fixture(scope='module')
@@ -117,7 +125,7 @@ def test_images_that_change_while_it_trains(options, tmp_path, synthetic_faces, 
         if fault == 'deleted':
             path.unlink()
         elif fault == 'truncated':
-            path.write_bytes(content[:len(content) // 2])
+            path.write_bytes(content[: len(content) // 2])
         else:
             cv2.imwrite(str(path), cv2.imread(str(path))[1:])
     assert training.end() == 1
@@ -173,8 +181,15 @@ def test_sigterm_before_the_first_step_says_that_nothing_was_trained(options, tm
 
 
 def test_another_number_of_faces_in_a_step_is_named_before_what_follows_from_it(options, whole, tmp_path):
-    training = Training(tmp_path / 'log', *options[:-1], 'train_dataloader.batch_size=4', '--work-dir',
-                        tmp_path / 'run', '--resume', whole / f'epoch_{EPOCHS}.pth')
+    training = Training(
+        tmp_path / 'log',
+        *options[:-1],
+        'train_dataloader.batch_size=4',
+        '--work-dir',
+        tmp_path / 'run',
+        '--resume',
+        whole / f'epoch_{EPOCHS}.pth',
+    )
     assert training.end() == 1
     assert 'trained with a batch of 2 (1 process x 2)' in last_line(training)
     assert 'found one of 4 (1 process x 4)' in last_line(training)
@@ -185,8 +200,12 @@ def test_one_of_two_processes_that_is_killed_ends_both(options, tmp_path):
     folder = tmp_path / 'run'
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '', 'PYTHON': sys.executable}
     with open(tmp_path / 'log', 'w') as log:
-        process = subprocess.Popen(['bash', str(TRAIN.with_name('dist_train.sh')), config, '2', *rest, str(folder)],
-                                   env=environment, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            ['bash', str(TRAIN.with_name('dist_train.sh')), config, '2', *rest, str(folder)],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
         end = time.monotonic() + 120
         while not (folder / 'last_checkpoint').exists() and time.monotonic() < end:
             time.sleep(0.05)

@@ -1,4 +1,5 @@
 """What holds in every layout and conversion, for any points."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,8 +47,11 @@ def test_a_conversion_stays_within_the_points_it_is_made_from(pair, seed):
 def test_a_conversion_moves_and_grows_with_the_face(pair, seed, shift, scale):
     conversion = get_conversion(*pair)
     points = points_of(conversion.source, seed)
-    np.testing.assert_allclose(conversion.keypoints(points * scale + shift),
-                               conversion.keypoints(points) * scale + shift, atol=1e-6 * 20000 * scale + 1e-6)
+    np.testing.assert_allclose(
+        conversion.keypoints(points * scale + shift),
+        conversion.keypoints(points) * scale + shift,
+        atol=1e-6 * 20000 * scale + 1e-6,
+    )
 
 
 @conversions

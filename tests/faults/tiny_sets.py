@@ -4,14 +4,16 @@ A set says what is right: the faces of the intact files, and how those of the da
 file. That reading is as plain as can be and shares no code with the converters' parsers, but for the libraries that
 read ``.mat`` files.
 """
+
 import importlib
 import io
 import json
 import re
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, List, NamedTuple, Sequence, Tuple
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -23,12 +25,16 @@ WIDTH, HEIGHT = 60, 40
 
 class Face(NamedTuple):
     """An image, by its name, and (K, 2) landmarks in it."""
+
     image: str
     points: np.ndarray
 
     def is_like(self, other: 'Face') -> bool:
-        return (self.image == other.image and self.points.shape == other.points.shape
-                and np.allclose(self.points, other.points, rtol=0, atol=1e-5))
+        return (
+            self.image == other.image
+            and self.points.shape == other.points.shape
+            and np.allclose(self.points, other.points, rtol=0, atol=1e-5)
+        )
 
 
 @dataclass
@@ -42,17 +48,19 @@ class TinySet:
         faces (list[Face]): Those that do.
         read (Callable): Content of the damaged file -> faces that it holds, as far as it can be read.
     """
-    argv: List[str]
+
+    argv: list[str]
     damaged: Path
-    intact: List[Face]
-    faces: List[Face]
-    read: Callable[[bytes], List[Face]]
+    intact: list[Face]
+    faces: list[Face]
+    read: Callable[[bytes], list[Face]]
 
 
 class Outcome(NamedTuple):
     """What a converter has done: exit status, the faces of all json files with (width, height), what it printed."""
+
     status: int
-    faces: List[Tuple[Face, Tuple[int, int]]]
+    faces: list[tuple[Face, tuple[int, int]]]
     printed: str
 
 
@@ -88,13 +96,14 @@ def write_pts(path: Path, values: np.ndarray) -> None:
     path.write_text('\n'.join(['version: 1', f'n_points: {len(values)}', '{', *lines, '}', '']))
 
 
-def _floats(text: str) -> List[float]:
+def _floats(text: str) -> list[float]:
     return [float(number) for number in text.split()]
 
 
 # ---- 300W: .pts files beside images --------------------------------------------------------------------------------
 
-def make_300w(folder: Path, suffix: str = '.jpg', **options) -> Tuple[List[Face], Path]:
+
+def make_300w(folder: Path, suffix: str = '.jpg', **options) -> tuple[list[Face], Path]:
     """Three faces, the second with an image of the given kind; returns them and the path of the second ``.pts``."""
     faces = []
     for seed, name in enumerate(('afw/a.jpg', f'afw/b{suffix}', 'ibug/c.png')):
@@ -107,7 +116,7 @@ def make_300w(folder: Path, suffix: str = '.jpg', **options) -> Tuple[List[Face]
 def make_pts(folder: Path) -> TinySet:
     faces, damaged = make_300w(folder)
 
-    def read(content: bytes) -> List[Face]:
+    def read(content: bytes) -> list[Face]:
         body = re.search(rb'\{(.*?)\}', content, re.S)
         return [Face('afw/b.jpg', np.reshape(_floats(body[1].decode()), (68, 2)) - 1)]
 
@@ -125,17 +134,21 @@ def make_image(suffix: str, **options) -> Callable[[Path], TinySet]:
 
 # ---- WFLW: a list --------------------------------------------------------------------------------------------------
 
+
 def make_wflw(folder: Path) -> TinySet:
     root, path = folder / 'src/WFLW_images', folder / 'src/list_98pt_rect_attr_train_test/list_98pt_rect_attr_train.txt'
     path.parent.mkdir(parents=True)
     faces = [Face(name, points(seed, 98)) for seed, name in enumerate(('0/a.jpg', '0/a.jpg', '1/b.jpg', '1/c.jpg'))]
     for seed, name in enumerate(sorted({face.image for face in faces})):
         write_image(root / name, seed)
-    path.write_text(''.join(
-        ' '.join([*(f'{value:.6f}' for value in face.points.ravel()), '9 4 51 36 0 1 0 0 0 1', face.image]) + '\n'
-        for face in faces))
+    path.write_text(
+        ''.join(
+            ' '.join([*(f'{value:.6f}' for value in face.points.ravel()), '9 4 51 36 0 1 0 0 0 1', face.image]) + '\n'
+            for face in faces
+        )
+    )
 
-    def read(content: bytes) -> List[Face]:
+    def read(content: bytes) -> list[Face]:
         found = []
         for line in content.removeprefix(b'\xef\xbb\xbf').splitlines():
             try:
@@ -150,6 +163,7 @@ def make_wflw(folder: Path) -> TinySet:
 
 # ---- .mat files ----------------------------------------------------------------------------------------------------
 
+
 def as_cells(texts: Sequence[str]) -> np.ndarray:
     cells = np.empty((len(texts), 1), object)
     cells[:, 0] = texts
@@ -163,15 +177,24 @@ def make_aflw(compressed: bool) -> Callable[[Path], TinySet]:
         faces = [Face(f'{part}/{part}.jpg', points(part, 19)) for part in (0, 2, 3)]
         for seed, face in enumerate(faces):
             write_image(folder / 'flickr' / face.image, seed)
-        savemat(path, dict(
-            nameList=as_cells([face.image for face in faces]), data=np.stack([f.points.T.ravel() for f in faces]),
-            bbox=np.tile([5., 55., 4., 36.], (3, 1)), mask_new=np.ones((3, 19)), ra=np.array([[2, 1, 3]], np.uint16)),
-            do_compression=compressed)
+        savemat(
+            path,
+            dict(
+                nameList=as_cells([face.image for face in faces]),
+                data=np.stack([f.points.T.ravel() for f in faces]),
+                bbox=np.tile([5.0, 55.0, 4.0, 36.0], (3, 1)),
+                mask_new=np.ones((3, 19)),
+                ra=np.array([[2, 1, 3]], np.uint16),
+            ),
+            do_compression=compressed,
+        )
 
-        def read(content: bytes) -> List[Face]:
+        def read(content: bytes) -> list[Face]:
             found = importlib.import_module('mat_files').load_mat(path, ['nameList', 'data'])
-            return [Face(str(np.ravel(name)[0]), row.reshape(2, 19).T)
-                    for name, row in zip(found['nameList'].ravel(), found['data'].astype(float))]
+            return [
+                Face(str(np.ravel(name)[0]), row.reshape(2, 19).T)
+                for name, row in zip(found['nameList'].ravel(), found['data'].astype(float))
+            ]
 
         return TinySet([str(path), str(folder / 'flickr')], path, [], faces, read)
 
@@ -186,7 +209,7 @@ def make_300w_lp(folder: Path) -> TinySet:
         savemat(folder / f'src/landmarks/AFW/AFW_{seed}_0_pts.mat', dict(pts_2d=face.points + 1, pts_3d=face.points))
     path = folder / 'src/landmarks/AFW/AFW_1_0_pts.mat'
 
-    def read(content: bytes) -> List[Face]:
+    def read(content: bytes) -> list[Face]:
         found = importlib.import_module('mat_files').load_mat(path, ['pts_2d'])['pts_2d']
         return [Face(faces[1].image, found.astype(float) - 1)]
 
@@ -200,12 +223,16 @@ def make_cofw(folder: Path) -> TinySet:
     faces = [Face(f'{seed + 1:06d}.png', points(seed, 29)) for seed in range(2)]
     with h5py.File(path, 'w', userblock_size=512) as file:
         cells = file.create_dataset('IsTr', (1, 2), dtype=h5py.ref_dtype)
-        cells[0] = [file.create_dataset(f'#refs#/{n}', data=np.full((WIDTH, HEIGHT), n, np.uint8),
-                                        compression='gzip', fletcher32=True).ref for n in range(2)]
-        file['phisTr'] = np.array([[*(face.points + 1).T.ravel(), *[0.] * 29] for face in faces]).T
-        file['bboxesTr'] = np.tile([9., 4, 42, 32], (2, 1)).T
+        cells[0] = [
+            file.create_dataset(
+                f'#refs#/{n}', data=np.full((WIDTH, HEIGHT), n, np.uint8), compression='gzip', fletcher32=True
+            ).ref
+            for n in range(2)
+        ]
+        file['phisTr'] = np.array([[*(face.points + 1).T.ravel(), *[0.0] * 29] for face in faces]).T
+        file['bboxesTr'] = np.tile([9.0, 4, 42, 32], (2, 1)).T
 
-    def read(content: bytes) -> List[Face]:
+    def read(content: bytes) -> list[Face]:
         found = importlib.import_module('mat_files').load_mat73(path, ['phisTr'])['phisTr']
         return [Face(face.image, row[:58].reshape(2, 29).T - 1) for face, row in zip(faces, found)]
 

@@ -1,4 +1,5 @@
 """Trainings in processes of their own, to be killed and robbed."""
+
 import multiprocessing
 import os
 import runpy
@@ -58,6 +59,7 @@ def _run(log, arguments, limit):
     os.dup2(file, 1), os.dup2(file, 2)
     if limit:
         import resource
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     torch.set_num_threads(1)
     sys.argv = [str(TRAIN), *arguments]

@@ -1,4 +1,5 @@
 """The weights that come with the package: what they are, and landmarks on a photograph that matplotlib ships."""
+
 import hashlib
 import re
 import shutil
@@ -11,6 +12,7 @@ import pytest
 import torch
 from matplotlib.cbook import get_sample_data
 from mmengine.config import Config
+
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
 from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
 from mmfld.runtime import FaceLandmarker, FaceTracker
@@ -19,8 +21,14 @@ from mmfld.runtime.detection import BoxCalibration
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/mmfld_best_mini.py'
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)  # one face, eye corners 130 pixels apart
 # read off the photograph: centres of the eyes, tip of the nose, corners of the mouth, chin
-SPOTS = {(36, 37, 38, 39, 40, 41): (222, 190), (42, 43, 44, 45, 46, 47): (302, 187), (33, ): (267, 252),
-         (48, ): (235, 280), (54, ): (304, 278), (8, ): (271, 331)}
+SPOTS = {
+    (36, 37, 38, 39, 40, 41): (222, 190),
+    (42, 43, 44, 45, 46, 47): (302, 187),
+    (33,): (267, 252),
+    (48,): (235, 280),
+    (54,): (304, 278),
+    (8,): (271, 331),
+}
 
 
 @pytest.fixture(scope='module')
@@ -46,7 +54,7 @@ def test_its_model_is_that_of_the_config(inferencer):
     inside = Config.fromstring(torch.load(DEFAULT_WEIGHTS, weights_only=True)['meta']['cfg'], '.py')
     # defaults, which the config says itself
     inside.model.head.loss_landmark.input_size = (256, 256)
-    crop, = (step for step in inside.test_dataloader.dataset.pipeline if step.type == 'GetFaceCrop')
+    (crop,) = (step for step in inside.test_dataloader.dataset.pipeline if step.type == 'GetFaceCrop')
     crop.layout = '300w68'
     inside.test_dataloader.dataset.pipeline[0].type = 'LoadFaceImage'  # MMPose's LoadImage when it was trained
     assert inside.model == config.model and inside.test_dataloader == config.test_dataloader
@@ -55,7 +63,7 @@ def test_its_model_is_that_of_the_config(inferencer):
 
 
 def test_landmarks_on_a_photograph(inferencer):
-    face, = next(inferencer(PHOTO))['predictions'][0]
+    (face,) = next(inferencer(PHOTO))['predictions'][0]
     points = np.array(face['keypoints'])
     assert points.shape == (68, 2)
     for indices, spot in SPOTS.items():
@@ -82,7 +90,7 @@ def test_the_defaults_download_nothing(monkeypatch):
 @pytest.mark.parametrize('quarter', [0, 1, 2])
 def test_heatmaps_and_boxes_of_a_face_that_is_turned(inferencer, quarter):
     image = np.ascontiguousarray(np.rot90(cv2.imread(PHOTO), quarter))
-    sample, = next(inferencer(image, draw_heatmap=True, return_datasamples=True))['predictions']
+    (sample,) = next(inferencer(image, draw_heatmap=True, return_datasamples=True))['predictions']
     heatmaps, keypoints = sample.pred_fields.heatmaps, sample.pred_instances.keypoints[0]
     assert heatmaps.shape == (68, *image.shape[:2])
     peaks = np.array([np.unravel_index(one.argmax(), one.shape)[::-1] for one in heatmaps])
@@ -106,13 +114,13 @@ def test_what_scores_low_is_no_face(inferencer):
         calibration = BoxCalibration()
 
         def __call__(self, image):
-            return np.array([[190., 130, 350, 340, 0.9], [0, 400, 120, 520, 0.9]])
+            return np.array([[190.0, 130, 350, 340, 0.9], [0, 400, 120, 520, 0.9]])
 
     image = cv2.imread(PHOTO)
     strict = FaceLandmarkInferencer(device='cpu', detector=Detector())
-    face, = next(strict(image))['predictions'][0]
-    np.testing.assert_allclose(np.array(face['keypoints'])[33], SPOTS[33, ], atol=8)
-    loose = FaceLandmarkInferencer(device='cpu', detector=Detector(), min_score=0.)
+    (face,) = next(strict(image))['predictions'][0]
+    np.testing.assert_allclose(np.array(face['keypoints'])[33], SPOTS[33,], atol=8)
+    loose = FaceLandmarkInferencer(device='cpu', detector=Detector(), min_score=0.0)
     assert len(next(loose(image))['predictions'][0]) > 1
     tracker = FaceLandmarkTracker(device='cpu', detector=Detector(), return_unconfirmed=True)
     assert len(tracker.track(image)) == 1

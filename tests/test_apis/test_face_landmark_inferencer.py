@@ -1,4 +1,5 @@
 """From inputs to landmarks, with small untrained networks: what goes where, not how good it is."""
+
 import copy
 import json
 import logging
@@ -14,18 +15,19 @@ from matplotlib.cbook import get_sample_data
 from mmengine.config import Config
 from mmengine.runner import save_checkpoint
 from mmengine.structures import InstanceData
-from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
-from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS, spread_back
-from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
-from mmfld.structures import get_layout
 from mmpose.apis import MMPoseInferencer, inference_topdown, init_model
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.structures import PoseDataSample
 from PIL import Image
 
+from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
+from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS, spread_back
+from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
+from mmfld.structures import get_layout
+
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/structured_hg2_mini.py'
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
-BOXES = [[20., 25., 80., 90.], [70., 30., 120., 85.]]
+BOXES = [[20.0, 25.0, 80.0, 90.0], [70.0, 30.0, 120.0, 85.0]]
 
 
 @pytest.fixture(scope='module')
@@ -78,7 +80,7 @@ def test_one_result_per_image_in_the_format_of_mmpose(inferencer, images):
     assert [len(result['predictions'][0]) for result in results] == [2, 1, 0]
     face = results[0]['predictions'][0][1]
     assert set(face) == {'keypoints', 'keypoint_scores', 'bbox', 'bbox_score'}
-    assert np.shape(face['keypoints']) == (68, 2) and np.shape(face['keypoint_scores']) == (68, )
+    assert np.shape(face['keypoints']) == (68, 2) and np.shape(face['keypoint_scores']) == (68,)
     np.testing.assert_allclose(face['bbox'][0], BOXES[1])
     assert face['bbox_score'] == 1
 
@@ -99,7 +101,9 @@ def test_same_landmarks_as_inference_topdown(config, weights, inferencer, images
     expected = inference_topdown(model, images[0], np.array(BOXES))
     np.testing.assert_allclose(
         keypoints(next(inferencer(images[0], bboxes=BOXES))),
-        [sample.pred_instances.keypoints[0] for sample in expected], atol=1e-4)
+        [sample.pred_instances.keypoints[0] for sample in expected],
+        atol=1e-4,
+    )
 
 
 def test_config_from_the_checkpoint(weights, inferencer, images):
@@ -131,11 +135,11 @@ def test_no_refinement_from_landmarks_on_one_spot(inferencer, images, monkeypatc
     def collapsed(images, crops):
         samples = predict(images, crops)
         for sample in samples:
-            sample.pred_instances.keypoints[...] = 5.
+            sample.pred_instances.keypoints[...] = 5.0
         return samples
 
     monkeypatch.setattr(inferencer, '_predict_crops', collapsed)
-    face, = next(inferencer(images[0], bboxes=BOXES[:1], refine=1))['predictions'][0]
+    (face,) = next(inferencer(images[0], bboxes=BOXES[:1], refine=1))['predictions'][0]
     np.testing.assert_allclose(face['bbox'][0], BOXES[0])
 
 
@@ -165,12 +169,23 @@ def test_landmarks_in_another_layout(inferencer, converting, images, refine):
 
 def test_other_layout_in_files_pictures_and_samples(converting, images, tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), images[0])
-    result = next(converting(tmp_path / 'a.png', bboxes=BOXES, out_dir=tmp_path / 'out', return_vis=True,
-                             draw_heatmap=True, return_datasamples=True))
+    result = next(
+        converting(
+            tmp_path / 'a.png',
+            bboxes=BOXES,
+            out_dir=tmp_path / 'out',
+            return_vis=True,
+            draw_heatmap=True,
+            return_datasamples=True,
+        )
+    )
     assert np.shape([face['keypoints'] for face in json.loads((tmp_path / 'out/predictions/a.json').read_text())]) == (
-        2, 49, 2)
+        2,
+        49,
+        2,
+    )
     assert result['visualization'][0].shape == (240, 160, 3)
-    sample, = result['predictions']
+    (sample,) = result['predictions']
     assert sample.pred_instances.keypoints.shape == (2, 49, 2) and len(sample.flip_indices) == 49
     assert sample.pred_instances.keypoints.dtype == sample.pred_instances.keypoint_scores.dtype == np.float32
 
@@ -208,15 +223,21 @@ def test_image_without_a_face(with_detector, images, tmp_path, caplog):
 
 def test_another_crop_than_that_of_the_training_is_logged(config, weights, monkeypatch, tmp_path):
     messages = []
-    monkeypatch.setattr('mmfld.apis.face_landmark_inferencer.print_log',
-                        lambda message, logger, level: messages.append((message, level)))
+    monkeypatch.setattr(
+        'mmfld.apis.face_landmark_inferencer.print_log',
+        lambda message, logger, level: messages.append((message, level)),
+    )
     FaceLandmarkInferencer(config, weights, device='cpu', detector='whole_image')
     assert messages == []
     other = tmp_path / 'other.py'
     other.write_text(Config.fromfile(config).pretty_text.replace("'landmark_height'", "'longer_side'"))
     FaceLandmarkInferencer(str(other), weights, device='cpu', detector='whole_image')
-    assert messages == [(f"{weights}: GetFaceCrop.rule: found 'longer_side', and the weights were trained with "
-                         "'landmark_height'", logging.WARNING)]
+    assert messages == [
+        (
+            f"{weights}: GetFaceCrop.rule: found 'longer_side', and the weights were trained with 'landmark_height'",
+            logging.WARNING,
+        )
+    ]
 
 
 @pytest.mark.parametrize('none', [None, [], np.zeros((0, 4))], ids=str)
@@ -226,13 +247,15 @@ def test_a_detector_may_say_in_any_way_that_it_finds_nothing(with_detector, imag
 
 def test_a_detector_without_scores_is_told(with_detector, images):
     with pytest.raises(ValueError, match='the detector returns .*expected'):
-        next(with_detector(lambda image: [[10., 20., 60., 70.]])(images[0]))
+        next(with_detector(lambda image: [[10.0, 20.0, 60.0, 70.0]])(images[0]))
 
 
 def test_image_without_a_face_is_logged(with_detector, images, monkeypatch):
     messages = []
-    monkeypatch.setattr('mmfld.apis.face_landmark_inferencer.print_log',
-                        lambda message, logger, level: messages.append((message, level)))
+    monkeypatch.setattr(
+        'mmfld.apis.face_landmark_inferencer.print_log',
+        lambda message, logger, level: messages.append((message, level)),
+    )
     next(with_detector(lambda image: np.zeros((0, 5)))(images[0]))
     assert messages == [('0000000000.jpg: no face found', logging.WARNING)]
 
@@ -253,7 +276,7 @@ def test_video(with_detector, images, tmp_path, draw_heatmap, height):
     for image in images:
         writer.write(image)
     writer.release()
-    faces = iter([np.array([[*BOXES[0], 1.]]), np.zeros((0, 5)), np.array([[*box, 1.] for box in BOXES])])
+    faces = iter([np.array([[*BOXES[0], 1.0]]), np.zeros((0, 5)), np.array([[*box, 1.0] for box in BOXES])])
     inferencer = with_detector(lambda image: next(faces))
     results = list(inferencer(tmp_path / 'clip.mp4', out_dir=tmp_path / 'out', draw_heatmap=draw_heatmap, batch_size=2))
     assert [len(result['predictions'][0]) for result in results] == [1, 0, 2]
@@ -271,7 +294,6 @@ def test_camera_is_not_read_ahead(inferencer, images, monkeypatch):
     read = []
 
     class Camera:
-
         def __init__(self, number):
             pass
 
@@ -279,7 +301,7 @@ def test_camera_is_not_read_ahead(inferencer, images, monkeypatch):
             return True
 
         def get(self, property_):
-            return 30.
+            return 30.0
 
         def read(self):
             read.append(1)
@@ -309,7 +331,7 @@ def test_half_done_video_is_complete(inferencer, images, tmp_path):
 
 
 def test_datasamples(inferencer, images):
-    sample, = next(inferencer(images[0], bboxes=BOXES, return_datasamples=True))['predictions']
+    (sample,) = next(inferencer(images[0], bboxes=BOXES, return_datasamples=True))['predictions']
     assert sample.pred_instances.keypoints.shape == (2, 68, 2)
 
 
@@ -349,13 +371,16 @@ def test_what_is_no_checkpoint_is_named(config, tmp_path):
         FaceLandmarkInferencer(config, tmp_path / 'a.pth', device='cpu')
 
 
-@pytest.mark.parametrize('boxes, message', [
-    ([[10, 10, 5, 20]], r'bboxes of image 0 \(0000000000.jpg\): found \[10.0, 10.0, 5.0, 20.0\]'),
-    ([[10, 10, 20, float('nan')]], 'nan'),
-    ([[[10, 10, 20]]], r'of shape \(1, 3\), expected \(N, 4\): a list of x1, y1, x2, y2'),
-    ([[5000, 10, 5020, 30]], r'\[5000.0, 10.0, 5020.0, 30.0\] lies outside of the image'),
-    ([BOXES, BOXES], 'found 2 lists of boxes, expected one for each of the 1 images'),
-])
+@pytest.mark.parametrize(
+    'boxes, message',
+    [
+        ([[10, 10, 5, 20]], r'bboxes of image 0 \(0000000000.jpg\): found \[10.0, 10.0, 5.0, 20.0\]'),
+        ([[10, 10, 20, float('nan')]], 'nan'),
+        ([[[10, 10, 20]]], r'of shape \(1, 3\), expected \(N, 4\): a list of x1, y1, x2, y2'),
+        ([[5000, 10, 5020, 30]], r'\[5000.0, 10.0, 5020.0, 30.0\] lies outside of the image'),
+        ([BOXES, BOXES], 'found 2 lists of boxes, expected one for each of the 1 images'),
+    ],
+)
 def test_wrong_boxes_are_named(inferencer, images, boxes, message):
     with pytest.raises(ValueError, match=message):
         next(inferencer(images[0], bboxes=boxes))
@@ -376,15 +401,26 @@ def test_what_are_no_boxes_is_named(inferencer, images, boxes):
 def test_images_of_all_kinds_that_have_one_meaning(inferencer, images):
     image = np.repeat(images[0][..., :1], 3, axis=2)
     expected = keypoints(next(inferencer(image, bboxes=BOXES)))
-    for other in (image[..., 0], image[..., :1], np.dstack([image, image[..., 0]]), image.astype(np.uint16) * 257,
-                  Image.fromarray(image), cv2.imencode('.png', image)[1].tobytes()):
+    for other in (
+        image[..., 0],
+        image[..., :1],
+        np.dstack([image, image[..., 0]]),
+        image.astype(np.uint16) * 257,
+        Image.fromarray(image),
+        cv2.imencode('.png', image)[1].tobytes(),
+    ):
         np.testing.assert_array_equal(keypoints(next(inferencer(other, bboxes=BOXES))), expected)
 
 
-@pytest.mark.parametrize('make, message', [
-    (lambda image: image / 255, 'image 0: found an array of .* float64'),
-    (torch.from_numpy, 'image 0: found a Tensor of torch'), (lambda image: iter([image]), 'found list_iterator.*list')],
-    ids=['floats', 'tensor', 'iterator'])
+@pytest.mark.parametrize(
+    'make, message',
+    [
+        (lambda image: image / 255, 'image 0: found an array of .* float64'),
+        (torch.from_numpy, 'image 0: found a Tensor of torch'),
+        (lambda image: iter([image]), 'found list_iterator.*list'),
+    ],
+    ids=['floats', 'tensor', 'iterator'],
+)
 def test_images_without_one_meaning_are_explained(inferencer, images, make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         next(inferencer(make(images[0])))
@@ -403,8 +439,10 @@ def folder(images, tmp_path):
 @pytest.mark.parametrize('batch_size', [1, 2, 8])
 def test_a_folder_is_read_on_after_a_broken_picture(inferencer, folder, monkeypatch, batch_size):
     messages = []
-    monkeypatch.setattr('mmfld.apis.face_landmark_inferencer.print_log',
-                        lambda message, logger, level: messages.append((message, level)))
+    monkeypatch.setattr(
+        'mmfld.apis.face_landmark_inferencer.print_log',
+        lambda message, logger, level: messages.append((message, level)),
+    )
     results = list(inferencer(folder, batch_size=batch_size))
     assert [Path(result['path']).name for result in results] == ['a.png', 'c.png', 'd.png']
     assert messages == [(f'not read: {folder / "b.png"}: not an image that OpenCV can read', logging.WARNING)]
@@ -467,24 +505,51 @@ def nan_of(test_step):
     return spoiled
 
 
-@pytest.mark.parametrize('argument', [
-    dict(refine=-1), dict(refine=True), dict(batch_size=0), dict(batch_size='a'), dict(radios=3), dict(radius=0),
-    dict(thickness='a'), dict(kpt_thr='a'), dict(draw_bbox='yes'), dict(show='yes'), dict(return_vis=3),
-    dict(return_datasamples=1), dict(vis_out_dir=3), dict(pred_out_dir=3), dict(out_dir=3), dict(skeleton_style='a'),
-    dict(bboxes=3)], ids=str)
+@pytest.mark.parametrize(
+    'argument',
+    [
+        dict(refine=-1),
+        dict(refine=True),
+        dict(batch_size=0),
+        dict(batch_size='a'),
+        dict(radios=3),
+        dict(radius=0),
+        dict(thickness='a'),
+        dict(kpt_thr='a'),
+        dict(draw_bbox='yes'),
+        dict(show='yes'),
+        dict(return_vis=3),
+        dict(return_datasamples=1),
+        dict(vis_out_dir=3),
+        dict(pred_out_dir=3),
+        dict(out_dir=3),
+        dict(skeleton_style='a'),
+        dict(bboxes=3),
+    ],
+    ids=str,
+)
 def test_wrong_arguments_are_named(inferencer, images, argument):
     with pytest.raises(ValueError, match=next(iter(argument))):
         inferencer(images[0], **argument)
 
 
-@pytest.mark.parametrize('argument, message', [
-    (dict(model=3), 'model=3, expected a path'), (dict(weights=3), 'weights=3, expected a path'),
-    (dict(weights=''), "weights='', expected a path"), (dict(device='gpu'), "device='gpu', expected such as 'cpu'"),
-    (dict(device='cuda:99'), "device='cuda:99', but torch sees . GPUs"), (dict(detector=3), 'unknown detector 3'),
-    (dict(detector='mmdet', detector_weights=3), 'detector_weights=3, expected a path'),
-    (dict(show_progress='yes'), "show_progress='yes', expected True or False"),
-    (dict(orientation='up'), "orientation: found 'up', expected one of"), (dict(min_score='a'), "min_score='a'"),
-    (dict(min_score=float('nan')), 'min_score=nan, expected a number')], ids=str)
+@pytest.mark.parametrize(
+    'argument, message',
+    [
+        (dict(model=3), 'model=3, expected a path'),
+        (dict(weights=3), 'weights=3, expected a path'),
+        (dict(weights=''), "weights='', expected a path"),
+        (dict(device='gpu'), "device='gpu', expected such as 'cpu'"),
+        (dict(device='cuda:99'), "device='cuda:99', but torch sees . GPUs"),
+        (dict(detector=3), 'unknown detector 3'),
+        (dict(detector='mmdet', detector_weights=3), 'detector_weights=3, expected a path'),
+        (dict(show_progress='yes'), "show_progress='yes', expected True or False"),
+        (dict(orientation='up'), "orientation: found 'up', expected one of"),
+        (dict(min_score='a'), "min_score='a'"),
+        (dict(min_score=float('nan')), 'min_score=nan, expected a number'),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize('made', [FaceLandmarkInferencer, FaceLandmarkTracker])
 def test_wrong_arguments_are_named_before_anything_is_read(made, argument, message):
     with pytest.raises(ValueError, match=message):
@@ -492,8 +557,11 @@ def test_wrong_arguments_are_named_before_anything_is_read(made, argument, messa
 
 
 def test_a_model_of_mmpose_is_not_downloaded_unasked():
-    with pytest.raises(ValueError, match="model 'face' is one of MMPose, whose weights are not downloaded unasked: "
-                       'give a file as weights, or the URL https://.* to download it'):
+    with pytest.raises(
+        ValueError,
+        match="model 'face' is one of MMPose, whose weights are not downloaded unasked: "
+        'give a file as weights, or the URL https://.* to download it',
+    ):
         FaceLandmarkInferencer('face', device='cpu')
 
 
@@ -509,7 +577,7 @@ def test_the_config_in_a_checkpoint_is_not_run(tmp_path):
 
 
 def test_it_can_be_copied_and_says_why_it_cannot_be_pickled(inferencer, images):
-    (result, ), (other, ) = (each(images[0], bboxes=BOXES) for each in (inferencer, copy.deepcopy(inferencer)))
+    (result,), (other,) = (each(images[0], bboxes=BOXES) for each in (inferencer, copy.deepcopy(inferencer)))
     np.testing.assert_array_equal(keypoints(result), keypoints(other))
     with pytest.raises(TypeError, match='a FaceLandmarkInferencer cannot be pickled, .* make one in each process'):
         pickle.dumps(inferencer)
@@ -523,41 +591,47 @@ def calibrated(config, weights, calibration, tmp_path_factory):
 
 
 def test_calibrated_weights_tell_errors_and_visibility(calibrated, inferencer, images, tmp_path):
-    result, = calibrated(images[0], bboxes=BOXES, pred_out_dir=tmp_path)
-    plain, = inferencer(images[0], bboxes=BOXES)
+    (result,) = calibrated(images[0], bboxes=BOXES, pred_out_dir=tmp_path)
+    (plain,) = inferencer(images[0], bboxes=BOXES)
     saved = json.loads(next(tmp_path.glob('*.json')).read_text())
     assert [face['keypoint_covariances'] for face in saved] == [
-        face['keypoint_covariances'] for face in result['predictions'][0]]
+        face['keypoint_covariances'] for face in result['predictions'][0]
+    ]
     for face, same in zip(result['predictions'][0], plain['predictions'][0]):
         assert face['keypoints'] == same['keypoints'] and 'keypoint_covariances' not in same
         covariances = np.array(face['keypoint_covariances'])
         assert covariances.shape == (68, 2, 2) and (np.linalg.eigvalsh(covariances) > 0).all()
-        assert np.shape(face['keypoints_visible']) == (68, ) and np.ptp(face['keypoints_visible']) > 0.1
+        assert np.shape(face['keypoints_visible']) == (68,) and np.ptp(face['keypoints_visible']) > 0.1
 
 
 def test_covariances_come_back_to_the_image():
     """A standard deviation of 2 pixels of the input along x, in a crop of 3 image pixels each, turned by a quarter."""
-    sample = PoseDataSample(metainfo=dict(input_size=(64, 64), input_scale=np.array([192., 96.])))
-    sample.pred_instances = InstanceData(keypoint_covariances=np.diag([4., 1.])[None, None].astype(np.float32))
-    spread_back(sample, 90.)
-    np.testing.assert_allclose(sample.pred_instances.keypoint_covariances[0, 0], np.diag([1.5**2, 6.**2]), atol=1e-4)
+    sample = PoseDataSample(metainfo=dict(input_size=(64, 64), input_scale=np.array([192.0, 96.0])))
+    sample.pred_instances = InstanceData(keypoint_covariances=np.diag([4.0, 1.0])[None, None].astype(np.float32))
+    spread_back(sample, 90.0)
+    np.testing.assert_allclose(sample.pred_instances.keypoint_covariances[0, 0], np.diag([1.5**2, 6.0**2]), atol=1e-4)
 
 
 def test_covariances_in_another_layout(config, calibrated, images):
-    converted = FaceLandmarkInferencer(config, calibrated._weights, device='cpu', detector='whole_image',
-                                       layout='300w49')
-    (result, ), (own, ) = (each(images[0], bboxes=BOXES[:1]) for each in (converted, calibrated))
-    found, = result['predictions'][0]
-    source, = own['predictions'][0]
+    converted = FaceLandmarkInferencer(
+        config, calibrated._weights, device='cpu', detector='whole_image', layout='300w49'
+    )
+    (result,), (own,) = (each(images[0], bboxes=BOXES[:1]) for each in (converted, calibrated))
+    (found,) = result['predictions'][0]
+    (source,) = own['predictions'][0]
     assert np.shape(found['keypoint_covariances']) == (49, 2, 2)
     np.testing.assert_allclose(found['keypoint_covariances'][0], source['keypoint_covariances'][17], rtol=1e-4)
 
 
 def test_uncertainty_is_drawn_where_it_is_told(calibrated, inferencer, images):
     options = {}, dict(draw_uncertainty=True), dict(draw_uncertainty=True, black_background=True)
-    plain, drawn, black = (next(calibrated(images[0], bboxes=BOXES[:1], return_vis=True, **option)) for option in options)
+    plain, drawn, black = (
+        next(calibrated(images[0], bboxes=BOXES[:1], return_vis=True, **option)) for option in options
+    )
     changed = (plain['visualization'][0] != drawn['visualization'][0]).any(-1)
     assert 50 < changed.sum() < changed.size
     assert (black['visualization'][0] == 0).all(-1).mean() > 0.1
-    with pytest.raises(ValueError, match='tiny.pth without a calibration, which tools/analysis_tools/calibrate.py adds'):
+    with pytest.raises(
+        ValueError, match='tiny.pth without a calibration, which tools/analysis_tools/calibrate.py adds'
+    ):
         next(inferencer(images[0], draw_uncertainty=True, return_vis=True))

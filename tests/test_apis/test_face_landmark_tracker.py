@@ -1,5 +1,6 @@
 """Following faces through made-up frames: coloured discs, a model that finds the disc in its crop, a detector that sees
 the colours."""
+
 import gc
 import json
 import tracemalloc
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.structures import InstanceData, PixelData
+
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
 from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.runtime import tracking
@@ -63,11 +65,16 @@ class DiscModel:
             low, high = np.where(low == 0, high - side, low), np.where(high == size - 1, low + side, high)
             middle, radius, score = (low + high) / 2, (high - low) / 2, self.score
         keypoints = (middle + CIRCLE * radius) / size * sample.input_scale + (
-            sample.input_center - 0.5 * sample.input_scale)
+            sample.input_center - 0.5 * sample.input_scale
+        )
         scores = np.full((1, 68), score, np.float32)
         sample.pred_instances = InstanceData(
-            keypoints=keypoints[None].astype(np.float32), keypoint_scores=scores, keypoints_visible=scores,
-            bboxes=sample.gt_instances.bboxes, bbox_scores=sample.gt_instances.bbox_scores)
+            keypoints=keypoints[None].astype(np.float32),
+            keypoint_scores=scores,
+            keypoints_visible=scores,
+            bboxes=sample.gt_instances.bboxes,
+            bbox_scores=sample.gt_instances.bbox_scores,
+        )
         if self.test_cfg['output_heatmaps']:
             sample.pred_fields = PixelData(heatmaps=np.zeros((68, 32, 32), np.float32))
         return sample
@@ -122,7 +129,8 @@ def make(config):
 
     def build(model=DiscModel, return_unconfirmed=True, **kwargs):
         tracker = FaceLandmarkTracker(
-            config, device='cpu', detector=Detector(), return_unconfirmed=return_unconfirmed, **kwargs)
+            config, device='cpu', detector=Detector(), return_unconfirmed=return_unconfirmed, **kwargs
+        )
         tracker.model = model(tracker.model.dataset_meta)
         return tracker
 
@@ -135,8 +143,13 @@ def run(tracker, frames):
 
 
 def middles(results, track_id=0):
-    return np.array([(face['keypoints'].min(axis=0) + face['keypoints'].max(axis=0)) / 2
-                     for result in results if (face := result.get(track_id))])
+    return np.array(
+        [
+            (face['keypoints'].min(axis=0) + face['keypoints'].max(axis=0)) / 2
+            for result in results
+            if (face := result.get(track_id))
+        ]
+    )
 
 
 def test_crop_follows_the_landmarks(make):
@@ -151,10 +164,11 @@ def test_crop_follows_the_landmarks(make):
 
 
 def test_a_face_has_the_shapes_and_types_of_a_face(make):
-    face, = make().track(draw((RED, 60, 60)))
+    (face,) = make().track(draw((RED, 60, 60)))
     assert face['track_id'] == 0 and isinstance(face['track_id'], int)
     assert {name: face[name].shape for name in ('keypoints', 'keypoint_scores', 'bbox')} == dict(
-        keypoints=(68, 2), keypoint_scores=(68, ), bbox=(4, ))
+        keypoints=(68, 2), keypoint_scores=(68,), bbox=(4,)
+    )
 
 
 def test_first_frame_is_that_of_the_inferencer(make, config):
@@ -162,8 +176,8 @@ def test_first_frame_is_that_of_the_inferencer(make, config):
     inferencer = FaceLandmarkInferencer(config, device='cpu', detector=Detector())
     inferencer.model = tracker.model
     frame = draw((RED, 60, 60))
-    expected, = next(inferencer(frame))['predictions'][0]
-    found, = tracker.track(frame)
+    (expected,) = next(inferencer(frame))['predictions'][0]
+    (found,) = tracker.track(frame)
     np.testing.assert_array_equal(found['keypoints'], expected['keypoints'])
     np.testing.assert_array_equal(found['bbox'], expected['bbox'][0])
 
@@ -212,8 +226,7 @@ def test_lost_face_is_found_again(make, blank, track_id):
     tracker = make(redetect_interval=10)
     face = draw((RED, 60, 60))
     results = run(tracker, [face] * 12 + [face * 0] * blank + [draw((RED, 66, 60))] * 3)
-    assert [list(result) for result in results] == (
-        [[0]] * 17 + [[]] * (blank - 5) + [[track_id]] * 3)
+    assert [list(result) for result in results] == ([[0]] * 17 + [[]] * (blank - 5) + [[track_id]] * 3)
     np.testing.assert_allclose(middles(results[-3:], track_id), [[66, 60]] * 3, atol=0.6)
 
 
@@ -252,7 +265,7 @@ def test_face_in_doubt_starts_again_where_the_detector_sees_it(make):
         return sample
 
     tracker.model.predict = predict_centred
-    result, = run(tracker, [moved])
+    (result,) = run(tracker, [moved])
     np.testing.assert_allclose(result[0]['bbox'], box_of(78, 60), atol=1)
     assert result[0]['keypoint_scores'].mean() == pytest.approx(0.6)
     run(tracker, [moved])
@@ -301,10 +314,13 @@ def test_what_the_detector_sees_only_once_is_no_face(make, seen, ids):
     assert [next(iter(result), None) for result in run(tracker, [draw()] * len(ids))] == ids
 
 
-@pytest.mark.parametrize('return_unconfirmed, expected', [
-    (False, [[], [], [], [], [(1, None)], [(1, None)]]),
-    (True, [[(0, False)], [(0, False)], [(0, False)], [(1, False)], [(1, True)], [(1, True)]]),
-])
+@pytest.mark.parametrize(
+    'return_unconfirmed, expected',
+    [
+        (False, [[], [], [], [], [(1, None)], [(1, None)]]),
+        (True, [[(0, False)], [(0, False)], [(0, False)], [(1, False)], [(1, True)], [(1, True)]]),
+    ],
+)
 def test_faces_are_returned_once_the_detector_has_seen_them_twice(make, return_unconfirmed, expected):
     """After what it saw in the first frame alone comes a face that stays; the flag is there if it tells something."""
     tracker = make(return_unconfirmed=return_unconfirmed)
@@ -322,7 +338,7 @@ def test_confirmed_face_is_returned_while_it_is_in_doubt(make):
 
 
 def test_filter_starts_with_the_unconfirmed_face(make):
-    smoothing = dict(min_cutoff=0.5, beta=0.)
+    smoothing = dict(min_cutoff=0.5, beta=0.0)
     frames = [draw((RED, 60 + t % 2 * 2, 60)) for t in range(6)]
     early, late = (run(make(return_unconfirmed=flag, smoothing=smoothing), frames) for flag in (True, False))
     assert not late[0]
@@ -381,7 +397,6 @@ def test_smoothing_is_of_the_landmarks_not_of_the_crops(make, monkeypatch):
     filters = []
 
     class Filter:
-
         def __init__(self, **settings):
             self.settings = settings
             filters.append(self)
@@ -392,20 +407,24 @@ def test_smoothing_is_of_the_landmarks_not_of_the_crops(make, monkeypatch):
 
     monkeypatch.setattr(tracking, 'OneEuroFilter', Filter)
     tracker = make(smoothing=dict(beta=0.1))
-    tracker.reset(rate=50.)
+    tracker.reset(rate=50.0)
     filters.clear()
     results = run(tracker, [draw((RED, 60, 60), (BLUE, 160, 80))] * 3)
-    assert [one.settings for one in filters] == [dict(rate=50., beta=0.1)] * 2  # one for each face
+    assert [one.settings for one in filters] == [dict(rate=50.0, beta=0.1)] * 2  # one for each face
     places = {tuple(np.round(middles(results[-1:], i)[0])) for i in (0, 1)}
     assert places == {(160, 160), (260, 180)}
     assert {tuple(np.round(face['bbox'])) for face in results[-1].values()} == {
-        tuple(box_of(60, 60)), tuple(box_of(160, 80))}
+        tuple(box_of(60, 60)),
+        tuple(box_of(160, 80)),
+    }
 
 
 def test_smoothing_calms_a_trembling_face(make):
     frames = [draw((RED, 60 + t % 2 * 2, 60)) for t in range(40)]
-    spread = [middles(run(make(smoothing=smoothing), frames))[20:, 0].std()
-              for smoothing in (None, dict(min_cutoff=0.5, beta=0.))]
+    spread = [
+        middles(run(make(smoothing=smoothing), frames))[20:, 0].std()
+        for smoothing in (None, dict(min_cutoff=0.5, beta=0.0))
+    ]
     assert spread[1] < spread[0] / 3
 
 
@@ -437,7 +456,13 @@ def test_video_in_files_out(make, video, tmp_path, draw_heatmap, height):
     ids = [[face['track_id'] for face in result['predictions'][0]] for result in results]
     assert ids == [[0], [0], [0, 1], [0, 1], [0, 1]]
     assert set(results[0]['predictions'][0][0]) == {
-        'track_id', 'is_confirmed', 'keypoints', 'keypoint_scores', 'bbox', 'bbox_score'}
+        'track_id',
+        'is_confirmed',
+        'keypoints',
+        'keypoint_scores',
+        'bbox',
+        'bbox_score',
+    }
     saved = json.loads((tmp_path / 'out/predictions/clip.json').read_text())
     assert [[face['track_id'] for face in item['instances']] for item in saved] == ids
     picture = results[-1]['visualization'][0]
@@ -450,15 +475,22 @@ def test_video_in_files_out(make, video, tmp_path, draw_heatmap, height):
 
 def test_a_video_with_a_lost_frame_goes_on(make, tmp_path, monkeypatch, write_video_without_a_frame):
     tracker, path, messages = make(), tmp_path / 'clip.mp4', []
-    monkeypatch.setattr('mmfld.apis.face_landmark_inferencer.print_log',
-                        lambda message, logger, level: messages.append(message))
+    monkeypatch.setattr(
+        'mmfld.apis.face_landmark_inferencer.print_log', lambda message, logger, level: messages.append(message)
+    )
     write_video_without_a_frame(path, [draw((RED, 60 + 5 * n, 60)) for n in range(5)], lost=2)
     list(tracker(path, pred_out_dir=tmp_path / 'out'))
     saved = json.loads((tmp_path / 'out/clip.json').read_text())
     assert [(item['frame_id'], [face['track_id'] for face in item['instances']]) for item in saved] == [
-        (0, [0]), (1, [0]), (3, [0]), (4, [0])]
-    assert messages == [f'not read: {path}: 4 frames read of 5 that it announces; 1 of its packets cannot be decoded, '
-                        '1 frames in its middle are missing']
+        (0, [0]),
+        (1, [0]),
+        (3, [0]),
+        (4, [0]),
+    ]
+    assert messages == [
+        f'not read: {path}: 4 frames read of 5 that it announces; 1 of its packets cannot be decoded, '
+        '1 frames in its middle are missing'
+    ]
 
 
 def test_every_video_starts_anew(make, video):
@@ -470,10 +502,13 @@ def test_every_video_starts_anew(make, video):
 def test_rate_of_the_video_is_that_of_the_filter(make, video, monkeypatch):
     rates, times = [], []
     tracker = make(smoothing={})
-    monkeypatch.setattr(tracking, 'OneEuroFilter', lambda **settings: rates.append(settings) or (
-        lambda points, scale, time: times.append(time) or points))
+    monkeypatch.setattr(
+        tracking,
+        'OneEuroFilter',
+        lambda **settings: rates.append(settings) or (lambda points, scale, time: times.append(time) or points),
+    )
     list(tracker(video))
-    assert all(settings == dict(rate=12.) for settings in rates)
+    assert all(settings == dict(rate=12.0) for settings in rates)
     np.testing.assert_allclose(times, np.arange(len(times)) / 12 + times[0], atol=1e-3)
 
 
@@ -496,7 +531,7 @@ def test_frames_without_a_face(make):
 
 
 def test_datasamples_carry_the_numbers(make, video):
-    sample, = list(make(redetect_interval=2)(video, return_datasamples=True))[-1]['predictions']
+    (sample,) = list(make(redetect_interval=2)(video, return_datasamples=True))[-1]['predictions']
     assert sample.pred_instances.track_ids.tolist() == [0, 1]
     assert sample.pred_instances.is_confirmed.tolist() == [True, True]
 
@@ -504,7 +539,12 @@ def test_datasamples_carry_the_numbers(make, video):
 def test_saved_faces_bear_no_flag_that_is_always_true(make, video):
     results = list(make(return_unconfirmed=False, redetect_interval=2)(video))
     assert [[face['track_id'] for face in result['predictions'][0]] for result in results] == [
-        [], [0], [0], [0, 1], [0, 1]]
+        [],
+        [0],
+        [0],
+        [0, 1],
+        [0, 1],
+    ]
     assert 'is_confirmed' not in results[-1]['predictions'][0][0]
 
 

@@ -1,4 +1,5 @@
 """Every head as an ONNX file, at small size; that onnxruntime answers as torch does is checked by the export itself."""
+
 import hashlib
 
 import numpy as np
@@ -20,7 +21,7 @@ from mmfld.structures import get_layout
 MINI = {'model.backbone.width': 16, 'model.backbone.num_stacks': 1, 'model.backbone.num_levels': 2}
 FEATURES = {**MINI, 'model.head.in_channels': 16}
 SMALL = {**MINI, 'codec.input_size': (128, 128), 'codec.heatmap_size': (32, 32)}
-BRANCHES = {'model.head.length': 128, 'model.head.channels': 8, 'codec.length': 128, 'codec.sigma': 4.}
+BRANCHES = {'model.head.length': 128, 'model.head.channels': 8, 'codec.length': 128, 'codec.sigma': 4.0}
 CASES = {
     'structured': ('configs/300w/structured_hg2_mini.py', MINI),
     'structured with attention maps': ('configs/300w/structured_hg4.py', {**SMALL, 'model.backbone.num_stacks': 2}),
@@ -32,22 +33,37 @@ CASES = {
     'quarter shift': ('configs/300w/subpixel_mini.py', {**MINI, 'codec.decoder': 'quarter_shift'}),
     'coordinate correction': ('projects/reproduce/subpixel.yml:mini-correction-static', FEATURES),
     'co-attention': ('configs/300w/attentive1d_mini.py', {**FEATURES, **BRANCHES}),
-    'co-attention, local soft-argmax': ('configs/300w/attentive1d_mini.py',
-                                        {**FEATURES, **BRANCHES, 'codec.decoder': 'local_soft_argmax'}),
-    'with boundaries': ('configs/300w/attentive1d_hg4_boundary.py',
-                        {**FEATURES, **BRANCHES, 'codec.input_size': (128, 128), 'model.head.feature_size': 32}),
+    'co-attention, local soft-argmax': (
+        'configs/300w/attentive1d_mini.py',
+        {**FEATURES, **BRANCHES, 'codec.decoder': 'local_soft_argmax'},
+    ),
+    'with boundaries': (
+        'configs/300w/attentive1d_hg4_boundary.py',
+        {**FEATURES, **BRANCHES, 'codec.input_size': (128, 128), 'model.head.feature_size': 32},
+    ),
     "MMPose's heatmaps": ('projects/benchmark_300w/configs/heatmap.py', FEATURES),
     "MMPose's SimCC": ('projects/benchmark_300w/configs/simcc.py', FEATURES),
 }
 WITH_COVARIANCES = 'structured', 'structured with attention maps', 'STAR', 'soft-argmax', 'ADNet'
-TRACKER = 'configs/synthetic/attentive1d_tracker_mini.py', {
-    **FEATURES, **BRANCHES, 'model.refinement.channels': 4, 'model.min_score': 0.}
+TRACKER = (
+    'configs/synthetic/attentive1d_tracker_mini.py',
+    {**FEATURES, **BRANCHES, 'model.refinement.channels': 4, 'model.min_score': 0.0},
+)
 TRACKERS = {
     'of marginals': (*TRACKER, (2, 4, 128)),
     # its global soft-argmax reads distributions; of the first two crops only the second is good enough to be remembered
-    'of maps': ('configs/300w/subpixel_mini.py', {
-        **MINI, 'model.backbone.init_cfg': None, 'codec.decoder': 'expectation', 'model.type': 'FaceTracker',
-        'model.refinement': dict(channels=4), 'model.min_score': 0.0918}, (1, 4, 32, 32)),
+    'of maps': (
+        'configs/300w/subpixel_mini.py',
+        {
+            **MINI,
+            'model.backbone.init_cfg': None,
+            'codec.decoder': 'expectation',
+            'model.type': 'FaceTracker',
+            'model.refinement': dict(channels=4),
+            'model.min_score': 0.0918,
+        },
+        (1, 4, 32, 32),
+    ),
 }
 
 
@@ -130,7 +146,7 @@ def test_what_is_compared():
 
 def test_landmarks_that_differ_leave_no_file(tmp_path, monkeypatch):
     cfg, checkpoint = saved(*CASES['structured'], tmp_path)
-    monkeypatch.setattr(onnx_export, 'TOLERANCE', -1.)
+    monkeypatch.setattr(onnx_export, 'TOLERANCE', -1.0)
     with pytest.raises(ValueError, match='model.onnx: landmarks of onnxruntime and torch are up to .* pixels apart'):
         export_onnx(cfg, checkpoint, tmp_path / 'model.onnx')
     assert not (tmp_path / 'model.onnx').exists()
@@ -140,8 +156,22 @@ def test_half_is_half_and_says_what_it_is(tmp_path, capsys):
     cfg, checkpoint = saved(*CASES['structured'], tmp_path)
     cfg.dump(str(tmp_path / 'config.py'))
     for name, half in (('whole', []), ('half', ['--half'])):
-        assert main(['export', str(tmp_path / 'config.py'), str(checkpoint), str(tmp_path / f'{name}.onnx'), '--sure',
-                     '0.3', '--licence', 'ours', *half]) == 0
+        assert (
+            main(
+                [
+                    'export',
+                    str(tmp_path / 'config.py'),
+                    str(checkpoint),
+                    str(tmp_path / f'{name}.onnx'),
+                    '--sure',
+                    '0.3',
+                    '--licence',
+                    'ours',
+                    *half,
+                ]
+            )
+            == 0
+        )
     sizes = [(tmp_path / f'{name}.onnx').stat().st_size for name in ('half', 'whole')]
     assert sizes[0] < 0.85 * sizes[1]
     whole, half = (LandmarkModel(tmp_path / f'{name}.onnx', threads=1) for name in ('whole', 'half'))
@@ -165,7 +195,7 @@ def test_landmarks_of_no_layout_are_named(tmp_path):
     content = torch.load(checkpoint)
     content['meta']['dataset_meta']['dataset_name'] = 'coco'
     torch.save(content, checkpoint)
-    with pytest.raises(ValueError, match="weights.pth: .*coco"):
+    with pytest.raises(ValueError, match='weights.pth: .*coco'):
         export_onnx(cfg, checkpoint, tmp_path / 'model.onnx')
 
 

@@ -1,4 +1,5 @@
 """A scheme of one's own from a config to landmarks, with nothing else but the files that training and export leave."""
+
 import cv2
 import numpy as np
 import pytest
@@ -45,13 +46,13 @@ def image():
 @pytest.mark.parametrize('eyes', [{}, dict(eye_corners=[0, 1])])
 def test_checkpoint_and_export_know_the_layout(eyes, image, tmp_path):
     cfg, checkpoint = saved({**OWN, **eyes}, tmp_path)
-    box = [[30., 20., 110., 100.]]
+    box = [[30.0, 20.0, 110.0, 100.0]]
     inferencer = FaceLandmarkInferencer(None, str(checkpoint), device='cpu', detector='whole_image')
     expected = next(inferencer(image, bboxes=box, refine=0))['predictions'][0][0]['keypoints']
     export_onnx(cfg, checkpoint, tmp_path / 'own.onnx')
     landmarker = FaceLandmarker(tmp_path / 'own.onnx', 'whole_image', threads=1, orientation='upright')
     assert landmarker.model.layout.flip_indices == (1, 0, 2, 4, 3)
-    face, = landmarker(image, box, refine=0)
+    (face,) = landmarker(image, box, refine=0)
     np.testing.assert_allclose(face.landmarks, expected, atol=0.1)
     assert (face.angle == 0) == (not eyes)
     turned = FaceLandmarker(tmp_path / 'own.onnx', 'whole_image', threads=1)

@@ -1,4 +1,5 @@
 """Aligned crops: five points where the template has them, both matrices, large faces without aliasing."""
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from mmfld.datasets.synthetic import Camera, Expression, FaceShape, Identity, pr
 from mmfld.structures import get_layout, layout_names
 
 
-def face(expression=Expression(), roll=0., scale=60., center=(200., 150.)):
+def face(expression=Expression(), roll=0.0, scale=60.0, center=(200.0, 150.0)):
     """Layout -> (K, 2) landmarks of the mean face."""
     camera = Camera(roll=np.deg2rad(roll), scale=scale, center=center)
     return project_face(FaceShape(Identity(), expression), camera).keypoints
@@ -57,7 +58,7 @@ def test_the_similarity_is_the_best_one_and_does_not_mirror():
     matrix = similarity(points, target)
 
     def error(matrix):
-        return ((points @ matrix[:, :2].T + matrix[:, 2] - target)**2).sum()
+        return ((points @ matrix[:, :2].T + matrix[:, 2] - target) ** 2).sum()
 
     assert np.linalg.det(matrix[:, :2]) > 0
     for _ in range(50):
@@ -87,11 +88,16 @@ def test_what_lies_outside_is_black():
     assert (crop[:20, :20] == 0).all() and crop.max() == 200
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (dict(size=1), 'size=1, expected'), (dict(size=2.5), 'size=2.5'),
-    (dict(template='casia'), "unknown template 'casia'"),
-    (dict(template=np.zeros((4, 2))), r'template: found shape \(4, 2\)'),
-    (dict(layout='wflw98'), r'expected \(..., 98, 2\)')])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (dict(size=1), 'size=1, expected'),
+        (dict(size=2.5), 'size=2.5'),
+        (dict(template='casia'), "unknown template 'casia'"),
+        (dict(template=np.zeros((4, 2))), r'template: found shape \(4, 2\)'),
+        (dict(layout='wflw98'), r'expected \(..., 98, 2\)'),
+    ],
+)
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         align(np.zeros((300, 400, 3), np.uint8), face()['300w68'], **arguments)
@@ -106,12 +112,14 @@ def test_landmarks_that_are_no_face():
 
 @pytest.mark.parametrize('layout', ['wflw98', '300w68', 'cofw29'])
 def test_openings_follow_the_expression(layout):
-    neutral, closed, shout = (face(expression)[layout] for expression in (
-        Expression(), Expression(eye_closure=1.), Expression(mouth_open=1.)))
+    neutral, closed, shout = (
+        face(expression)[layout]
+        for expression in (Expression(), Expression(eye_closure=1.0), Expression(mouth_open=1.0))
+    )
     assert 0.2 < eye_opening(neutral, layout).min() < 0.5 and eye_opening(closed, layout).max() < 0.1
     assert mouth_opening(neutral, layout) < 0.06 < 0.3 < mouth_opening(shout, layout)
     assert eye_opening(np.stack([neutral, closed]), layout).shape == (2, 2)
-    wink = face(Expression(eye_closure=.5, closure_asymmetry=.5))[layout]  # the subject's left eye closes
+    wink = face(Expression(eye_closure=0.5, closure_asymmetry=0.5))[layout]  # the subject's left eye closes
     right, left = eye_opening(wink, layout)
     assert left < 0.1 < right
 

@@ -1,4 +1,5 @@
 """Head pose: right for rendered heads, the same mirrored and turned in the picture, by uncertain landmarks least."""
+
 import json
 import sys
 from pathlib import Path
@@ -15,11 +16,12 @@ from mmfld.structures import get_layout, layout_names
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def rendered(yaw, pitch, roll, layout='300w68', seed=None, scale=80., center=(300., 200.)):
+def rendered(yaw, pitch, roll, layout='300w68', seed=None, scale=80.0, center=(300.0, 200.0)):
     """(K, 2) landmarks of the mean face, or of somebody."""
     rng = np.random.default_rng(seed)
-    identity, expression = (Identity(), Expression()) if seed is None else (
-        Identity.sample(rng), Expression.sample(rng, False))
+    identity, expression = (
+        (Identity(), Expression()) if seed is None else (Identity.sample(rng), Expression.sample(rng, False))
+    )
     camera = Camera(*np.deg2rad([yaw, pitch, roll]), scale=scale, center=center)
     return project_face(FaceShape(identity, expression), camera).keypoints[layout].astype(float)
 
@@ -29,8 +31,9 @@ def rendered(yaw, pitch, roll, layout='300w68', seed=None, scale=80., center=(30
 def test_the_mean_face_is_told_exactly(layout, yaw, pitch, roll):
     pose = HeadPoseEstimator(layout)(rendered(yaw, pitch, roll, layout))
     # the single chin point of the two small layouts follows the outline
-    assert (pose.yaw, pose.pitch, pose.roll) == pytest.approx((yaw, pitch, roll), abs=1. if len(pose) and layout in (
-        'cofw29', 'aflw19') else 0.05)
+    assert (pose.yaw, pose.pitch, pose.roll) == pytest.approx(
+        (yaw, pitch, roll), abs=1.0 if len(pose) and layout in ('cofw29', 'aflw19') else 0.05
+    )
     assert pose.scale == pytest.approx(80, rel=0.02) and pose.center == pytest.approx((300, 200), abs=2)
 
 
@@ -60,7 +63,7 @@ def test_a_mirrored_face_looks_the_other_way():
     assert (other.yaw, other.pitch, other.roll) == pytest.approx((-pose.yaw, pose.pitch, -pose.roll), abs=1e-4)
 
 
-@pytest.mark.parametrize('angle', [37., 90., 180.])
+@pytest.mark.parametrize('angle', [37.0, 90.0, 180.0])
 def test_turning_and_moving_the_picture_changes_the_roll_alone(angle):
     points = rendered(25, 10, 0, seed=2)
     a = np.deg2rad(angle)
@@ -101,9 +104,14 @@ def test_a_layout_of_ones_own_needs_a_shape():
         HeadPoseEstimator(own, shape=mean_faces()['300w68'][chosen], left_out=[0])
 
 
-@pytest.mark.parametrize('points, message', [
-    (np.zeros((68, 2)), 'the landmarks lie on one spot'), (np.full((68, 2), np.nan), 'expected finite'),
-    (np.zeros((5, 2)), r'found shape \(5, 2\), expected finite \(68, 2\)')])
+@pytest.mark.parametrize(
+    'points, message',
+    [
+        (np.zeros((68, 2)), 'the landmarks lie on one spot'),
+        (np.full((68, 2), np.nan), 'expected finite'),
+        (np.zeros((5, 2)), r'found shape \(5, 2\), expected finite \(68, 2\)'),
+    ],
+)
 def test_landmarks_that_are_no_face(points, message):
     with pytest.raises(ValueError, match=message):
         HeadPoseEstimator()(points)

@@ -1,4 +1,5 @@
 """Every picture once, whatever dies in between."""
+
 import os
 import signal
 import subprocess
@@ -60,18 +61,20 @@ def check_all_once(folder, photos, missing=()):
     assert images['faces'].drop(names[13]).eq(1).sum() == len(faces) and images['faces'][names[7]] == 0
     assert pd.isna(images['faces'][names[13]]) and 'has no end' in images['reason'][names[13]]
     assert pq.read_table(folder / 'broken.parquet').to_pylist() == [
-        dict(file=names[13], reason=images['reason'][names[13]])]
+        dict(file=names[13], reason=images['reason'][names[13]])
+    ]
     assert not (folder / '_unfinished').exists()
     return faces
 
 
 def test_a_worker_is_killed(photos, tmp_path):
-    summary = predict_in_bulk([str(photos)], str(tmp_path / 'out'), partial(Mortal, tmp_path / 'deaths', 1), SETTINGS,
-                              part_size=8, workers=2)
+    summary = predict_in_bulk(
+        [str(photos)], str(tmp_path / 'out'), partial(Mortal, tmp_path / 'deaths', 1), SETTINGS, part_size=8, workers=2
+    )
     assert (tmp_path / 'deaths').read_text() == 'x'
     assert (summary.images, summary.faces, len(summary.broken), summary.failed) == (39, 38, 1, [])
     faces = check_all_once(tmp_path / 'out', photos)
-    face, = FaceLandmarker(threads=1)(photos / '00.jpg')
+    (face,) = FaceLandmarker(threads=1)(photos / '00.jpg')
     row = faces.set_index('file').loc[str(photos / '00.jpg')]
     found = row[[f'{name}{k}' for k in range(68) for name in 'xy']].to_numpy(float).reshape(68, 2)
     assert abs(found - face.landmarks).max() < 0.01

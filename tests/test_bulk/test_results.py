@@ -1,7 +1,7 @@
 """A folder of results is of one run."""
-import pytest
 
 import pyarrow.parquet as pq
+import pytest
 
 from mmfld.bulk import predict_in_bulk
 from mmfld.bulk.inputs import divide
@@ -23,11 +23,16 @@ def test_the_same_run_goes_on(folder):
     assert folder.begin(dict(orientation=90.0, detector='opencv'), divide(FILES, 1)) == {1}
 
 
-@pytest.mark.parametrize('settings, files, message', [
-    (dict(detector='centerface', orientation=90.0), FILES, "found detector='opencv' .* now it is 'centerface'"),
-    (dict(detector='opencv'), FILES, 'found orientation=90.0 .* now it is None'),
-    (None, {'/a.jpg': 10}, '1 gone, as /b.jpg'), (None, {**FILES, '/0.jpg': None}, '1 new, as /0.jpg'),
-    (None, {**FILES, '/a.jpg': 11}, '1 of another size, as /a.jpg')])
+@pytest.mark.parametrize(
+    'settings, files, message',
+    [
+        (dict(detector='centerface', orientation=90.0), FILES, "found detector='opencv' .* now it is 'centerface'"),
+        (dict(detector='opencv'), FILES, 'found orientation=90.0 .* now it is None'),
+        (None, {'/a.jpg': 10}, '1 gone, as /b.jpg'),
+        (None, {**FILES, '/0.jpg': None}, '1 new, as /0.jpg'),
+        (None, {**FILES, '/a.jpg': 11}, '1 of another size, as /a.jpg'),
+    ],
+)
 def test_another_run_is_refused(folder, settings, files, message):
     with pytest.raises(ValueError, match=message):
         folder.begin(settings or dict(detector='opencv', orientation=90.0), divide(files, 1))
@@ -70,10 +75,16 @@ def test_results_inside_the_inputs(tmp_path):
         predict_in_bulk([str(tmp_path)], str(tmp_path / 'out'), None, {})
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['--workers', '2'], '--workers needs --ray'), (['--part-size', '2'], '--part-size needs --ray'),
-    (['--ray', '--draw'], '--draw does not go with --ray'), (['--ray', '--workers', '0'], "--workers: found '0'"),
-    (['--ray', '--format', 'csv'], '--format csv does not go with --ray')])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--workers', '2'], '--workers needs --ray'),
+        (['--part-size', '2'], '--part-size needs --ray'),
+        (['--ray', '--draw'], '--draw does not go with --ray'),
+        (['--ray', '--workers', '0'], "--workers: found '0'"),
+        (['--ray', '--format', 'csv'], '--format csv does not go with --ray'),
+    ],
+)
 def test_wrong_arguments_are_one_line(tmp_path, capsys, arguments, message):
     try:
         status = main(['predict', str(tmp_path / 'missing'), '--out', str(tmp_path / 'out'), *arguments])

@@ -1,4 +1,5 @@
 """``mmfld align`` as it is typed, and what ``mmfld predict --measure`` tells."""
+
 import csv
 import json
 
@@ -28,7 +29,7 @@ def test_eyes_nose_and_mouth_lie_where_the_template_has_them(landmarker, tmp_pat
     assert capsys.readouterr().out == '1 faces in 1 images\n'
     crop = cv2.imread(str(tmp_path / 'grace_hopper_0.png'))
     assert crop.shape == (224, 224, 3)
-    face, = FaceLandmarker(detector='whole_image', threads=1)(crop)
+    (face,) = FaceLandmarker(detector='whole_image', threads=1)(crop)
     np.testing.assert_allclose(five_points(face.landmarks, '300w68'), TEMPLATES['ffhq'] * 224, atol=14)
 
 
@@ -58,9 +59,9 @@ def test_wrong_arguments_are_one_line(wrong, tmp_path, capsys):
 def test_measures_in_json_and_csv(tmp_path):
     assert run('predict', PHOTO, '--out', tmp_path / 'json', '--measure', '--draw') == 0
     assert run('predict', PHOTO, '--out', tmp_path / 'csv', '--measure', '--format', 'csv') == 0
-    face, = json.loads((tmp_path / 'json/grace_hopper.json').read_text())
+    (face,) = json.loads((tmp_path / 'json/grace_hopper.json').read_text())
     with open(tmp_path / 'csv/faces.csv') as file:
-        row, = csv.DictReader(file)
+        (row,) = csv.DictReader(file)
     names = 'yaw', 'pitch', 'roll', 'right_eye_opening', 'left_eye_opening', 'mouth_opening'
     assert list(row)[-6:] == list(names)
     assert [float(row[name]) for name in names] == pytest.approx([face[name] for name in names], abs=1e-3)

@@ -1,4 +1,5 @@
 """``mmfld predict`` as it is typed."""
+
 import csv
 import json
 import os
@@ -41,7 +42,7 @@ def test_a_folder_with_a_broken_picture(folder, tmp_path, capsys):
     assert output.out == '1 faces in 2 images\n'
     assert output.err.count('not read: ') == 1 and 'a.jpg: found 9000 bytes of a JPEG that has no end' in output.err
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['b.jpg', 'b.json', 'c.json', 'c.png']
-    face, = json.loads((tmp_path / 'out/b.json').read_text())
+    (face,) = json.loads((tmp_path / 'out/b.json').read_text())
     assert np.shape(face['keypoints']) == (68, 2) and abs(face['angle']) < 10
     assert json.loads((tmp_path / 'out/c.json').read_text()) == []
     drawn, photo = cv2.imread(str(tmp_path / 'out/b.jpg')), cv2.imread(PHOTO)
@@ -77,14 +78,14 @@ def test_a_name_that_is_no_utf_8(folder, tmp_path):
     (folder / 'b.jpg').rename(folder / name)
     for suffix in ('csv', 'parquet'):
         assert predict(folder / name, '--out', tmp_path / 'out', '--format', suffix) == 0
-    row, = csv.DictReader(open(tmp_path / 'out/faces.csv'))
+    (row,) = csv.DictReader(open(tmp_path / 'out/faces.csv'))
     assert row['file'].endswith('bad\\udcff.jpg')
     assert pyarrow.parquet.read_table(tmp_path / 'out/faces.parquet').to_pydict()['file'] == [row['file']]
 
 
 def test_a_table(folder, tmp_path):
     assert predict(folder / 'b.jpg', folder / 'c.png', '--out', tmp_path / 'out', '--format', 'csv') == 0
-    row, = csv.DictReader(open(tmp_path / 'out/faces.csv'))
+    (row,) = csv.DictReader(open(tmp_path / 'out/faces.csv'))
     assert row['file'].endswith('b.jpg') and len(row) == 10 + 3 * 68
     assert 200 < float(row['x36']) < float(row['x45']) < 340
 
@@ -116,7 +117,7 @@ def test_a_cut_video_gives_what_is_there(tmp_path, capsys):
         packets = [packet for _ in range(12) for packet in stream.encode(av.VideoFrame.from_ndarray(photo, 'bgr24'))]
         output.mux(packets)
     content = (tmp_path / 'clip.mkv').read_bytes()
-    (tmp_path / 'clip.mkv').write_bytes(content[:-sum(packet.size for packet in packets[2:])])  # within the third
+    (tmp_path / 'clip.mkv').write_bytes(content[: -sum(packet.size for packet in packets[2:])])  # within the third
     assert predict(tmp_path / 'clip.mkv', '--out', tmp_path / 'out', '--draw', '--format', 'parquet') == 1
     output = capsys.readouterr()
     assert output.out == '2 faces in 2 images\n'
@@ -133,9 +134,15 @@ def test_a_video_with_a_lost_frame_goes_on(tmp_path, capsys, write_video_without
     assert predict(tmp_path / 'clip.mp4', '--out', tmp_path / 'out') == 1
     frames = json.loads((tmp_path / 'out/clip.json').read_text())
     assert [(frame['frame_id'], frame['time'], len(frame['instances'])) for frame in frames] == [
-        (0, 0, 1), (1, 0.1, 1), (3, 0.3, 1), (4, 0.4, 1)]
-    assert (f'not read: {tmp_path}/clip.mp4: 4 frames read of 5 that it announces; 1 of its packets cannot be decoded, '
-            '1 frames in its middle are missing') in capsys.readouterr().err
+        (0, 0, 1),
+        (1, 0.1, 1),
+        (3, 0.3, 1),
+        (4, 0.4, 1),
+    ]
+    assert (
+        f'not read: {tmp_path}/clip.mp4: 4 frames read of 5 that it announces; 1 of its packets cannot be decoded, '
+        '1 frames in its middle are missing'
+    ) in capsys.readouterr().err
 
 
 def test_an_empty_folder_is_named(tmp_path, capsys):
@@ -144,20 +151,33 @@ def test_an_empty_folder_is_named(tmp_path, capsys):
     assert f'folder {tmp_path}/in: found no image, expected files ending in' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['--smooth'], '--smooth needs --track'), (['--draw-uncertainty'], '--draw-uncertainty needs --draw'),
-    (['--detector', 'none'], "unknown detector 'none'"),
-    (['--orientation', 'nan'], "--orientation: found 'nan', expected one of"),
-    (['--model', 'none.onnx'], 'none.onnx does not exist'),
-    (['--orientation', 'up'], "--orientation: found 'up', expected one of"), (['--model', ''], "model='', expected"),
-    (['--threads', '0'], "--threads: found '0', expected a whole number of at least 1"),
-    (['--threads', 'two'], "--threads: found 'two', expected a whole number"), (['--backend', '3'], "backend '3'"),
-    (['--precision', '3'], "unknown precision '3'"), (['--format', 'xml'], "--format: invalid choice: 'xml'"),
-    (['--detector', 'mmdet'], 'downloads nothing by itself'), (['--track'], 'b.jpg is one picture'),
-    (['--detector-weights', 'a.pth'], "'centerface' takes no weights"), (['--out', ''], "--out='', expected a path"),
-    (['--out', PHOTO], 'found a file, expected a folder'), (['--workers', '0'], "--workers: found '0'"),
-    (['--workers', '2'], '--workers needs --ray'), (['--part-size', 'a'], "--part-size: found 'a'"),
-    (['--nonsense'], 'unrecognized arguments: --nonsense')], ids=' '.join)
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--smooth'], '--smooth needs --track'),
+        (['--draw-uncertainty'], '--draw-uncertainty needs --draw'),
+        (['--detector', 'none'], "unknown detector 'none'"),
+        (['--orientation', 'nan'], "--orientation: found 'nan', expected one of"),
+        (['--model', 'none.onnx'], 'none.onnx does not exist'),
+        (['--orientation', 'up'], "--orientation: found 'up', expected one of"),
+        (['--model', ''], "model='', expected"),
+        (['--threads', '0'], "--threads: found '0', expected a whole number of at least 1"),
+        (['--threads', 'two'], "--threads: found 'two', expected a whole number"),
+        (['--backend', '3'], "backend '3'"),
+        (['--precision', '3'], "unknown precision '3'"),
+        (['--format', 'xml'], "--format: invalid choice: 'xml'"),
+        (['--detector', 'mmdet'], 'downloads nothing by itself'),
+        (['--track'], 'b.jpg is one picture'),
+        (['--detector-weights', 'a.pth'], "'centerface' takes no weights"),
+        (['--out', ''], "--out='', expected a path"),
+        (['--out', PHOTO], 'found a file, expected a folder'),
+        (['--workers', '0'], "--workers: found '0'"),
+        (['--workers', '2'], '--workers needs --ray'),
+        (['--part-size', 'a'], "--part-size: found 'a'"),
+        (['--nonsense'], 'unrecognized arguments: --nonsense'),
+    ],
+    ids=' '.join,
+)
 def test_wrong_arguments_are_one_line(folder, tmp_path, capsys, arguments, message):
     try:
         status = predict(folder / 'b.jpg', '--out', tmp_path / 'out', *arguments)
@@ -169,7 +189,7 @@ def test_wrong_arguments_are_one_line(folder, tmp_path, capsys, arguments, messa
 
 
 def test_without_opencv_it_is_one_sentence():
-    program = '''
+    program = """
 import importlib.util, sys
 real = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *package: None if name == 'mmpose' else real(name, *package)
@@ -180,11 +200,13 @@ class Hidden:
 sys.meta_path.insert(0, Hidden())
 from mmfld.cli.main import main
 sys.exit(main(['predict', 'a.jpg', '--out', 'out']))
-'''
+"""
     done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == ('mmfld predict: mmfld.runtime needs opencv-python-headless, which does not import '
-                           '(No module named cv2): run `pip install opencv-python-headless`\n')
+    assert done.stderr == (
+        'mmfld predict: mmfld.runtime needs opencv-python-headless, which does not import '
+        '(No module named cv2): run `pip install opencv-python-headless`\n'
+    )
 
 
 def test_as_a_module_and_without_a_command():

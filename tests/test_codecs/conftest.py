@@ -1,4 +1,5 @@
 """Faces to encode, and the loop version of the targets that the benchmark command carries."""
+
 import importlib
 from pathlib import Path
 

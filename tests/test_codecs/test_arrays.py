@@ -1,4 +1,5 @@
 """MMPose's contract of codecs: arrays in, arrays out, with the axis of instances; tensors as well."""
+
 import numpy as np
 import pytest
 import torch
@@ -17,8 +18,10 @@ MARGINALS = {
     'BoundaryMarginalHeatmap': dict(layout='aflw19', input_size=(64, 64), length=128),
     'MarginalHeatmap': dict(input_size=(64, 64), length=128),
 }
-DECODERS = {**{name: ('argmax', 'quarter_shift', 'local_soft_argmax', 'expectation') for name in HEATMAPS},
-            **{name: ('argmax', 'local_soft_argmax') for name in MARGINALS}}
+DECODERS = {
+    **{name: ('argmax', 'quarter_shift', 'local_soft_argmax', 'expectation') for name in HEATMAPS},
+    **{name: ('argmax', 'local_soft_argmax') for name in MARGINALS},
+}
 CASES = [(name, decoder) for name, decoders in DECODERS.items() for decoder in decoders]
 
 
@@ -32,7 +35,8 @@ def maps_of(name: str, *batch: int) -> tuple:
 @pytest.fixture
 def build():
     return lambda name, decoder: KEYPOINT_CODECS.build(
-        dict(type=name, decoder=decoder, **{**HEATMAPS, **MARGINALS}[name]))
+        dict(type=name, decoder=decoder, **{**HEATMAPS, **MARGINALS}[name])
+    )
 
 
 def test_every_codec_is_tried():

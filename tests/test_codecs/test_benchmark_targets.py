@@ -1,4 +1,5 @@
 """The command that measures the targets: its loop version encodes the same, and it runs."""
+
 from pathlib import Path
 
 import numpy as np

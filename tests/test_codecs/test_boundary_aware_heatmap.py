@@ -1,4 +1,5 @@
 """BoundaryAwareHeatmap: what it encodes, and pixels from heatmaps."""
+
 import numpy as np
 import pytest
 import torch
@@ -31,7 +32,8 @@ def test_builds_by_name_with_its_defaults():
 def test_shapes(keypoints):
     encoded = BoundaryAwareHeatmap('cofw29').encode(keypoints)
     assert {key: value.shape for key, value in encoded.items()} == dict(
-        keypoint_labels=(1, 29, 2), keypoint_weights=(1, 29), point_heatmaps=(29, 64, 64), edge_heatmaps=(7, 64, 64))
+        keypoint_labels=(1, 29, 2), keypoint_weights=(1, 29), point_heatmaps=(29, 64, 64), edge_heatmaps=(7, 64, 64)
+    )
 
 
 def test_dtypes(keypoints):
@@ -56,11 +58,12 @@ def test_maps_are_those_of_the_functions(keypoints):
     encoded = BoundaryAwareHeatmap('cofw29', (128, 192), (32, 48)).encode(keypoints / 2)
     np.testing.assert_array_equal(encoded['point_heatmaps'], point_maps(keypoints[0] / 2, (128, 192), (32, 48)))
     np.testing.assert_array_equal(
-        encoded['edge_heatmaps'], edge_maps(keypoints[0] / 2, get_layout('cofw29'), (128, 192), (32, 48)))
+        encoded['edge_heatmaps'], edge_maps(keypoints[0] / 2, get_layout('cofw29'), (128, 192), (32, 48))
+    )
 
 
 def test_weights_are_zero_where_not_annotated(keypoints):
-    visible = np.full((1, 29), 2.)
+    visible = np.full((1, 29), 2.0)
     visible[0, [3, 7]] = 0
     weights = BoundaryAwareHeatmap('cofw29').encode(keypoints, visible)['keypoint_weights']
     assert np.flatnonzero(weights[0] == 0).tolist() == [3, 7] and set(np.unique(weights)) == {0, 1}
@@ -91,9 +94,10 @@ def test_decodes_known_cells_to_pixels(decoder):
 def test_window_and_tau_reach_the_local_soft_argmax():
     maps = peak_at((10, 20), (30, 30))
     maps[0, 0, 20, 12] = 0.5  # two cells away: outside a window of 3
-    far = BoundaryAwareHeatmap(decoder='local_soft_argmax', window=3, tau=100.).batch_decode(maps)[0][0]
-    np.testing.assert_allclose(far[0], [[10 * 256 / 63 - 0.5, 20 * 256 / 63 - 0.5],
-                                        [30 * 256 / 63 - 0.5, 30 * 256 / 63 - 0.5]], atol=1e-3)
+    far = BoundaryAwareHeatmap(decoder='local_soft_argmax', window=3, tau=100.0).batch_decode(maps)[0][0]
+    np.testing.assert_allclose(
+        far[0], [[10 * 256 / 63 - 0.5, 20 * 256 / 63 - 0.5], [30 * 256 / 63 - 0.5, 30 * 256 / 63 - 0.5]], atol=1e-3
+    )
 
 
 def test_scores_are_the_maxima():
@@ -124,7 +128,7 @@ def test_landmarks_that_are_not_annotated_are_not_drawn(face_of):
     visible[0, [8, 37]] = 0
     visible[0, 17:22] = 0
     wild = points.copy()
-    wild[visible[0] == 0] = 3.  # such as a zero in the annotation file
+    wild[visible[0] == 0] = 3.0  # such as a zero in the annotation file
 
     encoded = codec.encode(wild[None], visible)
     whole = codec.encode(points[None])

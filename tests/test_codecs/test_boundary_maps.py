@@ -1,4 +1,5 @@
 """Point and edge maps against the reference's values and against the loop version, over sizes and odd inputs."""
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -8,7 +9,7 @@ from mmfld.structures import Boundary, FaceLayout, get_layout, pixels_to_cells
 
 SIZES = (256, 256), (64, 64)
 GOLDEN = ('wflw98', '300w68', 'cofw29')
-LAYOUTS = GOLDEN + ('aflw19', )
+LAYOUTS = GOLDEN + ('aflw19',)
 # a step of an 8-bit drawing, twice: what different versions of OpenCV may differ by
 EDGE_TOLERANCE = 2 / 255
 
@@ -49,7 +50,8 @@ def test_edge_maps_equal_the_loops(face_of, loops, name, scale, shift):
     points = face_of(name) * scale + shift
     layout = get_layout(name)
     np.testing.assert_allclose(
-        edge_maps(points, layout, *SIZES), loops.loop_edge_maps(points, layout), atol=EDGE_TOLERANCE)
+        edge_maps(points, layout, *SIZES), loops.loop_edge_maps(points, layout), atol=EDGE_TOLERANCE
+    )
 
 
 @pytest.mark.parametrize('scale, shift', PLACES)
@@ -68,14 +70,13 @@ def test_point_maps_equal_the_loops_near_each_border(loops):
 def test_edge_maps_of_a_smaller_input_equal_the_loops(face_of, loops):
     points, layout = face_of('wflw98') / 2, get_layout('wflw98')
     np.testing.assert_allclose(
-        edge_maps(points, layout, (128, 128), (32, 32)), loops.loop_edge_maps(points, layout, 128),
-        atol=EDGE_TOLERANCE)
+        edge_maps(points, layout, (128, 128), (32, 32)), loops.loop_edge_maps(points, layout, 128), atol=EDGE_TOLERANCE
+    )
 
 
 def test_point_maps_of_a_smaller_input_equal_the_loops(face_of, loops):
     points = face_of('wflw98') / 2
-    np.testing.assert_allclose(
-        point_maps(points, (128, 128), (32, 32)), loops.loop_point_maps(points, 128), atol=1e-6)
+    np.testing.assert_allclose(point_maps(points, (128, 128), (32, 32)), loops.loop_point_maps(points, 128), atol=1e-6)
 
 
 def test_edge_maps_of_a_smaller_input_are_those_of_the_doubled_face(face_of):
@@ -101,9 +102,9 @@ def test_point_maps_of_a_narrow_input_are_part_of_the_square_ones(face_of):
 
 
 def test_point_map_of_a_centre_on_a_pixel():
-    point, = point_maps(np.array([[101., 102.]]), *SIZES)
+    (point,) = point_maps(np.array([[101.0, 102.0]]), *SIZES)
     # pixels 101 and 102 are the middle ones of cell 25
-    profile = np.exp(-0.5 * np.array([0, 1])**2 / 1.5**2).mean()
+    profile = np.exp(-0.5 * np.array([0, 1]) ** 2 / 1.5**2).mean()
     np.testing.assert_allclose(point[25, 25], profile**2, rtol=1e-6)
 
 
@@ -114,8 +115,8 @@ def test_shapes_and_dtypes(face_of):
 
 
 DEGENERATE = {
-    'all the same': np.full((98, 2), 100.),
-    'two places': np.tile([[10., 20.], [130., 140.]], (49, 1)),
+    'all the same': np.full((98, 2), 100.0),
+    'two places': np.tile([[10.0, 20.0], [130.0, 140.0]], (49, 1)),
     'each landmark twice': np.repeat(np.random.default_rng(0).uniform(0, 255, (49, 2)), 2, axis=0),
     'a straight line': np.stack([np.linspace(0, 255, 98)] * 2, axis=1),
     'outside the image': np.random.default_rng(0).normal(700, 50, (98, 2)),
@@ -127,8 +128,8 @@ DEGENERATE = {
 def test_edge_maps_of_degenerate_faces_equal_the_loops(loops, case):
     layout = get_layout('wflw98')
     np.testing.assert_allclose(
-        edge_maps(DEGENERATE[case], layout, *SIZES), loops.loop_edge_maps(DEGENERATE[case], layout),
-        atol=EDGE_TOLERANCE)
+        edge_maps(DEGENERATE[case], layout, *SIZES), loops.loop_edge_maps(DEGENERATE[case], layout), atol=EDGE_TOLERANCE
+    )
 
 
 @pytest.mark.parametrize('count, closed', [(1, False), (1, True), (2, False), (2, True), (3, False)])
@@ -139,7 +140,7 @@ def test_curve_of_few_points_is_the_polyline(count, closed):
 
 
 def test_curve_with_a_repeated_point_is_the_polyline():
-    points = np.array([[0., 0], [10, 0], [10, 0], [20, 5], [30, 0]])
+    points = np.array([[0.0, 0], [10, 0], [10, 0], [20, 5], [30, 0]])
     np.testing.assert_array_equal(boundary_curve(points, closed=False), points)
 
 
@@ -150,8 +151,15 @@ def test_curve_goes_through_its_points(closed):
 
 
 # --- distance map ----------------------------------------------------------------------------------------------------
-LINE = FaceLayout(name='line', num_keypoints=5, flip_pairs=(), boundaries=(Boundary('line', tuple(range(5))), ),
-                  eye_corners=(0, 4), pupils=None, areas=dict(line=tuple(range(5))))
+LINE = FaceLayout(
+    name='line',
+    num_keypoints=5,
+    flip_pairs=(),
+    boundaries=(Boundary('line', tuple(range(5))),),
+    eye_corners=(0, 4),
+    pupils=None,
+    areas=dict(line=tuple(range(5))),
+)
 
 
 def test_distance_map_of_a_straight_line():
@@ -172,8 +180,10 @@ def test_distance_map_is_that_of_the_distance_from_the_curves(face_of, name, sca
     layout, points = get_layout(name), face_of(name) * scale + shift
     found = distance_map(points, layout, *SIZES)
     curves = [boundary_curve(points[list(boundary.indices)], boundary.closed) for boundary in layout.boundaries]
-    curves = [np.concatenate([curve, curve[:1]]) if boundary.closed else curve
-              for boundary, curve in zip(layout.boundaries, curves)]
+    curves = [
+        np.concatenate([curve, curve[:1]]) if boundary.closed else curve
+        for boundary, curve in zip(layout.boundaries, curves)
+    ]
     # 20 points on each straight piece
     steps = np.linspace(0, 1, 20)[:, None, None]
     dense = np.concatenate([(curve[:-1] + steps * np.diff(curve, axis=0)).reshape(-1, 2) for curve in curves])
@@ -187,7 +197,7 @@ def test_distance_map_is_that_of_the_distance_from_the_curves(face_of, name, sca
 
 
 def test_distance_map_of_what_is_not_annotated_is_empty():
-    points = np.full((5, 2), 100.)
+    points = np.full((5, 2), 100.0)
     annotated = np.array([True, False, False, False, False])
     assert distance_map(points, LINE, *SIZES, annotated).max() == 0
     annotated[3] = True

@@ -40,7 +40,7 @@ def exact_density(curve: np.ndarray, closed: bool, length: int, sigma: float) ->
             if abs(a - b) > 1e-6:
                 share = (ndtr((bins - a) / sigma) - ndtr((bins - b) / sigma)) / (b - a)
             else:
-                share = np.exp(-0.5 * ((bins - a) / sigma)**2) / (sigma * (2 * np.pi)**0.5)
+                share = np.exp(-0.5 * ((bins - a) / sigma) ** 2) / (sigma * (2 * np.pi) ** 0.5)
             density[axis] += np.linalg.norm(end - start) * share
     return density
 
@@ -54,15 +54,26 @@ def test_builds_by_name_with_its_defaults():
 def test_a_sample_gets_the_labels(face_of, name):
     layout = get_layout(name)
     K, E = layout.num_keypoints, layout.num_boundaries
-    results = dict(img=np.zeros((256, 256, 3), np.uint8), keypoints=face_of(name)[None].astype(np.float32),
-                   keypoints_visible=np.ones((1, K), np.float32), dataset_keypoint_weights=np.ones(K, np.float32))
+    results = dict(
+        img=np.zeros((256, 256, 3), np.uint8),
+        keypoints=face_of(name)[None].astype(np.float32),
+        keypoints_visible=np.ones((1, K), np.float32),
+        dataset_keypoint_weights=np.ones(K, np.float32),
+    )
     results['transformed_keypoints'] = results['keypoints']
     encoder = dict(type='BoundaryMarginalHeatmap', layout=name, length=128)
     labels = PackPoseInputs()(GenerateTarget(encoder)(results))['data_samples'].gt_instance_labels
     assert {key: (tuple(value.shape), value.dtype) for key, value in labels.items()} == {
-        key: (shape, torch.float32) for key, shape in dict(
-            keypoint_x_labels=(1, K, 128), keypoint_y_labels=(1, K, 128), keypoint_weights=(1, K),
-            boundary_x_labels=(1, E, 128), boundary_y_labels=(1, E, 128), boundary_weights=(1, E)).items()}
+        key: (shape, torch.float32)
+        for key, shape in dict(
+            keypoint_x_labels=(1, K, 128),
+            keypoint_y_labels=(1, K, 128),
+            keypoint_weights=(1, K),
+            boundary_x_labels=(1, E, 128),
+            boundary_y_labels=(1, E, 128),
+            boundary_weights=(1, E),
+        ).items()
+    }
 
 
 def test_landmarks_are_encoded_as_without_boundaries(face_of):
@@ -77,7 +88,7 @@ def test_a_level_line_is_even_over_x_and_a_gaussian_over_y():
     bins = np.arange(768)
     even = ndtr((bins - 150) / 12) - ndtr((bins - 600) / 12)
     np.testing.assert_allclose(encoded['boundary_x_labels'][0, 0], scaled(even), atol=0.015)
-    np.testing.assert_allclose(encoded['boundary_y_labels'][0, 0], np.exp(-0.5 * ((bins - 300) / 12)**2), atol=1e-5)
+    np.testing.assert_allclose(encoded['boundary_y_labels'][0, 0], np.exp(-0.5 * ((bins - 300) / 12) ** 2), atol=1e-5)
 
 
 def test_where_landmarks_lie_along_a_line_does_not_matter():
@@ -91,7 +102,9 @@ def test_a_closed_boundary_has_its_last_part():
     closed = encode_line(corners, closed=True)
     np.testing.assert_allclose(
         closed['boundary_x_labels'][0, 0],
-        scaled(exact_density(3 * boundary_curve(np.array(corners, float), True), True, 768, 12)[0]), atol=0.01)
+        scaled(exact_density(3 * boundary_curve(np.array(corners, float), True), True, 768, 12)[0]),
+        atol=0.01,
+    )
     assert np.abs(closed['boundary_x_labels'] - encode_line(corners)['boundary_x_labels']).max() > 0.1
 
 
@@ -150,8 +163,9 @@ def test_no_boundary_at_all(face_of):
 
 def test_a_boundary_without_extent_is_a_point():
     encoded = encode_line([(100, 100)] * 3)
-    np.testing.assert_allclose(encoded['boundary_x_labels'][0, 0], np.exp(-0.5 * ((np.arange(768) - 300) / 12)**2),
-                               atol=1e-5)
+    np.testing.assert_allclose(
+        encoded['boundary_x_labels'][0, 0], np.exp(-0.5 * ((np.arange(768) - 300) / 12) ** 2), atol=1e-5
+    )
 
 
 def test_wrong_number_of_landmarks():

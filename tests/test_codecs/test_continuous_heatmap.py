@@ -1,4 +1,5 @@
 """ContinuousHeatmap: published vectors, MMPose's own Gaussians, quantised encodings, decoding on the same grid."""
+
 import numpy as np
 import pytest
 import torch
@@ -26,7 +27,11 @@ def pixels_of(cells, dtype=torch.float64) -> torch.Tensor:
 def test_builds_by_name_with_the_values_of_the_paper():
     codec = KEYPOINT_CODECS.build(dict(type='ContinuousHeatmap'))
     assert (codec.sigma, codec.encoding, codec.decoder, codec.decoder_options) == (
-        1.5, 'continuous', 'local_soft_argmax', dict(window=5, tau=10))
+        1.5,
+        'continuous',
+        'local_soft_argmax',
+        dict(window=5, tau=10),
+    )
 
 
 def test_equals_the_published_formula(golden_dir):
@@ -41,8 +46,10 @@ def test_equals_the_published_formula(golden_dir):
 def test_shapes_and_dtypes(keypoints):
     encoded = ContinuousHeatmap(**SIZES).encode(keypoints.astype(np.float64), np.ones((1, 20)))
     assert {key: (value.shape, value.dtype) for key, value in encoded.items()} == dict(
-        heatmaps=((20, 64, 48), np.float32), keypoint_weights=((1, 20), np.float32),
-        keypoint_labels=((1, 20, 2), np.float32))
+        heatmaps=((20, 64, 48), np.float32),
+        keypoint_weights=((1, 20), np.float32),
+        keypoint_labels=((1, 20, 2), np.float32),
+    )
 
 
 def test_continuous_maps_and_weights_equal_mmpose_on_the_same_cells(keypoints):
@@ -72,11 +79,14 @@ def test_labels_are_the_unrounded_landmarks(keypoints):
     np.testing.assert_allclose(denormalize(labels, (192, 256)), keypoints, atol=1e-4)
 
 
-@pytest.mark.parametrize('encoding, expected', [
-    ('continuous', [[10.3, 20.75], [0.5, 63.4], [-0.4, 5.0]]),
-    ('rounded', [[10, 21], [1, 63], [0, 5]]),
-    ('floored', [[10, 20], [0, 63], [-1, 5]]),
-])
+@pytest.mark.parametrize(
+    'encoding, expected',
+    [
+        ('continuous', [[10.3, 20.75], [0.5, 63.4], [-0.4, 5.0]]),
+        ('rounded', [[10, 21], [1, 63], [0, 5]]),
+        ('floored', [[10, 20], [0, 63], [-1, 5]]),
+    ],
+)
 def test_centres_of_the_encodings(encoding, expected):
     points = pixels_of([[10.3, 20.75], [0.5, 63.4], [-0.4, 5.0]])[0]
     np.testing.assert_allclose(ContinuousHeatmap(encoding=encoding).centres(points).numpy(), expected, atol=1e-12)
@@ -91,10 +101,12 @@ def test_quantised_maps_peak_at_one_in_their_cell(keypoints, encoding):
 
 
 def test_gaussian_maps_equal_the_formula():
-    centres = torch.tensor([[3.3, 5.8], [-1., 2.]], dtype=torch.float64)
+    centres = torch.tensor([[3.3, 5.8], [-1.0, 2.0]], dtype=torch.float64)
     found = gaussian_maps(centres, (8, 10), 1.3).numpy()
-    expected = [[[np.exp(-((i - x)**2 + (j - y)**2) / (2 * 1.3**2)) for i in range(8)] for j in range(10)]
-                for x, y in centres.tolist()]
+    expected = [
+        [[np.exp(-((i - x) ** 2 + (j - y) ** 2) / (2 * 1.3**2)) for i in range(8)] for j in range(10)]
+        for x, y in centres.tolist()
+    ]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -105,16 +117,19 @@ def test_faces_of_a_batch_are_encoded_alone(keypoints):
 
 
 # mean distance in cells between a landmark and what its heatmap decodes to
-@pytest.mark.parametrize('options, expected', [
-    (dict(), 0.030),
-    (dict(sigma=1.), 0.135),
-    (dict(sigma=2.), 0.009),
-    (dict(decoder='quarter_shift'), 0.191),
-    (dict(decoder='argmax'), 0.383),
-    (dict(decoder='argmax', encoding='rounded'), 0.383),
-    (dict(decoder='quarter_shift', encoding='rounded'), 0.383),  # a symmetric peak is not moved
-    (dict(decoder='argmax', encoding='floored'), 0.765),
-])
+@pytest.mark.parametrize(
+    'options, expected',
+    [
+        (dict(), 0.030),
+        (dict(sigma=1.0), 0.135),
+        (dict(sigma=2.0), 0.009),
+        (dict(decoder='quarter_shift'), 0.191),
+        (dict(decoder='argmax'), 0.383),
+        (dict(decoder='argmax', encoding='rounded'), 0.383),
+        (dict(decoder='quarter_shift', encoding='rounded'), 0.383),  # a symmetric peak is not moved
+        (dict(decoder='argmax', encoding='floored'), 0.765),
+    ],
+)
 def test_error_of_encoding_and_decoding(options, expected):
     steps = (torch.arange(32) + 0.5) / 32 - 0.5  # all positions within a cell
     points = pixels_of(torch.cartesian_prod(30 + steps, 20 + steps), torch.float32).numpy()
@@ -126,8 +141,9 @@ def test_error_of_encoding_and_decoding(options, expected):
 def test_global_soft_argmax_is_the_local_one_over_the_whole_map(keypoints):
     heatmaps = torch.from_numpy(ContinuousHeatmap(**SIZES).encode(keypoints)['heatmaps'])
     everywhere = ContinuousHeatmap(**SIZES, window=2 * 64 + 1).decode(heatmaps)[0]
-    np.testing.assert_allclose(ContinuousHeatmap(**SIZES, decoder='expectation').decode(heatmaps)[0], everywhere,
-                               atol=1e-3)
+    np.testing.assert_allclose(
+        ContinuousHeatmap(**SIZES, decoder='expectation').decode(heatmaps)[0], everywhere, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize('decoder', ['local_soft_argmax', 'expectation'])

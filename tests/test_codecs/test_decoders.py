@@ -1,4 +1,5 @@
 """Decoders against published vectors, MMPose's own refinement and hand-made maps."""
+
 import numpy as np
 import pytest
 import torch
@@ -17,8 +18,8 @@ def zeros(height=64, width=64, dtype=torch.float32) -> torch.Tensor:
 def gaussians(sigma: float, centers: np.ndarray) -> torch.Tensor:
     """(1, N, 64, 64) float64 of peak 1."""
     x, y = centers[:, 0, None], centers[:, 1, None]
-    columns = np.exp(-(np.arange(64) - x)**2 / (2 * sigma**2))
-    rows = np.exp(-(np.arange(64) - y)**2 / (2 * sigma**2))
+    columns = np.exp(-((np.arange(64) - x) ** 2) / (2 * sigma**2))
+    rows = np.exp(-((np.arange(64) - y) ** 2) / (2 * sigma**2))
     return torch.from_numpy(rows[:, :, None] * columns[:, None, :])[None]
 
 
@@ -35,10 +36,20 @@ def test_expectation_equals_the_reference(golden_dir):
 
 def test_local_soft_argmax_equals_the_published_formula(golden_dir):
     golden = np.load(golden_dir / 'formula_vectors.npz')
-    found = np.stack([
-        np.stack([decoders.local_soft_argmax(gaussians(sigma, golden['sp_centers']), window,
-                                             float(golden['sp_tau']))[0].numpy() for window in golden['sp_windows']], 1)
-        for sigma in golden['sp_sigma']])
+    found = np.stack(
+        [
+            np.stack(
+                [
+                    decoders.local_soft_argmax(gaussians(sigma, golden['sp_centers']), window, float(golden['sp_tau']))[
+                        0
+                    ].numpy()
+                    for window in golden['sp_windows']
+                ],
+                1,
+            )
+            for sigma in golden['sp_sigma']
+        ]
+    )
     np.testing.assert_allclose(found, golden['sp_decoded'], atol=1e-12)
 
 
@@ -65,7 +76,7 @@ def test_half_precision_is_decoded_in_float32(noise, function, dtype):
 def test_each_map_is_decoded_by_itself(noise, function):
     function = getattr(decoders, function)
     maps = noise.abs()
-    alone = torch.stack([torch.stack([function(maps[b:b + 1, k:k + 1])[0, 0] for k in range(5)]) for b in range(2)])
+    alone = torch.stack([torch.stack([function(maps[b : b + 1, k : k + 1])[0, 0] for k in range(5)]) for b in range(2)])
     torch.testing.assert_close(function(maps), alone)
 
 
@@ -89,13 +100,21 @@ def test_quarter_shift_equals_mmpose_inside_the_map():
 
 
 # cell (x, y) of the maximum in a map of 6 x 5 -> shift with a larger right neighbour and a larger lower one
-BORDERS = {(0, 0): (0, 0), (5, 4): (0, 0), (0, 2): (0, 0.25), (5, 2): (0, 0.25), (2, 0): (0.25, 0), (2, 4): (0.25, 0),
-           (1, 1): (0.25, 0.25), (4, 3): (0.25, 0.25)}
+BORDERS = {
+    (0, 0): (0, 0),
+    (5, 4): (0, 0),
+    (0, 2): (0, 0.25),
+    (5, 2): (0, 0.25),
+    (2, 0): (0.25, 0),
+    (2, 4): (0.25, 0),
+    (1, 1): (0.25, 0.25),
+    (4, 3): (0.25, 0.25),
+}
 
 
 @pytest.mark.parametrize('cell', BORDERS)
 def test_quarter_shift_stays_on_the_border(cell):
-    maps = torch.arange(30.).view(1, 1, 5, 6)  # grows to the right and downwards
+    maps = torch.arange(30.0).view(1, 1, 5, 6)  # grows to the right and downwards
     maps[0, 0, cell[1], cell[0]] = 100
     assert (decoders.quarter_shift(maps) - torch.tensor(cell)).tolist() == [[list(BORDERS[cell])]]
 
@@ -118,7 +137,7 @@ def naive_local_soft_argmax(scores: np.ndarray, window, tau: float) -> np.ndarra
 
 
 @pytest.mark.parametrize('window', [1, 3, 5, 7, (7, 1), (1, 5), (3, 9)])
-@pytest.mark.parametrize('tau', [1., 10.])
+@pytest.mark.parametrize('tau', [1.0, 10.0])
 def test_local_soft_argmax_equals_the_loops(noise, window, tau):
     maps = noise.double()
     # some maxima on the borders
@@ -129,14 +148,17 @@ def test_local_soft_argmax_equals_the_loops(noise, window, tau):
 
 def test_local_soft_argmax_is_exact_for_a_window_wider_than_the_map():
     maps = torch.rand(1, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    np.testing.assert_allclose(decoders.local_soft_argmax(maps, 9, 2.)[0, 0].numpy(),
-                               naive_local_soft_argmax(maps[0, 0].numpy(), 9, 2.), atol=1e-12)
+    np.testing.assert_allclose(
+        decoders.local_soft_argmax(maps, 9, 2.0)[0, 0].numpy(),
+        naive_local_soft_argmax(maps[0, 0].numpy(), 9, 2.0),
+        atol=1e-12,
+    )
 
 
 def test_local_soft_argmax_passes_gradcheck():
     maps = torch.rand(1, 2, 5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     maps[0, 0, 0, 0] = 2  # a window over the border
-    torch.autograd.gradcheck(lambda m: decoders.local_soft_argmax(m, 3, 5.), maps.requires_grad_())
+    torch.autograd.gradcheck(lambda m: decoders.local_soft_argmax(m, 3, 5.0), maps.requires_grad_())
 
 
 def test_local_soft_argmax_of_huge_scores_is_finite():
@@ -145,10 +167,11 @@ def test_local_soft_argmax_of_huge_scores_is_finite():
 
 
 def test_local_soft_argmax_of_a_line():
-    line = torch.tensor([0., 0.5, 1., 0.75, 0.]).view(1, 1, 1, 5)
+    line = torch.tensor([0.0, 0.5, 1.0, 0.75, 0.0]).view(1, 1, 1, 5)
     weights = np.exp(10 * np.array([0.5, 1, 0.75]))
-    np.testing.assert_allclose(decoders.local_soft_argmax(line, (3, 1))[0, 0].numpy(),
-                               [weights @ [1, 2, 3] / weights.sum(), 0], rtol=1e-6)
+    np.testing.assert_allclose(
+        decoders.local_soft_argmax(line, (3, 1))[0, 0].numpy(), [weights @ [1, 2, 3] / weights.sum(), 0], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize('window', [(4, 3), (3, 4)])
@@ -178,8 +201,12 @@ def test_expectation_of_a_weak_map_is_pulled_to_the_centre():
     np.testing.assert_allclose(decoders.expectation(maps)[0, 0].numpy(), [15.75, 15.75], atol=1e-4)
 
 
-@pytest.mark.parametrize('epsilon', [1., 0.1])
+@pytest.mark.parametrize('epsilon', [1.0, 0.1])
 def test_spatial_softmax_equals_the_formula(noise, epsilon):
     weights = np.exp(noise.double().numpy() / epsilon)
-    np.testing.assert_allclose(decoders.spatial_softmax(noise, epsilon).numpy(),
-                               weights / weights.sum((2, 3), keepdims=True), rtol=1e-4, atol=1e-12)
+    np.testing.assert_allclose(
+        decoders.spatial_softmax(noise, epsilon).numpy(),
+        weights / weights.sum((2, 3), keepdims=True),
+        rtol=1e-4,
+        atol=1e-12,
+    )

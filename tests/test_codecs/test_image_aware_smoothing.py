@@ -1,4 +1,5 @@
 """ImageAwareSmoothing: the distribution of its samples, and decoding of raw scores."""
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +11,15 @@ from mmfld.codecs.label_smoothing import covariances, point_patch, smoothing_sta
 from mmfld.structures import Boundary, FaceLayout, normalize, normalized_to_cells
 
 MANY = 20000  # samples; the standard error of a variance is 1 %
-LINE = FaceLayout(name='line', num_keypoints=5, flip_pairs=(), boundaries=(Boundary('line', tuple(range(5))), ),
-                  eye_corners=(0, 4), pupils=None, areas=dict(line=tuple(range(5))))
+LINE = FaceLayout(
+    name='line',
+    num_keypoints=5,
+    flip_pairs=(),
+    boundaries=(Boundary('line', tuple(range(5))),),
+    eye_corners=(0, 4),
+    pupils=None,
+    areas=dict(line=tuple(range(5))),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +120,7 @@ def test_samples_run_along_a_straight_boundary(degrees):
 
 
 def test_samples_of_an_end_point_have_the_annotation_as_mean():
-    keypoints = np.stack([np.linspace(40, 200, 5), np.full(5, 100.)], axis=1)[None]
+    keypoints = np.stack([np.linspace(40, 200, 5), np.full(5, 100.0)], axis=1)[None]
     codec = ImageAwareSmoothing(LINE, num_samples=MANY)
     samples = normalized_to_cells(codec.encode(keypoints)['keypoint_samples'][0, 0].astype(np.float64), 64, codec.grid)
     annotation = normalized_to_cells(normalize(keypoints[0, 0], 256), 64, codec.grid)
@@ -120,7 +128,7 @@ def test_samples_of_an_end_point_have_the_annotation_as_mean():
 
 
 def test_samples_are_clamped_to_the_image(keypoints):
-    samples = ImageAwareSmoothing('cofw29', gamma=1.).encode(keypoints * 1.5 - 60)['keypoint_samples']
+    samples = ImageAwareSmoothing('cofw29', gamma=1.0).encode(keypoints * 1.5 - 60)['keypoint_samples']
     assert (samples.min(), samples.max()) == (-1, 1)
 
 
@@ -130,7 +138,7 @@ def test_samples_are_drawn_anew(keypoints):
     assert (first != second).mean() > 0.9
 
 
-@pytest.mark.parametrize('points', [np.full((1, 29, 2), 100.), np.full((1, 29, 2), -999.)])
+@pytest.mark.parametrize('points', [np.full((1, 29, 2), 100.0), np.full((1, 29, 2), -999.0)])
 def test_samples_of_degenerate_faces_are_finite(points):
     assert np.isfinite(ImageAwareSmoothing('cofw29').encode(points)['keypoint_samples']).all()
 
@@ -155,7 +163,7 @@ def naive_softmax(scores: torch.Tensor, epsilon: float) -> np.ndarray:
     return values / values.sum((2, 3), keepdims=True)
 
 
-@pytest.mark.parametrize('epsilon', [1., 0.3])
+@pytest.mark.parametrize('epsilon', [1.0, 0.3])
 def test_expectation_is_of_the_softmax(epsilon):
     scores = 5 * torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     keypoints, _ = ImageAwareSmoothing(decoder='expectation', epsilon=epsilon).batch_decode(scores)
@@ -165,7 +173,7 @@ def test_expectation_is_of_the_softmax(epsilon):
 
 
 @pytest.mark.parametrize('decoder', ['local_soft_argmax', 'argmax', 'expectation'])
-@pytest.mark.parametrize('epsilon', [1., 0.3])
+@pytest.mark.parametrize('epsilon', [1.0, 0.3])
 def test_scores_are_probabilities_of_the_best_cell(decoder, epsilon):
     scores = 5 * torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     _, found = ImageAwareSmoothing(decoder=decoder, epsilon=epsilon).batch_decode(scores)
@@ -174,9 +182,9 @@ def test_scores_are_probabilities_of_the_best_cell(decoder, epsilon):
 
 def test_local_soft_argmax_is_of_the_softmax_in_the_window():
     scores = torch.zeros(1, 1, 64, 64)
-    scores[0, 0, 20, 10], scores[0, 0, 20, 11] = 9., 8.
+    scores[0, 0, 20, 10], scores[0, 0, 20, 11] = 9.0, 8.0
     scores[0, 0, 20, 40] = 8.9  # far away
     keypoints, _ = ImageAwareSmoothing(epsilon=0.5).batch_decode(scores)
-    weights = np.exp(np.array([18., 16.] + [0.] * 23) - 18)  # of a window of 5 x 5
+    weights = np.exp(np.array([18.0, 16.0] + [0.0] * 23) - 18)  # of a window of 5 x 5
     x = 10 + weights[1] / weights.sum()
     np.testing.assert_allclose(keypoints[0][0, 0], [x * 256 / 63 - 0.5, 20 * 256 / 63 - 0.5], atol=1e-3)

@@ -1,4 +1,5 @@
 """Label smoothing: filters against torchvision's definitions, covariances against loops and published statistics."""
+
 import numpy as np
 import pytest
 
@@ -63,13 +64,13 @@ def test_spread_on_the_synthetic_face(golden_targets, radius):
 
 
 def test_without_edges_the_spread_is_that_of_the_point_patch():
-    stages = smoothing_stages(np.zeros((9, 64, 64), np.float32), np.array([[20., 30.]]), 8)
+    stages = smoothing_stages(np.zeros((9, 64, 64), np.float32), np.array([[20.0, 30.0]]), 8)
     np.testing.assert_allclose(stages.covariances, covariances(point_patch(8)[None]))
 
 
 def test_point_patch():
     patch = point_patch(3)
-    profile = np.exp(-np.array([0, 1, 2, 1, 0])[[2, 1, 0, 1, 2]]**2 / (2 * 1.1**2))
+    profile = np.exp(-(np.array([0, 1, 2, 1, 0])[[2, 1, 0, 1, 2]] ** 2) / (2 * 1.1**2))
     expected = np.zeros((7, 7))
     expected[1:6, 1:6] = profile[:, None] * profile
     np.testing.assert_allclose(patch, expected)
@@ -81,7 +82,7 @@ def test_patches_have_maximum_one(edges, cells):
 
 def test_patches_are_cut_around_the_landmarks(edges):
     stages = smoothing_stages(edges, np.array([[20.4, 30.6]]), 4)
-    window = stages.refined_edge[31 - 4:31 + 5, 20 - 4:20 + 5]
+    window = stages.refined_edge[31 - 4 : 31 + 5, 20 - 4 : 20 + 5]
     np.testing.assert_allclose(stages.edge_patches[0], window / window.max(), rtol=1e-6)
 
 

@@ -1,4 +1,5 @@
 """MarginalHeatmap: the example of quantisation in its paper, marginals of 2-D Gaussians, round trips and mirroring."""
+
 import numpy as np
 import pytest
 import torch
@@ -42,26 +43,28 @@ def test_quantisation_error_of_the_example_in_the_paper(golden_dir, factor):
 def test_shapes_and_dtypes(keypoints):
     encoded = MarginalHeatmap().encode(keypoints.astype(np.float64), np.ones((1, 20)))
     assert {key: (value.shape, value.dtype) for key, value in encoded.items()} == dict(
-        keypoint_x_labels=((1, 20, 768), np.float32), keypoint_y_labels=((1, 20, 768), np.float32),
-        keypoint_weights=((1, 20), np.float32))
+        keypoint_x_labels=((1, 20, 768), np.float32),
+        keypoint_y_labels=((1, 20, 768), np.float32),
+        keypoint_weights=((1, 20), np.float32),
+    )
 
 
 @pytest.mark.parametrize('grid', GRIDS)
 def test_maps_equal_the_formula(keypoints, grid):
-    codec = MarginalHeatmap((192, 256), 384, sigma=5., grid=grid)
+    codec = MarginalHeatmap((192, 256), 384, sigma=5.0, grid=grid)
     shift = 0 if grid == 'proportional' else 0.5
     encoded = codec.encode(keypoints[:, :1])
     for axis, side, pixel in zip('xy', (192, 256), keypoints[0, 0].tolist()):
         centre = (pixel + shift) * 384 / side - shift
-        expected = [np.exp(-(b - centre)**2 / (2 * 5.**2)) for b in range(384)]
+        expected = [np.exp(-((b - centre) ** 2) / (2 * 5.0**2)) for b in range(384)]
         np.testing.assert_allclose(encoded[f'keypoint_{axis}_labels'][0, 0], expected, atol=1e-5)
 
 
 def test_maps_are_the_marginals_of_the_joint_gaussian_but_for_a_factor(keypoints):
-    codec = MarginalHeatmap((256, 256), 128, sigma=2.)
+    codec = MarginalHeatmap((256, 256), 128, sigma=2.0)
     x, y = codec.batch_encode(torch.from_numpy(keypoints).double())
-    joint = gaussian_maps(codec.centres(torch.from_numpy(keypoints).double()), (128, 128), 2.)
-    factor = 2. * (2 * np.pi)**0.5  # the other axis, summed
+    joint = gaussian_maps(codec.centres(torch.from_numpy(keypoints).double()), (128, 128), 2.0)
+    factor = 2.0 * (2 * np.pi) ** 0.5  # the other axis, summed
     np.testing.assert_allclose(joint.sum(-2).numpy(), factor * x.numpy(), atol=1e-5)
     np.testing.assert_allclose(joint.sum(-1).numpy(), factor * y.numpy(), atol=1e-5)
 
@@ -119,7 +122,7 @@ def test_a_landmark_that_is_not_annotated_leaves_no_trace(keypoints):
 
 def test_score_is_the_lower_of_the_two_maxima():
     x, y = torch.zeros(2, 768), torch.zeros(2, 768)
-    x[0, 5], y[0, 7], x[1, 5], y[1, 7] = 0.5, 0.75, 1., 0.25
+    x[0, 5], y[0, 7], x[1, 5], y[1, 7] = 0.5, 0.75, 1.0, 0.25
     keypoints, scores = MarginalHeatmap().decode(x, y)
     assert (keypoints * 3).round().tolist() == [[[5, 7]] * 2] and scores.tolist() == [[0.5, 0.25]]
 

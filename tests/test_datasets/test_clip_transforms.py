@@ -1,4 +1,5 @@
 """PerFrame and RandomBurst: what differs between the frames of a clip, and that nothing after them gets out of step."""
+
 import random
 
 import numpy as np
@@ -46,7 +47,6 @@ def test_two_per_frames_draw_different_numbers():
 
 def test_transforms_after_per_frame_stay_in_step():
     class Alternating(Draw):
-
         def transform(self, results):
             return super().transform(results) if results['clip_frame'] % 2 else results
 
@@ -60,35 +60,37 @@ def shown(drawn) -> tuple:
 
 @pytest.mark.parametrize('seed', range(20))
 def test_burst_is_one_run_of_the_asked_length_with_the_same_numbers(seed):
-    drawn = run([RandomBurst([Draw()], prob=1., min_length=2, max_length=3)], seed=(seed, ))
+    drawn = run([RandomBurst([Draw()], prob=1.0, min_length=2, max_length=3)], seed=(seed,))
     frames = np.flatnonzero(shown(drawn))
     assert len(frames) in (2, 3) and np.ptp(frames) == len(frames) - 1
     assert len({tuple(numbers) for numbers in drawn if numbers}) == 1
 
 
 def test_bursts_reach_every_place_and_length():
-    seen = {shown(run([RandomBurst([Draw()], prob=1., min_length=2, max_length=3)], seed=(n, ), length=4))
-            for n in range(60)}
+    seen = {
+        shown(run([RandomBurst([Draw()], prob=1.0, min_length=2, max_length=3)], seed=(n,), length=4))
+        for n in range(60)
+    }
     assert seen == {(1, 1, 0, 0), (0, 1, 1, 0), (0, 0, 1, 1), (1, 1, 1, 0), (0, 1, 1, 1)}
 
 
 def test_burst_longer_than_the_clip_is_the_clip():
-    assert shown(run([RandomBurst([Draw()], prob=1., min_length=9, max_length=9)], length=3)) == (1, 1, 1)
+    assert shown(run([RandomBurst([Draw()], prob=1.0, min_length=9, max_length=9)], length=3)) == (1, 1, 1)
 
 
 def test_probability_of_a_burst():
-    bursts = sum(any(shown(run([RandomBurst([Draw()], prob=0.3)], seed=(n, ), length=2))) for n in range(400))
+    bursts = sum(any(shown(run([RandomBurst([Draw()], prob=0.3)], seed=(n,), length=2))) for n in range(400))
     assert 90 <= bursts <= 150  # 120 expected, standard deviation 9
 
 
 def test_transforms_after_a_burst_stay_in_step_and_draw_other_numbers():
-    drawn = run([RandomBurst([Draw(5)], prob=1., max_length=2), Draw()])
+    drawn = run([RandomBurst([Draw(5)], prob=1.0, max_length=2), Draw()])
     assert len({numbers[-1] for numbers in drawn}) == 1
     assert not any(numbers[-1] in numbers[:-1] for numbers in drawn)
 
 
 def test_per_frame_within_a_burst_differs_from_frame_to_frame():
-    drawn = run([RandomBurst([PerFrame([Draw()])], prob=1., min_length=6, max_length=6), Draw()])
+    drawn = run([RandomBurst([PerFrame([Draw()])], prob=1.0, min_length=6, max_length=6), Draw()])
     assert len({numbers[0] for numbers in drawn}) == 6
     assert len({numbers[1] for numbers in drawn}) == 1
 

@@ -1,4 +1,5 @@
 """ConvertKeypoints gives what FaceLandmarkDataset reads from annotations in the target layout."""
+
 import json
 
 import numpy as np
@@ -23,8 +24,15 @@ def sample(tmp_path):
         content = dict(
             categories=[dict(id=1, name='face')],
             images=[dict(id=5, file_name='a.jpg', width=200, height=200)],
-            annotations=[dict(id=5, image_id=5, category_id=1,
-                              keypoints=np.column_stack([points, visible]).ravel().astype(float).tolist())])
+            annotations=[
+                dict(
+                    id=5,
+                    image_id=5,
+                    category_id=1,
+                    keypoints=np.column_stack([points, visible]).ravel().astype(float).tolist(),
+                )
+            ],
+        )
         (tmp_path / 'faces.json').write_text(json.dumps(content))
         init_default_scope('mmpose')
         return FaceLandmarkDataset(layout, ann_file=str(tmp_path / 'faces.json'), pipeline=list(pipeline))[0]
@@ -47,8 +55,10 @@ def test_sample_is_that_of_annotations_in_the_target_layout(sample, hidden, hidd
 
 
 def test_one_after_the_other(sample):
-    steps = [dict(type='ConvertKeypoints', source='wflw98', target='300w68'),
-             dict(type='ConvertKeypoints', source='300w68', target='300w49')]
+    steps = [
+        dict(type='ConvertKeypoints', source='wflw98', target='300w68'),
+        dict(type='ConvertKeypoints', source='300w68', target='300w49'),
+    ]
     found = sample('wflw98', POINTS, pipeline=steps)
     assert found['keypoints'].shape == (1, 49, 2) and found['num_keypoints'] == 49
     assert tuple(found['flip_indices']) == get_layout('300w49').flip_indices
@@ -56,7 +66,7 @@ def test_one_after_the_other(sample):
 
 @pytest.mark.parametrize('order', [(0, 1), (1, 0)])
 def test_flip_before_or_after(sample, order):
-    steps = [dict(type='RandomFlip', prob=1.), dict(type='ConvertKeypoints', source='wflw98', target='300w68')]
+    steps = [dict(type='RandomFlip', prob=1.0), dict(type='ConvertKeypoints', source='wflw98', target='300w68')]
     results = sample('wflw98', POINTS)
     results.update(img=np.zeros((200, 200, 3), np.uint8), img_shape=(200, 200))
     for index in order:
@@ -80,7 +90,7 @@ def test_crop_of_the_target_or_of_the_source(sample):
 
 
 def test_in_inference_only_the_meta_information_changes():
-    results = dict(bbox=np.array([[1., 2, 3, 4]]), flip_indices=list(range(98)), num_keypoints=98)
+    results = dict(bbox=np.array([[1.0, 2, 3, 4]]), flip_indices=list(range(98)), num_keypoints=98)
     results = ConvertKeypoints('wflw98', '300w68').transform(results)
     assert results['flip_indices'] == list(get_layout('300w68').flip_indices) and results['num_keypoints'] == 68
     assert results['bbox'].tolist() == [[1, 2, 3, 4]] and len(results) == 3

@@ -1,8 +1,8 @@
 """Augmentation for small, compressed, moved and covered pictures."""
+
 import cv2
 import numpy as np
 import pytest
-
 from mmpose.registry import TRANSFORMS
 
 from mmfld.datasets.transforms import RandomCover, RandomJPEG, RandomLowResolution, RandomMotionBlur
@@ -24,7 +24,7 @@ def fine_structure(image: np.ndarray) -> float:
 @pytest.mark.parametrize('kind', ALL)
 def test_registered_random_and_never_in_place(image, kind):
     before = image.copy()
-    transform = TRANSFORMS.build(dict(type=kind.__name__, prob=1.))
+    transform = TRANSFORMS.build(dict(type=kind.__name__, prob=1.0))
     np.random.seed(0)
     first, other = (transform.transform(dict(img=image))['img'] for _ in range(2))
     np.random.seed(0)
@@ -32,24 +32,24 @@ def test_registered_random_and_never_in_place(image, kind):
     assert (first != other).any() and (first != image).any()
     assert first.shape == image.shape and first.dtype == np.uint8 and first.flags.c_contiguous
     np.testing.assert_array_equal(image, before)
-    np.testing.assert_array_equal(kind(prob=0.).transform(dict(img=image))['img'], image)
+    np.testing.assert_array_equal(kind(prob=0.0).transform(dict(img=image))['img'], image)
 
 
 def test_low_resolution_keeps_what_its_side_can_hold(image):
     np.random.seed(0)
     step = np.zeros_like(image)
     step[:, 64:] = 200  # an edge in the middle stays there, and an even area even
-    found = RandomLowResolution(1., 0.25, 0.25).augment(step)
+    found = RandomLowResolution(1.0, 0.25, 0.25).augment(step)
     assert (found[:, :56] == 0).all() and (found[:, 72:] == 200).all()
     np.testing.assert_allclose(found[:, 63].astype(int) + found[:, 64], 200, atol=2)
-    assert fine_structure(RandomLowResolution(1., 0.25, 0.25).augment(image)) < 0.6 * fine_structure(image)
+    assert fine_structure(RandomLowResolution(1.0, 0.25, 0.25).augment(image)) < 0.6 * fine_structure(image)
 
 
 def test_sides_are_log_uniform(image, monkeypatch):
     np.random.seed(0)
     resize, sides = cv2.resize, []
     monkeypatch.setattr(cv2, 'resize', lambda image, size, **kind: sides.append(size[0]) or resize(image, size, **kind))
-    transform = RandomLowResolution(1., 0.1, 0.4)
+    transform = RandomLowResolution(1.0, 0.1, 0.4)
     for _ in range(300):
         transform.augment(image)
     small = np.array(sides[::2]) / 128
@@ -58,7 +58,7 @@ def test_sides_are_log_uniform(image, monkeypatch):
 
 
 def test_lower_quality_is_worse(image):
-    worst, best = (RandomJPEG(1., quality, quality).augment(image).astype(float) for quality in (5, 95))
+    worst, best = (RandomJPEG(1.0, quality, quality).augment(image).astype(float) for quality in (5, 95))
     assert np.abs(worst - image).mean() > 4 * np.abs(best - image).mean() > 0
 
 
@@ -68,7 +68,7 @@ def test_motion_keeps_the_mean_and_smears_up_to_its_length():
     dot[50, 50] = 255
     lengths = []
     for _ in range(60):
-        rows, columns = np.nonzero(RandomMotionBlur(1., 0.2).augment(dot)[..., 0] > 3)
+        rows, columns = np.nonzero(RandomMotionBlur(1.0, 0.2).augment(dot)[..., 0] > 3)
         lengths.append(np.hypot(np.ptp(rows), np.ptp(columns)))
         assert abs(rows.mean() - 50) < 1 and abs(columns.mean() - 50) < 1
     assert 15 < max(lengths) <= 23
@@ -78,7 +78,7 @@ def test_covers_are_of_one_colour_or_of_the_picture_itself(image):
     np.random.seed(0)
     colours, shares = [], []
     for _ in range(90):
-        found = RandomCover(1.).augment(image)
+        found = RandomCover(1.0).augment(image)
         covered = (found != image).any(2)
         shares.append(covered.mean())
         colours.append(len(np.unique(found[covered], axis=0)))
@@ -99,4 +99,4 @@ def test_covered_landmarks_are_told(image):
         assert not (changed & ~found['keypoints_covered'][0]).any()
         shares.append(found['keypoints_covered'].mean())
     assert min(shares) == 0 and 0.05 < np.mean(shares) < 0.3
-    assert 'keypoints_covered' not in RandomCover(1.).transform(dict(img=image))
+    assert 'keypoints_covered' not in RandomCover(1.0).transform(dict(img=image))

@@ -1,4 +1,5 @@
 """FaceLandmarkDataset: what it reads, what it refuses, and reproducible augmentation."""
+
 import copy
 import json
 import random
@@ -25,10 +26,15 @@ def make_content(num_faces: int = 3) -> dict:
         categories=[dict(id=1, name='face')],
         images=[dict(id=n, file_name=f'{n}.jpg', width=200, height=100) for n in range(num_faces)],
         annotations=[
-            dict(id=n, image_id=n, category_id=1,
-                 keypoints=[value for k in range(K) for value in (10. * n + k, 20. + 2 * k, 1)])
+            dict(
+                id=n,
+                image_id=n,
+                category_id=1,
+                keypoints=[value for k in range(K) for value in (10.0 * n + k, 20.0 + 2 * k, 1)],
+            )
             for n in range(num_faces)
-        ])
+        ],
+    )
 
 
 @pytest.fixture
@@ -37,8 +43,16 @@ def build(tmp_path):
 
     def build(content, **kwargs):
         (tmp_path / 'faces.json').write_text(json.dumps(content))
-        kwargs = dict(layout='aflw19', ann_file='faces.json', data_root=str(tmp_path), data_prefix=dict(img='images'),
-                      test_mode=True) | kwargs
+        kwargs = (
+            dict(
+                layout='aflw19',
+                ann_file='faces.json',
+                data_root=str(tmp_path),
+                data_prefix=dict(img='images'),
+                test_mode=True,
+            )
+            | kwargs
+        )
         return FaceLandmarkDataset(**kwargs)
 
     return build
@@ -48,8 +62,9 @@ def build(tmp_path):
 def log(monkeypatch):
     """The messages of the dataset."""
     messages = []
-    monkeypatch.setattr('mmfld.datasets.datasets.face_landmark_dataset.print_log',
-                        lambda message, **kwargs: messages.append(message))
+    monkeypatch.setattr(
+        'mmfld.datasets.datasets.face_landmark_dataset.print_log', lambda message, **kwargs: messages.append(message)
+    )
     return messages
 
 
@@ -69,8 +84,15 @@ def test_reads_mmpose_files(shared_dir, name):
     folder = shared_dir / 'data/mmpose_samples' / name
     init_default_scope('mmpose')
     dataset = DATASETS.build(
-        dict(type='FaceLandmarkDataset', layout=layout, ann_file=str(folder / file_name), test_mode=True,
-             data_prefix=dict(img=str(folder)), pipeline=[dict(type='LoadImage'), dict(type='PackPoseInputs')]))
+        dict(
+            type='FaceLandmarkDataset',
+            layout=layout,
+            ann_file=str(folder / file_name),
+            test_mode=True,
+            data_prefix=dict(img=str(folder)),
+            pipeline=[dict(type='LoadImage'), dict(type='PackPoseInputs')],
+        )
+    )
     assert len(dataset) == num_faces
     sample = dataset[0]
     assert sample['inputs'].ndim == 3
@@ -138,7 +160,7 @@ def test_offset_moves_landmarks_and_boxes(build):
         assert moved['raw_ann_info'] == face['raw_ann_info']
 
 
-@pytest.mark.parametrize('offset', [(1, ), (1, 2, 3), (1, float('nan'))])
+@pytest.mark.parametrize('offset', [(1,), (1, 2, 3), (1, float('nan'))])
 def test_bad_offset_is_an_error(build, offset):
     with pytest.raises(ValueError, match='keypoint_offset must be two finite numbers'):
         build(make_content(), keypoint_offset=offset)
@@ -167,8 +189,8 @@ def test_several_faces_of_an_image_are_all_kept(build):
 def test_face_that_reaches_out_of_its_image_is_kept(build):
     # the base class would drop a face whose box in the image is empty
     content = make_content(1)
-    content['annotations'][0]['keypoints'] = [v for k in range(K) for v in (-18. + k, -60. + k, 1)]
-    content['annotations'][0]['keypoints'][-2] = 0.
+    content['annotations'][0]['keypoints'] = [v for k in range(K) for v in (-18.0 + k, -60.0 + k, 1)]
+    content['annotations'][0]['keypoints'][-2] = 0.0
     assert len(build(content)) == 1
 
 
@@ -189,21 +211,23 @@ def test_the_size_of_the_image_is_handed_to_who_loads_it(build):
     assert [sample.get('image_size') for sample in build(content)] == [(200, 100), (200, 100), None]
 
 
-@pytest.mark.parametrize('kwargs, ids', [
-    (dict(indices=2), [0, 1]),
-    (dict(indices=[3, 1]), [3, 1]),
-    (dict(sample_interval=2), [0, 2]),
-    (dict(filter_cfg=dict(bbox_score_thr=0.5)), [0, 1, 2, 3]),
-    (dict(serialize_data=False), [0, 1, 2, 3]),
-])
+@pytest.mark.parametrize(
+    'kwargs, ids',
+    [
+        (dict(indices=2), [0, 1]),
+        (dict(indices=[3, 1]), [3, 1]),
+        (dict(sample_interval=2), [0, 2]),
+        (dict(filter_cfg=dict(bbox_score_thr=0.5)), [0, 1, 2, 3]),
+        (dict(serialize_data=False), [0, 1, 2, 3]),
+    ],
+)
 def test_base_arguments_work(build, kwargs, ids):
     dataset = build(make_content(4), **kwargs)
     assert [dataset[i]['id'] for i in range(len(dataset))] == ids
 
 
 def test_detected_boxes_are_used_as_they_are(build, tmp_path):
-    (tmp_path / 'boxes.json').write_text(
-        json.dumps([dict(image_id=2, category_id=1, bbox=[5, 6, 30, 40], score=0.9)]))
+    (tmp_path / 'boxes.json').write_text(json.dumps([dict(image_id=2, category_id=1, bbox=[5, 6, 30, 40], score=0.9)]))
     dataset = build(make_content(), bbox_file=str(tmp_path / 'boxes.json'))
     np.testing.assert_array_equal(dataset[0]['bbox'], [[5, 6, 35, 46]])
 
@@ -222,13 +246,16 @@ def _set_image(field, value):
 
 # what is done to annotation 1, and what the message must contain
 BROKEN = {
-    'too few landmarks': (_set('keypoints', [1., 2., 1.] * 18), ['annotation 1', '"keypoints"', '18 landmarks', '57']),
+    'too few landmarks': (
+        _set('keypoints', [1.0, 2.0, 1.0] * 18),
+        ['annotation 1', '"keypoints"', '18 landmarks', '57'],
+    ),
     'no keypoints': (lambda content: content['annotations'][1].pop('keypoints'), ['annotation 1', 'None', '57']),
     'nan': (_set_number(30, float('nan')), ['annotation 1', '"keypoints"', 'landmark 10', 'finite']),
     'infinite': (_set_number(4, float('inf')), ['annotation 1', '"keypoints"', 'landmark 1', 'finite']),
     'text': (_set_number(0, 'left'), ['annotation 1', '"keypoints"', 'not a number', 'left']),
     'negative visibility': (_set_number(2, -1), ['annotation 1', '"keypoints"', '-1] for landmark 0', 'v of 0']),
-    'nothing annotated': (_set('keypoints', [1., 2., 0] * K), ['annotation 1', 'no annotated landmark']),
+    'nothing annotated': (_set('keypoints', [1.0, 2.0, 0] * K), ['annotation 1', 'no annotated landmark']),
     'empty face box': (_set('face_box', [5, 6, 0, 9]), ['annotation 1', '"face_box"', 'positive w and h']),
     'short face box': (_set('face_box', [5, 6, 9]), ['annotation 1', '"face_box"', '[5, 6, 9]', '4']),
     'empty landmark box': (_set('landmark_box', [5, 6, 5, 9]), ['annotation 1', '"landmark_box"', '0 x 3 pixels']),
@@ -236,23 +263,34 @@ BROKEN = {
     'text in landmark box': (_set('landmark_box', [5, 6, 'x', 9]), ['annotation 1', '"landmark_box"', '4 finite']),
     'nan in landmark box': (_set('landmark_box', [5, 6, float('nan'), 9]), ['annotation 1', 'nan', '4 finite']),
     'far away': (_set_number(0, 1e12), ['annotation 1', '"keypoints"', '(1e+12, 20)', 'image of 200 x 100']),
-    'half an image away': (_set_number(3, -201.), ['annotation 1', '(-201, 22)', 'image of 200 x 100']),
+    'half an image away': (_set_number(3, -201.0), ['annotation 1', '(-201, 22)', 'image of 200 x 100']),
     'box far away': (_set('landmark_box', [5, 6, 5e3, 9]), ['annotation 1', '"landmark_box"', '(5000, 9)']),
-    'outside': (_set('keypoints', [v for k in range(K) for v in (-50. + k, -60. + k, 1)]),
-                ['annotation 1', 'all landmarks outside, within [-50.0, -60.0, -32.0, -42.0]', '200 x 100']),
-    'parts of the image': (_set('keypoints', [v for k in range(K) for v in (0.2 + k / 40, 0.5, 1)][:-2] + [0.7, 1]),
-                           ['annotation 1', '0.45 x 0.2', 'pixels, not in parts of the image']),
+    'outside': (
+        _set('keypoints', [v for k in range(K) for v in (-50.0 + k, -60.0 + k, 1)]),
+        ['annotation 1', 'all landmarks outside, within [-50.0, -60.0, -32.0, -42.0]', '200 x 100'],
+    ),
+    'parts of the image': (
+        _set('keypoints', [v for k in range(K) for v in (0.2 + k / 40, 0.5, 1)][:-2] + [0.7, 1]),
+        ['annotation 1', '0.45 x 0.2', 'pixels, not in parts of the image'],
+    ),
     'far away in an image of unknown size': (
-        lambda content: (content['images'][1].clear(), content['images'][1].update(id=1, file_name='1.jpg'),
-                         _set_number(1, -1e5)(content)), ['annotation 1', '(10, -100000)', 'any image']),
-    'one point': (_set('keypoints', [1., 2., 1] * K), ['annotation 1', '0 x 0 pixels']),
+        lambda content: (
+            content['images'][1].clear(),
+            content['images'][1].update(id=1, file_name='1.jpg'),
+            _set_number(1, -1e5)(content),
+        ),
+        ['annotation 1', '(10, -100000)', 'any image'],
+    ),
+    'one point': (_set('keypoints', [1.0, 2.0, 1] * K), ['annotation 1', '0 x 0 pixels']),
     'crowd': (_set('iscrowd', 1), ['annotation 1', '"iscrowd"', 'found 1', 'expected 0']),
     'attributes as list': (_set('attributes', [1, 0]), ['annotation 1', '"attributes"', '[1, 0]', 'dict']),
     'attribute value': (_set('attributes', dict(blur=2)), ['annotation 1', '"attributes.blur"', 'found 2', '0 or 1']),
     'nested attribute': (_set('attributes', dict(blur={})), ['annotation 1', '"attributes.blur"', '0 or 1']),
     'unknown image': (_set('image_id', 77), ['annotation 1', '"image_id"', 'found 77']),
-    'no category': (lambda content: content['annotations'][1].pop('category_id'),
-                    ['annotation 1', 'lacks the field "category_id"']),
+    'no category': (
+        lambda content: content['annotations'][1].pop('category_id'),
+        ['annotation 1', 'lacks the field "category_id"'],
+    ),
     'repeated annotation': (_set('id', 2), ['"annotations"', 'id 2 2 times', 'unique']),
     'repeated image': (lambda content: content['images'].append(content['images'][0]), ['"images"', 'id 0 2 times']),
     'no face': (lambda content: content.update(annotations=[]), ['"annotations"', 'no face']),
@@ -284,13 +322,15 @@ BROKEN = {
     'number as text': (_set_number(0, '10'), ['annotation 1', 'not a number', "'10' for landmark 0"]),
     'number as null': (_set_number(5, None), ['annotation 1', 'not a number', 'None for landmark 1']),
     'number as true': (_set_number(4, True), ['annotation 1', 'not a number', 'True for landmark 1']),
-    'number as list': (_set_number(4, [1.]), ['annotation 1', 'not a number', '[1.0] for landmark 1']),
+    'number as list': (_set_number(4, [1.0]), ['annotation 1', 'not a number', '[1.0] for landmark 1']),
     'a number beyond single precision': (_set_number(0, 1e300), ['annotation 1', '1e+300', 'landmark 0', 'finite']),
     'a number beyond any float': (_set_number(4, 10**400), ['annotation 1', 'landmark 1', 'finite']),
     'half visible': (_set_number(5, 0.5), ['annotation 1', '0.5] for landmark 1', 'v of 0 (not annotated), 1 or 2']),
     'a million': (_set_number(0, 1e6), ['annotation 1', '(1e+06, 20)', 'image of 200 x 100']),
-    'a thin line': (_set('keypoints', [v for k in range(K) for v in (10. + k, 20. + k * 1e-4, 1)]),
-                    ['annotation 1', '18 x 0.0018', 'pixels']),
+    'a thin line': (
+        _set('keypoints', [v for k in range(K) for v in (10.0 + k, 20.0 + k * 1e-4, 1)]),
+        ['annotation 1', '18 x 0.0018', 'pixels'],
+    ),
     'a box of parts of the image': (_set('landmark_box', [0.1, 0.2, 0.3, 0.5]), ['"landmark_box"', '0.2 x 0.3']),
     'a tiny box': (_set('landmark_box', [10, 20, 10.0001, 20.0001]), ['"landmark_box"', 'in pixels']),
     'a box without its landmarks': (_set('landmark_box', [90, 2, 120, 9]), ['"landmark_box"', 'without any annotated']),
@@ -317,16 +357,16 @@ def test_broken_annotations_are_errors(build, name):
         assert part in str(error.value)
 
 
-@pytest.mark.parametrize('text, found', [
-    ('[]', 'a list'), ('null', 'None'), ('3', '3'), ('"faces"', "'faces'")])
+@pytest.mark.parametrize('text, found', [('[]', 'a list'), ('null', 'None'), ('3', '3'), ('"faces"', "'faces'")])
 def test_json_without_sections_is_an_error(tmp_path, text, found):
     (tmp_path / 'faces.json').write_text(text)
     with pytest.raises(ValueError, match=f'faces.json: found {found}, expected an object with the fields "images"'):
         FaceLandmarkDataset('aflw19', ann_file=str(tmp_path / 'faces.json'))
 
 
-@pytest.mark.parametrize('content', [
-    b'', b'\0', b'\xff\xfe\xff', b'{"images": "\xe9"}', b'[' * 100000, b'{"images": ' + b'1' * 5000 + b'}'])
+@pytest.mark.parametrize(
+    'content', [b'', b'\0', b'\xff\xfe\xff', b'{"images": "\xe9"}', b'[' * 100000, b'{"images": ' + b'1' * 5000 + b'}']
+)
 def test_bytes_that_are_no_json_are_an_error(tmp_path, content):
     (tmp_path / 'faces.json').write_bytes(content)
     with pytest.raises(ValueError, match='faces.json: found no valid json'):
@@ -353,7 +393,7 @@ def test_deeply_nested_fields_are_an_error(build):
 
 def test_whole_numbers_may_be_written_as_floats(build):
     content = make_content()
-    content['images'][0].update(width=200., height=100.)
+    content['images'][0].update(width=200.0, height=100.0)
     assert build(content)[0]['image_size'] == (200, 100)
 
 
@@ -455,10 +495,13 @@ def test_subset_has_an_epoch_of_its_own_in_shared_memory(build):
     assert dataset._epoch.get() == 1
 
 
-@pytest.mark.parametrize('wrap', [
-    lambda first, second: ConcatDataset([first, second]),
-    lambda first, second: TorchConcatDataset([RepeatDataset(first, times=2), second]),
-])
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda first, second: ConcatDataset([first, second]),
+        lambda first, second: TorchConcatDataset([RepeatDataset(first, times=2), second]),
+    ],
+)
 def test_hook_tells_the_epoch_through_wrappers(build, wrap):
     datasets = [build(make_content(n), seed=3, test_mode=False) for n in (1, 2)]
     loader = SimpleNamespace(dataset=wrap(*datasets))

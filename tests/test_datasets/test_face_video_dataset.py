@@ -1,4 +1,5 @@
 """FaceVideoDataset: how videos are cut into clips, what a frame holds, and augmentation that is the same in a clip."""
+
 import copy
 import json
 import random
@@ -21,15 +22,24 @@ def make_content(**videos) -> dict:
     places = [(video, frame) for video, frames in videos.items() for frame in frames]
     return dict(
         categories=[dict(id=1, name='face')],
-        images=[dict(id=n, file_name=f'{video}/{frame:06d}.png', video=video, frame=frame)
-                for n, (video, frame) in enumerate(places)],
-        annotations=[dict(id=n, image_id=n, category_id=1,
-                          keypoints=[value for k in range(K) for value in (10. * frame + k, 20. + 2 * k, 1)])
-                     for n, (_, frame) in enumerate(places)])
+        images=[
+            dict(id=n, file_name=f'{video}/{frame:06d}.png', video=video, frame=frame)
+            for n, (video, frame) in enumerate(places)
+        ],
+        annotations=[
+            dict(
+                id=n,
+                image_id=n,
+                category_id=1,
+                keypoints=[value for k in range(K) for value in (10.0 * frame + k, 20.0 + 2 * k, 1)],
+            )
+            for n, (_, frame) in enumerate(places)
+        ],
+    )
 
 
 def box(frame: int) -> list:
-    return [10. * frame, 20., 10. * frame + K - 1, 20. + 2 * (K - 1)]
+    return [10.0 * frame, 20.0, 10.0 * frame + K - 1, 20.0 + 2 * (K - 1)]
 
 
 @pytest.fixture
@@ -38,8 +48,16 @@ def build(tmp_path):
 
     def build(content, **kwargs):
         (tmp_path / 'clips.json').write_text(json.dumps(content))
-        kwargs = dict(layout='aflw19', ann_file='clips.json', data_root=str(tmp_path), data_prefix=dict(img='images'),
-                      clip_length=3) | kwargs
+        kwargs = (
+            dict(
+                layout='aflw19',
+                ann_file='clips.json',
+                data_root=str(tmp_path),
+                data_prefix=dict(img='images'),
+                clip_length=3,
+            )
+            | kwargs
+        )
         return FaceVideoDataset(**kwargs)
 
     return build
@@ -55,14 +73,17 @@ def test_clips_of_one_video_each(build):
     assert clips(dataset) == [('a', [0, 1, 2]), ('a', [3, 4, 5]), ('b', [0, 1, 2])]
 
 
-@pytest.mark.parametrize('num_frames, kwargs, expected', [
-    (8, dict(), [[0, 1, 2], [3, 4, 5], [5, 6, 7]]),
-    (5, dict(clip_stride=1), [[0, 1, 2], [1, 2, 3], [2, 3, 4]]),
-    (6, dict(clip_stride=2), [[0, 1, 2], [2, 3, 4], [3, 4, 5]]),
-    (3, dict(clip_stride=9), [[0, 1, 2]]),
-    (10, dict(frame_stride=2), [[0, 2, 4], [5, 7, 9]]),
-    (5, dict(frame_stride=2), [[0, 2, 4]]),
-])
+@pytest.mark.parametrize(
+    'num_frames, kwargs, expected',
+    [
+        (8, dict(), [[0, 1, 2], [3, 4, 5], [5, 6, 7]]),
+        (5, dict(clip_stride=1), [[0, 1, 2], [1, 2, 3], [2, 3, 4]]),
+        (6, dict(clip_stride=2), [[0, 1, 2], [2, 3, 4], [3, 4, 5]]),
+        (3, dict(clip_stride=9), [[0, 1, 2]]),
+        (10, dict(frame_stride=2), [[0, 2, 4], [5, 7, 9]]),
+        (5, dict(frame_stride=2), [[0, 2, 4]]),
+    ],
+)
 def test_training_clips_are_full_and_end_with_the_video(build, num_frames, kwargs, expected):
     assert [frames for _, frames in clips(build(make_content(a=range(num_frames)), **kwargs))] == expected
 
@@ -97,19 +118,26 @@ def test_a_frame_is_a_sample_of_the_face_and_its_place(build, kwargs):
     np.testing.assert_array_equal(item[1]['bbox'], [box(4)])
     assert item[1]['img_path'].endswith('images/a/000004.png')
     assert [(frame['clip_frame'], frame['clip_length'], frame['id']) for frame in item] == [
-        (0, 3, 0), (1, 3, 1), (2, 3, 2)]
+        (0, 3, 0),
+        (1, 3, 1),
+        (2, 3, 2),
+    ]
 
 
-@pytest.mark.parametrize('kwargs, expected', [
-    (dict(), [[0, 0, 1], [2, 3, 4], [4, 5, 6]]),
-    (dict(test_mode=True), [[0, 0, 1], [2, 3, 4], [5, 6]]),
-    (dict(frame_stride=2, clip_stride=1), [[0, 0, 2], [0, 1, 3], [0, 2, 4], [1, 3, 5]]),
-])
+@pytest.mark.parametrize(
+    'kwargs, expected',
+    [
+        (dict(), [[0, 0, 1], [2, 3, 4], [4, 5, 6]]),
+        (dict(test_mode=True), [[0, 0, 1], [2, 3, 4], [5, 6]]),
+        (dict(frame_stride=2, clip_stride=1), [[0, 0, 2], [0, 1, 3], [0, 2, 4], [1, 3, 5]]),
+    ],
+)
 def test_previous_box_is_that_of_the_frame_before(build, kwargs, expected):
     dataset = build(make_content(a=range(8)), box='previous', **kwargs)
     assert [[frame['bbox'][0].tolist() for frame in item] for item in dataset] == [
-        [box(frame) for frame in frames] for frames in expected]
-    assert dataset[0][2]['keypoints'][0, 0, 0] == 10. * dataset[0][2]['frame']
+        [box(frame) for frame in frames] for frames in expected
+    ]
+    assert dataset[0][2]['keypoints'][0, 0, 0] == 10.0 * dataset[0][2]['frame']
 
 
 def test_previous_box_is_not_taken_across_a_gap(build):
@@ -141,10 +169,14 @@ BROKEN = {
     'repeated frame': (_image(6, frame=1), ["video 'b'", 'found frame 1 after frame 1', 'increasing', 'one face']),
     'mixed order': (lambda content: content['images'].reverse(), ["video 'b'", 'found frame 3 after frame 4']),
     'two faces': (lambda content: content['annotations'][6].update(image_id=5), ["video 'b'", 'frame 1 after frame 1']),
-    'short video': (lambda content: content.update(annotations=content['annotations'][2:]), [
-        "video 'a'", 'found at most 2 consecutive', 'expected 3 or more']),
-    'short segments': (lambda content: content['annotations'].pop(6), [
-        "video 'b'", 'found at most 2 consecutive', 'expected 3 or more']),
+    'short video': (
+        lambda content: content.update(annotations=content['annotations'][2:]),
+        ["video 'a'", 'found at most 2 consecutive', 'expected 3 or more'],
+    ),
+    'short segments': (
+        lambda content: content['annotations'].pop(6),
+        ["video 'b'", 'found at most 2 consecutive', 'expected 3 or more'],
+    ),
 }
 
 
@@ -163,18 +195,21 @@ def test_short_videos_are_no_error_in_test_mode(build):
     assert clips(build(make_content(a=[0, 4]), test_mode=True)) == [('a', [0]), ('a', [4])]
 
 
-@pytest.mark.parametrize('kwargs, match', [
-    (dict(clip_length=0), 'clip_length is 0'),
-    (dict(frame_stride=0), 'frame_stride is 0'),
-    (dict(clip_stride=-1), 'clip_stride is -1'),
-    (dict(test_mode=True, frame_stride=2), 'frame_stride 2 .* test mode'),
-    (dict(test_mode=True, clip_stride=1), 'clip_stride 1 in test mode'),
-    (dict(box='next'), "'next'.*'previous'"),
-    (dict(sample_interval=2), 'sample_interval is 2, expected 1'),
-    (dict(bbox_file='boxes.json', test_mode=True), 'bbox_file'),
-    (dict(data_mode='bottomup'), 'data_mode'),
-    (dict(filter_cfg=dict(bbox_score_thr=0.5)), 'filter_cfg'),
-])
+@pytest.mark.parametrize(
+    'kwargs, match',
+    [
+        (dict(clip_length=0), 'clip_length is 0'),
+        (dict(frame_stride=0), 'frame_stride is 0'),
+        (dict(clip_stride=-1), 'clip_stride is -1'),
+        (dict(test_mode=True, frame_stride=2), 'frame_stride 2 .* test mode'),
+        (dict(test_mode=True, clip_stride=1), 'clip_stride 1 in test mode'),
+        (dict(box='next'), "'next'.*'previous'"),
+        (dict(sample_interval=2), 'sample_interval is 2, expected 1'),
+        (dict(bbox_file='boxes.json', test_mode=True), 'bbox_file'),
+        (dict(data_mode='bottomup'), 'data_mode'),
+        (dict(filter_cfg=dict(bbox_score_thr=0.5)), 'filter_cfg'),
+    ],
+)
 def test_arguments_out_of_range_are_errors(build, kwargs, match):
     with pytest.raises(ValueError, match=match):
         build(make_content(a=range(4)), **kwargs)
@@ -189,8 +224,9 @@ class RandomNumbers:
 
 def numbers(dataset, **kwargs) -> list:
     """One epoch's clips as (frame, random numbers), in the order of their frames."""
-    return sorted([tuple(map(float, frame)) for frame in clip]
-                  for clip in DataLoader(dataset, batch_size=None, **kwargs))
+    return sorted(
+        [tuple(map(float, frame)) for frame in clip] for clip in DataLoader(dataset, batch_size=None, **kwargs)
+    )
 
 
 @pytest.mark.parametrize('seed', [3, None])
@@ -253,15 +289,20 @@ def test_crops_are_perturbed_alike(build):
     scales = [after['bbox_scale'][0, 0] / side for after, side in zip(moved, sides)]
     assert abs(scales[0] - 1) > 1e-3
     np.testing.assert_allclose(scales, scales[:1] * 3, rtol=1e-6)
-    shifts = np.stack([(after['bbox_center'][0] - before['bbox_center'][0]) / side
-                       for before, after, side in zip(plain, moved, sides)])
+    shifts = np.stack(
+        [
+            (after['bbox_center'][0] - before['bbox_center'][0]) / side
+            for before, after, side in zip(plain, moved, sides)
+        ]
+    )
     assert np.abs(shifts[0]).min() > 1e-3
     np.testing.assert_allclose(shifts, shifts[:1].repeat(3, 0), atol=1e-5)
 
 
 def test_clip_that_the_pipeline_gives_up_is_replaced_in_training(build):
-    dataset = build(make_content(a=range(6)), seed=0,
-                    pipeline=[lambda results: results if results['frame'] != 4 else None])
+    dataset = build(
+        make_content(a=range(6)), seed=0, pipeline=[lambda results: results if results['frame'] != 4 else None]
+    )
     assert [frame['frame'] for frame in dataset[1]] == [0, 1, 2]
 
 
@@ -273,8 +314,12 @@ def images(tmp_path):
         cv2.imwrite(str(tmp_path / f'images/a/{frame:06d}.png'), np.full((64, 64, 3), frame, np.uint8))
 
 
-PIPELINE = [dict(type='LoadVideoFrame'), dict(type='GetFaceCrop', rule='face_220'),
-            dict(type='FaceAffine', input_size=(16, 16)), dict(type='PackPoseInputs')]
+PIPELINE = [
+    dict(type='LoadVideoFrame'),
+    dict(type='GetFaceCrop', rule='face_220'),
+    dict(type='FaceAffine', input_size=(16, 16)),
+    dict(type='PackPoseInputs'),
+]
 
 
 def test_item_is_a_list_of_packed_frames(build, images):
@@ -286,7 +331,10 @@ def test_item_is_a_list_of_packed_frames(build, images):
     assert [int(frame['inputs'].max()) for frame in item] == [3, 4, 5]
     keys = ('video', 'frame', 'clip_frame', 'clip_length')
     assert [tuple(frame['data_samples'].metainfo[key] for key in keys) for frame in item] == [
-        ('a', 3, 0, 3), ('a', 4, 1, 3), ('a', 5, 2, 3)]
+        ('a', 3, 0, 3),
+        ('a', 4, 1, 3),
+        ('a', 5, 2, 3),
+    ]
     assert item[1]['data_samples'].raw_ann_info['excluded'] == 1
 
 
@@ -310,9 +358,23 @@ def test_runner_builds_the_data_loader(build, images, tmp_path):
     init_default_scope('mmpose')
     build(make_content(a=range(6)))  # writes the annotations
     config = dict(
-        batch_size=2, num_workers=1, sampler=dict(type='VideoSampler'), collate_fn=dict(type='clip_collate'),
-        dataset=dict(type='FaceVideoDataset', layout='aflw19', clip_length=2, ann_file='clips.json',
-                     data_root=str(tmp_path), data_prefix=dict(img='images'), test_mode=True, pipeline=PIPELINE))
+        batch_size=2,
+        num_workers=1,
+        sampler=dict(type='VideoSampler'),
+        collate_fn=dict(type='clip_collate'),
+        dataset=dict(
+            type='FaceVideoDataset',
+            layout='aflw19',
+            clip_length=2,
+            ann_file='clips.json',
+            data_root=str(tmp_path),
+            data_prefix=dict(img='images'),
+            test_mode=True,
+            pipeline=PIPELINE,
+        ),
+    )
     loader = Runner.build_dataloader(copy.deepcopy(config), seed=0)
     assert [[sample.metainfo['frame'] for sample in batch['data_samples']] for batch in loader] == [
-        [0, 1, 2, 3], [4, 5]]
+        [0, 1, 2, 3],
+        [4, 5],
+    ]

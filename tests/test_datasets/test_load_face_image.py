@@ -1,4 +1,5 @@
 """Images are complete, the right way up, and as large as the annotation file says."""
+
 import cv2
 import numpy as np
 import PIL.Image
@@ -24,8 +25,10 @@ def save(path, image, orientation=None, **kwargs):
     return dict(img_path=str(path))
 
 
-@pytest.mark.parametrize('suffix, ignore', [
-    ('jpg', False), ('webp', False), ('png', False), ('tif', False), ('jpg', True), ('webp', True), ('png', True)])
+@pytest.mark.parametrize(
+    'suffix, ignore',
+    [('jpg', False), ('webp', False), ('png', False), ('tif', False), ('jpg', True), ('webp', True), ('png', True)],
+)
 def test_all_formats_are_turned_as_the_camera_was_held_or_none(tmp_path, image, suffix, ignore):
     results = LoadFaceImage(ignore)(save(tmp_path / f'face.{suffix}', image, TURNED, quality=100))
     expected = image if ignore else np.rot90(image, -1)

@@ -1,4 +1,5 @@
 """LoadVideoFrame: the same frames as by decoding a video from its start, in whatever order they are asked for."""
+
 import os
 import shutil
 

@@ -1,4 +1,5 @@
 """SiameseViews: what the views show, where their landmarks lie, and targets without augmentation."""
+
 import cv2
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ K = LAYOUT.num_keypoints
 SIZE = (64, 64)
 GEOMETRIC = [
     dict(type='RandomFlip', prob=0.5),
-    dict(type='RandomFaceSimilarity', rotation=30., scale=0.15, shift=0.1, distribution='uniform'),
+    dict(type='RandomFaceSimilarity', rotation=30.0, scale=0.15, shift=0.1, distribution='uniform'),
     dict(type='FaceAffine', input_size=SIZE),
 ]
 AUGMENTATION = [*GEOMETRIC, dict(type='RandomChannelGain')]
@@ -33,9 +34,16 @@ def face() -> dict:
     rng = np.random.default_rng(0)
     image = cv2.GaussianBlur(rng.integers(0, 256, (120, 160, 3), dtype=np.uint8), (0, 0), 3)
     points = rng.uniform(30, 95, (1, K, 2)).astype(np.float32)
-    return GetFaceCrop('face_220').transform(dict(
-        img=image, img_shape=image.shape[:2], bbox=np.array([[30., 30., 95., 95.]], np.float32), keypoints=points,
-        keypoints_visible=np.ones((1, K), np.float32), flip_indices=list(LAYOUT.flip_indices)))
+    return GetFaceCrop('face_220').transform(
+        dict(
+            img=image,
+            img_shape=image.shape[:2],
+            bbox=np.array([[30.0, 30.0, 95.0, 95.0]], np.float32),
+            keypoints=points,
+            keypoints_visible=np.ones((1, K), np.float32),
+            flip_indices=list(LAYOUT.flip_indices),
+        )
+    )
 
 
 def recorded(augmentation=GEOMETRIC, **options):
@@ -83,8 +91,9 @@ def test_matrices_take_the_landmarks_of_the_crop_to_the_views(face, size):
     crop = normalize(found['transformed_keypoints'][0], size)
     errors = []
     for view, matrix, flipped in zip(views, found['view_matrices'], found['view_flips']):
-        points = view['transformed_keypoints'][0][list(LAYOUT.flip_indices)] if flipped else \
-            view['transformed_keypoints'][0]
+        points = (
+            view['transformed_keypoints'][0][list(LAYOUT.flip_indices)] if flipped else view['transformed_keypoints'][0]
+        )
         errors.append(abs(crop @ matrix[:, :2].T + matrix[:, 2] - normalize(points, size)).max() / 2 * max(size))
     assert 0 < found['view_flips'].sum() < 50
     assert max(errors) < 1e-3  # pixels
@@ -110,7 +119,7 @@ def test_without_augmentation_the_matrices_are_identities(face):
 
 def test_mirrored_crop_in_the_middle_of_the_image_is_a_mirrored_crop(face):
     face['bbox_center'] = np.array([[(160 - 1) / 2, 60]], np.float32)
-    found = SiameseViews([dict(type='RandomFlip', prob=1.), GEOMETRIC[-1]])(face)
+    found = SiameseViews([dict(type='RandomFlip', prob=1.0), GEOMETRIC[-1]])(face)
     np.testing.assert_allclose(found['view_matrices'], np.stack([np.diag([-1, 1, 1])[:2]] * 2), atol=1e-6)
     assert found['view_flips'].tolist() == [True, True]
 
@@ -118,7 +127,7 @@ def test_mirrored_crop_in_the_middle_of_the_image_is_a_mirrored_crop(face):
 def test_dtypes(face):
     found = SiameseViews(AUGMENTATION, num_views=3)(face)
     assert (found['view_matrices'].shape, found['view_matrices'].dtype) == ((3, 2, 3), np.float32)
-    assert (found['view_flips'].shape, found['view_flips'].dtype) == ((3, ), bool)
+    assert (found['view_flips'].shape, found['view_flips'].dtype) == ((3,), bool)
 
 
 # ------------------------------------------------------------------------------------------------ the targets
@@ -141,12 +150,16 @@ def test_the_face_stays_as_it_was(face):
 
 def test_packed_with_its_targets(face):
     codec = dict(type='ContinuousHeatmap', input_size=SIZE, heatmap_size=(16, 16))
-    packed = Compose([
-        dict(type='SiameseViews', augmentation=AUGMENTATION), dict(type='GenerateTarget', encoder=codec),
-        dict(type='PackPoseInputs', meta_keys=('view_matrices', 'view_flips'))])(face)
+    packed = Compose(
+        [
+            dict(type='SiameseViews', augmentation=AUGMENTATION),
+            dict(type='GenerateTarget', encoder=codec),
+            dict(type='PackPoseInputs', meta_keys=('view_matrices', 'view_flips')),
+        ]
+    )(face)
     sample = packed['data_samples']
     assert packed['inputs'].shape == (3, 64, 128)
-    assert (sample.metainfo['view_matrices'].shape, sample.metainfo['view_flips'].shape) == ((2, 2, 3), (2, ))
+    assert (sample.metainfo['view_matrices'].shape, sample.metainfo['view_flips'].shape) == ((2, 2, 3), (2,))
     expected = normalize(FaceAffine(SIZE).transform(face)['transformed_keypoints'], SIZE)
     np.testing.assert_allclose(sample.gt_instance_labels.keypoint_labels, expected, atol=1e-6)
 

@@ -1,4 +1,5 @@
 """The synthetic faces: geometry, noise, flags, rendering, and the command that writes a set."""
+
 import importlib
 import json
 from pathlib import Path
@@ -8,8 +9,15 @@ import numpy as np
 import pytest
 
 from mmfld.datasets import FaceLandmarkDataset
-from mmfld.datasets.synthetic import (FLAGS, Camera, Expression, FaceShape, Identity, SyntheticFaceGenerator,
-                                      project_face)
+from mmfld.datasets.synthetic import (
+    FLAGS,
+    Camera,
+    Expression,
+    FaceShape,
+    Identity,
+    SyntheticFaceGenerator,
+    project_face,
+)
 from mmfld.datasets.synthetic.painter import Unrolled
 from mmfld.datasets.synthetic.renderer import wrap
 from mmfld.structures import get_layout, layout_names
@@ -18,8 +26,11 @@ TOOLS = Path(__file__).resolve().parents[2] / 'tools/dataset_converters'
 
 
 def same(first, second) -> bool:
-    return (np.array_equal(first.image, second.image) and first.attributes == second.attributes and all(
-        np.array_equal(first.annotations[layout], second.annotations[layout]) for layout in layout_names()))
+    return (
+        np.array_equal(first.image, second.image)
+        and first.attributes == second.attributes
+        and all(np.array_equal(first.annotations[layout], second.annotations[layout]) for layout in layout_names())
+    )
 
 
 def sampled_shape(seed: int) -> FaceShape:
@@ -28,7 +39,7 @@ def sampled_shape(seed: int) -> FaceShape:
 
 
 def test_a_face_depends_on_seed_and_index_alone():
-    forwards, backwards = SyntheticFaceGenerator(3, boundary_noise=.02), SyntheticFaceGenerator(3, boundary_noise=.02)
+    forwards, backwards = SyntheticFaceGenerator(3, boundary_noise=0.02), SyntheticFaceGenerator(3, boundary_noise=0.02)
     in_order = [forwards[index] for index in range(4)]
     for index in reversed(range(4)):
         assert same(backwards[index], in_order[index])
@@ -49,10 +60,10 @@ def test_shapes_types_and_face_size(size):
         for layout in layout_names():
             points = face.keypoints[layout]
             assert points.shape == (get_layout(layout).num_keypoints, 2) and points.dtype == np.float32
-            assert points.min() > .05 * size and points.max() < .95 * size
+            assert points.min() > 0.05 * size and points.max() < 0.95 * size
             assert np.array_equal(points, face.annotations[layout])
         side = np.ptp(face.keypoints['wflw98'], axis=0).max() / size
-        assert .449 < side < .651
+        assert 0.449 < side < 0.651
 
 
 @pytest.mark.parametrize('layout', layout_names())
@@ -62,9 +73,9 @@ def test_a_symmetric_face_is_its_own_mirror_image(layout):
     np.testing.assert_allclose(flipped, face.keypoints[layout], atol=1e-3)
 
 
-@pytest.mark.parametrize('yaw', (0., .4, -.9))
+@pytest.mark.parametrize('yaw', (0.0, 0.4, -0.9))
 def test_layouts_share_points(yaw):
-    points = project_face(sampled_shape(5), Camera(yaw, .1, .2, scale=90)).keypoints
+    points = project_face(sampled_shape(5), Camera(yaw, 0.1, 0.2, scale=90)).keypoints
     wflw, ibug, cofw, aflw = (points[layout] for layout in ('wflw98', '300w68', 'cofw29', 'aflw19'))
     assert np.array_equal(ibug[:17], wflw[:33:2])  # contour
     assert np.array_equal(ibug[17:27], wflw[[*range(33, 38), *range(42, 47)]])  # brows
@@ -72,8 +83,10 @@ def test_layouts_share_points(yaw):
     assert np.array_equal(ibug[[36, 39, 42, 45]], wflw[[60, 64, 68, 72]])  # corners of the eyes
     assert np.array_equal(ibug[48:], wflw[76:96])  # mouth
     shared = [n for n in range(29) if n not in (2, 3, 18, 19)]  # but inner ends of the brows and nose wings
-    assert np.array_equal(cofw[shared], wflw[[33, 46, 35, 40, 44, 48, 60, 72, 64, 68, 62, 66, 70, 74, 96, 97, 54, 57,
-                                              76, 82, 79, 90, 94, 85, 16]])
+    assert np.array_equal(
+        cofw[shared],
+        wflw[[33, 46, 35, 40, 44, 48, 60, 72, 64, 68, 62, 66, 70, 74, 96, 97, 54, 57, 76, 82, 79, 90, 94, 85, 16]],
+    )
     assert np.array_equal(aflw[[0, 5, 6, 8, 9, 11, 13, 15, 17, 18]], wflw[[33, 46, 60, 64, 68, 72, 54, 76, 82, 16]])
     assert np.array_equal(aflw[[2, 3, 12, 14]], cofw[[2, 3, 18, 19]])
 
@@ -88,7 +101,7 @@ def test_order_of_landmarks_around_an_eye():
 
 
 def test_noise_moves_along_the_boundaries_only():
-    noise = .03
+    noise = 0.03
     generator = SyntheticFaceGenerator(1, image_size=64, boundary_noise=noise, flags='none')
     clean = SyntheticFaceGenerator(1, image_size=64, flags='none')
     along = {layout: [] for layout in layout_names()}
@@ -105,7 +118,7 @@ def test_noise_moves_along_the_boundaries_only():
             np.testing.assert_allclose(across, 0, atol=1e-5)
             assert np.array_equal(shift[~on_boundary], np.zeros((np.sum(~on_boundary), 2)))
             along[layout].append((shift * tangents).sum(axis=1)[on_boundary])
-    for layout, shifts in along.items():
+    for shifts in along.values():
         shifts = np.concatenate(shifts)
         # 4 standard errors of the estimate
         assert abs(shifts.std() / noise - 1) < 4 / np.sqrt(2 * len(shifts))
@@ -115,41 +128,42 @@ def test_noise_moves_along_the_boundaries_only():
 def test_tangents_are_those_of_the_curves():
     face = project_face(sampled_shape(2), Camera(scale=90))
     tangents = face.tangents['wflw98']
-    assert np.abs(tangents[[51, 52, 53, 54], 1]).min() > .99  # the nose bridge runs down
-    assert np.abs(tangents[16, 0]) > .99  # the chin runs across
-    assert np.abs(tangents[[0, 32], 1]).min() > .95  # the temples run down
+    assert np.abs(tangents[[51, 52, 53, 54], 1]).min() > 0.99  # the nose bridge runs down
+    assert np.abs(tangents[16, 0]) > 0.99  # the chin runs across
+    assert np.abs(tangents[[0, 32], 1]).min() > 0.95  # the temples run down
     assert not tangents[[96, 97]].any()  # pupils are on no curve
 
 
-@pytest.mark.parametrize('yaw, pitch', ((0., 0.), (.4, .1), (-.4, 0.), (0., -.4)))
+@pytest.mark.parametrize('yaw, pitch', ((0.0, 0.0), (0.4, 0.1), (-0.4, 0.0), (0.0, -0.4)))
 def test_landmarks_sit_on_the_rendered_skin(yaw, pitch):
     """The picture of a texture that holds its own coordinates, read at the landmarks, gives their coordinates."""
     shape, size = sampled_shape(4), 256
-    camera = Camera(yaw, pitch, .1, scale=95., center=(127.3, 110.6), distance=8.)
+    camera = Camera(yaw, pitch, 0.1, scale=95.0, center=(127.3, 110.6), distance=8.0)
     face, grid = project_face(shape, camera), Unrolled(shape, size)
     inner = [name for name in shape.curves if name != 'contour']
     expected = grid.from_frontal(np.concatenate([shape.curves[name] for name in inner]))
     pixels = np.concatenate([face.curves[name] for name in inner]).astype(np.float32)
-    row, column = np.mgrid[:grid.height, :grid.width].astype(np.float32)
+    row, column = np.mgrid[: grid.height, : grid.width].astype(np.float32)
     surface = camera.to_camera(*shape.surface_grid(grid.theta, grid.y)[:3])
     picture, _ = wrap(np.dstack([column, row, column]), camera, surface, size)
     found = cv2.remap(picture, pixels[None, :, 0], pixels[None, :, 1], cv2.INTER_LINEAR)[0, :, :2]
     error = np.hypot(*(found - expected).T)  # in texels, about as large as pixels
-    assert np.median(error) < .05
-    assert np.mean(error < .25) > .85  # all but those that the nose or the cheek hides
+    assert np.median(error) < 0.05
+    assert np.mean(error < 0.25) > 0.85  # all but those that the nose or the cheek hides
 
 
 def test_hidden_contour_moves_to_the_visible_outline():
     shape = FaceShape(Identity(), Expression())
-    camera = Camera(yaw=.8, scale=90, center=(110, 100))
+    camera = Camera(yaw=0.8, scale=90, center=(110, 100))
     contour = project_face(shape, camera).curves['contour']
     grid = Unrolled(shape, 256)
     surface = camera.to_camera(*shape.surface_grid(grid.theta, grid.y)[:3])
     _, opacity = wrap(np.zeros((grid.height, grid.width, 3), np.uint8), camera, surface, 256)
     far = contour[68:104]  # from the chin to the nose, which sticks out, on the side turned away
-    outside, inside = (cv2.remap(opacity, *(np.float32(far + [[shift, 0]]).T[:, None]), cv2.INTER_LINEAR)
-                       for shift in (1.5, -1.5))
-    assert outside.max() < .5 < inside.min()
+    outside, inside = (
+        cv2.remap(opacity, *(np.float32(far + [[shift, 0]]).T[:, None]), cv2.INTER_LINEAR) for shift in (1.5, -1.5)
+    )
+    assert outside.max() < 0.5 < inside.min()
 
 
 @pytest.mark.parametrize('flag', FLAGS)
@@ -159,7 +173,7 @@ def test_each_flag_changes_the_picture(flag):
         before, after = plain[index], flagged[index]
         assert sum(before.attributes.values()) == 0
         assert after.attributes == {name: int(name == flag) for name in FLAGS}
-        assert np.abs(before.image.astype(float) - after.image).mean() > .2
+        assert np.abs(before.image.astype(float) - after.image).mean() > 0.2
         moved = not np.array_equal(before.keypoints['wflw98'], after.keypoints['wflw98'])
         assert moved == (flag in ('large_pose', 'expression'))
 
@@ -172,13 +186,15 @@ def test_large_poses_are_large():
         for index in range(20):
             points = generator[index].keypoints['wflw98']
             along = points[72] - points[60]
-            noses.append(abs((points[57] - points[60]) @ along / (along @ along) - .5))
+            noses.append(abs((points[57] - points[60]) @ along / (along @ along) - 0.5))
         angles.append(np.median(noses))
-    assert angles[0] < .1 < .2 < angles[1]
+    assert angles[0] < 0.1 < 0.2 < angles[1]
 
 
-@pytest.mark.parametrize('arguments', (dict(flags='some'), dict(flags={'smile': 1}), dict(seed=-1),
-                                       dict(boundary_noise=-.1), dict(image_size=10)))
+@pytest.mark.parametrize(
+    'arguments',
+    (dict(flags='some'), dict(flags={'smile': 1}), dict(seed=-1), dict(boundary_noise=-0.1), dict(image_size=10)),
+)
 def test_bad_arguments_are_refused(arguments):
     with pytest.raises(ValueError, match='expected'):
         SyntheticFaceGenerator(**arguments)
@@ -199,8 +215,13 @@ def test_the_written_set_loads(tool, tmp_path):
     assert len(list((tmp_path / 'images').iterdir())) == 9
     generator = SyntheticFaceGenerator(4, image_size=96)
     for layout in layout_names():
-        dataset = FaceLandmarkDataset(layout, ann_file=f'annotations/synthetic_{layout}_train.json',
-                                      data_root=str(tmp_path), data_prefix=dict(img='images/'), pipeline=[])
+        dataset = FaceLandmarkDataset(
+            layout,
+            ann_file=f'annotations/synthetic_{layout}_train.json',
+            data_root=str(tmp_path),
+            data_prefix=dict(img='images/'),
+            pipeline=[],
+        )
         assert len(dataset) == 6
         for index in range(6):
             sample, face = dataset[index], generator[index]
@@ -213,8 +234,10 @@ def test_the_written_set_loads(tool, tmp_path):
 
 def test_training_and_test_faces_differ(tool, tmp_path):
     make(tool, tmp_path)
-    parts = [json.loads((tmp_path / f'annotations/synthetic_wflw98_{part}.json').read_text())['annotations']
-             for part in ('train', 'test')]
+    parts = [
+        json.loads((tmp_path / f'annotations/synthetic_wflw98_{part}.json').read_text())['annotations']
+        for part in ('train', 'test')
+    ]
     assert [len(part) for part in parts] == [6, 3]
     seen = {tuple(annotation['keypoints']) for part in parts for annotation in part}
     assert len(seen) == 9
@@ -222,7 +245,7 @@ def test_training_and_test_faces_differ(tool, tmp_path):
 
 def test_noisy_set_holds_the_exact_landmarks(tool, tmp_path):
     make(tool, tmp_path, '--boundary-noise', '0.05')
-    face = SyntheticFaceGenerator(image_size=96, boundary_noise=.05)[0]
+    face = SyntheticFaceGenerator(image_size=96, boundary_noise=0.05)[0]
     content = json.loads((tmp_path / 'annotations/synthetic_cofw29_train.json').read_text())
     annotation = content['annotations'][0]
     for key, points in (('keypoints', face.annotations), ('keypoints_clean', face.keypoints)):

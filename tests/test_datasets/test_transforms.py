@@ -1,4 +1,5 @@
 """Crop rules, the one warp, and the photometric transforms."""
+
 import json
 from pathlib import Path
 
@@ -10,12 +11,21 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmpose.registry import TRANSFORMS
 
-from mmfld.datasets.transforms import (FaceAffine, GetFaceCrop, RandomBoxBlur, RandomByteNoise, RandomChannelGain,
-                                       RandomFaceSimilarity, RandomGamma, RandomOcclusion, crop_matrix)
+from mmfld.datasets.transforms import (
+    FaceAffine,
+    GetFaceCrop,
+    RandomBoxBlur,
+    RandomByteNoise,
+    RandomChannelGain,
+    RandomFaceSimilarity,
+    RandomGamma,
+    RandomOcclusion,
+    crop_matrix,
+)
 from mmfld.structures import get_layout
 
 STAR = Path(__file__).parents[2] / 'configs/wflw/star_hg4.py'
-BOX = np.array([[10., 20., 50., 100.]], np.float32)
+BOX = np.array([[10.0, 20.0, 50.0, 100.0]], np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -40,39 +50,46 @@ def crop_of(box, **options) -> dict:
 
 
 # ------------------------------------------------------------------------------------------------ crop rules
-@pytest.mark.parametrize('rule, center, side', [
-    ('longer_side', (30, 60), 80),
-    ('landmark_height', (30, 60), 80),
-    ('face_220', (30, 60), 80 * 256 / 220),
-    ('hrnet_1.25', (30, 60), 100),
-    ('fan', (30, 60 - 0.12 * 80), 120 * 200 / 195),
-])
-@pytest.mark.parametrize('padding', [1., 1.1])
+@pytest.mark.parametrize(
+    'rule, center, side',
+    [
+        ('longer_side', (30, 60), 80),
+        ('landmark_height', (30, 60), 80),
+        ('face_220', (30, 60), 80 * 256 / 220),
+        ('hrnet_1.25', (30, 60), 100),
+        ('fan', (30, 60 - 0.12 * 80), 120 * 200 / 195),
+    ],
+)
+@pytest.mark.parametrize('padding', [1.0, 1.1])
 def test_crop_rules(rule, center, side, padding):
     found = crop_of(BOX, rule=rule, padding=padding)
     np.testing.assert_allclose(found['bbox_center'], [center])
     np.testing.assert_allclose(found['bbox_scale'], [[side * padding] * 2], rtol=1e-6)
 
 
-@pytest.mark.parametrize('rule, side', [
-    ('longer_side', 80), ('landmark_height', 40), ('face_220', 80 * 256 / 220), ('hrnet_1.25', 100)])
+@pytest.mark.parametrize(
+    'rule, side', [('longer_side', 80), ('landmark_height', 40), ('face_220', 80 * 256 / 220), ('hrnet_1.25', 100)]
+)
 def test_crop_rules_of_a_wide_box(rule, side):
     np.testing.assert_allclose(crop_of([[20, 10, 100, 50]], rule=rule)['bbox_scale'], [[side] * 2], rtol=1e-6)
 
 
-FACE = np.array([[0., 10., 60., 110.]], np.float32)
+FACE = np.array([[0.0, 10.0, 60.0, 110.0]], np.float32)
 
 
-@pytest.mark.parametrize('layout, options, center, side', [
-    # the landmarks of these two do not span the face
-    ('aflw19', dict(face_box=FACE), (30, 60), 100),
-    ('cofw29', dict(face_box=FACE), (30, 60), 100),
-    # as in inference: larger and, AFLW's, higher than the landmarks' box of 40 x 80
-    ('aflw19', {}, (30, 60 - 0.07 * 80), 1.28 * 80),
-    ('cofw29', {}, (30, 60), 1.14 * 80),
-    ('300w68', dict(face_box=FACE), (30, 60), 80),
-    ('wflw98', dict(face_box=FACE), (30, 60), 80),
-])
+@pytest.mark.parametrize(
+    'layout, options, center, side',
+    [
+        # the landmarks of these two do not span the face
+        ('aflw19', dict(face_box=FACE), (30, 60), 100),
+        ('cofw29', dict(face_box=FACE), (30, 60), 100),
+        # as in inference: larger and, AFLW's, higher than the landmarks' box of 40 x 80
+        ('aflw19', {}, (30, 60 - 0.07 * 80), 1.28 * 80),
+        ('cofw29', {}, (30, 60), 1.14 * 80),
+        ('300w68', dict(face_box=FACE), (30, 60), 80),
+        ('wflw98', dict(face_box=FACE), (30, 60), 80),
+    ],
+)
 def test_face_220_makes_the_face_220_pixels_and_not_its_landmarks(layout, options, center, side):
     found = GetFaceCrop(rule='face_220', layout=layout).transform(dict(bbox=BOX, **options))
     np.testing.assert_allclose(found['bbox_center'], [center], rtol=1e-6)
@@ -94,10 +111,14 @@ def test_faces_of_the_samples_are_220_pixels(shared_dir, name, layout, before):
             middle, size = np.array(ann['center']), np.full(2, ann['box_size'])
         else:
             middle, size = np.add(ann['bbox'][:2], np.divide(ann['bbox'][2:], 2)), np.array(ann['bbox'][2:])
-        sample = dict(bbox=np.concatenate([points.min(0), points.max(0)])[None],
-                      face_box=np.concatenate([middle - size / 2, middle + size / 2])[None])
-        found = [size.max() * 256 / GetFaceCrop('face_220', layout=layout).transform(one)['bbox_scale'][0, 0]
-                 for layout, one in ((layout, sample), ('300w68', sample), (layout, dict(bbox=sample['bbox'])))]
+        sample = dict(
+            bbox=np.concatenate([points.min(0), points.max(0)])[None],
+            face_box=np.concatenate([middle - size / 2, middle + size / 2])[None],
+        )
+        found = [
+            size.max() * 256 / GetFaceCrop('face_220', layout=layout).transform(one)['bbox_scale'][0, 0]
+            for layout, one in ((layout, sample), ('300w68', sample), (layout, dict(bbox=sample['bbox'])))
+        ]
         assert found[:2] == pytest.approx([220, pixels], abs=0.5)
         # the estimate without a box of the face
         assert found[2] == pytest.approx(220, rel=0.04)
@@ -128,9 +149,16 @@ def test_unknown_rule():
         GetFaceCrop(rule='tight')
 
 
-@pytest.mark.parametrize('rule, box', [
-    ('landmark_height', [10, 20, 50, 20]), ('longer_side', [10, 20, 10, 20]), ('longer_side', [10, 20, 50, np.nan]),
-    ('longer_side', [np.nan, 20, 50, 40]), ('face_220', [10, 20, 50, np.nan])])
+@pytest.mark.parametrize(
+    'rule, box',
+    [
+        ('landmark_height', [10, 20, 50, 20]),
+        ('longer_side', [10, 20, 10, 20]),
+        ('longer_side', [10, 20, 50, np.nan]),
+        ('longer_side', [np.nan, 20, 50, 40]),
+        ('face_220', [10, 20, 50, np.nan]),
+    ],
+)
 def test_empty_box_names_the_image(rule, box):
     with pytest.raises(ValueError, match='face7.jpg: the landmark box .* is empty'):
         GetFaceCrop(rule).transform(dict(bbox=np.array([box], np.float32), img_path='face7.jpg'))
@@ -150,16 +178,24 @@ def test_crop_matrix_equals_the_reference(geometry, number):
 def similarity(geometry, monkeypatch) -> dict:
     """The reference's first crop after turning by 0.2 rad clockwise, scale 1.1 and a shift of (5, -3) of 256 pixels."""
     scale, x, y = geometry['boxes'][0]
-    results = dict(bbox_center=np.array([[x, y]], np.float32), bbox_scale=np.full((1, 2), 200 * scale, np.float32),
-                   img=geometry['image'], keypoints=geometry['points'][None])
-    monkeypatch.setattr(np.random, 'standard_normal',
-                        lambda size: np.array([-np.rad2deg(0.2) / 18, 1, 5 / 256 / 0.05, -3 / 256 / 0.05])[:size])
-    return RandomFaceSimilarity(rotation=18., scale=0.1, shift=0.05).transform(results)
+    results = dict(
+        bbox_center=np.array([[x, y]], np.float32),
+        bbox_scale=np.full((1, 2), 200 * scale, np.float32),
+        img=geometry['image'],
+        keypoints=geometry['points'][None],
+    )
+    monkeypatch.setattr(
+        np.random,
+        'standard_normal',
+        lambda size: np.array([-np.rad2deg(0.2) / 18, 1, 5 / 256 / 0.05, -3 / 256 / 0.05])[:size],
+    )
+    return RandomFaceSimilarity(rotation=18.0, scale=0.1, shift=0.05).transform(results)
 
 
 def test_similarity_equals_the_reference(geometry, similarity):
-    matrix = crop_matrix(similarity['bbox_center'][0], similarity['bbox_scale'][0], similarity['bbox_rotation'][0],
-                         (256, 256))
+    matrix = crop_matrix(
+        similarity['bbox_center'][0], similarity['bbox_scale'][0], similarity['bbox_rotation'][0], (256, 256)
+    )
     np.testing.assert_allclose(matrix, (geometry['geo_fixed'] @ geometry['crop_matrices'][0])[:2], atol=1e-4)
 
 
@@ -180,23 +216,25 @@ def similarity_draws(**options) -> np.ndarray:
     draws = []
     for _ in range(4000):
         results = RandomFaceSimilarity(**options).transform(
-            dict(bbox_center=np.array([[100., 50.]]), bbox_scale=np.array([[80., 80.]])))
+            dict(bbox_center=np.array([[100.0, 50.0]]), bbox_scale=np.array([[80.0, 80.0]]))
+        )
         scale = 80 / results['bbox_scale'][0, 0]
         # the old centre in the new crop, from the middle
-        moved = crop_matrix(results['bbox_center'][0], results['bbox_scale'][0], results['bbox_rotation'][0],
-                            (256, 256)) @ [100, 50, 1]
+        moved = crop_matrix(
+            results['bbox_center'][0], results['bbox_scale'][0], results['bbox_rotation'][0], (256, 256)
+        ) @ [100, 50, 1]
         draws.append([results['bbox_rotation'][0], scale - 1, *((moved - 127.5) / 256)])
     return np.array(draws)
 
 
 def test_similarity_is_drawn_with_its_standard_deviations():
-    draws = similarity_draws(rotation=18., scale=0.1, shift=0.05) / [18, 0.1, 0.05, 0.05]
+    draws = similarity_draws(rotation=18.0, scale=0.1, shift=0.05) / [18, 0.1, 0.05, 0.05]
     np.testing.assert_allclose(np.mean(draws, axis=0), np.zeros(4), atol=0.08)
     np.testing.assert_allclose(np.cov(np.transpose(draws)), np.eye(4), atol=0.12)
 
 
 def test_uniform_similarity_fills_its_range():
-    draws = similarity_draws(rotation=30., scale=0.15, shift=0.1, distribution='uniform') / [30, 0.15, 0.1, 0.1]
+    draws = similarity_draws(rotation=30.0, scale=0.15, shift=0.1, distribution='uniform') / [30, 0.15, 0.1, 0.1]
     np.testing.assert_allclose(abs(draws).max(0), np.ones(4), atol=0.005)
     np.testing.assert_allclose(np.mean(draws, axis=0), np.zeros(4), atol=0.04)
     np.testing.assert_allclose(np.cov(np.transpose(draws)), np.eye(4) / 3, atol=0.03)
@@ -219,18 +257,18 @@ def test_unknown_distribution():
 
 
 def test_similarity_with_probability_zero_changes_nothing():
-    results = dict(bbox_center=np.array([[100., 50.]]), bbox_scale=np.array([[80., 80.]]))
+    results = dict(bbox_center=np.array([[100.0, 50.0]]), bbox_scale=np.array([[80.0, 80.0]]))
     assert RandomFaceSimilarity(prob=0).transform(dict(results)) == results
 
 
 def test_crop_borders_are_the_input_borders():
-    matrix = crop_matrix(np.array([30., 60.]), np.array([80., 80.]), 0, (256, 256))
+    matrix = crop_matrix(np.array([30.0, 60.0]), np.array([80.0, 80.0]), 0, (256, 256))
     # the crop of side 80 reaches from -10 to 70, the input from -0.5 to 255.5
     np.testing.assert_allclose(matrix @ [[-10, 70], [20, 100], [1, 1]], [[-0.5, 255.5]] * 2)
 
 
 def test_positive_rotation_turns_the_face_anticlockwise():
-    right = crop_matrix(np.zeros(2), np.full(2, 256.), 90, (256, 256)) @ [10, 0, 1]
+    right = crop_matrix(np.zeros(2), np.full(2, 256.0), 90, (256, 256)) @ [10, 0, 1]
     np.testing.assert_allclose(right, [127.5, 117.5], atol=1e-9)
 
 
@@ -243,15 +281,18 @@ def warp(image, points, size, box=BOX, **extra) -> dict:
 def test_estimator_maps_predictions_back(image, size):
     points = np.random.uniform(0, 120, (1, 29, 2))
     results = warp(image, points, size)
-    back = (results['transformed_keypoints'] / results['input_size'] * results['input_scale']
-            + results['input_center'] - 0.5 * results['input_scale'])
+    back = (
+        results['transformed_keypoints'] / results['input_size'] * results['input_scale']
+        + results['input_center']
+        - 0.5 * results['input_scale']
+    )
     np.testing.assert_allclose(back, points, atol=1e-3)
 
 
 def test_image_and_points_are_warped_alike():
     image = np.zeros((120, 160, 3), np.uint8)
     cv2.circle(image, (35, 71), 6, (255, 255, 255), -1)
-    results = warp(image, [[[35, 71]]], (256, 256), bbox_rotation=np.array([25.]))
+    results = warp(image, [[[35, 71]]], (256, 256), bbox_rotation=np.array([25.0]))
     rows, columns = np.nonzero(results['img'][..., 0] > 127)
     np.testing.assert_allclose([columns.mean(), rows.mean()], results['transformed_keypoints'][0, 0], atol=0.1)
 
@@ -263,7 +304,7 @@ def test_outside_of_the_image_is_black(image):
 
 def test_narrow_input_keeps_the_proportions(image):
     results = warp(image, [[[30, 60], [40, 70]]], (192, 256))
-    moved, = np.diff(results['transformed_keypoints'][0], axis=0)
+    (moved,) = np.diff(results['transformed_keypoints'][0], axis=0)
     assert results['img'].shape == (256, 192, 3) and moved[0] == pytest.approx(moved[1])
 
 
@@ -275,10 +316,16 @@ def test_without_keypoints_the_image_alone_is_warped(image):
 # ------------------------------------------------------------------------------------------------ flip
 def flip(image, keypoints, layout) -> dict:
     init_default_scope('mmpose')
-    return TRANSFORMS.build(dict(type='RandomFlip', prob=1.)).transform(dict(
-        img=image, img_shape=image.shape[:2], keypoints=keypoints[None].copy(),
-        keypoints_visible=np.ones((1, len(keypoints))), flip_indices=list(get_layout(layout).flip_indices),
-        bbox_center=np.array([[40., 30.]], np.float32)))
+    return TRANSFORMS.build(dict(type='RandomFlip', prob=1.0)).transform(
+        dict(
+            img=image,
+            img_shape=image.shape[:2],
+            keypoints=keypoints[None].copy(),
+            keypoints_visible=np.ones((1, len(keypoints))),
+            flip_indices=list(get_layout(layout).flip_indices),
+            bbox_center=np.array([[40.0, 30.0]], np.float32),
+        )
+    )
 
 
 # for COFW the reference mirrors about the image border instead of the middle of the pixels: one pixel further
@@ -361,7 +408,7 @@ def test_occlusion_of_the_reference_inside(monkeypatch):
 
 
 def test_occlusion_of_the_reference_over_the_border(monkeypatch):
-    assert occlude(0.8, 0.6, 0., 0.999, monkeypatch=monkeypatch) == [0, 51, 254 - 38, 255]
+    assert occlude(0.8, 0.6, 0.0, 0.999, monkeypatch=monkeypatch) == [0, 51, 254 - 38, 255]
 
 
 def test_box_blur_is_a_box_blur(image, monkeypatch):
@@ -378,11 +425,11 @@ def test_largest_box_blur(monkeypatch):
     assert set(kernels) == {(k, k) for k in range(2, 13)}
 
 
-@pytest.mark.parametrize('gamma', [0.25, 1., 3.5])
+@pytest.mark.parametrize('gamma', [0.25, 1.0, 3.5])
 def test_gamma_curve(monkeypatch, gamma):
     monkeypatch.setattr(np.random, 'uniform', lambda low, high: gamma)
     ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, 2)
-    expected = (255 * (np.arange(256) / 255)**gamma).astype(np.uint8)
+    expected = (255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
     np.testing.assert_array_equal(RandomGamma(prob=1).augment(ramp)[0, :, 0], expected)
 
 
@@ -406,7 +453,7 @@ def test_byte_noise_is_at_most_half(image):
 
 
 def test_channel_gain_rounds_and_saturates(monkeypatch):
-    gains = np.array([0.6, 1., 1.37])
+    gains = np.array([0.6, 1.0, 1.37])
     monkeypatch.setattr(np.random, 'uniform', lambda low, high, size: gains)
     ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, 2)
     expected = np.clip(np.rint(np.arange(256)[:, None] * gains), 0, 255)
@@ -427,18 +474,26 @@ def test_star_pipeline_gives_an_input_with_all_its_augmentation(image):
     steps = Config.fromfile(STAR).train_dataloader.dataset.pipeline[1:-2]  # between LoadImage and GenerateTarget
     for step in steps:
         if 'prob' in step:
-            step['prob'] = 1.
+            step['prob'] = 1.0
     points = np.random.uniform(30, 90, (1, 29, 2)).astype(np.float32)
-    results = Compose(steps)(dict(
-        img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2], bbox=BOX, keypoints=points,
-        keypoints_visible=np.ones((1, 29)), flip_indices=list(get_layout('cofw29').flip_indices)))
+    results = Compose(steps)(
+        dict(
+            img=image,
+            img_shape=image.shape[:2],
+            ori_shape=image.shape[:2],
+            bbox=BOX,
+            keypoints=points,
+            keypoints_visible=np.ones((1, 29)),
+            flip_indices=list(get_layout('cofw29').flip_indices),
+        )
+    )
     assert (results['img'].shape, results['img'].dtype) == ((256, 256, 3), np.uint8)
     assert results['transformed_keypoints'].shape == (1, 29, 2)
 
 
 def test_grey_is_the_references(image):
     init_default_scope('mmpose')
-    step, = [step for step in Config.fromfile(STAR).train_pipeline if step.type == 'RandomGrayscale']
-    found = TRANSFORMS.build(dict(step, prob=1.)).transform(dict(img=image))['img']
+    (step,) = [step for step in Config.fromfile(STAR).train_pipeline if step.type == 'RandomGrayscale']
+    found = TRANSFORMS.build(dict(step, prob=1.0)).transform(dict(img=image))['img']
     expected = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)  # on a BGR image, as the reference does
     np.testing.assert_allclose(found.astype(int), np.stack([expected] * 3, axis=-1), atol=1)

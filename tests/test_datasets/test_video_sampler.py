@@ -1,4 +1,5 @@
 """VideoSampler: whole videos in order for each process, and no result lost when they are collected."""
+
 import subprocess
 import sys
 from collections import Counter
@@ -12,8 +13,11 @@ class Clips:
     """Stands for a data set: clips of at most 3 frames of videos given by their lengths."""
 
     def __init__(self, **videos):
-        self.clips = [(video, list(range(start, min(start + 3, length))))
-                      for video, length in videos.items() for start in range(0, length, 3)]
+        self.clips = [
+            (video, list(range(start, min(start + 3, length))))
+            for video, length in videos.items()
+            for start in range(0, length, 3)
+        ]
 
     def __len__(self):
         return len(self.clips)
@@ -27,7 +31,7 @@ def split(monkeypatch, dataset, world_size) -> list:
     """The indices of each process."""
     parts = []
     for rank in range(world_size):
-        monkeypatch.setattr(video_sampler, 'get_dist_info', lambda: (rank, world_size))
+        monkeypatch.setattr(video_sampler, 'get_dist_info', lambda rank=rank: (rank, world_size))
         sampler = VideoSampler(dataset, seed=0)
         parts.append(list(sampler))
         assert len(sampler) == len(parts[-1])
@@ -57,7 +61,6 @@ def test_processes_get_about_as_many_frames(monkeypatch):
 def test_items_that_are_no_clips_are_an_error():
 
     class Images:
-
         def __len__(self):
             return 1
 
@@ -68,7 +71,7 @@ def test_items_that_are_no_clips_are_an_error():
         VideoSampler(Images())
 
 
-COLLECT = '''
+COLLECT = """
 import sys
 from mmengine.dist import collect_results, init_dist
 import torch.distributed as dist
@@ -80,13 +83,20 @@ assert (collected is None) == (rank == 1)
 if rank == 0:
     print(sorted(collected))
 dist.destroy_process_group()
-'''
+"""
 
 
 def test_unequal_parts_are_collected_without_loss(tmp_path):
     """What MMEngine promises nowhere, and the sampler relies on."""
-    processes = [subprocess.Popen([sys.executable, '-c', COLLECT, str(rank), str(tmp_path / 'store')], cwd=tmp_path,
-                                  stdout=subprocess.PIPE, text=True) for rank in range(2)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, '-c', COLLECT, str(rank), str(tmp_path / 'store')],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
     output = [process.communicate(timeout=120)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert output[0].strip().endswith('[0, 1, 2, 3, 4, 10, 11]')

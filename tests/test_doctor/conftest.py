@@ -1,8 +1,9 @@
 """Data sets into which faults are planted."""
+
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Dict, List
 
 import pytest
 
@@ -32,22 +33,23 @@ class Faces:
 
     def change_points(self, change: Callable, part: str = 'train', faces=slice(None)) -> None:
         """Change [[x, y, v], ...] of some faces to what ``change`` returns."""
+
         def each(content: dict) -> None:
             for annotation in content['annotations'][faces]:
                 flat = annotation['keypoints']
-                points = change([flat[n:n + 3] for n in range(0, len(flat), 3)])
+                points = change([flat[n : n + 3] for n in range(0, len(flat), 3)])
                 annotation['keypoints'] = [number for point in points for number in point]
+
         self.change(each, part)
 
-    def examine(self, *parts: str) -> List[Finding]:
+    def examine(self, *parts: str) -> list[Finding]:
         """Findings about the training and test faces, or some of them."""
         return list(examine(files=[str(self.file(part)) for part in parts or ('train', 'test')]))
 
-    def examine_config(self, *options: str, **arguments) -> List[Finding]:
+    def examine_config(self, *options: str, **arguments) -> list[Finding]:
         roots = [f'{part}_dataset.data_root={self.root}' for part in ('train', 'val', 'test')]
         options = (*roots, 'train_dataloader.num_workers=1', *options)
-        return list(examine(CONFIG, options=options, work_dir=str(self.root / 'work'),
-                            **{'step': False, **arguments}))
+        return list(examine(CONFIG, options=options, work_dir=str(self.root / 'work'), **{'step': False, **arguments}))
 
 
 @pytest.fixture
@@ -59,29 +61,33 @@ def faces(synthetic_faces, tmp_path, monkeypatch) -> Faces:
     return Faces(tmp_path / 'faces')
 
 
-def of(findings: List[Finding], severity: str) -> List[str]:
+def of(findings: list[Finding], severity: str) -> list[str]:
     return [f'{finding.topic}: {finding.message}' for finding in findings if finding.severity == severity]
 
 
 @pytest.fixture
-def errors() -> Callable[[List[Finding]], List[str]]:
+def errors() -> Callable[[list[Finding]], list[str]]:
     return lambda findings: of(findings, 'error')
 
 
 @pytest.fixture
-def warnings() -> Callable[[List[Finding]], List[str]]:
+def warnings() -> Callable[[list[Finding]], list[str]]:
     return lambda findings: of(findings, 'warning')
 
 
 @pytest.fixture
-def notes() -> Callable[[List[Finding]], List[str]]:
+def notes() -> Callable[[list[Finding]], list[str]]:
     return lambda findings: of(findings, 'note')
 
 
 @pytest.fixture
-def installed(monkeypatch) -> Callable[[Dict[str, str]], None]:
+def installed(monkeypatch) -> Callable[[dict[str, str]], None]:
     """Makes it look as if these distributions were installed, and no others."""
+
     def pretend(**versions: str) -> None:
-        monkeypatch.setattr('mmfld.doctor.packages.distributions',
-                            lambda: {name.replace('_', '-'): version for name, version in versions.items()})
+        monkeypatch.setattr(
+            'mmfld.doctor.packages.distributions',
+            lambda: {name.replace('_', '-'): version for name, version in versions.items()},
+        )
+
     return pretend

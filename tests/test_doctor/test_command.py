@@ -1,4 +1,5 @@
 """``mmfld doctor`` as it is typed."""
+
 import json
 
 import pytest
@@ -18,7 +19,7 @@ def test_json_is_a_list_of_findings_and_an_error_ends_with_1(faces, capsys):
     assert main(['doctor', '--json', '--data', str(faces.file('train'))]) == 1
     found = json.loads(capsys.readouterr().out)
     assert {tuple(finding) for finding in found} == {('severity', 'topic', 'message', 'advice', 'ids')}
-    error, = (finding for finding in found if finding['severity'] == 'error')
+    (error,) = (finding for finding in found if finding['severity'] == 'error')
     assert error['message'].endswith('train_000000.jpg does not exist') and error['advice']
 
 
@@ -43,8 +44,22 @@ def test_a_config_that_is_not_there_ends_with_one_sentence(capsys):
 
 
 def test_missing_data_of_a_row_are_an_error_that_says_how_to_get_them(capsys, tmp_path):
-    assert main(['doctor', 'projects/reproduce/structured.yml:wflw', '--no-step', '--json', '--cfg-options',
-                 *(f'{part}_dataset.data_root={tmp_path}' for part in ('train', 'val', 'test'))]) == 1
+    assert (
+        main(
+            [
+                'doctor',
+                'projects/reproduce/structured.yml:wflw',
+                '--no-step',
+                '--json',
+                '--cfg-options',
+                *(f'{part}_dataset.data_root={tmp_path}' for part in ('train', 'val', 'test')),
+            ]
+        )
+        == 1
+    )
     found = [finding for finding in json.loads(capsys.readouterr().out) if finding['severity'] == 'error']
-    assert any('face_landmarks_wflw_train.json does not exist' in finding['message']
-               and 'convert_wflw.py SRC' in finding['advice'] for finding in found)
+    assert any(
+        'face_landmarks_wflw_train.json does not exist' in finding['message']
+        and 'convert_wflw.py SRC' in finding['advice']
+        for finding in found
+    )

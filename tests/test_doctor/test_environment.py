@@ -1,4 +1,5 @@
 """Faults of an environment that is made up are found."""
+
 import os
 import shutil
 import subprocess
@@ -22,13 +23,13 @@ def test_this_environment_has_no_error(errors):
 
 def test_two_distributions_of_opencv_overwrite_each_other(installed, warnings):
     installed(**RELEASED, opencv_python='4.10.0')
-    warning, = warnings(list(packages.look_at_packages()))
+    (warning,) = warnings(list(packages.look_at_packages()))
     assert 'opencv-python 4.10.0, opencv-python-headless 4.11.0 overwrite each other' in warning
 
 
 def test_mixed_families_are_found(installed, warnings):
     installed(mmengine='0.10.7', onedl_mmcv='2.3.6', mmdet='3.3.0', mmpose='1.3.2')
-    warning, = warnings(list(packages.look_at_packages()))
+    (warning,) = warnings(list(packages.look_at_packages()))
     assert 'mmengine, mmdet of the released family beside onedl-mmcv of the forks' in warning
 
 
@@ -41,7 +42,7 @@ def test_one_family_with_mmpose_is_not_mixed(installed, errors, warnings):
 @pytest.mark.parametrize('other', ['onedl_mmcv', 'mmcv'])
 def test_two_packages_of_one_import_name_are_an_error(installed, errors, other):
     installed(**RELEASED, **{other: '2.0.0'})
-    error, = errors(list(packages.look_at_packages()))
+    (error,) = errors(list(packages.look_at_packages()))
     assert 'overwrite each other: all of them are imported as mmcv' in error
 
 
@@ -49,14 +50,16 @@ def test_stand_ins_in_use_are_noted(notes, monkeypatch):
     monkeypatch.setattr(packages, 'active_stand_ins', lambda: ('mmcv._ext', 'another'))
     assert [text for text in notes(list(packages.look_at_packages())) if 'stand-in' in text] == [
         'packages: mmcv._ext is missing or does not import, a stand-in takes its place: compiled operators raise an '
-        'error when they are called, which no face model does']
+        'error when they are called, which no face model does'
+    ]
 
 
 def test_torch_that_is_built_for_another_numpy_is_an_error(errors, monkeypatch):
     def broken(array):
         raise RuntimeError('Numpy is not available')
+
     monkeypatch.setattr(torch, 'from_numpy', broken)
-    error, = errors(list(packages.look_at_packages()))
+    (error,) = errors(list(packages.look_at_packages()))
     assert 'is built for another NumPy' in error and 'Numpy is not available' in error
 
 
@@ -67,17 +70,22 @@ def test_a_package_that_does_not_accept_another_is_an_error(errors, monkeypatch)
         if name == 'mmdet':
             raise AssertionError('MMCV==2.2.0 is used but incompatible')
         return real(name)
+
     monkeypatch.setattr(packages.importlib, 'import_module', refusing)
-    error, = errors(list(packages.look_at_packages()))
+    (error,) = errors(list(packages.look_at_packages()))
     assert 'mmdet does not import (AssertionError: MMCV==2.2.0 is used' in error
 
 
-@pytest.mark.parametrize('hidden, sentence', [
-    ('torch', 'mmfld needs torch >= 2.0.0, which is not installed'),
-    ('mmengine', 'mmfld needs mmengine >= 0.10.0, which is not installed'),
-    ('mmpose', 'mmfld needs mmpose >= 1.3.0, which is not installed; without it only mmfld.runtime works'),
-    ('scipy', 'mmfld needs scipy, which is not installed; without it only mmfld.runtime works'),
-    ('cv2', 'mmfld needs cv2, which is not installed; without it nothing works')])
+@pytest.mark.parametrize(
+    'hidden, sentence',
+    [
+        ('torch', 'mmfld needs torch >= 2.0.0, which is not installed'),
+        ('mmengine', 'mmfld needs mmengine >= 0.10.0, which is not installed'),
+        ('mmpose', 'mmfld needs mmpose >= 1.3.0, which is not installed; without it only mmfld.runtime works'),
+        ('scipy', 'mmfld needs scipy, which is not installed; without it only mmfld.runtime works'),
+        ('cv2', 'mmfld needs cv2, which is not installed; without it nothing works'),
+    ],
+)
 def test_what_is_missing_is_said_and_the_rest_is_looked_at(hidden, sentence):
     program = f"""
 import importlib.util, sys
@@ -99,12 +107,15 @@ sys.exit(main(['doctor', '--data', 'faces.json']))
     assert 'error   data: config and data were not looked at, as' in done.stdout and 'Traceback' not in done.stderr
 
 
-@pytest.mark.parametrize('said, processes, workers, on_gpu, expected', [
-    ('4', 2, 0, False, ['2 processes x 4 threads on 4 cores: they wait for each other']),
-    ('2', 2, 2, False, []),
-    ('4', 2, 2, True, []),
-    ('1', 4, 2, True, ['8 workers read data on 4 cores (4 processes x 2)']),
-])
+@pytest.mark.parametrize(
+    'said, processes, workers, on_gpu, expected',
+    [
+        ('4', 2, 0, False, ['2 processes x 4 threads on 4 cores: they wait for each other']),
+        ('2', 2, 2, False, []),
+        ('4', 2, 2, True, []),
+        ('1', 4, 2, True, ['8 workers read data on 4 cores (4 processes x 2)']),
+    ],
+)
 def test_more_threads_or_workers_than_cores_are_found(monkeypatch, said, processes, workers, on_gpu, expected):
     monkeypatch.setattr(machine, 'cores', lambda: 4)
     monkeypatch.setenv('OMP_NUM_THREADS', said)
@@ -114,13 +125,13 @@ def test_more_threads_or_workers_than_cores_are_found(monkeypatch, said, process
 def test_a_disk_that_is_too_small_for_the_checkpoints_is_an_error(faces, errors, monkeypatch):
     monkeypatch.setattr(shutil, 'disk_usage', lambda path: SimpleNamespace(free=10 * 2**20))
     monkeypatch.setattr(machine, 'free_shared_memory', lambda: None)
-    error, = errors(faces.examine_config('train_dataloader.batch_size=4'))
+    (error,) = errors(faces.examine_config('train_dataloader.batch_size=4'))
     assert '10 MiB are free for' in error and '4 checkpoints of about 6 MiB need 22 MiB' in error
 
 
 def test_shared_memory_that_is_too_small_for_the_batches_is_an_error(faces, errors, monkeypatch):
     monkeypatch.setattr(machine, 'free_shared_memory', lambda: 2**17)
-    error, = errors(faces.examine_config('train_dataloader.batch_size=4'))
+    (error,) = errors(faces.examine_config('train_dataloader.batch_size=4'))
     # 2 batches of 4 faces, of (3, 128, 128) bytes and landmarks each
     assert '128 KiB of shared memory' in error
     assert 2 * 4 * 48 <= int(error.split('need ')[1].split(' KiB')[0]) < 2 * 4 * 56
@@ -139,7 +150,7 @@ def test_files_from_the_future_are_found(faces, warnings):
 
 
 def test_a_clock_of_before_the_release_is_found(monkeypatch):
-    monkeypatch.setattr(time, 'time', lambda: 0.)
+    monkeypatch.setattr(time, 'time', lambda: 0.0)
     first, second = machine.look_at_clock([Path(__file__)])
     assert 'the clock says 1970' in first.message and 'is from the future' in second.message
 
@@ -148,21 +159,28 @@ def test_a_gpu_that_torch_does_not_use_is_found(warnings, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     monkeypatch.setattr(torch.version, 'cuda', None)
     monkeypatch.setattr(shutil, 'which', lambda name: '/usr/bin/nvidia-smi')
-    warning, = warnings(list(machine.look_at_gpu()))
+    (warning,) = warnings(list(machine.look_at_gpu()))
     assert 'there is a GPU driver, but torch' in warning
 
 
-@pytest.mark.parametrize('optimizer, expected', [
-    (dict(type='Adam', lr=1.), 2), (dict(type='SGD', lr=1.), 0), (dict(type='SGD', lr=1., momentum=0.9), 1)])
+@pytest.mark.parametrize(
+    'optimizer, expected',
+    [(dict(type='Adam', lr=1.0), 2), (dict(type='SGD', lr=1.0), 0), (dict(type='SGD', lr=1.0, momentum=0.9), 1)],
+)
 def test_what_an_optimiser_remembers_is_counted(optimizer, expected):
     cfg = read_config('configs/300w/structured_hg2_mini.py')
     cfg.optim_wrapper.optimizer = optimizer
     assert training._state_per_weight(cfg) == expected
 
 
-@pytest.mark.parametrize('hook, expected', [
-    (dict(interval=2, max_keep_ckpts=2, save_best='NME'), 4), (dict(interval=2, save_best=None), 23),
-    (dict(interval=45, max_keep_ckpts=5, save_best=['NME', 'FR']), 4)])
+@pytest.mark.parametrize(
+    'hook, expected',
+    [
+        (dict(interval=2, max_keep_ckpts=2, save_best='NME'), 4),
+        (dict(interval=2, save_best=None), 23),
+        (dict(interval=45, max_keep_ckpts=5, save_best=['NME', 'FR']), 4),
+    ],
+)
 def test_checkpoints_at_once_are_counted(hook, expected):
     cfg = read_config('configs/300w/structured_hg2_mini.py')
     cfg.default_hooks.checkpoint = hook

@@ -1,4 +1,5 @@
 """The check of data sets: each thing that can be wrong, and that what it knows are the official lists."""
+
 import csv
 import json
 from pathlib import Path
@@ -41,13 +42,21 @@ def write_set(root: Path, points, num_keypoints: int = 19, file: str = FILE, ima
             (path.parents[1] / 'images' / name).write_bytes(b'.')
     content = dict(
         images=[dict(id=index, file_name=name) for index, name in enumerate(names)],
-        annotations=[dict(id=index, image_id=index, **fields,
-                          keypoints=[*map(float, point), 1] + [5., 5., 1] * (num_keypoints - 1)) for index, point in enumerate(points)])
+        annotations=[
+            dict(
+                id=index,
+                image_id=index,
+                **fields,
+                keypoints=[*map(float, point), 1] + [5.0, 5.0, 1] * (num_keypoints - 1),
+            )
+            for index, point in enumerate(points)
+        ],
+    )
     path.write_text(json.dumps(content))
     return content
 
 
-def first_points(shift: float = 0., number: int = 4) -> list:
+def first_points(shift: float = 0.0, number: int = 4) -> list:
     return [(10 + index + shift, 20 + shift) for index in range(number)]
 
 
@@ -84,20 +93,24 @@ def test_missing_file_tells_how_to_get_it(tiny):
     assert finding.file == tiny / FILE and finding.found == 'no such file'
     assert str(finding) == (
         f'{tiny / FILE}: found no such file; expected an annotation file. The official page is https://tiny.org; what '
-        f'it offers is converted by `convert_tiny.py SRC --out {tiny / "tiny"}` (see its --help).')
+        f'it offers is converted by `convert_tiny.py SRC --out {tiny / "tiny"}` (see its --help).'
+    )
     (tiny / FILE).mkdir(parents=True)
     assert only(official.check([FILE], tiny)).found == 'a folder'
 
 
-@pytest.mark.parametrize('text, found', [
-    ('{"images": [', 'cannot be read'),
-    ('[]', 'a list'),
-    ('{"images": []}', 'nothing as annotations'),
-    ('{"images": {}, "annotations": []}', 'dict as images'),
-    ('{"images": [{"name": "a.jpg"}], "annotations": []}', "{'name': 'a.jpg'} as images[0]"),
-    ('{"images": [], "annotations": [{"keypoints": [1, 2, 0]}, {"bbox": []}]}', "{'bbox': []} as annotations[1]"),
-    ('{"images": [], "annotations": [{"keypoints": [[1, 2, 0]]}]}', "{'keypoints': [[1, 2, 0]]} as annotations[0]"),
-])
+@pytest.mark.parametrize(
+    'text, found',
+    [
+        ('{"images": [', 'cannot be read'),
+        ('[]', 'a list'),
+        ('{"images": []}', 'nothing as annotations'),
+        ('{"images": {}, "annotations": []}', 'dict as images'),
+        ('{"images": [{"name": "a.jpg"}], "annotations": []}', "{'name': 'a.jpg'} as images[0]"),
+        ('{"images": [], "annotations": [{"keypoints": [1, 2, 0]}, {"bbox": []}]}', "{'bbox': []} as annotations[1]"),
+        ('{"images": [], "annotations": [{"keypoints": [[1, 2, 0]]}]}', "{'keypoints': [[1, 2, 0]]} as annotations[0]"),
+    ],
+)
 def test_other_content_is_no_coco_json(tiny, text, found):
     (tiny / FILE).parent.mkdir(parents=True)
     (tiny / FILE).write_text(text)
@@ -130,7 +143,7 @@ def test_frames_with_bad_annotations_must_be_marked(tiny):
 
 def test_other_layout(tiny):
     content = write_set(tiny, first_points())
-    content['annotations'][2]['keypoints'] = content['annotations'][2]['keypoints'][:3 * 5]
+    content['annotations'][2]['keypoints'] = content['annotations'][2]['keypoints'][: 3 * 5]
     (tiny / FILE).write_text(json.dumps(content))
     finding = only(official.check([FILE], tiny))
     assert finding.found == '5 keypoints in annotations[2] and a wrong number in 1 of 4 faces'
@@ -138,14 +151,14 @@ def test_other_layout(tiny):
 
 
 def test_other_coordinates_are_another_version(tiny):
-    write_set(tiny, first_points(30.))
+    write_set(tiny, first_points(30.0))
     finding = only(official.check([FILE], tiny))
     assert finding.found.startswith('another version of the data') and '(40.00, 50.00)' in finding.found
     assert '(10.00, 20.00) in the first face and (13.00, 20.00) in the last face' in finding.expected
 
 
 def test_pixels_counted_from_1_are_another_version(tiny):
-    write_set(tiny, first_points(1.))
+    write_set(tiny, first_points(1.0))
     finding = only(official.check([FILE], tiny))
     assert finding.found.startswith('another version of the data') and 'count pixels from 1' in finding.found
 
@@ -160,7 +173,7 @@ def test_tolerance_is_half_a_pixel(tiny):
 
 
 def test_fewer_and_other_faces_are_two_findings(tiny):
-    write_set(tiny, first_points(30., number=2))
+    write_set(tiny, first_points(30.0, number=2))
     assert [finding.found.split()[0] for finding in official.check([FILE], tiny)] == ['2', 'another']
 
 
@@ -185,7 +198,8 @@ def test_faces_of_images_that_are_not_named(tiny):
         annotation['image_id'] += 10
     (tiny / FILE).write_text(json.dumps(content))
     assert only(official.check([FILE], tiny)).found == (
-        'image_id 11 in annotations[1], which no image has, and the same in 3 of 4 faces')
+        'image_id 11 in annotations[1], which no image has, and the same in 3 of 4 faces'
+    )
     (tiny / FILE).write_text(json.dumps(dict(content, images=[])))
     assert 'the same in 4 of 4 faces' in only(official.check([FILE], tiny)).found
 
@@ -207,18 +221,21 @@ def test_a_file_is_known_by_its_whole_path_as_well(tiny, tmp_path_factory):
 # ---- official.yml --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('old, new, message', [
-    ('  page:', '  pages:', "tiny: found the unknown field 'pages'; near: page"),
-    ('  page: https://tiny.org\n', '', "tiny: found no field 'page'"),
-    ('layout: aflw19', 'layout: aflw21', "tiny: layout: found 'aflw21', expected one of"),
-    ('faces: 4', 'face: 4', f"tiny.files.{FILE}: found the unknown field 'face'; near: faces"),
-    ('faces: 4', 'faces: four', f"tiny.files.{FILE}: faces: found 'four'"),
-    ('[10.00, 20.00]', '[10.00]', f'tiny.files.{FILE}: first: found .10.0., expected .x, y.'),
-    ('tiny.json:', 'tiny.jsn:', 'tiny.files: found .*tiny.jsn'),
-    (YML, 'tiny: 3', 'tiny: found 3, expected the fields page'),
-    (YML, '[', 'found no YAML'),
-    (YML, '', 'found None, expected a mapping'),
-])
+@pytest.mark.parametrize(
+    'old, new, message',
+    [
+        ('  page:', '  pages:', "tiny: found the unknown field 'pages'; near: page"),
+        ('  page: https://tiny.org\n', '', "tiny: found no field 'page'"),
+        ('layout: aflw19', 'layout: aflw21', "tiny: layout: found 'aflw21', expected one of"),
+        ('faces: 4', 'face: 4', f"tiny.files.{FILE}: found the unknown field 'face'; near: faces"),
+        ('faces: 4', 'faces: four', f"tiny.files.{FILE}: faces: found 'four'"),
+        ('[10.00, 20.00]', '[10.00]', f'tiny.files.{FILE}: first: found .10.0., expected .x, y.'),
+        ('tiny.json:', 'tiny.jsn:', 'tiny.files: found .*tiny.jsn'),
+        (YML, 'tiny: 3', 'tiny: found 3, expected the fields page'),
+        (YML, '[', 'found no YAML'),
+        (YML, '', 'found None, expected a mapping'),
+    ],
+)
 def test_mistakes_in_the_yml_are_named(tiny, old, new, message):
     official.DATA_FILE.write_text(YML.replace(old, new))
     with pytest.raises(ValueError, match=f'official.yml: {message}|official.yml: .*{message}'):
@@ -267,8 +284,10 @@ def assert_official(known, file: str, points) -> None:
 def read_300w(path: Path) -> dict:
     """File name -> (68, 2) landmarks in the numbers of the .pts files, in the order in which folders are converted."""
     with open(path, newline='') as file:
-        rows = {row['image_name']: np.array([float(row[f'original_{k}_{axis}']) for k in range(68) for axis in 'xy'])
-                for row in csv.DictReader(file)}
+        rows = {
+            row['image_name']: np.array([float(row[f'original_{k}_{axis}']) for k in range(68) for axis in 'xy'])
+            for row in csv.DictReader(file)
+        }
     folders = ('helen/testset', 'lfpw/testset', 'ibug', 'Test/01_Indoor', 'Test/02_Outdoor')
     ordered = sorted(rows, key=lambda name: (folders.index(Path(name).parent.as_posix()), Path(name).stem))
     return {name: rows[name].reshape(68, 2) for name in ordered}
@@ -283,8 +302,11 @@ def test_wflw_is_that_of_the_official_lists(lists_dir):
     for subset in ('largepose', 'expression', 'illumination', 'makeup', 'occlusion', 'blur'):
         members = [line.split() for line in open(lists_dir / f'wflw/list_98pt_test_{subset}.txt')]
         assert {(line[-1], *line[:2]) for line in members} <= of_face
-        assert_official(known, f'wflw/annotations/face_landmarks_wflw_test_{subset}.json',
-                        [tuple(map(float, line[:2])) for line in members])
+        assert_official(
+            known,
+            f'wflw/annotations/face_landmarks_wflw_test_{subset}.json',
+            [tuple(map(float, line[:2])) for line in members],
+        )
 
 
 @pytest.mark.parametrize('part', ['valid', 'valid_common', 'valid_challenge', 'test'])
@@ -311,8 +333,10 @@ def test_300w_lists_count_pixels_from_1(lists_dir):
 
 def test_cofw68_is_that_of_the_official_files(lists_dir):
     folder = lists_dir / 'cofw68/test_annotations'
-    points = [tuple(loadmat(folder / f'{number}_points.mat')['Points'][0] - 1)
-              for number in range(1, 1 + len(list(folder.iterdir())))]
+    points = [
+        tuple(loadmat(folder / f'{number}_points.mat')['Points'][0] - 1)
+        for number in range(1, 1 + len(list(folder.iterdir())))
+    ]
     assert_official(official.load_data(), 'cofw/annotations/cofw68_test.json', points)
 
 

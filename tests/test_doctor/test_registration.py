@@ -1,4 +1,5 @@
 """Points that lie beside where they belong, by the symmetry of faces."""
+
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ LAYOUT = get_layout('300w68')
 @pytest.fixture
 def symmetric(faces):
     """Function of a shift to the right: a data set that holds each face mirrored as well, so that it has no side."""
+
     def make(shift: float):
         def mirrored(content):
             for image, annotation in zip(list(content['images']), list(content['annotations'])):
@@ -22,16 +24,24 @@ def symmetric(faces):
                 picture = cv2.imread(str(faces.root / 'images' / image['file_name']))
                 cv2.imwrite(str(faces.root / 'images' / name), picture[:, ::-1])
                 content['images'].append(dict(image, id=image['id'] + 100, file_name=name))
-                content['annotations'].append(dict(annotation, id=annotation['id'] + 100, image_id=image['id'] + 100,
-                                                   keypoints=points.ravel().tolist()))
+                content['annotations'].append(
+                    dict(
+                        annotation,
+                        id=annotation['id'] + 100,
+                        image_id=image['id'] + 100,
+                        keypoints=points.ravel().tolist(),
+                    )
+                )
+
         faces.change(mirrored)
         faces.change_points(lambda points: [[x + shift, y, v] for x, y, v in points])
-        part, = parts_of_files([str(faces.file('train'))])
+        (part,) = parts_of_files([str(faces.file('train'))])
         return part
+
     return make
 
 
-@pytest.mark.parametrize('shift', [0., 2.])
+@pytest.mark.parametrize('shift', [0.0, 2.0])
 def test_symmetry_tells_by_how_much_points_lie_too_far_to_the_right(symmetric, shift):
     part = symmetric(shift)
     count, found = registration.shifts_to_right(list(part.faces()), LAYOUT.flip_indices)['all']
@@ -41,12 +51,12 @@ def test_symmetry_tells_by_how_much_points_lie_too_far_to_the_right(symmetric, s
 
 def test_a_shift_is_a_warning_with_the_offset_that_undoes_it(symmetric, monkeypatch):
     monkeypatch.setattr(registration, 'FEWEST', 24)
-    part = symmetric(2.)
-    finding, = registration._by_symmetry('train', list(part.faces()), LAYOUT, np.array([0.5, -1.]))
+    part = symmetric(2.0)
+    (finding,) = registration._by_symmetry('train', list(part.faces()), LAYOUT, np.array([0.5, -1.0]))
     assert finding.severity == 'warning' and 'points lie 2.0 pixels too far to the right' in finding.message
     assert '"keypoint_offset=(-1.5,-1.0)"' in finding.advice
 
 
 def test_few_faces_are_not_measured(symmetric, notes):
-    found = notes(list(registration.look_at_registration(symmetric(2.), lambda path: True)))
+    found = notes(list(registration.look_at_registration(symmetric(2.0), lambda path: True)))
     assert any(text.endswith('which needs 50 faces and not 24') for text in found)

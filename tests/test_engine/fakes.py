@@ -1,4 +1,5 @@
 """A data set of points and a model of five numbers, for trainings that take no time."""
+
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,6 @@ class Points(Dataset):
 
 
 class Regression(BaseModel):
-
     def __init__(self):
         super().__init__()
         self.layer = nn.Linear(4, 1)
@@ -49,13 +49,24 @@ def regression_runner(folder, epochs, kind=Runner, checkpoint=None, custom_hooks
     torch.manual_seed(0)
     loader = dict(batch_size=4, num_workers=0, collate_fn=dict(type='default_collate'))
     return kind(
-        model=Regression(), work_dir=str(folder), experiment_name=f'{Path(folder).name}_{epochs}_{id(options)}',
-        default_scope='mmpose', randomness=dict(seed=0), log_level='WARNING',
+        model=Regression(),
+        work_dir=str(folder),
+        experiment_name=f'{Path(folder).name}_{epochs}_{id(options)}',
+        default_scope='mmpose',
+        randomness=dict(seed=0),
+        log_level='WARNING',
         train_dataloader=dict(dataset=Points(), sampler=dict(type='DefaultSampler', shuffle=True), **loader),
         train_cfg=dict(by_epoch=True, max_epochs=epochs),
         val_dataloader=dict(dataset=Points(), sampler=dict(type='DefaultSampler', shuffle=False), **loader),
-        val_cfg=dict(), val_evaluator=[FallingError()],
+        val_cfg=dict(),
+        val_evaluator=[FallingError()],
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=lr, momentum=0.9)),
-        default_hooks=dict(checkpoint={**dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=1,
-                                              save_best='error', rule='less'), **(checkpoint or {})}),
-        custom_hooks=[dict(type='PlainCheckpointHook'), *custom_hooks], **options)
+        default_hooks=dict(
+            checkpoint={
+                **dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=1, save_best='error', rule='less'),
+                **(checkpoint or {}),
+            }
+        ),
+        custom_hooks=[dict(type='PlainCheckpointHook'), *custom_hooks],
+        **options,
+    )

@@ -1,4 +1,5 @@
 """Accumulated gradients are those of the whole batch."""
+
 import pytest
 import torch
 from mmengine.model import BaseModel
@@ -36,10 +37,9 @@ def test_a_step_has_the_mean_gradient_of_unequal_parts(sizes):
         assert not outputs['loss'].requires_grad
 
 
-@pytest.mark.parametrize('drop_last, expected', [
-    (False, [[[0, 1], [2, 3], [4, 5]], [[6, 7], [8]]]),
-    (True, [[[0, 1], [2, 3], [4, 5]]]),
-])
+@pytest.mark.parametrize(
+    'drop_last, expected', [(False, [[[0, 1], [2, 3], [4, 5]], [[6, 7], [8]]]), (True, [[[0, 1], [2, 3], [4, 5]]])]
+)
 def test_the_last_step_of_an_epoch_is_short_or_left_out(drop_last, expected):
     groups = Groups(DataLoader(range(9), batch_size=2, collate_fn=list, drop_last=drop_last), 3)
     assert list(groups) == expected == list(groups)

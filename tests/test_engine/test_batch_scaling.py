@@ -1,4 +1,5 @@
 """What follows the batch, by values computed by hand, and which batches cannot be kept."""
+
 import pytest
 from mmengine.config import Config
 
@@ -8,18 +9,30 @@ from mmfld.engine.batch_scaling import fit_to_batch, number_of_processes
 @pytest.fixture
 def cfg():
     """For 128 faces a step, with 32 on one process."""
-    return Config(dict(
-        launcher='none', train_dataloader=dict(batch_size=32), auto_scale_lr=dict(base_batch_size=128),
-        train_cfg=dict(by_epoch=True, max_epochs=8),
-        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3)),
-        param_scheduler=[dict(type='LinearLR', start_factor=0.1, end=100, by_epoch=False),
-                         dict(type='MultiStepLR', milestones=[3, 6], by_epoch=True),
-                         dict(type='MultiStepLR', milestones=[100, 201], by_epoch=False),
-                         dict(type='CosineAnnealingLR', eta_min=2e-5, T_max=4, convert_to_iter_based=True),
-                         dict(type='CosineAnnealingMomentum', eta_min=0.5, begin=50, by_epoch=False)],
-        default_hooks=dict(ema=dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.19, gamma=300, begin_iter=7)),
-        custom_hooks=[dict(type='mmengine.EMAHook', ema_type='StochasticWeightAverage'),
-                      dict(type='EMAHook', momentum=1 - 0.5 ** (128 / 10000)), dict(type='EMAHook')]))
+    return Config(
+        dict(
+            launcher='none',
+            train_dataloader=dict(batch_size=32),
+            auto_scale_lr=dict(base_batch_size=128),
+            train_cfg=dict(by_epoch=True, max_epochs=8),
+            optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3)),
+            param_scheduler=[
+                dict(type='LinearLR', start_factor=0.1, end=100, by_epoch=False),
+                dict(type='MultiStepLR', milestones=[3, 6], by_epoch=True),
+                dict(type='MultiStepLR', milestones=[100, 201], by_epoch=False),
+                dict(type='CosineAnnealingLR', eta_min=2e-5, T_max=4, convert_to_iter_based=True),
+                dict(type='CosineAnnealingMomentum', eta_min=0.5, begin=50, by_epoch=False),
+            ],
+            default_hooks=dict(
+                ema=dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.19, gamma=300, begin_iter=7)
+            ),
+            custom_hooks=[
+                dict(type='mmengine.EMAHook', ema_type='StochasticWeightAverage'),
+                dict(type='EMAHook', momentum=1 - 0.5 ** (128 / 10000)),
+                dict(type='EMAHook'),
+            ],
+        )
+    )
 
 
 def test_everything_that_depends_on_it_follows_half_the_batch(cfg):
@@ -39,16 +52,22 @@ def test_everything_that_depends_on_it_follows_half_the_batch(cfg):
     # the reference code's own rule
     expected['custom_hooks'][1]['momentum'] = pytest.approx(1 - 0.5 ** (64 / 10000), rel=1e-9)
     # MMEngine's default is 0.0002
-    expected['custom_hooks'][2]['momentum'] = pytest.approx(1 - 0.9998 ** 0.5, rel=1e-9)
+    expected['custom_hooks'][2]['momentum'] = pytest.approx(1 - 0.9998**0.5, rel=1e-9)
     assert cfg.to_dict() == expected
     assert hook.batch_size == 64
     assert hook.messages[0].startswith('Batch of 64 (1 process x 64); the config is written for 128. Scaled to it')
     assert hook.messages[1:] == [
-        'optim_wrapper.optimizer.lr: 0.001 -> 0.0005', 'param_scheduler.3.eta_min: 2e-05 -> 1e-05',
-        'default_hooks.ema.momentum: 0.19 -> 0.1', 'default_hooks.ema.gamma: 300 -> 600',
-        'default_hooks.ema.begin_iter: 7 -> 14', 'custom_hooks.1.momentum: 0.00883304 -> 0.00442632',
-        'custom_hooks.2.momentum: 0.0002 -> 0.000100005', 'param_scheduler.0.end: 100 -> 200',
-        'param_scheduler.2.milestones: [100, 201] -> [200, 402]', 'param_scheduler.4.begin: 50 -> 100']
+        'optim_wrapper.optimizer.lr: 0.001 -> 0.0005',
+        'param_scheduler.3.eta_min: 2e-05 -> 1e-05',
+        'default_hooks.ema.momentum: 0.19 -> 0.1',
+        'default_hooks.ema.gamma: 300 -> 600',
+        'default_hooks.ema.begin_iter: 7 -> 14',
+        'custom_hooks.1.momentum: 0.00883304 -> 0.00442632',
+        'custom_hooks.2.momentum: 0.0002 -> 0.000100005',
+        'param_scheduler.0.end: 100 -> 200',
+        'param_scheduler.2.milestones: [100, 201] -> [200, 402]',
+        'param_scheduler.4.begin: 50 -> 100',
+    ]
 
 
 def test_what_was_scaled_is_not_scaled_once_more(cfg):
@@ -89,13 +108,24 @@ def test_accumulation_of_the_config_is_part_of_the_batch(cfg):
     assert cfg.train_cfg.accumulation == 2
 
 
-@pytest.mark.parametrize('processes, size, message', [
-    (2, 24, '2 processes x 24, of which 128 is no multiple; expected train_dataloader.batch_size to be one of 1, 2, 4, '
-            '8, 16, 32, 64$'),
-    (8, 32, '8 processes x 32, of which 128 is no multiple; .* one of 1, 2, 4, 8, 16$'),
-    (3, 32, '3 processes x 32, of which 128 is no multiple, whatever the batch_size; expected the number of processes '
-            'to be one of 1, 2, 4, 8, 16, 32, 64, 128$'),
-])
+@pytest.mark.parametrize(
+    'processes, size, message',
+    [
+        (
+            2,
+            24,
+            '2 processes x 24, of which 128 is no multiple; expected train_dataloader.batch_size to be one of 1, 2, 4, '
+            '8, 16, 32, 64$',
+        ),
+        (8, 32, '8 processes x 32, of which 128 is no multiple; .* one of 1, 2, 4, 8, 16$'),
+        (
+            3,
+            32,
+            '3 processes x 32, of which 128 is no multiple, whatever the batch_size; expected the number of processes '
+            'to be one of 1, 2, 4, 8, 16, 32, 64, 128$',
+        ),
+    ],
+)
 def test_what_would_divide_is_named(cfg, monkeypatch, processes, size, message):
     monkeypatch.setenv('WORLD_SIZE', str(processes))
     cfg.merge_from_dict({'launcher': 'pytorch', 'train_dataloader.batch_size': size})
@@ -103,13 +133,16 @@ def test_what_would_divide_is_named(cfg, monkeypatch, processes, size, message):
         fit_to_batch(cfg, keep=True)
 
 
-@pytest.mark.parametrize('options, keep, message', [
-    ({'auto_scale_lr': None}, True, 'found no auto_scale_lr.base_batch_size'),
-    ({'auto_scale_lr.base_batch_size': 0}, False, 'base_batch_size: found 0, expected'),
-    ({'train_cfg.by_epoch': False}, True, 'found by_epoch=False, expected training by epochs'),
-    ({'train_cfg': dict(_delete_=True, type='IterBasedTrainLoop', max_iters=9)}, False, 'found no max_epochs'),
-    ({'optim_wrapper': dict(_delete_=True, constructor='Own')}, False, 'found no optim_wrapper.optimizer.lr'),
-])
+@pytest.mark.parametrize(
+    'options, keep, message',
+    [
+        ({'auto_scale_lr': None}, True, 'found no auto_scale_lr.base_batch_size'),
+        ({'auto_scale_lr.base_batch_size': 0}, False, 'base_batch_size: found 0, expected'),
+        ({'train_cfg.by_epoch': False}, True, 'found by_epoch=False, expected training by epochs'),
+        ({'train_cfg': dict(_delete_=True, type='IterBasedTrainLoop', max_iters=9)}, False, 'found no max_epochs'),
+        ({'optim_wrapper': dict(_delete_=True, constructor='Own')}, False, 'found no optim_wrapper.optimizer.lr'),
+    ],
+)
 def test_what_cannot_follow_is_named(cfg, options, keep, message):
     cfg.merge_from_dict(options)
     with pytest.raises(ValueError, match=message):
@@ -125,8 +158,9 @@ def test_a_config_that_names_no_batch_is_left_alone(cfg):
 
 
 def test_launchers_say_how_many_processes_there_are(monkeypatch):
-    for number, (launcher, name) in enumerate((('pytorch', 'WORLD_SIZE'), ('slurm', 'SLURM_NTASKS'),
-                                               ('mpi', 'OMPI_COMM_WORLD_SIZE')), 2):
+    for number, (launcher, name) in enumerate(
+        (('pytorch', 'WORLD_SIZE'), ('slurm', 'SLURM_NTASKS'), ('mpi', 'OMPI_COMM_WORLD_SIZE')), 2
+    ):
         monkeypatch.delenv(name, raising=False)
         with pytest.raises(ValueError, match=f'--launcher {launcher}: found no {name}'):
             number_of_processes(launcher)

@@ -1,4 +1,5 @@
 """A training stays with its batch."""
+
 import logging
 from types import SimpleNamespace
 
@@ -28,25 +29,34 @@ def test_another_batch_is_not_resumed():
     assert meta == dict(batch_size=128, batch='1 process x 128')
     resume(BatchSizeHook(2, 32, 2, **SCALED), meta)
     resume(BatchSizeHook(1, 32, **SCALED), meta, resuming=False)
-    with pytest.raises(ValueError, match=r'trained with a batch of 128 \(1 process x 128\), .* found one of 32 '
-                                         r'\(1 process x 32\): '):
+    with pytest.raises(
+        ValueError,
+        match=r'trained with a batch of 128 \(1 process x 128\), .* found one of 32 '
+        r'\(1 process x 32\): ',
+    ):
         resume(BatchSizeHook(1, 32, **SCALED), meta)
     with pytest.raises(ValueError, match=r'trained with a batch of 8, '):  # of a version that did not say more
         resume(BatchSizeHook(1, 32), dict(batch_size=8))
 
 
-@pytest.mark.parametrize('now, ways', [
-    (BatchSizeHook(1, 4, base=8), ', or with --accumulate, or with --cfg-options train_dataloader.batch_size=8;'),
-    (BatchSizeHook(1, 4, base=4), ', or with --cfg-options train_cfg.accumulation=2, '
-                                  'or with --cfg-options train_dataloader.batch_size=8;'),
-    (BatchSizeHook(4, 4, base=8), ', or with --cfg-options train_dataloader.batch_size=2;'),
-    (BatchSizeHook(3, 4, base=8), ';'),
-])
+@pytest.mark.parametrize(
+    'now, ways',
+    [
+        (BatchSizeHook(1, 4, base=8), ', or with --accumulate, or with --cfg-options train_dataloader.batch_size=8;'),
+        (
+            BatchSizeHook(1, 4, base=4),
+            ', or with --cfg-options train_cfg.accumulation=2, or with --cfg-options train_dataloader.batch_size=8;',
+        ),
+        (BatchSizeHook(4, 4, base=8), ', or with --cfg-options train_dataloader.batch_size=2;'),
+        (BatchSizeHook(3, 4, base=8), ';'),
+    ],
+)
 def test_the_ways_back_to_the_batch_are_named(now, ways):
     with pytest.raises(ValueError) as caught:
         resume(now, saved_by(BatchSizeHook(2, 4)))
-    assert (f'go on with processes and train_dataloader.batch_size as they were{ways} --allow-mismatch goes on'
-            in str(caught.value))
+    assert f'go on with processes and train_dataloader.batch_size as they were{ways} --allow-mismatch goes on' in str(
+        caught.value
+    )
 
 
 def test_another_batch_that_is_allowed_counts_its_own_iterations(caplog):

@@ -1,4 +1,5 @@
 """What should be a checkpoint and is something else is named, and none of it runs."""
+
 import zipfile
 
 import pytest
@@ -6,11 +7,10 @@ import torch
 
 from mmfld.engine.checkpoint import read_checkpoint
 
-TENSORS = {'head.weight': torch.arange(6.).view(2, 3), 'head.steps': torch.tensor(3)}
+TENSORS = {'head.weight': torch.arange(6.0).view(2, 3), 'head.steps': torch.tensor(3)}
 
 
 class Malicious:
-
     def __init__(self, path):
         self.path = path
 
@@ -32,15 +32,22 @@ def test_checkpoints_are_read(path, content, is_zip):
     assert torch.equal(found.get('state_dict', found)['head.weight'], TENSORS['head.weight'])
 
 
-@pytest.mark.parametrize('content, message', [
-    (b'', 'found an empty file, expected a checkpoint'),
-    (b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n', 'found a pointer of git-lfs, .* pull'),
-    (b'hello world', "found a file that begins with 'hello world', expected a checkpoint"),
-    (b'<!DOCTYPE html>\n<html>404', "found a file that begins with '<!DOCTYPE html>', expected a checkpoint"),
-    (b'\xff\xd8\xff\xe0 picture', 'found a file that begins with FF D8 FF E0 20 70 69 63, expected a checkpoint'),
-    (b'e' + bytes(50), 'found a file that begins with 65 00 .*, expected a checkpoint'),
-    (b'PK\x03\x04 and no more', 'found 16 bytes of a checkpoint that is cut off or damaged')], ids=[
-        'empty', 'pointer', 'text', 'html', 'picture', 'zeros', 'zip'])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (b'', 'found an empty file, expected a checkpoint'),
+        (
+            b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n',
+            'found a pointer of git-lfs, .* pull',
+        ),
+        (b'hello world', "found a file that begins with 'hello world', expected a checkpoint"),
+        (b'<!DOCTYPE html>\n<html>404', "found a file that begins with '<!DOCTYPE html>', expected a checkpoint"),
+        (b'\xff\xd8\xff\xe0 picture', 'found a file that begins with FF D8 FF E0 20 70 69 63, expected a checkpoint'),
+        (b'e' + bytes(50), 'found a file that begins with 65 00 .*, expected a checkpoint'),
+        (b'PK\x03\x04 and no more', 'found 16 bytes of a checkpoint that is cut off or damaged'),
+    ],
+    ids=['empty', 'pointer', 'text', 'html', 'picture', 'zeros', 'zip'],
+)
 def test_other_files_are_named(path, content, message):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f'^{path}: {message}') as error:
@@ -48,14 +55,24 @@ def test_other_files_are_named(path, content, message):
     assert 'weights_only' not in str(error.value)
 
 
-@pytest.mark.parametrize('content, message', [
-    ([1, 2], 'found a list without tensors'), (dict(a=1), 'found the fields a'),
-    (dict(state_dict=5), 'found a int without tensors'), (torch.zeros(3), 'found a Tensor without tensors'),
-    (dict(state_dict=dict(TENSORS, **{'head.bias': torch.tensor([1, float('nan')])})),
-     r'found numbers that are not finite in 1 of 3 tensors \(head.bias\)'),
-    ({f'layer{n}': torch.tensor(float('inf')) for n in range(9)},
-     r'found numbers that are not finite in 9 of 9 tensors \(layer0, layer1, layer2, layer3, layer4, ...\)')], ids=[
-         'list', 'dict', 'number', 'tensor', 'nan', 'infinite'])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        ([1, 2], 'found a list without tensors'),
+        (dict(a=1), 'found the fields a'),
+        (dict(state_dict=5), 'found a int without tensors'),
+        (torch.zeros(3), 'found a Tensor without tensors'),
+        (
+            dict(state_dict=dict(TENSORS, **{'head.bias': torch.tensor([1, float('nan')])})),
+            r'found numbers that are not finite in 1 of 3 tensors \(head.bias\)',
+        ),
+        (
+            {f'layer{n}': torch.tensor(float('inf')) for n in range(9)},
+            r'found numbers that are not finite in 9 of 9 tensors \(layer0, layer1, layer2, layer3, layer4, ...\)',
+        ),
+    ],
+    ids=['list', 'dict', 'number', 'tensor', 'nan', 'infinite'],
+)
 def test_other_contents_are_named(path, content, message):
     torch.save(content, path)
     with pytest.raises(ValueError, match=f'^{path}: {message}'):
@@ -89,8 +106,9 @@ def test_one_bit_that_is_changed(path):
 
 @pytest.mark.parametrize('is_zip', [True, False])
 def test_code_does_not_run(path, is_zip):
-    torch.save(dict(state_dict=TENSORS, other=Malicious(path.with_name('ran'))), path,
-               _use_new_zipfile_serialization=is_zip)
+    torch.save(
+        dict(state_dict=TENSORS, other=Malicious(path.with_name('ran'))), path, _use_new_zipfile_serialization=is_zip
+    )
     with pytest.raises(ValueError, match='a.pth: found a Python object io.open in this checkpoint, which is not'):
         read_checkpoint(path)
     assert not path.with_name('ran').exists()

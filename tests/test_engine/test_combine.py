@@ -1,4 +1,5 @@
 """Parts of a config that are said once reach all that need them, or are refused."""
+
 import pytest
 from mmengine import Config
 
@@ -34,8 +35,10 @@ def test_the_codec_reaches_encoder_decoder_and_head(config, options, text):
 @pytest.mark.parametrize('name, use_aam', [('wflw/star_hg4', False), ('300w/structured_hg2_mini', True)])
 def test_maps_are_drawn_for_networks_that_have_them(config, name, use_aam):
     path = REPOSITORY / f'configs/{name}.py'
-    changed = [read_config(path, {'model.backbone.use_aam': use_aam}),
-               read_config(config(path, f'model = dict(backbone=dict(use_aam={use_aam}))\n{COMBINE}'))]
+    changed = [
+        read_config(path, {'model.backbone.use_aam': use_aam}),
+        read_config(config(path, f'model = dict(backbone=dict(use_aam={use_aam}))\n{COMBINE}')),
+    ]
     for cfg, expected in [(read_config(path), not use_aam), *((one, use_aam) for one in changed)]:
         assert encoder(cfg).with_maps is cfg.codec.with_maps is cfg.model.head.decoder.with_maps is expected
     with pytest.raises(ValueError, match=f'found with_maps={not use_aam} in .*, expected {use_aam}'):
@@ -44,17 +47,26 @@ def test_maps_are_drawn_for_networks_that_have_them(config, name, use_aam):
 
 def test_the_layout_reaches_all_that_has_one(config):
     cfg = read_config(STAR, {'layout': 'cofw29'})
-    places = (cfg, cfg.codec, cfg.model.backbone, cfg.model.head.decoder, encoder(cfg), cfg.test_evaluator,
-              *(cfg[f'{part}_dataloader'].dataset for part in ('train', 'val', 'test')))
+    places = (
+        cfg,
+        cfg.codec,
+        cfg.model.backbone,
+        cfg.model.head.decoder,
+        encoder(cfg),
+        cfg.test_evaluator,
+        *(cfg[f'{part}_dataloader'].dataset for part in ('train', 'val', 'test')),
+    )
     assert {place.layout for place in places} == {'cofw29'}
 
 
-@pytest.mark.parametrize('options, text', [
-    ({'crop.rule': 'face_220', 'crop.padding': 1.2}, ''), ({}, "crop = dict(rule='face_220', padding=1.2)\n")])
+@pytest.mark.parametrize(
+    'options, text',
+    [({'crop.rule': 'face_220', 'crop.padding': 1.2}, ''), ({}, "crop = dict(rule='face_220', padding=1.2)\n")],
+)
 def test_the_crop_reaches_both_pipelines(config, options, text):
     cfg = read_config(config(STAR, text + COMBINE), options)
     for part in ('train', 'val', 'test'):
-        step, = (step for step in cfg[f'{part}_dataloader'].dataset.pipeline if step.type == 'GetFaceCrop')
+        (step,) = (step for step in cfg[f'{part}_dataloader'].dataset.pipeline if step.type == 'GetFaceCrop')
         assert (step.rule, step.padding) == ('face_220', 1.2)
 
 
@@ -69,9 +81,16 @@ def test_the_seed_reaches_the_training_data():
     assert 'seed' not in cfg.test_dataloader.dataset
 
 
-@pytest.mark.parametrize('base, options, text, clamped', [
-    (STAR, {}, '', True), (STAR, {'clamped': False}, '', False), (STAR, {}, 'clamped = False\n', False),
-    (ATTENTIVE, {}, '', None), (ATTENTIVE, {'clamped': True}, '', True)])
+@pytest.mark.parametrize(
+    'base, options, text, clamped',
+    [
+        (STAR, {}, '', True),
+        (STAR, {'clamped': False}, '', False),
+        (STAR, {}, 'clamped = False\n', False),
+        (ATTENTIVE, {}, '', None),
+        (ATTENTIVE, {'clamped': True}, '', True),
+    ],
+)
 def test_what_a_method_says_of_the_metric_reaches_it(config, base, options, text, clamped):
     cfg = read_config(config(base, text + COMBINE), options)
     assert cfg.val_evaluator.get('clamped') is cfg.test_evaluator.get('clamped') is clamped
@@ -82,12 +101,17 @@ def test_a_metric_of_videos_gets_it_as_well():
     assert [metric.clamped for metric in read_config(STAR, {'test_evaluator': metrics}).test_evaluator] == [True, True]
 
 
-@pytest.mark.parametrize('options, text', [({'keypoint_offset': (-1., .5)}, ''), ({}, 'keypoint_offset = (-1., .5)\n')])
+@pytest.mark.parametrize(
+    'options, text', [({'keypoint_offset': (-1.0, 0.5)}, ''), ({}, 'keypoint_offset = (-1., .5)\n')]
+)
 def test_the_offset_of_points_reaches_all_data_sets_that_say_none(config, options, text):
-    own = "test_dataset = dict(keypoint_offset=(2., 0.))\n"
+    own = 'test_dataset = dict(keypoint_offset=(2., 0.))\n'
     cfg = read_config(config(ATTENTIVE, text + own + COMBINE), options)
     assert [cfg[f'{part}_dataloader'].dataset.keypoint_offset for part in ('train', 'val', 'test')] == [
-        (-1, .5), (-1, .5), (2, 0)]
+        (-1, 0.5),
+        (-1, 0.5),
+        (2, 0),
+    ]
     assert 'keypoint_offset' not in read_config(STAR).train_dataloader.dataset
 
 
@@ -97,34 +121,48 @@ def test_an_option_of_a_combined_part_goes_over_what_is_said_once():
     assert cfg.test_dataloader.dataset.data_root == 'here/' and cfg.train_dataloader.dataset.data_root != 'here/'
 
 
-@pytest.mark.parametrize('text', [
-    "codec = dict(heatmap_size=(32, 32))\n", "layout = 'cofw29'\n", "randomness = dict(seed=5)\n", "clamped = False\n",
-    "keypoint_offset = (1., 0.)\n", "test_dataset = dict(ann_file='own.json')\n"])
+@pytest.mark.parametrize(
+    'text',
+    [
+        'codec = dict(heatmap_size=(32, 32))\n',
+        "layout = 'cofw29'\n",
+        'randomness = dict(seed=5)\n',
+        'clamped = False\n',
+        'keypoint_offset = (1., 0.)\n',
+        "test_dataset = dict(ann_file='own.json')\n",
+    ],
+)
 def test_a_part_changed_behind_the_combination_is_refused(config, text):
     with pytest.raises(ValueError, match='changed after the parts of the config were combined'):
         read_config(config(STAR, text))
     read_config(config(STAR, text + COMBINE))
 
 
-@pytest.mark.parametrize('text, source', [
-    ("model = dict(head=dict(decoder=dict(sigma=3.)))\n", 'codec'),
-    ("test_dataloader = dict(dataset=dict(ann_file='own.json'))\n", 'test_dataset'),
-])
+@pytest.mark.parametrize(
+    'text, source',
+    [
+        ('model = dict(head=dict(decoder=dict(sigma=3.)))\n', 'codec'),
+        ("test_dataloader = dict(dataset=dict(ann_file='own.json'))\n", 'test_dataset'),
+    ],
+)
 def test_what_a_file_says_of_combined_parts_is_not_lost(config, text, source):
     with pytest.raises(ValueError, match=f'put together from {source}: say it there'):
         read_config(config(STAR, text + COMBINE))
     read_config(config(STAR, text))  # over the combined part
 
 
-@pytest.mark.parametrize('text, message', [
-    ("model = dict(backbone=dict(layout='cofw29'))\n", "layout='cofw29' in HourglassAAM, expected 'wflw98'"),
-    ("test_evaluator = dict(layout='cofw29')\n", "layout='cofw29' in FaceAlignmentMetric"),
-    ("train_dataset = dict(layout='cofw29')\n", "layout='cofw29' in FaceLandmarkDataset"),
-    ("codec = dict(layout='cofw29')\n", "layout='cofw29' in BoundaryAwareHeatmap"),
-    ("train_dataset = dict(pipeline=[dict(type='LoadImage')])\n", 'found pipeline in FaceLandmarkDataset'),
-    ("train_pipeline = [dict(type='GenerateTarget', encoder=dict(type='MSRAHeatmap'))]\n", 'found encoder='),
-    ("test_pipeline = [dict(type='FaceAffine', input_size=(96, 96))]\n", r'input_size=\(96, 96\) in FaceAffine'),
-])
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ("model = dict(backbone=dict(layout='cofw29'))\n", "layout='cofw29' in HourglassAAM, expected 'wflw98'"),
+        ("test_evaluator = dict(layout='cofw29')\n", "layout='cofw29' in FaceAlignmentMetric"),
+        ("train_dataset = dict(layout='cofw29')\n", "layout='cofw29' in FaceLandmarkDataset"),
+        ("codec = dict(layout='cofw29')\n", "layout='cofw29' in BoundaryAwareHeatmap"),
+        ("train_dataset = dict(pipeline=[dict(type='LoadImage')])\n", 'found pipeline in FaceLandmarkDataset'),
+        ("train_pipeline = [dict(type='GenerateTarget', encoder=dict(type='MSRAHeatmap'))]\n", 'found encoder='),
+        ("test_pipeline = [dict(type='FaceAffine', input_size=(96, 96))]\n", r'input_size=\(96, 96\) in FaceAffine'),
+    ],
+)
 def test_a_component_that_says_another_value_is_refused(config, text, message):
     with pytest.raises(ValueError, match=f'own.py: found .*{message}|own.py: {message}'):
         read_config(config(STAR, text + COMBINE))
@@ -136,7 +174,7 @@ def test_the_same_value_said_twice_is_no_fault(config):
 
 
 def test_a_data_set_that_is_wrapped_gets_layout_and_pipeline(config):
-    text = ("train_dataset = dict(_delete_=True, type='RepeatDataset', times=3, dataset=_base_.train_dataset)\n")
+    text = "train_dataset = dict(_delete_=True, type='RepeatDataset', times=3, dataset=_base_.train_dataset)\n"
     dataset = read_config(config(STAR, text + COMBINE)).train_dataloader.dataset
     assert dataset.times == 3 and dataset.dataset.layout == 'wflw98' and len(dataset.dataset.pipeline) > 3
     assert 'pipeline' not in dataset

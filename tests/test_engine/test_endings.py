@@ -1,4 +1,5 @@
 """How tools end if something is wrong."""
+
 import sys
 
 import pytest
@@ -59,29 +60,44 @@ def raised(fault, workers):
 
 
 @pytest.mark.parametrize('workers', [0, 1])
-@pytest.mark.parametrize('fault, sentence', [
-    (lose_a_file, "No such file or directory: '/gone/face.jpg'"),
-    (refuse, 'checkpoint /gone/weights.pth does not exist'),
-    (refuse_with_a_cause, f"{__file__}: found a file that begins with '\"\"\"How tools end if something is wrong.\"', "
-                          'expected a checkpoint'),
-    (slip, None), (slip_within_a_library, None), (raise_elsewhere, None),
-])
+@pytest.mark.parametrize(
+    'fault, sentence',
+    [
+        (lose_a_file, "No such file or directory: '/gone/face.jpg'"),
+        (refuse, 'checkpoint /gone/weights.pth does not exist'),
+        (
+            refuse_with_a_cause,
+            f'{__file__}: found a file that begins with \'"""How tools end if something is wrong."\', '
+            'expected a checkpoint',
+        ),
+        (slip, None),
+        (slip_within_a_library, None),
+        (raise_elsewhere, None),
+    ],
+)
 def test_what_was_raised_on_purpose_is_a_sentence_also_from_a_worker(fault, sentence, workers):
     assert sentence_of(raised(fault, workers)) == sentence
 
 
-@pytest.mark.parametrize('error, sentence', [
-    (OSError(28, 'No space left on device'), 'No space left on device'),
-    (MemoryError(), 'MemoryError'),
-    (torch.OutOfMemoryError('CUDA out of memory.\nTried 1 GiB'), 'CUDA out of memory. Tried 1 GiB'),
-    (RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. '),
-     'DataLoader worker (pid 7) is killed by signal: Killed.'),
-    (RuntimeError('[pair.cc:537] Read error [127.0.0.1]:1: Connection reset by peer'),
-     'another process of this run has ended, and says why itself '
-     '([pair.cc:537] Read error [127.0.0.1]:1: Connection reset by peer)'),
-    (RuntimeError('mat1 and mat2 shapes cannot be multiplied'), None),
-    (KeyError('nothing'), None),
-])
+@pytest.mark.parametrize(
+    'error, sentence',
+    [
+        (OSError(28, 'No space left on device'), 'No space left on device'),
+        (MemoryError(), 'MemoryError'),
+        (torch.OutOfMemoryError('CUDA out of memory.\nTried 1 GiB'), 'CUDA out of memory. Tried 1 GiB'),
+        (
+            RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. '),
+            'DataLoader worker (pid 7) is killed by signal: Killed.',
+        ),
+        (
+            RuntimeError('[pair.cc:537] Read error [127.0.0.1]:1: Connection reset by peer'),
+            'another process of this run has ended, and says why itself '
+            '([pair.cc:537] Read error [127.0.0.1]:1: Connection reset by peer)',
+        ),
+        (RuntimeError('mat1 and mat2 shapes cannot be multiplied'), None),
+        (KeyError('nothing'), None),
+    ],
+)
 def test_faults_of_the_surroundings_are_sentences_wherever_they_come_from(error, sentence):
     assert sentence_of(error) == sentence
 

@@ -1,4 +1,5 @@
 """Freed memory is used again."""
+
 import subprocess
 import sys
 
@@ -19,6 +20,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='the C library of Linux')
 def test_a_buffer_of_64_mib_gets_no_new_pages():
-    keeping, default = (int(subprocess.run([sys.executable, '-c', PROGRAM, which], capture_output=True, text=True,
-                                           check=True).stdout) for which in ('keep', 'default'))
+    keeping, default = (
+        int(subprocess.run([sys.executable, '-c', PROGRAM, which], capture_output=True, text=True, check=True).stdout)
+        for which in ('keep', 'default')
+    )
     assert keeping < default / 4

@@ -1,4 +1,5 @@
 """What tools/train.py and tools/test.py share."""
+
 import os
 import shutil
 from pathlib import Path
@@ -10,8 +11,15 @@ from mmengine.device import get_device
 from torch import nn
 
 from mmfld.engine.cpu_amp_optim_wrapper import CPUAmpOptimWrapper
-from mmfld.engine.launch import (REPOSITORY, adapt_to_cpu, argument_parser, latest_checkpoint, load_config,
-                                 require_file, require_start)
+from mmfld.engine.launch import (
+    REPOSITORY,
+    adapt_to_cpu,
+    argument_parser,
+    latest_checkpoint,
+    load_config,
+    require_file,
+    require_start,
+)
 from mmfld.engine.rows import read_config
 
 
@@ -67,14 +75,21 @@ def required(name, *more):
     return cfg
 
 
-@pytest.mark.parametrize('name, needed, folder', [
-    ('configs/300vw/attentive1d_tracker.py', 'configs/300vw/attentive1d_hg4.py', '300vw/attentive1d_hg4'),
-    (f'{TABLE}:300vw', 'configs/300vw/attentive1d_hg4.py', '300vw/attentive1d_hg4'),
-    (f'{TABLE}:table1-300vw-length-64', f'{TABLE}:300vw-detector-length-64',
-     'reproduce/attentive1d/300vw-detector-length-64'),
-])
-def test_a_training_that_starts_from_another_one_finds_its_weights_or_says_so(name, needed, folder, tmp_path,
-                                                                              monkeypatch, capsys):
+@pytest.mark.parametrize(
+    'name, needed, folder',
+    [
+        ('configs/300vw/attentive1d_tracker.py', 'configs/300vw/attentive1d_hg4.py', '300vw/attentive1d_hg4'),
+        (f'{TABLE}:300vw', 'configs/300vw/attentive1d_hg4.py', '300vw/attentive1d_hg4'),
+        (
+            f'{TABLE}:table1-300vw-length-64',
+            f'{TABLE}:300vw-detector-length-64',
+            'reproduce/attentive1d/300vw-detector-length-64',
+        ),
+    ],
+)
+def test_a_training_that_starts_from_another_one_finds_its_weights_or_says_so(
+    name, needed, folder, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         required(name)
@@ -135,21 +150,33 @@ def test_the_latest_checkpoint_of_a_copied_folder_is_in_it(saved, tmp_path_facto
     assert latest_checkpoint(copy) == copy / 'epoch_3.pth'
 
 
-@pytest.mark.parametrize('break_it, fault', [
-    (lambda folder: (folder / 'last_checkpoint').unlink(), 'is missing'),
-    (lambda folder: (folder / 'last_checkpoint').write_text(''), 'is empty'),
-    (lambda folder: (folder / 'last_checkpoint').write_text('/elsewhere/epoch_9.pth'),
-     'names /elsewhere/epoch_9.pth, which is not there')])
+@pytest.mark.parametrize(
+    'break_it, fault',
+    [
+        (lambda folder: (folder / 'last_checkpoint').unlink(), 'is missing'),
+        (lambda folder: (folder / 'last_checkpoint').write_text(''), 'is empty'),
+        (
+            lambda folder: (folder / 'last_checkpoint').write_text('/elsewhere/epoch_9.pth'),
+            'names /elsewhere/epoch_9.pth, which is not there',
+        ),
+    ],
+)
 def test_without_a_pointer_it_is_the_newest_checkpoint(saved, logged, break_it, fault):
     break_it(saved)
     assert latest_checkpoint(saved) == saved / 'epoch_3.pth'
     assert logged == [f'{saved / "last_checkpoint"} {fault}: the newest checkpoint that reads is epoch_3.pth']
 
 
-@pytest.mark.parametrize('damage', [
-    lambda content: content[:len(content) // 2], lambda content: b'', lambda content: content[:-1],
-    lambda content: content.replace(b'epoch', b'epoxx', 1),
-    lambda content: content.replace(b'\x00\x00\x80?', b'\x00\x00\xc0\x7f', 1)])
+@pytest.mark.parametrize(
+    'damage',
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: b'',
+        lambda content: content[:-1],
+        lambda content: content.replace(b'epoch', b'epoxx', 1),
+        lambda content: content.replace(b'\x00\x00\x80?', b'\x00\x00\xc0\x7f', 1),
+    ],
+)
 def test_a_checkpoint_that_does_not_read_is_passed_over(saved, logged, damage):
     path = saved / 'epoch_3.pth'
     path.write_bytes(damage(path.read_bytes()))
@@ -177,10 +204,16 @@ def test_show_dir_switches_the_visualization_on(config, tmp_path, capsys):
 
 @pytest.mark.skipif(get_device() != 'cpu', reason='the settings for a GPU stay as they are')
 def test_mixed_precision_becomes_bfloat16_on_the_cpu():
-    cfg = Config(dict(launcher='none', optim_wrapper=dict(
-        type='AmpOptimWrapper', loss_scale='dynamic', dtype='float16', clip_grad=dict(max_norm=1.))))
+    cfg = Config(
+        dict(
+            launcher='none',
+            optim_wrapper=dict(
+                type='AmpOptimWrapper', loss_scale='dynamic', dtype='float16', clip_grad=dict(max_norm=1.0)
+            ),
+        )
+    )
     adapt_to_cpu(cfg)
-    assert cfg.optim_wrapper == dict(type='CPUAmpOptimWrapper', clip_grad=dict(max_norm=1.))
+    assert cfg.optim_wrapper == dict(type='CPUAmpOptimWrapper', clip_grad=dict(max_norm=1.0))
 
 
 def test_cpu_mixed_precision_trains():

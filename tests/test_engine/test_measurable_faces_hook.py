@@ -1,4 +1,5 @@
 """Faces that the metric cannot measure end a run before its first step, or are told."""
+
 import json
 
 import pytest
@@ -12,7 +13,6 @@ K = 68
 
 
 class NeverRun(BaseModel):
-
     def __init__(self):
         super().__init__()
         self.layer = torch.nn.Linear(1, 1)
@@ -26,20 +26,40 @@ def run(tmp_path):
     """Begins to train with annotations of 3 faces, of which the landmarks in ``hidden`` of the last have v = 0."""
 
     def run(*hidden, pipeline=(), **metric):
-        points = [v for k in range(K) for v in (10. + k % 9, 20. + k // 9, int(k not in hidden))]
+        points = [v for k in range(K) for v in (10.0 + k % 9, 20.0 + k // 9, int(k not in hidden))]
         visible = [v if n % 3 < 2 else 1 for n, v in enumerate(points)]
-        content = dict(images=[dict(id=n, file_name=f'{n}.jpg') for n in range(3)], annotations=[
-            dict(id=n, image_id=n, category_id=1, keypoints=points if n == 2 else visible) for n in range(3)])
+        content = dict(
+            images=[dict(id=n, file_name=f'{n}.jpg') for n in range(3)],
+            annotations=[
+                dict(id=n, image_id=n, category_id=1, keypoints=points if n == 2 else visible) for n in range(3)
+            ],
+        )
         (tmp_path / 'faces.json').write_text(json.dumps(content))
-        loader = dict(batch_size=1, sampler=dict(type='DefaultSampler', shuffle=False), dataset=dict(
-            type='FaceLandmarkDataset', layout='300w68', ann_file=str(tmp_path / 'faces.json'), test_mode=True,
-            pipeline=list(pipeline)))
-        Runner(NeverRun(), str(tmp_path), train_dataloader=loader, val_dataloader=loader,
-               train_cfg=dict(by_epoch=True, max_epochs=1), val_cfg=dict(), log_level='ERROR',
-               optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1)),
-               val_evaluator=dict(type='FaceAlignmentMetric', **{'layout': '300w68', **metric}),
-               default_scope='mmpose', custom_hooks=[dict(type='MeasurableFacesHook')],
-               experiment_name=tmp_path.name).train()
+        loader = dict(
+            batch_size=1,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=dict(
+                type='FaceLandmarkDataset',
+                layout='300w68',
+                ann_file=str(tmp_path / 'faces.json'),
+                test_mode=True,
+                pipeline=list(pipeline),
+            ),
+        )
+        Runner(
+            NeverRun(),
+            str(tmp_path),
+            train_dataloader=loader,
+            val_dataloader=loader,
+            train_cfg=dict(by_epoch=True, max_epochs=1),
+            val_cfg=dict(),
+            log_level='ERROR',
+            optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1)),
+            val_evaluator=dict(type='FaceAlignmentMetric', **{'layout': '300w68', **metric}),
+            default_scope='mmpose',
+            custom_hooks=[dict(type='MeasurableFacesHook')],
+            experiment_name=tmp_path.name,
+        ).train()
 
     return run
 

@@ -1,4 +1,5 @@
 """Whenever a training is killed, a checkpoint that reads is there, with a pointer that names it."""
+
 import errno
 import multiprocessing
 import os
@@ -39,6 +40,7 @@ def count_and_kill(monkeypatch, at):
             result = function(*args, **kwargs)
             moment()
             return result
+
         return call
 
     def half_written(path, mode='r', **kwargs):
@@ -47,10 +49,10 @@ def count_and_kill(monkeypatch, at):
             write = file.write
 
             def in_halves(content):
-                write(content[:len(content) // 2])
+                write(content[: len(content) // 2])
                 file.flush()
                 moment()
-                return write(content[len(content) // 2:])
+                return write(content[len(content) // 2 :])
 
             return _Writer(file, in_halves)
         return file
@@ -61,7 +63,6 @@ def count_and_kill(monkeypatch, at):
 
 
 class _Writer:
-
     def __init__(self, file, write):
         self.file, self.write = file, write
         self.flush, self.fileno = file.flush, file.fileno
@@ -106,6 +107,7 @@ def test_killed_at_any_moment_of_saving(tmp_path):
 
 def test_mmengines_own_hook_loses_the_only_checkpoint(tmp_path):
     """What this one is for."""
+
     def train():
         os.remove = lambda path: (os.unlink(path), os._exit(KILLED))
         runner(tmp_path, epochs=2, hook='CheckpointHook', save_best=None).train()
@@ -136,7 +138,7 @@ def test_what_does_not_read_back_is_not_taken(tmp_path, monkeypatch):
     content = (tmp_path / 'good.pth').read_bytes()
     whole_files.write_whole(content, tmp_path / 'last.pth')
     at = content.index(b'\x00\x00\x80?' * 50) + 5
-    broken = content[:at] + b'\xff' + content[at + 1:]  # a disk that stores something else
+    broken = content[:at] + b'\xff' + content[at + 1 :]  # a disk that stores something else
     with pytest.raises(OSError, match='does not read back'):
         whole_files.write_whole(broken, tmp_path / 'last.pth')
     assert (tmp_path / 'last.pth').read_bytes() == content
@@ -144,14 +146,16 @@ def test_what_does_not_read_back_is_not_taken(tmp_path, monkeypatch):
 
 def test_weights_that_are_not_finite_end_the_training_and_replace_nothing(tmp_path):
     class Breaks(Hook):
-
         def before_train_epoch(self, runner):
             if runner.epoch == 1:
                 with torch.no_grad():
                     runner.model.layer.weight[0, 2] = float('nan')
 
-    with pytest.raises(FloatingPointError, match=r'2 weights are infinite or NaN \(layer.weight, layer.bias\); they '
-                       r'are not saved, the last checkpoint is .*epoch_1.pth'):
+    with pytest.raises(
+        FloatingPointError,
+        match=r'2 weights are infinite or NaN \(layer.weight, layer.bias\); they '
+        r'are not saved, the last checkpoint is .*epoch_1.pth',
+    ):
         runner(tmp_path, epochs=3, custom_hooks=[Breaks()]).train()
     assert sorted(path.name for path in tmp_path.glob('*.pth')) == ['best_error_epoch_1.pth', 'epoch_1.pth']
     assert torch.load(tmp_path / 'epoch_1.pth', weights_only=True)['state_dict']['layer.weight'].isfinite().all()

@@ -1,4 +1,5 @@
 """Raw and averaged weights of a model whose values are known: they fall by 1 and 0.25 in every step."""
+
 import json
 
 import pytest
@@ -12,7 +13,7 @@ from torch.utils.data import Dataset
 import mmfld  # noqa: F401  registers the hook
 
 # after one epoch of two steps
-RAW = dict(weight=-2., offset=0.5)
+RAW = dict(weight=-2.0, offset=0.5)
 EMA = dict(weight=-1.5, offset=0.375)  # (-1 - 2) / 2, (0.25 + 0.5) / 2
 TARGETS = dict(raw=-1.4, ema=-1.2)  # where these are better: they predict -1.5 and -1.125
 NMES = dict(raw=dict(raw=0.1, ema=0.275), ema=dict(raw=0.3, ema=0.075))
@@ -29,7 +30,6 @@ class Faces(Dataset):
 
 
 class Falling(BaseModel):
-
     def __init__(self):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
@@ -43,7 +43,6 @@ class Falling(BaseModel):
 
 
 class Error(BaseMetric):
-
     def __init__(self, target, name='NME'):
         super().__init__()
         self.target, self.name = target, name
@@ -56,18 +55,33 @@ class Error(BaseMetric):
 
 
 def runner(work_dir, better, hook=True, epochs=2, metric='NME', **options):
-    loader = dict(dataset=Faces(), batch_size=2, num_workers=0, collate_fn=dict(type='default_collate'),
-                  sampler=dict(type='DefaultSampler', shuffle=False))
+    loader = dict(
+        dataset=Faces(),
+        batch_size=2,
+        num_workers=0,
+        collate_fn=dict(type='default_collate'),
+        sampler=dict(type='DefaultSampler', shuffle=False),
+    )
     ema = [dict(type='SelectingEMAHook', momentum=0.5, update_buffers=True)] if hook else []
     return Runner(
-        model=Falling(), work_dir=str(work_dir), experiment_name=f'{work_dir.name}-{len(list(work_dir.iterdir()))}',
-        default_scope='mmpose', log_level='INFO',
-        train_dataloader=loader, train_cfg=dict(by_epoch=True, max_epochs=epochs),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=1.)),
-        val_dataloader=loader, val_cfg=dict(), val_evaluator=[Error(TARGETS[better], metric)],
-        test_dataloader=loader, test_cfg=dict(), test_evaluator=[Error(TARGETS[better], metric)],
+        model=Falling(),
+        work_dir=str(work_dir),
+        experiment_name=f'{work_dir.name}-{len(list(work_dir.iterdir()))}',
+        default_scope='mmpose',
+        log_level='INFO',
+        train_dataloader=loader,
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=1.0)),
+        val_dataloader=loader,
+        val_cfg=dict(),
+        val_evaluator=[Error(TARGETS[better], metric)],
+        test_dataloader=loader,
+        test_cfg=dict(),
+        test_evaluator=[Error(TARGETS[better], metric)],
         default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1, save_best=metric, rule='less')),
-        custom_hooks=[*ema, dict(type='PlainCheckpointHook')], **options)
+        custom_hooks=[*ema, dict(type='PlainCheckpointHook')],
+        **options,
+    )
 
 
 @pytest.fixture(scope='module', params=TARGETS)
@@ -88,7 +102,7 @@ def averaged(checkpoint, key):
 
 def test_metrics_are_those_of_the_better_weights_and_both_are_logged(training):
     folder, better = training
-    path, = folder.glob('*/vis_data/scalars.json')
+    (path,) = folder.glob('*/vis_data/scalars.json')
     first = next(line for line in map(json.loads, path.open()) if 'NME' in line)
     nmes = NMES[better]
     assert first['NME'] == pytest.approx(nmes[better])
@@ -98,10 +112,11 @@ def test_metrics_are_those_of_the_better_weights_and_both_are_logged(training):
 
 def test_the_log_says_which(training):
     folder, better = training
-    log, = folder.glob('*/*.log')
+    (log,) = folder.glob('*/*.log')
     nmes, name = NMES[better], dict(raw='raw', ema='averaged')[better]
-    assert (f'NME of the raw weights {nmes["raw"]:.4f}, of the averaged (EMA) {nmes["ema"]:.4f}: the {name} ones are '
-            'better') in log.read_text()
+    assert (
+        f'NME of the raw weights {nmes["raw"]:.4f}, of the averaged (EMA) {nmes["ema"]:.4f}: the {name} ones are better'
+    ) in log.read_text()
 
 
 def test_best_checkpoint_holds_the_better_weights(training):
@@ -135,7 +150,7 @@ def test_resumed_training_goes_on_with_both_weights(training, tmp_path, name):
     whole, resumed = (torch.load(place / 'epoch_2.pth', weights_only=True) for place in (folder, tmp_path))
     for key in ('state_dict', 'ema_state_dict'):
         torch.testing.assert_close(resumed[key], whole[key], rtol=0, atol=0)
-    assert averaged(whole, 'ema_state_dict') == dict(weight=-4., offset=1.)
+    assert averaged(whole, 'ema_state_dict') == dict(weight=-4.0, offset=1.0)
 
 
 def test_a_metric_that_is_not_reported_is_named(tmp_path):

@@ -1,4 +1,5 @@
 """A training that SIGTERM ends goes on as if nothing had been, wherever it was."""
+
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from .fakes import regression_runner
 
 class Terminate(Hook):
     """SIGTERM at a moment, counted over training steps and batches of validations."""
+
     priority = 'LOWEST'
 
     def __init__(self, at):
@@ -106,6 +108,7 @@ def test_between_two_checkpoints_a_validation_is_finished_and_saved(tmp_path, wh
 
 def test_what_a_kill_left_unvalidated_is_validated(tmp_path):
     """Else the best checkpoint of all would be lost, and the next one kept instead of it."""
+
     class Killed(Exception):
         pass
 
@@ -138,8 +141,8 @@ def test_without_a_hook_that_saves_it_ends_as_others_do(tmp_path):
 
 def test_a_signal_where_everything_is_caught_is_not_lost(tmp_path, whole):
     """As where a config is formatted, for a checkpoint."""
-    class Catch(Hook):
 
+    class Catch(Hook):
         def after_val_epoch(self, runner, metrics=None):
             try:
                 if runner.epoch == 1:
@@ -157,7 +160,7 @@ def test_a_signal_where_everything_is_caught_is_not_lost(tmp_path, whole):
 @pytest.mark.skipif(not hasattr(signal, 'alarm'), reason='workers on Windows end by other means')
 def test_workers_that_live_on_end_with_the_process_without_a_word(tmp_path):
     script = tmp_path / 'run.py'
-    script.write_text('''
+    script.write_text("""
 import mmfld
 from mmengine.dataset import BaseDataset
 from mmfld.engine.strict_runner import StrictRunner
@@ -169,7 +172,7 @@ if __name__ == '__main__':
         dataset=dataset, batch_size=2, num_workers=2, persistent_workers=True,
         sampler=dict(type='DefaultSampler', shuffle=False), collate_fn=dict(type='pseudo_collate')))
     print(len(list(loader)))
-''')
+""")
     done = subprocess.run([sys.executable, '-W', 'ignore', str(script)], capture_output=True, text=True)
     assert (done.returncode, done.stdout.split()[-1]) == (0, '4')
     assert 'DataLoader worker' not in done.stderr and 'Traceback' not in done.stderr

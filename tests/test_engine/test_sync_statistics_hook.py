@@ -1,4 +1,5 @@
 """Two processes validate the network that is saved."""
+
 import os
 import socket
 
@@ -10,7 +11,6 @@ from mmfld.engine.hooks import SyncStatisticsHook
 
 
 class Network(nn.Module):
-
     def __init__(self, value):
         super().__init__()
         self.norm = nn.BatchNorm1d(2)
@@ -18,11 +18,10 @@ class Network(nn.Module):
 
 
 class OfARunner:
-
     def __init__(self, rank):
         self.model = Network(float(rank))
         ema = EMAHook()
-        ema.ema_model = Network(10. * rank)
+        ema.ema_model = Network(10.0 * rank)
         self.hooks = [ema]
 
 
@@ -31,8 +30,9 @@ def process(rank, port, folder):
     torch.distributed.init_process_group('gloo', rank=rank, world_size=2)
     runner = OfARunner(rank)
     SyncStatisticsHook().after_train_epoch(runner)
-    torch.save([network.norm.state_dict() for network in (runner.model, runner.hooks[0].ema_model)],
-               f'{folder}/{rank}.pth')
+    torch.save(
+        [network.norm.state_dict() for network in (runner.model, runner.hooks[0].ema_model)], f'{folder}/{rank}.pth'
+    )
     torch.distributed.destroy_process_group()
 
 
@@ -46,11 +46,11 @@ def test_statistics_are_the_mean_of_all_processes(tmp_path):
     torch.multiprocessing.spawn(process, (free_port(), tmp_path), nprocs=2)
     for rank in range(2):
         raw, averaged = torch.load(tmp_path / f'{rank}.pth')
-        assert raw['running_mean'].tolist() == [0.5, 0.5] and averaged['running_mean'].tolist() == [5., 5.]
-        assert raw['running_var'].tolist() == [1., 1.] and raw['num_batches_tracked'] == 0
+        assert raw['running_mean'].tolist() == [0.5, 0.5] and averaged['running_mean'].tolist() == [5.0, 5.0]
+        assert raw['running_var'].tolist() == [1.0, 1.0] and raw['num_batches_tracked'] == 0
 
 
 def test_one_process_is_left_alone():
     runner = OfARunner(3)
     SyncStatisticsHook().after_train_epoch(runner)
-    assert runner.model.norm.running_mean.tolist() == [3., 3.]
+    assert runner.model.norm.running_mean.tolist() == [3.0, 3.0]

@@ -1,4 +1,5 @@
 """One training at a time in a work folder."""
+
 import multiprocessing
 import os
 import re
@@ -34,8 +35,11 @@ def release(monkeypatch):
 
 
 def test_a_second_training_is_refused_and_told_of_the_first(tmp_path, other):
-    with pytest.raises(ValueError, match=rf'work folder {re.escape(str(tmp_path / "run"))}: found a training in it '
-                       rf'\(process {other.pid} on .* since 20.*\), expected one at a time: .*--work-dir'):
+    with pytest.raises(
+        ValueError,
+        match=rf'work folder {re.escape(str(tmp_path / "run"))}: found a training in it '
+        rf'\(process {other.pid} on .* since 20.*\), expected one at a time: .*--work-dir',
+    ):
         work_dir.hold(tmp_path / 'run')
 
 
@@ -72,8 +76,11 @@ def used(tmp_path):
 
 def test_a_used_folder_is_refused_to_a_training_that_does_not_go_on_from_it(used, tmp_path):
     for resumed in (None, tmp_path / 'other' / 'epoch_1.pth'):
-        with pytest.raises(ValueError, match=f'work folder {used}: found checkpoints of an earlier training, such as '
-                                             'best_NME_epoch_2.pth, .*--resume, .*--overwrite removes .*--work-dir'):
+        with pytest.raises(
+            ValueError,
+            match=f'work folder {used}: found checkpoints of an earlier training, such as '
+            'best_NME_epoch_2.pth, .*--resume, .*--overwrite removes .*--work-dir',
+        ):
             work_dir.require_unused(used, resumed)
     work_dir.require_unused(used, used / 'epoch_1.pth')
     work_dir.require_unused(tmp_path / 'new')

@@ -1,4 +1,5 @@
 """The metric against the reference code's values, and against cases small enough to compute by hand."""
+
 import csv
 import runpy
 import sys
@@ -14,9 +15,8 @@ from mmpose.registry import METRICS
 from mmpose.structures import PoseDataSample
 
 from mmfld.datasets.transforms import FaceAffine, GetFaceCrop
-from mmfld.evaluation import FaceAlignmentMetric, functional
+from mmfld.evaluation import FaceAlignmentMetric, draw_ced, functional
 from mmfld.structures import get_layout
-from mmfld.evaluation import draw_ced
 
 PLOT_CED = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'plot_ced.py'
 
@@ -31,10 +31,10 @@ GOLDEN = {
 }
 
 
-def face(layout, name='face.jpg', error=0., annotation=None):
+def face(layout, name='face.jpg', error=0.0, annotation=None):
     """A sample with eye corners 100 px apart in a box of 400 x 100 px, each landmark predicted ``error`` px off."""
     layout = get_layout(layout)
-    gt = np.full((1, layout.num_keypoints, 2), 50.)
+    gt = np.full((1, layout.num_keypoints, 2), 50.0)
     right, left = layout.eye_corners
     gt[0, right], gt[0, left] = (0, 0), (100, 0)
     free = [k for k in range(layout.num_keypoints) if k not in (right, left)]
@@ -45,7 +45,8 @@ def face(layout, name='face.jpg', error=0., annotation=None):
         img_path=name,
         pred_instances=dict(keypoints=gt + [0.6 * error, 0.8 * error]),
         gt_instances=dict(keypoints=gt, keypoints_visible=np.ones(gt.shape[:2], np.float32)),
-        raw_ann_info=annotation or {})
+        raw_ann_info=annotation or {},
+    )
 
 
 def evaluate(samples, layout='wflw98', **kwargs):
@@ -65,10 +66,11 @@ def test_legacy_equals_the_reference_code(golden_dir, case):
     metric = FaceAlignmentMetric(layout, norm=norm, threshold=threshold, legacy=True)
     samples = [face(layout, f'{i}.jpg') for i in range(len(gt))]
     for i, sample in enumerate(samples):
-        sample['gt_instances']['keypoints'], sample['pred_instances']['keypoints'] = gt[i:i + 1], pred[i:i + 1]
+        sample['gt_instances']['keypoints'], sample['pred_instances']['keypoints'] = gt[i : i + 1], pred[i : i + 1]
     metric.process([], samples)
-    np.testing.assert_allclose([result['errors']['NME'] for result in metric.results],
-                               golden[f'{case[0]}_{case[1]}_nmes'], rtol=2e-6)
+    np.testing.assert_allclose(
+        [result['errors']['NME'] for result in metric.results], golden[f'{case[0]}_{case[1]}_nmes'], rtol=2e-6
+    )
     metrics = metric.evaluate(len(samples))
     fr, auc = golden[f'{case[0]}_{case[1]}_fr_auc']
     assert metrics['FR'] == pytest.approx(100 * fr, abs=1e-9)
@@ -124,7 +126,7 @@ def test_pupils_of_300w_are_the_centres_of_the_eyes():
 
 
 def test_box_is_that_of_the_annotated_landmarks():
-    keypoints = np.array([[[1., 1], [4, 1], [2, 5], [-90, 99]]])
+    keypoints = np.array([[[1.0, 1], [4, 1], [2, 5], [-90, 99]]])
     visible = np.array([[True, True, True, False]])
     np.testing.assert_allclose(functional.box_size(keypoints, visible), [np.sqrt(3 * 4)])
     np.testing.assert_allclose(functional.box_diagonal(keypoints, visible), [5])
@@ -134,13 +136,16 @@ def test_box_is_that_of_the_annotated_landmarks():
 # --- metric ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('norm, annotation, distance', [
-    ('inter_ocular', None, 100),
-    ('box', None, 200),
-    ('diagonal', None, np.hypot(400, 100)),
-    ('box_side', dict(box_size=250., scale=9.), 250),
-    ('box_side', dict(scale=1.5), 300),
-])
+@pytest.mark.parametrize(
+    'norm, annotation, distance',
+    [
+        ('inter_ocular', None, 100),
+        ('box', None, 200),
+        ('diagonal', None, np.hypot(400, 100)),
+        ('box_side', dict(box_size=250.0, scale=9.0), 250),
+        ('box_side', dict(scale=1.5), 300),
+    ],
+)
 def test_norms(norm, annotation, distance):
     metrics = evaluate([face('aflw19', error=10, annotation=annotation)], 'aflw19', norm=norm)
     assert metrics['NME'] == pytest.approx(100 * 10 / distance)
@@ -152,7 +157,7 @@ def test_headline_numbers_count_every_sample():
     metric.process([], [face('300w68', error=e) for e in (2, 5, 8)])
     metric.process([], [face('300w68', error=30)])
     metrics = metric.evaluate(4)
-    assert metrics == pytest.approx(dict(NME=11.25, FR=25., AUC=(0.8 + 0.5 + 0.2) / 4))
+    assert metrics == pytest.approx(dict(NME=11.25, FR=25.0, AUC=(0.8 + 0.5 + 0.2) / 4))
 
 
 def test_only_annotated_landmarks_count():
@@ -185,7 +190,8 @@ def test_areas():
     assert metrics['NME/area_mouth'] == pytest.approx(13)
     assert metrics['NME/area_nose'] == pytest.approx(4)
     assert {key for key in metrics if 'area' in key} == {
-        f'NME/area_{name}' for name in ('contour', 'eyebrow', 'nose', 'eye', 'mouth')}
+        f'NME/area_{name}' for name in ('contour', 'eyebrow', 'nose', 'eye', 'mouth')
+    }
 
 
 def test_error_of_the_49_inner_points():
@@ -196,7 +202,8 @@ def test_error_of_the_49_inner_points():
     assert metrics['NME'] == pytest.approx(4)
     assert metrics['AUC'] == pytest.approx(0.5)
     assert {key for key in metrics if 'area' in key} == {
-        f'NME/area_{name}' for name in ('eyebrow', 'nose', 'eye', 'mouth')}
+        f'NME/area_{name}' for name in ('eyebrow', 'nose', 'eye', 'mouth')
+    }
 
 
 def test_normaliser_is_of_all_landmarks_where_49_count():
@@ -229,7 +236,7 @@ PROTOCOLS = {
 @pytest.mark.parametrize('name', PROTOCOLS)
 def test_published_protocols(name):
     layout, arguments, key, value = PROTOCOLS[name]
-    samples = [face(layout, error=error, annotation=dict(box_size=250.)) for error in (6, 16)]
+    samples = [face(layout, error=error, annotation=dict(box_size=250.0)) for error in (6, 16)]
     assert evaluate(samples, layout, **arguments)[key] == pytest.approx(value)
 
 
@@ -237,11 +244,19 @@ def test_subsets():
     flags = [dict(large_pose=1, blur=0, makeup=0), dict(large_pose=1, blur=1, makeup=0), {}]
     samples = [face('wflw98', error=e, annotation=dict(attributes=f)) for e, f in zip((2, 12, 4), flags)]
     metrics = evaluate(samples, per_area=False)
-    assert metrics == pytest.approx({
-        'NME': 6, 'FR': 100 / 3, 'AUC': (0.8 + 0.6) / 3,
-        'NME/large_pose': 7, 'FR/large_pose': 50, 'AUC/large_pose': 0.4,
-        'NME/blur': 12, 'FR/blur': 100, 'AUC/blur': 0,
-    })
+    assert metrics == pytest.approx(
+        {
+            'NME': 6,
+            'FR': 100 / 3,
+            'AUC': (0.8 + 0.6) / 3,
+            'NME/large_pose': 7,
+            'FR/large_pose': 50,
+            'AUC/large_pose': 0.4,
+            'NME/blur': 12,
+            'FR/blur': 100,
+            'AUC/blur': 0,
+        }
+    )
 
 
 def test_through_mmengine_evaluator_with_tensors():
@@ -277,7 +292,8 @@ def random_faces(layout, number, **meta):
         sample = face(layout, f'{index}.jpg', annotation=dict(attributes=dict(common=index % 2)))
         sample['gt_instances']['keypoints'] = rng.uniform(0, 100, sample['gt_instances']['keypoints'].shape)
         sample['pred_instances']['keypoints'] = sample['gt_instances']['keypoints'] + rng.normal(
-            0, 3, sample['gt_instances']['keypoints'].shape)
+            0, 3, sample['gt_instances']['keypoints'].shape
+        )
         samples.append(dict(sample, **meta))
     return samples
 
@@ -313,11 +329,11 @@ def test_a_second_norm_needs_pupils_as_well():
 
 def test_clamped_by_hand():
     # a crop of 10 x 10 px at 2 image px each, without the half pixel (MMPose): its outer border is -1 .. 19, 39 .. 59
-    sample = face('aflw19', annotation=dict(box_size=50.))
-    sample.update(input_center=np.array([10., 50.]), input_scale=np.array([20., 20.]), input_size=(10, 10))
-    gt = np.tile([5., 50.], (19, 1))
+    sample = face('aflw19', annotation=dict(box_size=50.0))
+    sample.update(input_center=np.array([10.0, 50.0]), input_scale=np.array([20.0, 20.0]), input_size=(10, 10))
+    gt = np.tile([5.0, 50.0], (19, 1))
     gt[0], gt[1] = (25, 63), (-4, 39)
-    pred = np.tile([5., 50.], (19, 1))
+    pred = np.tile([5.0, 50.0], (19, 1))
     pred[0], pred[1] = (19, 59), (-1, 39)
     sample['gt_instances']['keypoints'], sample['pred_instances']['keypoints'] = gt[None], pred[None]
     metrics = evaluate([sample], 'aflw19', norm='box_side', clamped=True)
@@ -328,7 +344,7 @@ def test_clamped_by_hand():
 def test_the_distance_is_that_of_clamped_landmarks():
     # eye corners 100 px apart, of which the crop shows 80; everything is predicted where it is in the crop
     sample = face('aflw19')
-    sample.update(input_center=np.array([40., 50.]), input_scale=np.array([80., 800.]), input_size=(80, 800))
+    sample.update(input_center=np.array([40.0, 50.0]), input_scale=np.array([80.0, 800.0]), input_size=(80, 800))
     gt = sample['gt_instances']['keypoints']
     clamped = np.clip(gt, [-0.5, -350.5], [79.5, 449.5])
     sample['pred_instances']['keypoints'] = clamped + [0, 2]
@@ -339,7 +355,7 @@ def test_the_distance_is_that_of_clamped_landmarks():
 
 
 def test_clamped_with_subsets_and_norms():
-    crop = dict(input_center=np.array([50., 52.]), input_scale=np.array([80., 80.]), input_size=(40, 40))
+    crop = dict(input_center=np.array([50.0, 52.0]), input_scale=np.array([80.0, 80.0]), input_size=(40, 40))
     samples = random_faces('300w68', 4, **crop)
     metrics = evaluate(samples, '300w68', norm=['inter_ocular', 'inter_pupil'], clamped=True)
     box = (9, 11, 89, 91)
@@ -350,8 +366,11 @@ def test_clamped_with_subsets_and_norms():
     plain = evaluate(samples, '300w68', norm=['inter_ocular', 'inter_pupil'])
     assert {key: metrics[key] for key in plain} == plain
     assert {key for key in metrics if 'clamped' in key} == {
-        f'{prefix}{name}_clamped{subset}' for prefix in ('', 'inter_pupil/') for name in ('NME', 'FR', 'AUC')
-        for subset in ('', '/common')}
+        f'{prefix}{name}_clamped{subset}'
+        for prefix in ('', 'inter_pupil/')
+        for name in ('NME', 'FR', 'AUC')
+        for subset in ('', '/common')
+    }
 
 
 @pytest.mark.parametrize('affine', [FaceAffine, TopdownAffine])
@@ -360,9 +379,16 @@ def test_through_the_transforms(affine, rule, cuts):
     """A wide face, of which the tight crop shows the middle; the landmarks in its own pixels say what it cuts off."""
     sample = face('300w68')
     gt = np.random.default_rng(0).uniform([0, 0], [300, 100], (1, 68, 2)).astype(np.float32)
-    crop = affine((64, 64)).transform(GetFaceCrop(rule).transform(dict(
-        img=np.zeros((120, 320, 3), np.uint8), keypoints=gt, keypoints_visible=np.ones((1, 68)),
-        bbox=np.array([[*gt[0].min(axis=0), *gt[0].max(axis=0)]], np.float32))))
+    crop = affine((64, 64)).transform(
+        GetFaceCrop(rule).transform(
+            dict(
+                img=np.zeros((120, 320, 3), np.uint8),
+                keypoints=gt,
+                keypoints_visible=np.ones((1, 68)),
+                bbox=np.array([[*gt[0].min(axis=0), *gt[0].max(axis=0)]], np.float32),
+            )
+        )
+    )
     sample.update({key: crop[key] for key in ('input_center', 'input_scale', 'input_size')})
     # what a network says that is perfect but for its crop, as MMPose's estimators map it back
     in_crop = np.clip(crop['transformed_keypoints'], -0.5, 63.5)
@@ -425,22 +451,25 @@ def _drop_a_landmark(sample):
     sample['pred_instances']['keypoints'] = sample['pred_instances']['keypoints'][:, :-1]
 
 
-@pytest.mark.parametrize('norm, damage, message', [
-    ('inter_ocular', _hide(60), r'inter_ocular distance is not annotated.*\(60, 72\)'),
-    ('inter_pupil', _hide(97), r'inter_pupil distance is not annotated.*97'),
-    ('inter_ocular', _move_eye_corners_together, 'inter_ocular distance is 0 pixels'),
-    ('inter_pupil', lambda sample: None, 'inter_pupil distance is 0 pixels'),  # face() has both pupils at one place
-    ('box', _hide(*range(1, 98)), 'box distance is 0 pixels'),
-    ('box_side', lambda sample: None, "box_side distance is not annotated.*'box_size' or 'scale'"),
-    ('inter_ocular', _hide(*range(98)), 'none of the 98 landmarks is annotated'),
-    ('inter_ocular', _predict_nan, r'predicted landmark 3 is \[.*nan\]'),
-    ('inter_ocular', _annotate_inf, r'annotated landmark 3 is \[.*inf\]'),
-    ('inter_ocular', _drop_a_landmark, r'pred_instances.keypoints has shape \(1, 97, 2\), expected \(1, 98, 2\)'),
-])
+@pytest.mark.parametrize(
+    'norm, damage, message',
+    [
+        ('inter_ocular', _hide(60), r'inter_ocular distance is not annotated.*\(60, 72\)'),
+        ('inter_pupil', _hide(97), r'inter_pupil distance is not annotated.*97'),
+        ('inter_ocular', _move_eye_corners_together, 'inter_ocular distance is 0 pixels'),
+        ('inter_pupil', lambda sample: None, 'inter_pupil distance is 0 pixels'),  # face() has both pupils at one place
+        ('box', _hide(*range(1, 98)), 'box distance is 0 pixels'),
+        ('box_side', lambda sample: None, "box_side distance is not annotated.*'box_size' or 'scale'"),
+        ('inter_ocular', _hide(*range(98)), 'none of the 98 landmarks is annotated'),
+        ('inter_ocular', _predict_nan, r'predicted landmark 3 is \[.*nan\]'),
+        ('inter_ocular', _annotate_inf, r'annotated landmark 3 is \[.*inf\]'),
+        ('inter_ocular', _drop_a_landmark, r'pred_instances.keypoints has shape \(1, 97, 2\), expected \(1, 98, 2\)'),
+    ],
+)
 def test_errors_name_the_image(norm, damage, message):
     bad = face('wflw98', 'folder/bad.jpg')
     damage(bad)
-    good = face('wflw98', 'folder/good.jpg', annotation=dict(box_size=100.))
+    good = face('wflw98', 'folder/good.jpg', annotation=dict(box_size=100.0))
     good['gt_instances']['keypoints'][0, 97] += 5
     with pytest.raises(ValueError, match=f'^folder/bad.jpg: .*{message}'):
         FaceAlignmentMetric('wflw98', norm=norm).process([], [good, bad])
@@ -450,8 +479,9 @@ def test_errors_name_the_image(norm, damage, message):
 def log(monkeypatch):
     """The messages of the metric."""
     messages = []
-    monkeypatch.setattr('mmfld.evaluation.face_alignment_metric.print_log',
-                        lambda message, **kwargs: messages.append(message))
+    monkeypatch.setattr(
+        'mmfld.evaluation.face_alignment_metric.print_log', lambda message, **kwargs: messages.append(message)
+    )
     return messages
 
 
@@ -462,7 +492,7 @@ def without_eye(name, error):
 
 
 def test_a_face_without_its_norm_is_left_out_of_that_norm_and_told(log):
-    samples = [face('wflw98', 'a.jpg', 2.), without_eye('b.jpg', 30.), face('wflw98', 'c.jpg', 4.)]
+    samples = [face('wflw98', 'a.jpg', 2.0), without_eye('b.jpg', 30.0), face('wflw98', 'c.jpg', 4.0)]
     metrics = evaluate(samples, norm=['inter_ocular', 'diagonal'], without_norm='leave_out')
     assert metrics['NME'] == pytest.approx(3) and metrics['FR'] == 0
     assert metrics['diagonal/NME'] == pytest.approx(100 * 12 / np.hypot(400, 100))  # the box of all three
@@ -473,11 +503,13 @@ def test_a_face_without_its_norm_is_left_out_of_that_norm_and_told(log):
 
 def test_if_no_face_has_its_norm_it_is_an_error():
     with pytest.raises(ValueError, match=r'none of 2 images has a inter_ocular distance, expected .*\(60, 72\)'):
-        evaluate([without_eye('a.jpg', 1.), without_eye('b.jpg', 2.)], without_norm='leave_out')
+        evaluate([without_eye('a.jpg', 1.0), without_eye('b.jpg', 2.0)], without_norm='leave_out')
 
 
 def test_a_face_that_is_left_out_has_an_empty_field_in_the_table(tmp_path):
-    evaluate([face('wflw98', 'a.jpg', 2.), without_eye('b.jpg', 30.)], without_norm='leave_out', out_dir=str(tmp_path))
+    evaluate(
+        [face('wflw98', 'a.jpg', 2.0), without_eye('b.jpg', 30.0)], without_norm='leave_out', out_dir=str(tmp_path)
+    )
     with open(tmp_path / 'per_image_errors.csv', newline='') as file:
         first, second = (row['nme_percent'] for row in csv.DictReader(file))
     assert float(first) == pytest.approx(2) and second == ''
@@ -487,7 +519,7 @@ def test_a_face_that_is_left_out_has_an_empty_field_in_the_table(tmp_path):
 
 def test_the_error_says_that_faces_can_be_left_out():
     with pytest.raises(ValueError, match="b.jpg.*without_norm='leave_out' such faces are counted and left out"):
-        evaluate([face('wflw98', 'a.jpg'), without_eye('b.jpg', 1.)])
+        evaluate([face('wflw98', 'a.jpg'), without_eye('b.jpg', 1.0)])
     with pytest.raises(ValueError, match="without_norm 'skip', expected one of"):
         FaceAlignmentMetric('wflw98', without_norm='skip')
 
@@ -502,9 +534,12 @@ def test_faces_are_checked_before_a_run(log):
     metric = FaceAlignmentMetric('wflw98')
     metric.check_faces(faces, 'test.json')
     assert not log
-    faces[1200] = annotated(dict(without_eye('bad.jpg', 0.), id=77))
-    with pytest.raises(ValueError, match=r'test.json: 1 of 1500 faces cannot be measured by inter_ocular, which needs '
-                                         r'landmarks \(60, 72\).*annotations 77 \(bad.jpg\);.*leave_out'):
+    faces[1200] = annotated(dict(without_eye('bad.jpg', 0.0), id=77))
+    with pytest.raises(
+        ValueError,
+        match=r'test.json: 1 of 1500 faces cannot be measured by inter_ocular, which needs '
+        r'landmarks \(60, 72\).*annotations 77 \(bad.jpg\);.*leave_out',
+    ):
         metric.check_faces(faces, 'test.json')
     FaceAlignmentMetric('wflw98', without_norm='leave_out').check_faces(faces, 'test.json')
     assert len(log) == 1 and '1 of 1500' in log[0] and 'left out' in log[0]
@@ -524,28 +559,36 @@ def test_a_box_side_that_is_no_number_is_an_error(annotation):
 
 
 def test_files(tmp_path):
-    samples = [face('wflw98', 'a.jpg', 2, dict(attributes=dict(large_pose=1, blur=0))),
-               face('wflw98', 'b, c.jpg', 12, dict(attributes=dict(large_pose=0, blur=0)))]
+    samples = [
+        face('wflw98', 'a.jpg', 2, dict(attributes=dict(large_pose=1, blur=0))),
+        face('wflw98', 'b, c.jpg', 12, dict(attributes=dict(large_pose=0, blur=0))),
+    ]
     metrics = evaluate(samples, out_dir=tmp_path / 'new' / 'folder')
     out = tmp_path / 'new' / 'folder'
     with open(out / 'per_image_errors.csv', newline='') as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ['id', 'img_path', 'nme_percent', 'large_pose', 'blur']
     assert [(row['id'], row['img_path'], row['large_pose'], row['blur']) for row in rows] == [
-        ('7', 'a.jpg', '1', '0'), ('7', 'b, c.jpg', '0', '0')]
+        ('7', 'a.jpg', '1', '0'),
+        ('7', 'b, c.jpg', '0', '0'),
+    ]
     np.testing.assert_allclose([float(row['nme_percent']) for row in rows], [2, 12])
     assert metrics['NME'] == pytest.approx(7)
     assert (out / 'ced.png').read_bytes()[:4] == b'\x89PNG'
 
 
 def test_the_table_has_a_column_for_each_norm(tmp_path):
-    crop = dict(input_center=np.array([50., 50.]), input_scale=np.array([80., 80.]), input_size=(40, 40))
+    crop = dict(input_center=np.array([50.0, 50.0]), input_scale=np.array([80.0, 80.0]), input_size=(40, 40))
     samples = random_faces('300w68', 2, **crop)
     metrics = evaluate(samples, '300w68', norm=['inter_ocular', 'inter_pupil'], clamped=True, out_dir=tmp_path)
     with open(tmp_path / 'per_image_errors.csv', newline='') as file:
         rows = list(csv.DictReader(file))
-    columns = {'nme_percent': 'NME', 'nme_clamped_percent': 'NME_clamped', 'inter_pupil/nme_percent': 'inter_pupil/NME',
-               'inter_pupil/nme_clamped_percent': 'inter_pupil/NME_clamped'}
+    columns = {
+        'nme_percent': 'NME',
+        'nme_clamped_percent': 'NME_clamped',
+        'inter_pupil/nme_percent': 'inter_pupil/NME',
+        'inter_pupil/nme_clamped_percent': 'inter_pupil/NME_clamped',
+    }
     assert list(rows[0]) == ['id', 'img_path', *columns, 'common']
     for column, metric in columns.items():
         assert np.mean([float(row[column]) for row in rows]) == pytest.approx(metrics[metric])
@@ -559,7 +602,7 @@ def test_nothing_is_written_without_a_folder(tmp_path, monkeypatch):
 
 def test_drawn_curve_is_the_exact_one():
     figure = draw_ced(dict(mine=np.array([0.02, 0.04])), threshold=0.1)
-    line, = figure.axes[0].lines
+    (line,) = figure.axes[0].lines
     np.testing.assert_allclose(line.get_xydata(), [[0, 0], [0.02, 0.5], [0.04, 1], [0.1, 1]])
     assert line.get_drawstyle() == 'steps-post'
     assert line.get_label() == 'mine: NME 3.00 %, FR 0.00 %, AUC 0.700'

@@ -1,4 +1,5 @@
 """The metric on videos of a few frames, small enough to compute by hand: eye corners 100 px apart, 1 px is 1 %."""
+
 import csv
 
 import numpy as np
@@ -13,9 +14,9 @@ from mmfld.evaluation import FaceAlignmentMetric, FaceVideoMetric
 from mmfld.structures import get_layout
 
 
-def frame(video, index, error=0., gt_shift=(0., 0.), excluded=None, **attributes):
+def frame(video, index, error=0.0, gt_shift=(0.0, 0.0), excluded=None, **attributes):
     """One frame: the face is moved by ``gt_shift``, and all landmarks predicted ``error`` (px, or (x, y)) off."""
-    gt = np.full((1, 68, 2), 50.)
+    gt = np.full((1, 68, 2), 50.0)
     gt[0, get_layout('300w68').eye_corners, :] = [[0, 0], [100, 0]]
     gt += gt_shift
     error = (0.6 * error, 0.8 * error) if np.isscalar(error) else error
@@ -29,7 +30,8 @@ def frame(video, index, error=0., gt_shift=(0., 0.), excluded=None, **attributes
         frame=index,
         pred_instances=dict(keypoints=gt + error),
         gt_instances=dict(keypoints=gt, keypoints_visible=np.ones((1, 68), np.float32)),
-        raw_ann_info=annotation)
+        raw_ann_info=annotation,
+    )
 
 
 def evaluate(samples, **kwargs):
@@ -52,8 +54,11 @@ def test_mean_of_frames_and_mean_of_videos():
 
 
 def test_everything_exists_for_each_attribute():
-    samples = (video('a', [2, 2, 4], scenario_1=1, scenario_2=0) + video('b', [8] * 5, scenario_1=1, scenario_2=0) +
-               video('c', [5, 5, 9], scenario_1=0, scenario_2=1))
+    samples = (
+        video('a', [2, 2, 4], scenario_1=1, scenario_2=0)
+        + video('b', [8] * 5, scenario_1=1, scenario_2=0)
+        + video('c', [5, 5, 9], scenario_1=0, scenario_2=1)
+    )
     metrics = evaluate(samples)
     assert metrics['NME/scenario_1'] == pytest.approx(48 / 8)
     assert metrics['NME_video/scenario_1'] == pytest.approx((8 / 3 + 8) / 2)
@@ -75,7 +80,7 @@ def test_common_metrics_are_those_of_images():
 
 def test_several_norms_and_the_crop():
     """A face of 100 px between the eye corners and 50 between the pupils; the second frame leaves the crop."""
-    crop = dict(input_center=np.array([50., 50.]), input_scale=np.array([200., 200.]), input_size=(200, 200))
+    crop = dict(input_center=np.array([50.0, 50.0]), input_scale=np.array([200.0, 200.0]), input_size=(200, 200))
     samples = [dict(sample, **crop) for sample in video('a', [1, 1, 2]) + video('b', [4])]
     for sample in samples:
         for field in ('gt_instances', 'pred_instances'):
@@ -86,10 +91,15 @@ def test_several_norms_and_the_crop():
     assert {key.removeprefix('inter_pupil/') for key in metrics if key.startswith('inter_pupil/')} >= set(alone)
     assert {key: metrics[f'inter_pupil/{key}'] for key in alone} == pytest.approx(alone)
     assert metrics['inter_pupil/flicker'] == pytest.approx(
-        metrics['flicker'] * metrics['inter_pupil/NME'] / metrics['NME'])
+        metrics['flicker'] * metrics['inter_pupil/NME'] / metrics['NME']
+    )
     assert metrics['NME_video'] == pytest.approx((4 / 3 + 4) / 2)
     assert {key for key in metrics if 'clamped' in key and '/' not in key} == {
-        'NME_clamped', 'FR_clamped', 'AUC_clamped', 'NME_video_clamped'}
+        'NME_clamped',
+        'FR_clamped',
+        'AUC_clamped',
+        'NME_video_clamped',
+    }
 
 
 # --- flicker ---------------------------------------------------------------------------------------------------------
@@ -103,17 +113,17 @@ def test_constant_error_of_an_accelerated_face():
 
 def test_flicker_of_the_prediction_and_of_the_annotation():
     # an error of +-1 px about a smooth annotation; then annotations that flicker about smooth predictions
-    of_pred = evaluate([frame('a', t, error=((-1)**t, 0.)) for t in range(5)])
+    of_pred = evaluate([frame('a', t, error=((-1) ** t, 0.0)) for t in range(5)])
     assert (of_pred['flicker'], of_pred['flicker_pred']) == pytest.approx((4, 4), rel=1e-5)
-    of_gt = evaluate([frame('a', t, error=((-1)**t, 0.), gt_shift=(-(-1)**t, 0)) for t in range(5)])
+    of_gt = evaluate([frame('a', t, error=((-1) ** t, 0.0), gt_shift=(-((-1) ** t), 0)) for t in range(5)])
     assert (of_gt['flicker'], of_gt['flicker_pred']) == pytest.approx((4, 0), rel=1e-5, abs=1e-4)
 
 
 def test_flicker_is_divided_by_the_size_in_its_frame():
-    samples = [frame('a', t, error=((-1)**t, 0.)) for t in range(4)]
+    samples = [frame('a', t, error=((-1) ** t, 0.0)) for t in range(4)]
     for sample in samples[2:]:  # a face of twice the size, the same errors in px
         sample['gt_instances']['keypoints'] = 2 * sample['gt_instances']['keypoints']
-        sample['pred_instances']['keypoints'] = sample['gt_instances']['keypoints'] + [(-1)**sample['frame'], 0]
+        sample['pred_instances']['keypoints'] = sample['gt_instances']['keypoints'] + [(-1) ** sample['frame'], 0]
     assert evaluate(samples)['flicker'] == pytest.approx((4 + 2) / 2, rel=1e-5)
 
 
@@ -127,14 +137,14 @@ def test_landmarks_that_are_not_annotated_do_not_flicker():
     samples = video('a', [1, 1, 1, 1])
     samples[2]['gt_instances']['keypoints_visible'][0, :10] = 0
     for sample in samples:
-        sample['pred_instances']['keypoints'][0, :10] += 50 * (-1)**sample['frame']
+        sample['pred_instances']['keypoints'][0, :10] += 50 * (-1) ** sample['frame']
     assert evaluate(samples)['flicker'] == pytest.approx(0, abs=1e-4)
 
 
 def test_flicker_of_the_49_inner_points():
     samples = video('a', [1, 1, 1])
     for sample in samples:
-        sample['pred_instances']['keypoints'][0, :17] += 50 * (-1)**sample['frame']
+        sample['pred_instances']['keypoints'][0, :17] += 50 * (-1) ** sample['frame']
     assert evaluate(samples, error_layout='300w49')['flicker'] == pytest.approx(0, abs=1e-4)
     assert evaluate(samples)['flicker'] > 1
 
@@ -258,17 +268,35 @@ def test_tables(tmp_path):
     videos = read(tmp_path / 'per_video_errors.csv')
     assert list(videos[0]) == ['video', 'frames', 'excluded', 'nme_percent', 'flicker_percent', 'flicker_pred_percent']
     assert [(row['video'], row['frames'], row['excluded']) for row in videos] == [
-        ('a', '4', '1'), ('b', '4', '0'), ('c', '0', '1')]
+        ('a', '4', '1'),
+        ('b', '4', '0'),
+        ('c', '0', '1'),
+    ]
     assert [float(row['nme_percent']) for row in videos[:2]] == pytest.approx([2, 4])
     assert float(videos[1]['flicker_percent']) == pytest.approx(2, rel=1e-5)
     assert videos[0]['flicker_percent'] == '' and videos[2]['nme_percent'] == ''
 
     frames = read(tmp_path / 'per_image_errors.csv')
-    assert list(frames[0]) == ['id', 'img_path', 'nme_percent', 'video', 'frame', 'flicker_percent',
-                               'flicker_pred_percent', 'scenario_1']
+    assert list(frames[0]) == [
+        'id',
+        'img_path',
+        'nme_percent',
+        'video',
+        'frame',
+        'flicker_percent',
+        'flicker_pred_percent',
+        'scenario_1',
+    ]
     assert [(row['video'], row['frame'], row['scenario_1']) for row in frames] == [
-        ('a', '0', '0'), ('a', '1', '0'), ('a', '3', '0'), ('a', '4', '0'),
-        ('b', '0', '1'), ('b', '1', '1'), ('b', '2', '1'), ('b', '3', '1')]
+        ('a', '0', '0'),
+        ('a', '1', '0'),
+        ('a', '3', '0'),
+        ('a', '4', '0'),
+        ('b', '0', '1'),
+        ('b', '1', '1'),
+        ('b', '2', '1'),
+        ('b', '3', '1'),
+    ]
     assert [float(row['nme_percent']) for row in frames[4:]] == pytest.approx([3, 3, 5, 5])
     assert frames[4]['flicker_percent'] == '' and float(frames[5]['flicker_percent']) == pytest.approx(2, rel=1e-5)
     assert (tmp_path / 'ced.png').read_bytes()[:4] == b'\x89PNG'

@@ -1,4 +1,5 @@
 """Flicker and jitter of made-up tracks whose values are computed by hand."""
+
 import numpy as np
 import pytest
 
@@ -14,15 +15,15 @@ def track(*positions):
 
 def alternating(amplitude, length):
     """(length, 2, 2): two landmarks that jump by +-amplitude, one in x and one in y."""
-    signs = np.where(np.arange(length) % 2, -1., 1.)[:, None, None]
-    return amplitude * signs * np.eye(2) + [[30., 40], [50, 60]]
+    signs = np.where(np.arange(length) % 2, -1.0, 1.0)[:, None, None]
+    return amplitude * signs * np.eye(2) + [[30.0, 40], [50, 60]]
 
 
 # --- second differences ----------------------------------------------------------------------------------------------
 
 
 def test_uniform_motion_has_none():
-    times = np.arange(6.)[:, None, None]
+    times = np.arange(6.0)[:, None, None]
     tracks = [[5, 9], [20, 3]] + times * [[2, -1], [0.5, 4]]
     np.testing.assert_allclose(second_differences(tracks), [[NAN] * 2] + 4 * [[0] * 2] + [[NAN] * 2], atol=1e-12)
 
@@ -43,7 +44,7 @@ def test_acceleration_is_the_second_difference():
 def test_true_acceleration_cancels_in_the_error():
     gt = track(*[(t**3, np.exp(t)) for t in range(7)])
     assert flicker(gt + [4, 5], gt) == pytest.approx(0, abs=1e-9)
-    noise = track(*[((-1)**t, 0) for t in range(7)])
+    noise = track(*[((-1) ** t, 0) for t in range(7)])
     assert flicker(gt + noise, gt) == pytest.approx(4)
 
 
@@ -77,8 +78,8 @@ def test_a_missing_landmark_is_not_spanned_and_others_count():
 
 def test_normalizer_of_the_video_and_of_its_frames():
     tracks = alternating(1, 4)
-    assert flicker(tracks, normalizer=50.) == pytest.approx(4 / 50)
-    np.testing.assert_allclose(flicker_per_frame(tracks, normalizer=np.array([1., 10, 40, 1])), [NAN, 0.4, 0.1, NAN])
+    assert flicker(tracks, normalizer=50.0) == pytest.approx(4 / 50)
+    np.testing.assert_allclose(flicker_per_frame(tracks, normalizer=np.array([1.0, 10, 40, 1])), [NAN, 0.4, 0.1, NAN])
 
 
 def test_a_frame_is_the_mean_over_its_landmarks():
@@ -94,12 +95,12 @@ def test_a_frame_is_the_mean_over_its_landmarks():
 
 
 def test_a_face_that_does_not_move_has_no_jitter():
-    assert jitter(np.full((5, 3, 2), 7.)) == 0
+    assert jitter(np.full((5, 3, 2), 7.0)) == 0
 
 
 def test_jitter_is_the_standard_deviation():
     tracks = np.random.default_rng(1).normal(50, [[1, 3], [2, 2], [0, 4]], (30, 3, 2))
-    expected = np.sqrt((tracks.std(axis=0, ddof=1)**2).mean(axis=-1)).mean()
+    expected = np.sqrt((tracks.std(axis=0, ddof=1) ** 2).mean(axis=-1)).mean()
     assert jitter(tracks) == pytest.approx(expected)
     assert jitter(tracks, normalizer=20) == pytest.approx(expected / 20)
 

@@ -1,4 +1,5 @@
 """The variance of coordinates."""
+
 import csv
 
 import numpy as np
@@ -32,8 +33,9 @@ def test_variances_equal_a_naive_loop():
 def test_place_and_size_of_a_face_do_not_matter():
     points, visible = faces(), np.ones((5, 68), bool)
     moved = points * np.arange(1, 6)[:, None, None] + np.arange(10).reshape(5, 1, 2)
-    np.testing.assert_allclose(coordinate_variances(moved, visible, LAYOUT),
-                               coordinate_variances(points, visible, LAYOUT))
+    np.testing.assert_allclose(
+        coordinate_variances(moved, visible, LAYOUT), coordinate_variances(points, visible, LAYOUT)
+    )
 
 
 def test_landmark_that_no_face_shows():
@@ -47,8 +49,9 @@ def test_landmark_that_no_face_shows():
 def test_variances_of_the_contour_are_the_highest_on_300w(shared_dir, part):
     """As the attentive paper says of the faces of 300VW."""
     with open(shared_dir / f'data/300w_csv/face_landmarks_300w_{part}.csv') as file:
-        points = np.array([[float(row[f'original_{k}_{axis}']) for k in range(68) for axis in 'xy']
-                           for row in csv.DictReader(file)]).reshape(-1, 68, 2)
+        points = np.array(
+            [[float(row[f'original_{k}_{axis}']) for k in range(68) for axis in 'xy'] for row in csv.DictReader(file)]
+        ).reshape(-1, 68, 2)
     variances = coordinate_variances(points, np.ones(points.shape[:2], bool), LAYOUT)
     areas = {name: variances[list(indices)].mean(axis=0) for name, indices in LAYOUT.areas.items()}
     for name, of_area in areas.items():

@@ -1,4 +1,5 @@
 """Anisotropic direction loss: examples by hand, neighbours on boundaries, and the ratio of the heatmap."""
+
 import math
 
 import numpy as np
@@ -34,7 +35,7 @@ def spots(*weights) -> torch.Tensor:
 def random_case(layout='cofw29', dtype=torch.float64):
     rng = torch.Generator().manual_seed(0)
     keypoints = get_layout(layout).num_keypoints
-    heatmaps = torch.randn(2, keypoints, SIDE, SIDE, generator=rng, dtype=dtype).relu()**3
+    heatmaps = torch.randn(2, keypoints, SIDE, SIDE, generator=rng, dtype=dtype).relu() ** 3
     return heatmaps, torch.rand(2, keypoints, 2, generator=rng, dtype=dtype) * 2 - 1
 
 
@@ -58,17 +59,21 @@ def test_two_landmarks_by_hand():
 
 def test_a_slanted_boundary_by_hand():
     heatmaps = spots({(0, 0): 1}, {(3, 1): 1})
-    targets = torch.tensor([[[0., -0.5], [0.3, -0.1]]])  # direction (0.6, 0.8)
+    targets = torch.tensor([[[0.0, -0.5], [0.3, -0.1]]])  # direction (0.6, 0.8)
     loss = AnisotropicDirectionLoss(PAIR, ratio=2)(heatmaps, targets)
     # errors (0, 0.5) and (0.3, 0.3)
     expected = (cost(0.4, 0.3, 2) + cost(0.42, 0.06, 2)) / 2
     assert loss.item() == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize('layout, expected', [
-    (PATH, [(1, 0), (0.5**0.5, 0.5**0.5), (-0.5**0.5, 0.5**0.5), (-1, 0)]),
-    (RING, [(0.5**0.5, -0.5**0.5), (0.5**0.5, 0.5**0.5), (-0.5**0.5, 0.5**0.5), (-0.5**0.5, -0.5**0.5)]),
-], ids=['open', 'closed'])
+@pytest.mark.parametrize(
+    'layout, expected',
+    [
+        (PATH, [(1, 0), (0.5**0.5, 0.5**0.5), (-(0.5**0.5), 0.5**0.5), (-1, 0)]),
+        (RING, [(0.5**0.5, -(0.5**0.5)), (0.5**0.5, 0.5**0.5), (-(0.5**0.5), 0.5**0.5), (-(0.5**0.5), -(0.5**0.5))]),
+    ],
+    ids=['open', 'closed'],
+)
 def test_tangents_at_the_corners_of_a_square(layout, expected):
     square = torch.tensor([[[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]])
     np.testing.assert_allclose(AnisotropicDirectionLoss(layout).tangents(square)[0], expected, atol=1e-6)
@@ -87,10 +92,11 @@ def test_tangents_of_collinear_neighbours():
     np.testing.assert_allclose(AnisotropicDirectionLoss(PATH).tangents(line)[0], [[1, 0]] * 4, atol=1e-6)
 
 
-@pytest.mark.parametrize('points, undirected', [
-    ([[0.2, 0.2]] * 4, [0, 1, 2, 3]),
-    ([[0., 0.], [0.5, 0.], [0., 0.], [0., 0.3]], [1]),
-], ids=['all in one place', 'there and back'])
+@pytest.mark.parametrize(
+    'points, undirected',
+    [([[0.2, 0.2]] * 4, [0, 1, 2, 3]), ([[0.0, 0.0], [0.5, 0.0], [0.0, 0.0], [0.0, 0.3]], [1])],
+    ids=['all in one place', 'there and back'],
+)
 def test_points_without_a_direction_are_isotropic(points, undirected):
     tangents = AnisotropicDirectionLoss(PATH).tangents(torch.tensor([points]))
     assert (tangents[0] == 0).all(-1).nonzero().flatten().tolist() == undirected
@@ -105,7 +111,7 @@ def test_without_any_direction_it_is_the_soft_argmax_loss():
 
 def test_landmarks_on_no_boundary_are_isotropic():
     layout = make_layout(Boundary('line', (0, 2)))
-    heatmaps, targets = spots({(0, 0): 1}, {(0, 0): 1}, {(3, 0): 1}), torch.tensor([[[0., 0], [0.3, 0.4], [0.6, 0]]])
+    heatmaps, targets = spots({(0, 0): 1}, {(0, 0): 1}, {(3, 0): 1}), torch.tensor([[[0.0, 0], [0.3, 0.4], [0.6, 0]]])
     loss = AnisotropicDirectionLoss(layout, ratio=2)(heatmaps, targets)
     assert loss.item() == pytest.approx((0.5 - 0.005) / 3, rel=1e-5)
 
@@ -154,19 +160,23 @@ def test_empty_maps_and_single_cells_have_a_finite_value_and_gradient():
 
 def test_keypoint_weights():
     heatmaps, targets = random_case(PATH)
-    weights = torch.tensor([[1., 0., 2., 1.], [0.5, 1., 1., 1.]], dtype=torch.float64)
+    weights = torch.tensor([[1.0, 0.0, 2.0, 1.0], [0.5, 1.0, 1.0, 1.0]], dtype=torch.float64)
     loss = AnisotropicDirectionLoss(PATH)
     value, gradient = value_and_gradient(loss, heatmaps, targets, weights)
-    single = sum(weights[b, k] * loss(heatmaps, targets, torch.eye(8).view(8, 2, 4)[4 * b + k])
-                 for b in range(2) for k in range(4))
+    single = sum(
+        weights[b, k] * loss(heatmaps, targets, torch.eye(8).view(8, 2, 4)[4 * b + k])
+        for b in range(2)
+        for k in range(4)
+    )
     torch.testing.assert_close(value, single)
     assert (gradient.abs().amax((2, 3)) == 0).nonzero().tolist() == [[0, 1]]
 
 
 def test_loss_weight():
     case = random_case()
-    torch.testing.assert_close(AnisotropicDirectionLoss('cofw29', loss_weight=3.)(*case),
-                               3 * AnisotropicDirectionLoss('cofw29')(*case))
+    torch.testing.assert_close(
+        AnisotropicDirectionLoss('cofw29', loss_weight=3.0)(*case), 3 * AnisotropicDirectionLoss('cofw29')(*case)
+    )
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
@@ -185,14 +195,15 @@ def test_neighbours_are_not_in_the_checkpoint():
     assert len(loss.previous) == 98 and not loss.state_dict()
 
 
-@pytest.mark.parametrize('ratio', [0.5, -2., float('nan')])
+@pytest.mark.parametrize('ratio', [0.5, -2.0, float('nan')])
 def test_bad_ratio(ratio):
     with pytest.raises(ValueError, match=f'ratio must be at least 1, got {ratio}'):
         AnisotropicDirectionLoss(ratio=ratio)
 
 
-@pytest.mark.parametrize('heatmaps, targets', [((2, 28, 9, 9), (2, 28, 2)), ((2, 29, 9, 9), (2, 29, 5, 2)),
-                                               ((2, 29, 9), (2, 29, 2))])
+@pytest.mark.parametrize(
+    'heatmaps, targets', [((2, 28, 9, 9), (2, 28, 2)), ((2, 29, 9, 9), (2, 29, 5, 2)), ((2, 29, 9), (2, 29, 2))]
+)
 def test_wrong_shapes(heatmaps, targets):
     with pytest.raises(ValueError, match=r'targets \(B, K, 2\) with K = 29, got'):
         AnisotropicDirectionLoss('cofw29')(torch.zeros(heatmaps), torch.zeros(targets))

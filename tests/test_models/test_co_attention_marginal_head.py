@@ -1,4 +1,5 @@
 """CoAttention, MarginalBranches, loss and head: the attentive paper's published vectors, shapes and flip test."""
+
 import numpy as np
 import pytest
 import torch
@@ -26,6 +27,7 @@ def seed():
 
 class Given(nn.Module):
     """Takes the place of the branches: the 'features' are the maps."""
+
     feature_size = 16
 
     def forward(self, maps):
@@ -44,12 +46,18 @@ def random_points(batch: int = 2) -> np.ndarray:
 def samples_of(points: np.ndarray, codec: dict = CODEC) -> list:
     encoder, samples = KEYPOINT_CODECS.build(codec), []
     for face in points:
-        sample = PoseDataSample(metainfo=dict(
-            flip_indices=list(LAYOUT.flip_indices), input_size=(64, 64), input_center=np.array([99.5, 99.5]),
-            input_scale=np.array([128., 128.])))
+        sample = PoseDataSample(
+            metainfo=dict(
+                flip_indices=list(LAYOUT.flip_indices),
+                input_size=(64, 64),
+                input_center=np.array([99.5, 99.5]),
+                input_scale=np.array([128.0, 128.0]),
+            )
+        )
         sample.gt_instances = InstanceData(bboxes=np.zeros((1, 4)), bbox_scores=np.ones(1))
-        sample.gt_instance_labels = InstanceData(**{
-            key: torch.from_numpy(value) for key, value in encoder.encode(face[None]).items()})
+        sample.gt_instance_labels = InstanceData(
+            **{key: torch.from_numpy(value) for key, value in encoder.encode(face[None]).items()}
+        )
         samples.append(sample)
     return samples
 
@@ -64,8 +72,11 @@ def maps_of(points: np.ndarray, codec: dict = CODEC) -> list:
 
 
 def test_co_attention_equals_the_published_formula(golden_dir):
-    golden = {key: torch.from_numpy(value) for key, value in np.load(golden_dir / 'formula_vectors.npz').items()
-              if key.startswith('ca_')}
+    golden = {
+        key: torch.from_numpy(value)
+        for key, value in np.load(golden_dir / 'formula_vectors.npz').items()
+        if key.startswith('ca_')
+    }
     layer = CoAttention(positions=5, rows=4, gamma=float(golden['ca_gamma'])).double()
     with torch.no_grad():
         layer.P.copy_(golden['ca_P'])
@@ -103,18 +114,18 @@ def test_published_lengths(length, layout):
     branches = MarginalBranches(4, 3, 64, length, channels=2, attention_layout=layout).eval()
     x, y = branches(torch.randn(2, 4, 64, 64))
     assert x.shape == y.shape == (2, 3, length)
-    assert branches.deconv_x.kernel_size == branches.deconv_x.stride == (length // 64, )
+    assert branches.deconv_x.kernel_size == branches.deconv_x.stride == (length // 64,)
 
 
 def test_without_gamma_there_is_no_co_attention():
-    names = set(make_head(gamma=0.4).state_dict()) - set(make_head(gamma=0.).state_dict())
+    names = set(make_head(gamma=0.4).state_dict()) - set(make_head(gamma=0.0).state_dict())
     assert names == {'branches.co_attention.P', 'branches.co_attention.Q'}
-    assert make_head(gamma=0.).branches.co_attention is None
+    assert make_head(gamma=0.0).branches.co_attention is None
 
 
 @pytest.mark.parametrize('axis', ['x', 'y'])
 def test_without_co_attention_a_position_is_seen_by_the_bins_around_it(axis):
-    branches = MarginalBranches(4, 3, 64, 768, channels=4, gamma=0.).eval()
+    branches = MarginalBranches(4, 3, 64, 768, channels=4, gamma=0.0).eval()
     features = torch.randn(1, 4, 64, 64)
     changed = features.clone()
     changed[..., 30] += 1  # a column
@@ -138,7 +149,7 @@ def test_with_co_attention_a_position_is_seen_everywhere():
 
 
 def test_the_axes_of_transposed_features_change_places():
-    branches = MarginalBranches(4, 3, 16, 64, channels=4, gamma=0.).eval()
+    branches = MarginalBranches(4, 3, 16, 64, channels=4, gamma=0.0).eval()
     for part in ('cnn1', 'cnn2', 'deconv'):
         getattr(branches, f'{part}_y').load_state_dict(getattr(branches, f'{part}_x').state_dict())
     features = torch.randn(1, 4, 16, 16)
@@ -146,11 +157,14 @@ def test_the_axes_of_transposed_features_change_places():
         torch.testing.assert_close(branches(features.mT), branches(features)[::-1])
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(feature_size=48), 'feature_size must be a power of two, 16 or more, got 48'),
-    (dict(feature_size=8), 'feature_size must be a power of two, 16 or more, got 8'),
-    (dict(length=100), 'length must be a multiple of the feature_size 16, got 100'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(feature_size=48), 'feature_size must be a power of two, 16 or more, got 48'),
+        (dict(feature_size=8), 'feature_size must be a power of two, 16 or more, got 8'),
+        (dict(length=100), 'length must be a multiple of the feature_size 16, got 100'),
+    ],
+)
 def test_impossible_sizes(options, message):
     with pytest.raises(ValueError, match=message):
         make_head(decoder=None, **options)
@@ -168,27 +182,41 @@ def test_codec_of_another_length():
 
 def test_loss_is_the_sum_of_the_squared_distances():
     x, y, target_x, target_y = torch.randn(4, 2, 3, 5, dtype=torch.float64)
-    expected = sum(((x[b, n] - target_x[b, n])**2).sum() + ((y[b, n] - target_y[b, n])**2).sum()
-                   for b in range(2) for n in range(3)) / 2
+    expected = (
+        sum(
+            ((x[b, n] - target_x[b, n]) ** 2).sum() + ((y[b, n] - target_y[b, n]) ** 2).sum()
+            for b in range(2)
+            for n in range(3)
+        )
+        / 2
+    )
     torch.testing.assert_close(MarginalHeatmapLoss()((x, y), (target_x, target_y)), expected)
 
 
 def test_loss_with_weights():
     x, y, target_x, target_y = torch.randn(4, 2, 3, 5, dtype=torch.float64)
     weights = torch.rand(2, 3, dtype=torch.float64)
-    expected = sum(weights[b, n] * (((x - target_x)[b, n]**2).sum() + ((y - target_y)[b, n]**2).sum())
-                   for b in range(2) for n in range(3)) / 2
-    torch.testing.assert_close(MarginalHeatmapLoss(loss_weight=3.)((x, y), (target_x, target_y), weights), 3 * expected)
+    expected = (
+        sum(
+            weights[b, n] * (((x - target_x)[b, n] ** 2).sum() + ((y - target_y)[b, n] ** 2).sum())
+            for b in range(2)
+            for n in range(3)
+        )
+        / 2
+    )
+    torch.testing.assert_close(
+        MarginalHeatmapLoss(loss_weight=3.0)((x, y), (target_x, target_y), weights), 3 * expected
+    )
 
 
 def test_loss_of_the_head():
     head, feats, samples = make_head(), random_features(), samples_of(random_points())
     samples[1].gt_instance_labels.keypoint_weights[0, 7] = 0
-    maps, expected = head(feats), 0.
+    maps, expected = head(feats), 0.0
     for b, sample in enumerate(samples):
         labels = sample.gt_instance_labels
         for axis, predicted in zip('xy', maps):
-            squares = (predicted[b] - labels[f'keypoint_{axis}_labels'][0])**2
+            squares = (predicted[b] - labels[f'keypoint_{axis}_labels'][0]) ** 2
             expected = expected + (squares.sum(-1) * labels.keypoint_weights[0]).sum() / 2
     torch.testing.assert_close(head.loss(feats, samples), dict(loss_landmark=expected))
 
@@ -221,7 +249,9 @@ def test_every_parameter_but_the_last_heatmaps_of_the_network_is_trained():
     sum(head.loss(net(torch.rand(2, 3, 64, 64)), samples_of(random_points())).values()).backward()
     assert all(parameter.grad.isfinite().all() for parameter in head.parameters())
     assert [name for name, parameter in net.named_parameters() if parameter.grad is None] == [
-        'out_heatmaps.1.weight', 'out_heatmaps.1.bias']
+        'out_heatmaps.1.weight',
+        'out_heatmaps.1.bias',
+    ]
 
 
 @pytest.mark.parametrize('decoder, limit', [('argmax', 0.5), ('local_soft_argmax', 0.05)])
@@ -250,8 +280,11 @@ def test_flip_test_of_a_mirrored_face(grid, found):
     mirrored = points[:, list(LAYOUT.flip_indices)] * np.float32([-1, 1]) + np.float32([63, 0])
     feats, flipped = maps_of(points, codec), maps_of(mirrored, codec)
     nothing = [StackOutput(None, features=tuple(torch.zeros(2, 2, K, L)))]
-    preds = head.predict([nothing if found == 'in the mirrored input' else feats,
-                          nothing if found == 'in the input' else flipped], samples_of(points), dict(flip_test=True))
+    preds = head.predict(
+        [nothing if found == 'in the mirrored input' else feats, nothing if found == 'in the input' else flipped],
+        samples_of(points),
+        dict(flip_test=True),
+    )
     assert np.abs(np.concatenate([pred.keypoints for pred in preds]) - points).max() * L / 64 < 0.5 + 1e-3
     # half of it, unless both find it
     assert preds[0].keypoint_scores.max() == pytest.approx(1 if found == 'by both' else 0.5, abs=0.01)
@@ -259,14 +292,20 @@ def test_flip_test_of_a_mirrored_face(grid, found):
 
 def test_estimator_with_flip_test_mirrors_with_its_input():
     codec = dict(CODEC, grid='half_pixel')  # whose bins the mirror keeps
-    model = MODELS.build(dict(
-        type='TopdownPoseEstimator', backbone=dict(type='FAN', layout='cofw29', num_levels=2, width=16),
-        head=dict(type='CoAttentionMarginalHead', layout='cofw29', decoder=codec, **SIZES),
-        test_cfg=dict(flip_test=True))).eval()
+    model = MODELS.build(
+        dict(
+            type='TopdownPoseEstimator',
+            backbone=dict(type='FAN', layout='cofw29', num_levels=2, width=16),
+            head=dict(type='CoAttentionMarginalHead', layout='cofw29', decoder=codec, **SIZES),
+            test_cfg=dict(flip_test=True),
+        )
+    ).eval()
     x = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        plain, mirrored = (model(inputs, samples_of(random_points(1)), mode='predict')[0].pred_instances.keypoints[0]
-                           for inputs in (x, x.flip(-1)))
+        plain, mirrored = (
+            model(inputs, samples_of(random_points(1)), mode='predict')[0].pred_instances.keypoints[0]
+            for inputs in (x, x.flip(-1))
+        )
     # pixel p lies at x = 35.5 + 2 p in the image, and is pixel 63 - p of the mirrored input
     expected = plain[list(LAYOUT.flip_indices)] * [-1, 1] + [2 * 35.5 + 2 * 63, 0]
     np.testing.assert_allclose(mirrored, expected, atol=1e-3)
@@ -275,7 +314,7 @@ def test_estimator_with_flip_test_mirrors_with_its_input():
 def test_output_of_heatmaps():
     head, points = make_head(), random_points()
     head.branches = Given()
-    (feats, ) = maps_of(points)
+    (feats,) = maps_of(points)
     preds, fields = head.predict([feats], samples_of(points), dict(output_heatmaps=True))
     x, y = feats.features
     assert preds[1].keypoint_x_labels.shape == preds[1].keypoint_y_labels.shape == (1, K, L)

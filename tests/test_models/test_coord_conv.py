@@ -1,4 +1,5 @@
 """Position channels against a loop over cells."""
+
 import numpy as np
 import torch
 
@@ -18,7 +19,7 @@ def test_position_channels_equal_the_loops():
 
 def test_masked_channels_are_there_only_above_the_threshold():
     heatmap = torch.zeros(1, 1, H, W)
-    heatmap[0, 0, 0, :4] = torch.tensor([0.04, 0.06, 3., -1.])
+    heatmap[0, 0, 0, :4] = torch.tensor([0.04, 0.06, 3.0, -1.0])
     x = coordinate_channels(torch.zeros(1, 2, H, W), heatmap)
     mask = torch.zeros(H, W)
     mask[0, 1:3] = 1

@@ -1,4 +1,5 @@
 """CoordinateCorrectionHead: what the displacements learn, and how they move the predictions."""
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +23,8 @@ def seed():
 
 def make_head(correction: str = 'static', **options) -> CoordinateCorrectionHead:
     return CoordinateCorrectionHead(
-        **dict(layout='cofw29', in_channels=8, correction=correction, decoder=CODEC) | options)
+        **dict(layout='cofw29', in_channels=8, correction=correction, decoder=CODEC) | options
+    )
 
 
 def random_samples(batch: int = 2) -> list:
@@ -30,19 +32,25 @@ def random_samples(batch: int = 2) -> list:
     for _ in range(batch):
         encoded = codec.encode(np.random.uniform(12, 51, (1, K, 2)).astype(np.float32))
         encoded = {key: torch.from_numpy(value) for key, value in encoded.items()}
-        sample = PoseDataSample(metainfo=dict(
-            flip_indices=list(LAYOUT.flip_indices), input_size=(80, 64), input_center=np.array([100.5, 50.5]),
-            input_scale=np.array([160., 128.])))
+        sample = PoseDataSample(
+            metainfo=dict(
+                flip_indices=list(LAYOUT.flip_indices),
+                input_size=(80, 64),
+                input_center=np.array([100.5, 50.5]),
+                input_scale=np.array([160.0, 128.0]),
+            )
+        )
         sample.gt_instance_labels = InstanceData(**{key: encoded[key] for key in codec.label_mapping_table})
         sample.gt_fields = PixelData(heatmaps=encoded['heatmaps'])
-        sample.gt_instances = InstanceData(bboxes=np.array([[0., 0., 1., 1.]]), bbox_scores=np.ones(1))
+        sample.gt_instances = InstanceData(bboxes=np.array([[0.0, 0.0, 1.0, 1.0]]), bbox_scores=np.ones(1))
         samples.append(sample)
     return samples
 
 
 def random_stacks(num_stacks: int = 2, batch: int = 2) -> list:
-    return [StackOutput(torch.randn(batch, K, 16, 20), features=torch.randn(batch, 8, 16, 20))
-            for _ in range(num_stacks)]
+    return [
+        StackOutput(torch.randn(batch, K, 16, 20), features=torch.randn(batch, 8, 16, 20)) for _ in range(num_stacks)
+    ]
 
 
 def one_hot(x: int, y: int) -> torch.Tensor:
@@ -53,10 +61,13 @@ def one_hot(x: int, y: int) -> torch.Tensor:
 
 
 # ------------------------------------------------------------------------------------------------ training
-@pytest.mark.parametrize('correction, expected', [
-    ('static', [0.3, -0.4]),  # nearest cell (7, 4)
-    ('dynamic', [-1.7, 0.6]),  # maximum in (9, 3)
-])
+@pytest.mark.parametrize(
+    'correction, expected',
+    [
+        ('static', [0.3, -0.4]),  # nearest cell (7, 4)
+        ('dynamic', [-1.7, 0.6]),  # maximum in (9, 3)
+    ],
+)
 def test_targets_by_hand(correction, expected):
     label = cells_to_normalized(torch.tensor([[[7.3, 3.6]]]), (20, 16), 'half_pixel')
     found = make_head(correction).correction_targets(one_hot(9, 3), label)
@@ -83,7 +94,7 @@ def test_losses_by_hand(correction):
 
     labels = torch.cat([sample.gt_instance_labels.keypoint_labels for sample in samples])
     predicted = head.displacement(stacks[1].features.mean((2, 3))).view(2, K, 2)
-    squares = (predicted - head.correction_targets(stacks[1].heatmaps, labels))**2
+    squares = (predicted - head.correction_targets(stacks[1].heatmaps, labels)) ** 2
     squares[1, 3] = 0
     torch.testing.assert_close(losses, dict(loss_correction=0.25 * squares.mean()))
 
@@ -91,8 +102,9 @@ def test_losses_by_hand(correction):
 @pytest.mark.parametrize('correction', ['static', 'dynamic'])
 def test_only_the_loss_of_the_corrections_reaches_the_linear_layer(correction):
     head, stacks, samples = make_head(correction), random_stacks(), random_samples()
-    heatmaps, features = [[getattr(stack, name).requires_grad_() for stack in stacks]
-                          for name in ('heatmaps', 'features')]
+    heatmaps, features = [
+        [getattr(stack, name).requires_grad_() for stack in stacks] for name in ('heatmaps', 'features')
+    ]
     losses = head.loss(stacks, samples)
 
     def reached(loss):
@@ -131,7 +143,7 @@ def test_pixels_of_a_cell_may_differ_between_the_axes():
     head, stacks, samples = make_head(decoder=codec), random_stacks(), random_samples()
     plain = SubpixelHeatmapHead('cofw29', decoder=codec).predict(stacks, samples)
     moved = head.predict(stacks, samples)[0].keypoints - plain[0].keypoints
-    np.testing.assert_allclose(moved[0], head.corrections(stacks)[0] * torch.tensor([4., 6.]), atol=1e-4)
+    np.testing.assert_allclose(moved[0], head.corrections(stacks)[0] * torch.tensor([4.0, 6.0]), atol=1e-4)
 
 
 @torch.no_grad()
@@ -157,14 +169,20 @@ def test_flip_test_mirrors_and_averages_the_displacements():
 
 
 def test_estimator_with_flip_test_mirrors_with_its_input():
-    model = MODELS.build(dict(
-        type='TopdownPoseEstimator', backbone=dict(type='FAN', layout='cofw29', num_levels=2, width=8),
-        head=dict(type='CoordinateCorrectionHead', layout='cofw29', in_channels=8, decoder=CODEC),
-        test_cfg=dict(flip_test=True))).eval()
+    model = MODELS.build(
+        dict(
+            type='TopdownPoseEstimator',
+            backbone=dict(type='FAN', layout='cofw29', num_levels=2, width=8),
+            head=dict(type='CoordinateCorrectionHead', layout='cofw29', in_channels=8, decoder=CODEC),
+            test_cfg=dict(flip_test=True),
+        )
+    ).eval()
     x = torch.rand(1, 3, 64, 80)
     with torch.no_grad():
-        plain, mirrored = (model(inputs, random_samples(1), mode='predict')[0].pred_instances.keypoints[0]
-                           for inputs in (x, x.flip(-1)))
+        plain, mirrored = (
+            model(inputs, random_samples(1), mode='predict')[0].pred_instances.keypoints[0]
+            for inputs in (x, x.flip(-1))
+        )
     # two image pixels to one of the input, whose middle lies at 99.5
     expected = plain[list(LAYOUT.flip_indices)] * [-1, 1] + [2 * 99.5, 0]
     np.testing.assert_allclose(mirrored, expected, atol=1e-3)

@@ -1,4 +1,5 @@
 """Covariances of heads whose maps are distributions, in pixels of the network input."""
+
 import pytest
 import torch
 from mmengine.registry import init_default_scope
@@ -8,7 +9,7 @@ SIZES = dict(input_size=(128, 64), heatmap_size=(32, 16))
 LAYOUT = dict(layout='cofw29')
 
 
-def covariances(head, codec, high, low=0.):
+def covariances(head, codec, high, low=0.0):
     """Of maps (1, 29, 16, 32) with two equal cells, two apart in x and one in y."""
     init_default_scope('mmpose')
     if codec['type'] != 'ContinuousHeatmap':
@@ -21,13 +22,17 @@ def covariances(head, codec, high, low=0.):
 
 # Around their middle the cells lie at (-1, -0.5) and (1, 0.5): a scatter of [[1, 0.5], [0.5, 0.25]] cells, over Eq. 4's
 # 1 - (1/4 + 1/4)
-CELLS = torch.tensor([[2., 1.], [1., 0.5]])
+CELLS = torch.tensor([[2.0, 1.0], [1.0, 0.5]])
 
 
-@pytest.mark.parametrize('head, codec, high, cell', [
-    ('STARHead', dict(type='BoundaryAwareHeatmap'), 0.3, (128 / 31, 64 / 15)),
-    ('StructuredHeatmapHead', dict(type='ImageAwareSmoothing'), 30., (128 / 31, 64 / 15)),
-    ('SubpixelHeatmapHead', dict(type='ContinuousHeatmap', decoder='expectation'), 3., (4., 4.))])
+@pytest.mark.parametrize(
+    'head, codec, high, cell',
+    [
+        ('STARHead', dict(type='BoundaryAwareHeatmap'), 0.3, (128 / 31, 64 / 15)),
+        ('StructuredHeatmapHead', dict(type='ImageAwareSmoothing'), 30.0, (128 / 31, 64 / 15)),
+        ('SubpixelHeatmapHead', dict(type='ContinuousHeatmap', decoder='expectation'), 3.0, (4.0, 4.0)),
+    ],
+)
 def test_two_cells(head, codec, high, cell):
     found = covariances(head, codec, high)
     assert (found.shape, found.dtype) == ((1, 29, 2, 2), torch.float32)
@@ -37,4 +42,4 @@ def test_two_cells(head, codec, high, cell):
 
 @pytest.mark.parametrize('decoder', ['local_soft_argmax', 'argmax', 'quarter_shift'])
 def test_peaks_of_one_height_are_no_distributions(decoder):
-    assert covariances('SubpixelHeatmapHead', dict(type='ContinuousHeatmap', decoder=decoder), 1.) is None
+    assert covariances('SubpixelHeatmapHead', dict(type='ContinuousHeatmap', decoder=decoder), 1.0) is None

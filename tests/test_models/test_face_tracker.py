@@ -1,4 +1,5 @@
 """The tracker of the attentive paper: its loss, its state, and that clips, frames and tracks give the same."""
+
 import numpy as np
 import pytest
 import torch
@@ -14,26 +15,43 @@ from mmfld.models.pose_estimators.face_tracker import _crops, maps_score
 SIZE, LENGTH = 64, 64
 
 
-def tiny_tracker(min_score=0., **kwargs):
+def tiny_tracker(min_score=0.0, **kwargs):
     """A tracker whose refinement does something, and remembers every frame of an untrained detector."""
     init_default_scope('mmpose')
     torch.manual_seed(0)
     codec = dict(type='MarginalHeatmap', input_size=(SIZE, SIZE), length=LENGTH)
-    head = dict(type='CoAttentionMarginalHead', layout='aflw19', in_channels=16, feature_size=16, length=LENGTH,
-                channels=8, decoder=codec)
-    tracker = MODELS.build(dict(
-        type='FaceTracker',
-        data_preprocessor=dict(type='PoseDataPreprocessor'),
-        backbone=dict(type='FAN', layout='aflw19', num_stacks=1, num_levels=2, width=16),
-        head=head, refinement=dict(channels=8), min_score=min_score, **kwargs))
+    head = dict(
+        type='CoAttentionMarginalHead',
+        layout='aflw19',
+        in_channels=16,
+        feature_size=16,
+        length=LENGTH,
+        channels=8,
+        decoder=codec,
+    )
+    tracker = MODELS.build(
+        dict(
+            type='FaceTracker',
+            data_preprocessor=dict(type='PoseDataPreprocessor'),
+            backbone=dict(type='FAN', layout='aflw19', num_stacks=1, num_levels=2, width=16),
+            head=head,
+            refinement=dict(channels=8),
+            min_score=min_score,
+            **kwargs,
+        )
+    )
     for refinement in (tracker.refine_x, tracker.refine_y):
         torch.nn.init.normal_(refinement.cnn4[-1].weight)
     return tracker
 
 
 def frame(video=None, number=0, clip_length=None) -> PoseDataSample:
-    meta = dict(input_size=(SIZE, SIZE), input_center=np.array([SIZE / 2] * 2), input_scale=np.array([SIZE, SIZE]),
-                flip_indices=list(range(19)))
+    meta = dict(
+        input_size=(SIZE, SIZE),
+        input_center=np.array([SIZE / 2] * 2),
+        input_scale=np.array([SIZE, SIZE]),
+        flip_indices=list(range(19)),
+    )
     if video is not None:
         meta.update(video=video, frame=number)
     if clip_length is not None:
@@ -41,8 +59,9 @@ def frame(video=None, number=0, clip_length=None) -> PoseDataSample:
     sample = PoseDataSample(metainfo=meta)
     sample.gt_instances = InstanceData(bboxes=np.zeros((1, 4)), bbox_scores=np.ones(1))
     labels = torch.rand(2, 1, 19, LENGTH)
-    sample.gt_instance_labels = InstanceData(keypoint_x_labels=labels[0], keypoint_y_labels=labels[1],
-                                             keypoint_weights=torch.ones(1, 19))
+    sample.gt_instance_labels = InstanceData(
+        keypoint_x_labels=labels[0], keypoint_y_labels=labels[1], keypoint_weights=torch.ones(1, 19)
+    )
     return sample
 
 
@@ -59,8 +78,10 @@ def images():
 def test_heatmaps_of_a_video_do_not_depend_on_how_it_is_cut_into_batches(images):
     tracker = tiny_tracker().eval()
     whole = tracker.predict(images, [frame('a', n) for n in range(5)])
-    parts = [*tracker.predict(images[:2], [frame('a', n) for n in range(2)]),
-             *tracker.predict(images[2:], [frame('a', n) for n in range(2, 5)])]
+    parts = [
+        *tracker.predict(images[:2], [frame('a', n) for n in range(2)]),
+        *tracker.predict(images[2:], [frame('a', n) for n in range(2, 5)]),
+    ]
     np.testing.assert_array_equal(keypoints(whole), keypoints(parts))
 
 
@@ -80,8 +101,10 @@ def test_state_is_forgotten_at_another_video_and_at_a_gap(images):
 def test_tracks_side_by_side_equal_videos_one_after_the_other(images):
     tracker = tiny_tracker().eval()
     others = images.flip(0)
-    expected = [keypoints(tracker.predict(video, [frame(name, n) for n in range(5)]))
-                for name, video in (('a', images), ('b', others))]
+    expected = [
+        keypoints(tracker.predict(video, [frame(name, n) for n in range(5)]))
+        for name, video in (('a', images), ('b', others))
+    ]
     states, found = [None, None], []
     for pair in zip(images, others):
         samples, states = tracker.stream(torch.stack(pair), [frame(), frame()], states)
@@ -106,7 +129,7 @@ def test_loss_is_that_of_the_refined_heatmaps_of_every_frame(images):
     with torch.no_grad():
         detected = [maps.unflatten(0, (2, 2)) for maps in tracker.head(tracker.extract_feat(images[:4]))]
     refined, _ = tracker.refine(detected)
-    expected = 0.
+    expected = 0.0
     for axis, maps in zip('xy', refined):
         targets = torch.cat([sample.gt_instance_labels[f'keypoint_{axis}_labels'] for sample in clip])
         expected += (maps.flatten(0, 1) - targets).square().sum() / 4
@@ -145,8 +168,15 @@ def test_batches_that_are_no_clips_are_errors(images):
     with pytest.raises(ValueError, match='found 3 frames of clips of .2. frames'):
         tracker.loss(images[:3], [frame('a', n, 2) for n in range(3)])
     with pytest.raises(TypeError, match='CoAttentionMarginalHead'):
-        MODELS.build(dict(type='FaceTracker', backbone=dict(type='FAN'), head=dict(
-            type='SimCCHead', in_channels=8, out_channels=68, input_size=(64, 64), in_featuremap_size=(16, 16))))
+        MODELS.build(
+            dict(
+                type='FaceTracker',
+                backbone=dict(type='FAN'),
+                head=dict(
+                    type='SimCCHead', in_channels=8, out_channels=68, input_size=(64, 64), in_featuremap_size=(16, 16)
+                ),
+            )
+        )
     with pytest.raises(ValueError, match='needs a head with a decoder'):
         MODELS.build(dict(type='FaceTracker', backbone=dict(type='FAN'), head=dict(type='SubpixelHeatmapHead')))
 
@@ -181,17 +211,22 @@ def test_a_frame_with_a_low_score_is_not_remembered():
 
 
 @pytest.mark.parametrize('grid', ['proportional', 'half_pixel'])
-@pytest.mark.parametrize('angle', [0., 25.])
+@pytest.mark.parametrize('angle', [0.0, 25.0])
 def test_bins_move_as_the_crop_does(grid, angle):
     """A point of the image has its bin in the crop before moved to its bin in the crop after."""
     tracker = tiny_tracker(move_state=True)
     tracker.head.decoder.grid = grid
-    point, bins, samples = np.array([105., 88.]), [], []
-    for centre, side in (((100., 90.), 50.), ((103., 86.), 56.)):
+    point, bins, samples = np.array([105.0, 88.0]), [], []
+    for centre, side in (((100.0, 90.0), 50.0), ((103.0, 86.0), 56.0)):
         sample = frame()
-        results = FaceAffine((SIZE, SIZE)).transform(dict(
-            img=np.zeros((200, 200, 3), np.uint8), bbox_center=np.array([centre], np.float32),
-            bbox_scale=np.full((1, 2), side, np.float32), bbox_rotation=np.array([angle])))
+        results = FaceAffine((SIZE, SIZE)).transform(
+            dict(
+                img=np.zeros((200, 200, 3), np.uint8),
+                bbox_center=np.array([centre], np.float32),
+                bbox_scale=np.full((1, 2), side, np.float32),
+                bbox_rotation=np.array([angle]),
+            )
+        )
         sample.set_metainfo({key: results[key] for key in ('input_center', 'input_scale', 'bbox_rotation')})
         samples.append(sample)
         matrix = crop_matrix(np.array(centre), np.full(2, side), angle, (SIZE, SIZE))
@@ -210,8 +245,13 @@ def test_moving_states_are_the_same_in_clips_videos_and_tracks(images):
     samples = []
     for n in range(5):
         samples.append(frame('a', n, 5))
-        samples[-1].set_metainfo(dict(input_center=np.array([32. + 3 * n, 30. - n]),
-                                      input_scale=np.full(2, 64. + 2 * n), bbox_rotation=np.zeros(1)))
+        samples[-1].set_metainfo(
+            dict(
+                input_center=np.array([32.0 + 3 * n, 30.0 - n]),
+                input_scale=np.full(2, 64.0 + 2 * n),
+                bbox_rotation=np.zeros(1),
+            )
+        )
     x, y = (axis[None] for axis in tracker.head(tracker.extract_feat(images)))
     refined, _ = tracker.refine((x, y), crops=_crops(samples, images)[None])
     expected = keypoints(tracker._pack(tuple(axis[0] for axis in refined), samples))
@@ -240,17 +280,23 @@ def test_two_dimensional_heatmaps_are_refined_together(images):
     init_default_scope('mmpose')
     torch.manual_seed(0)
     codec = dict(type='ContinuousHeatmap', input_size=(SIZE, SIZE), heatmap_size=(32, 32), sigma=0.5, decoder='argmax')
-    tracker = MODELS.build(dict(
-        type='FaceTracker', data_preprocessor=dict(type='PoseDataPreprocessor'),
-        backbone=dict(type='FAN', layout='aflw19', num_stacks=2, num_levels=2, width=16, upsampling=2),
-        head=dict(type='SubpixelHeatmapHead', layout='aflw19', decoder=codec), refinement=dict(channels=8),
-        freeze_detector=False, min_score=0.)).eval()
+    tracker = MODELS.build(
+        dict(
+            type='FaceTracker',
+            data_preprocessor=dict(type='PoseDataPreprocessor'),
+            backbone=dict(type='FAN', layout='aflw19', num_stacks=2, num_levels=2, width=16, upsampling=2),
+            head=dict(type='SubpixelHeatmapHead', layout='aflw19', decoder=codec),
+            refinement=dict(channels=8),
+            freeze_detector=False,
+            min_score=0.0,
+        )
+    ).eval()
     torch.nn.init.normal_(tracker.refine_x.cnn4[-1].weight)
     maps = tracker.head(tracker.extract_feat(images))[-1]
     assert maps.shape[1:] == (19, 32, 32)
-    (refined, ), _ = tracker.refine((maps[None], ))
+    (refined,), _ = tracker.refine((maps[None],))
     samples = [frame('a', n, 5) for n in range(5)]
-    expected = keypoints(tracker._pack((refined[0], ), samples))
+    expected = keypoints(tracker._pack((refined[0],), samples))
     np.testing.assert_array_equal(keypoints(tracker.predict(images, samples)), expected)
     states, found = [None], []
     for image, sample in zip(images, samples):
@@ -262,5 +308,11 @@ def test_two_dimensional_heatmaps_are_refined_together(images):
         sample.gt_fields = PixelData(heatmaps=target)
     torch.testing.assert_close(tracker.loss(images, samples)['loss_landmark'], (refined[0] - targets).square().mean())
     with pytest.raises(ValueError, match='move_state needs a CoAttentionMarginalHead'):
-        MODELS.build(dict(type='FaceTracker', backbone=dict(type='FAN'), move_state=True,
-                          head=dict(type='SubpixelHeatmapHead', decoder=codec)))
+        MODELS.build(
+            dict(
+                type='FaceTracker',
+                backbone=dict(type='FAN'),
+                move_state=True,
+                head=dict(type='SubpixelHeatmapHead', decoder=codec),
+            )
+        )

@@ -1,4 +1,5 @@
 """FAN: published sizes, the forward pass of the public layout from converted weights, and small variants."""
+
 import re
 
 import pytest
@@ -28,14 +29,17 @@ def on_meta(**options) -> FAN:
 # ---- published sizes ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('layout, num_stacks, expected', [
-    ('300w68', 1, 6_249_668),
-    ('300w68', 2, 12_106_504),
-    ('300w68', 4, 23_820_176),
-    ('aflw19', 2, 12_068_774),
-    ('cofw29', 2, 12_076_474),
-    ('wflw98', 2, 12_129_604),
-])
+@pytest.mark.parametrize(
+    'layout, num_stacks, expected',
+    [
+        ('300w68', 1, 6_249_668),
+        ('300w68', 2, 12_106_504),
+        ('300w68', 4, 23_820_176),
+        ('aflw19', 2, 12_068_774),
+        ('cofw29', 2, 12_076_474),
+        ('wflw98', 2, 12_129_604),
+    ],
+)
 def test_number_of_parameters(layout, num_stacks, expected):
     net = on_meta(layout=layout, num_stacks=num_stacks)
     assert sum(p.numel() for p in net.parameters()) == expected
@@ -72,7 +76,7 @@ def checkpoint(shapes):
             return torch.tensor(7)
         u = torch.rand(shape, generator=generator)
         if len(shape) == 4:
-            return (2 * u - 1) * (3 / u[0].numel())**0.5
+            return (2 * u - 1) * (3 / u[0].numel()) ** 0.5
         return 0.5 + u if key.endswith(('running_var', 'weight')) else u - 0.5
 
     return {key: value(key, shape) for key, shape in shapes.items()}
@@ -149,8 +153,11 @@ def with_stacks(weights: dict, count: int) -> dict:
     first = {key.replace('1', '0', 1) for key in last}
     between = {'al0.weight', 'al0.bias', 'bl0.weight', 'bl0.bias'}
     stem = {key: weights[key] for key in weights.keys() - last - first - between}
-    return stem | {key.replace('0', str(s), 1): weights[key] for s in range(count) for key in first} | {
-        key.replace('0', str(s), 1): weights[key] for s in range(count - 1) for key in between}
+    return (
+        stem
+        | {key.replace('0', str(s), 1): weights[key] for s in range(count) for key in first}
+        | {key.replace('0', str(s), 1): weights[key] for s in range(count - 1) for key in between}
+    )
 
 
 @pytest.mark.parametrize('num_stacks', [1, 4])
@@ -169,7 +176,8 @@ def test_other_layouts(checkpoint, layout):
     net = on_meta(layout=layout)
     converted = convert_fan_state_dict(with_landmarks(checkpoint, net.layout.num_keypoints))
     assert {name: value.shape for name, value in converted.items()} == {
-        name: value.shape for name, value in net.state_dict().items()}
+        name: value.shape for name, value in net.state_dict().items()
+    }
 
 
 def error_of(state_dict) -> str:
@@ -180,10 +188,16 @@ def error_of(state_dict) -> str:
 
 def test_all_that_does_not_fit_is_listed_in_order(checkpoint):
     changed = checkpoint | {
-        'm0.b1_5.conv1.weight': torch.zeros(1), 'head.weight': torch.zeros(1), 'l1.bias': torch.zeros(69),
-        'conv1.weight': torch.zeros(64, 4, 7, 7), 'module.bn1.bias': torch.zeros(64)}
+        'm0.b1_5.conv1.weight': torch.zeros(1),
+        'head.weight': torch.zeros(1),
+        'l1.bias': torch.zeros(69),
+        'conv1.weight': torch.zeros(64, 4, 7, 7),
+        'module.bn1.bias': torch.zeros(64),
+    }
     del changed['m1.b2_plus_1.bn2.bias'], changed['conv2.downsample.2.weight']
-    assert error_of(changed) == f"""\
+    assert (
+        error_of(changed)
+        == f"""\
 the weights do not fit a FAN of 2 stacks for layout '300w68'
 unknown keys (2):
   head.weight
@@ -196,13 +210,17 @@ keys of the wrong shape (2):
   l1.bias: found (69,), expected (68,)
 parameters under more than one key (1):
   bn1.bias and module.bn1.bias"""
+    )
 
 
-@pytest.mark.parametrize('key', ['m0.b2_plus_2.bn1.bias', 'm0.b4_1.bn1.bias', 'm2.b1_4.bn1.bias', 'al1.weight',
-                                 'top_m_0.downsample.2.weight'])
+@pytest.mark.parametrize(
+    'key',
+    ['m0.b2_plus_2.bn1.bias', 'm0.b4_1.bn1.bias', 'm2.b1_4.bn1.bias', 'al1.weight', 'top_m_0.downsample.2.weight'],
+)
 def test_unknown_keys(checkpoint, key):
     assert error_of(checkpoint | {key: torch.zeros(1)}) == (
-        f"the weights do not fit a FAN of 2 stacks for layout '300w68'\nunknown keys (1):\n  {key}")
+        f"the weights do not fit a FAN of 2 stacks for layout '300w68'\nunknown keys (1):\n  {key}"
+    )
 
 
 def test_a_network_of_other_depth_is_not_half_converted(checkpoint):
@@ -212,13 +230,16 @@ def test_a_network_of_other_depth_is_not_half_converted(checkpoint):
 
 def test_unknown_number_of_landmarks(checkpoint):
     assert error_of(with_landmarks(checkpoint, 28)) == (
-        'found 28 landmarks, expected those of a known layout: wflw98 (98), 300w68 (68), cofw29 (29), aflw19 (19)')
+        'found 28 landmarks, expected those of a known layout: wflw98 (98), 300w68 (68), cofw29 (29), aflw19 (19)'
+    )
 
 
 @pytest.mark.parametrize('state_dict', [{}, {'layer1.0.conv1.weight': torch.zeros(1)}])
 def test_weights_of_another_network(state_dict):
-    assert error_of(state_dict) == ('expected the keys of a FAN, such as m0.b1_4.conv1.weight and l0.weight, found '
-                                    f'{", ".join(state_dict) or "none"}, ...')
+    assert error_of(state_dict) == (
+        'expected the keys of a FAN, such as m0.b1_4.conv1.weight and l0.weight, found '
+        f'{", ".join(state_dict) or "none"}, ...'
+    )
 
 
 def test_values_must_be_tensors(checkpoint):
@@ -228,20 +249,28 @@ def test_values_must_be_tensors(checkpoint):
 # ---- the network ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('options, size', [
-    (dict(), (64, 64)),
-    (dict(num_stacks=1), (16, 16)),
-    (dict(num_stacks=3, pooling='avg'), (32, 48)),
-    (dict(num_levels=3, width=24), (64, 96)),
-    (dict(layout='wflw98', in_channels=1), (16, 32)),
-])
+@pytest.mark.parametrize(
+    'options, size',
+    [
+        (dict(), (64, 64)),
+        (dict(num_stacks=1), (16, 16)),
+        (dict(num_stacks=3, pooling='avg'), (32, 48)),
+        (dict(num_levels=3, width=24), (64, 96)),
+        (dict(layout='wflw98', in_channels=1), (16, 32)),
+    ],
+)
 def test_shapes(options, size):
     stacks = small(**options)(torch.zeros(2, options.get('in_channels', 3), *size))
     cells = (size[0] // 4, size[1] // 4)
-    expected = ((2, get_layout(options.get('layout', 'cofw29')).num_keypoints, *cells), None, None,
-                (2, options.get('width', 16), *cells))
+    expected = (
+        (2, get_layout(options.get('layout', 'cofw29')).num_keypoints, *cells),
+        None,
+        None,
+        (2, options.get('width', 16), *cells),
+    )
     assert [tuple(None if maps is None else tuple(maps.shape) for maps in stack) for stack in stacks] == [
-        expected] * options.get('num_stacks', 2)
+        expected
+    ] * options.get('num_stacks', 2)
 
 
 @pytest.mark.parametrize('size', [(64, 72), (56, 64)])
@@ -305,14 +334,20 @@ def test_gradient_reaches_all_parameters(options):
     sum(stack.heatmaps.square().mean() for stack in net(torch.rand(2, 3, 32, 32))).backward()
     # the normalisation behind the bias of a convolution takes it out
     cancelled = r'stem\.conv\.bias|features\.\d\.1\.conv\.bias'
-    assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()
-            and not re.fullmatch(cancelled, name)] == []
+    assert [
+        name
+        for name, p in net.named_parameters()
+        if p.grad is None or not p.grad.any() and not re.fullmatch(cancelled, name)
+    ] == []
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(pooling='mean'), "pooling must be 'max' or 'avg', got 'mean'"),
-    (dict(width=20), 'width must be divisible by 8, got 20'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(pooling='mean'), "pooling must be 'max' or 'avg', got 'mean'"),
+        (dict(width=20), 'width must be divisible by 8, got 20'),
+    ],
+)
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         small(**options)

@@ -1,4 +1,5 @@
 """fold_batch_norm: the same values from fewer modules, and independence of the model."""
+
 import copy
 
 import numpy as np

@@ -1,4 +1,5 @@
 """HourglassAAM: published parameter counts, the reference's outputs from converted weights, and small variants."""
+
 import re
 
 import numpy as np
@@ -94,10 +95,19 @@ def test_counter_of_averaged_models_is_dropped(checkpoint, counter):
 
 
 def test_unused_shortcuts_are_dropped(checkpoint):
-    live = sum(value.numel() for key, value in convert_star_state_dict(checkpoint).items()
-               if not re.search('running_|num_batches', key))
-    dead = sum(value.numel() for key, value in checkpoint.items()
-               if not re.search('running_|num_batches|e2h_transform', key)) - live
+    live = sum(
+        value.numel()
+        for key, value in convert_star_state_dict(checkpoint).items()
+        if not re.search('running_|num_batches', key)
+    )
+    dead = (
+        sum(
+            value.numel()
+            for key, value in checkpoint.items()
+            if not re.search('running_|num_batches|e2h_transform', key)
+        )
+        - live
+    )
     assert (live, dead) == (13_225_028, 3_700_864)
 
 
@@ -117,15 +127,19 @@ def test_weights_without_attention(checkpoint):
 
 
 def test_weights_of_fewer_stacks(checkpoint):
-    two = {key: value for key, value in checkpoint.items() if not re.match(r'(hgs|features|out_\w+)\.[23]\.', key)
-           and not re.match(r'merge_\w+\.[12]\.', key)}
+    two = {
+        key: value
+        for key, value in checkpoint.items()
+        if not re.match(r'(hgs|features|out_\w+)\.[23]\.', key) and not re.match(r'merge_\w+\.[12]\.', key)
+    }
     assert convert_star_state_dict(two).keys() == HourglassAAM('cofw29', num_stacks=2).state_dict().keys()
 
 
 def test_boundaries_need_not_be_stored(checkpoint):
     without = {key: value for key, value in checkpoint.items() if not key.startswith('e2h_transform.')}
-    empty = {key: torch.zeros_like(value) if key.startswith('e2h_transform.') else value
-             for key, value in checkpoint.items()}
+    empty = {
+        key: torch.zeros_like(value) if key.startswith('e2h_transform.') else value for key, value in checkpoint.items()
+    }
     assert convert_star_state_dict(without).keys() == convert_star_state_dict(checkpoint).keys()
     assert convert_star_state_dict(empty).keys() == convert_star_state_dict(checkpoint).keys()
 
@@ -138,10 +152,16 @@ def test_boundaries_in_half_precision(official_state_dict, layout):
 
 def test_all_that_does_not_fit_is_listed_in_order(checkpoint):
     changed = checkpoint | {
-        'pre.5.weight': torch.zeros(1), 'head.weight': torch.zeros(1), 'pre.0.conv.bias': torch.zeros(65),
-        'out_edgemaps.3.conv.weight': torch.zeros(9, 256, 1, 1), 'module.pre.0.bn.bias': torch.zeros(64)}
+        'pre.5.weight': torch.zeros(1),
+        'head.weight': torch.zeros(1),
+        'pre.0.conv.bias': torch.zeros(65),
+        'out_edgemaps.3.conv.weight': torch.zeros(9, 256, 1, 1),
+        'module.pre.0.bn.bias': torch.zeros(64),
+    }
     del changed['hgs.1.low2.up1.bn2.num_batches_tracked'], changed['features.0.0.conv1.conv.bias']
-    assert error_of(changed) == """\
+    assert (
+        error_of(changed)
+        == """\
 the weights do not fit a network of 4 stacks with AAM for layout 'cofw29'
 unknown keys (2):
   head.weight
@@ -154,13 +174,22 @@ keys of the wrong shape (2):
   pre.0.conv.bias: found (65,), expected (64,)
 parameters under more than one key (1):
   pre.0.bn.bias and module.pre.0.bn.bias"""
+    )
 
 
-@pytest.mark.parametrize('key', ['pre.2.skip_layer.conv.weight', 'hgs.4.up1.skip_layer.conv.weight',
-                                 'features.0.0.skip_layer.bn.weight', 'e2h_transform.scale'])
+@pytest.mark.parametrize(
+    'key',
+    [
+        'pre.2.skip_layer.conv.weight',
+        'hgs.4.up1.skip_layer.conv.weight',
+        'features.0.0.skip_layer.bn.weight',
+        'e2h_transform.scale',
+    ],
+)
 def test_only_shortcuts_and_buffers_that_exist_are_dropped(checkpoint, key):
     assert error_of(checkpoint | {key: torch.zeros(1)}) == (
-        f"the weights do not fit a network of 4 stacks with AAM for layout 'cofw29'\nunknown keys (1):\n  {key}")
+        f"the weights do not fit a network of 4 stacks with AAM for layout 'cofw29'\nunknown keys (1):\n  {key}"
+    )
 
 
 @pytest.mark.parametrize('key', ['hgs.0.coordconv.conv.weight', 'out_heatmaps.0.conv.weight'])
@@ -168,14 +197,16 @@ def test_one_wrong_key_does_not_look_like_another_network(checkpoint, key):
     message = error_of(checkpoint | {key: torch.zeros(28, 5)})
     assert re.sub('found.*', 'found', message) == (
         "the weights do not fit a network of 4 stacks with AAM for layout 'cofw29'\n"
-        f'keys of the wrong shape (1):\n  {key}: found')
+        f'keys of the wrong shape (1):\n  {key}: found'
+    )
 
 
 def test_the_shortcuts_in_use_are_needed(checkpoint):
     needed = ('pre.1.skip_layer.conv.weight', 'pre.4.skip_layer.conv.bias')
     without = {key: value for key, value in checkpoint.items() if key not in needed}
-    assert error_of(without).endswith('missing keys, as HourglassAAM names them (2):\n'
-                                      '  res1.shortcut.weight\n  res3.shortcut.bias')
+    assert error_of(without).endswith(
+        'missing keys, as HourglassAAM names them (2):\n  res1.shortcut.weight\n  res3.shortcut.bias'
+    )
 
 
 @pytest.mark.parametrize('key', ['out_edgemaps.0.conv.weight', 'merge_pointmaps.2.conv.bias'])
@@ -183,19 +214,25 @@ def test_attention_is_all_or_nothing(checkpoint, key):
     changed = dict(checkpoint)
     del changed[key]
     name = key.replace('maps', '_maps').replace('.conv', '')
-    assert error_of(changed) == ("the weights do not fit a network of 4 stacks with AAM for layout 'cofw29'\n"
-                                 f'missing keys, as HourglassAAM names them (1):\n  {name}')
+    assert error_of(changed) == (
+        "the weights do not fit a network of 4 stacks with AAM for layout 'cofw29'\n"
+        f'missing keys, as HourglassAAM names them (1):\n  {name}'
+    )
 
 
 def test_unknown_counts_name_the_known_layouts(checkpoint):
     changed = {key: value[:28] if key.startswith('out_heatmaps') else value for key, value in checkpoint.items()}
-    assert error_of(changed) == ('found 28 landmarks and 7 boundaries, expected those of a known layout: wflw98 (98 '
-                                 'and 9), 300w68 (68 and 9), cofw29 (29 and 7), aflw19 (19 and 6)')
+    assert error_of(changed) == (
+        'found 28 landmarks and 7 boundaries, expected those of a known layout: wflw98 (98 '
+        'and 9), 300w68 (68 and 9), cofw29 (29 and 7), aflw19 (19 and 6)'
+    )
 
 
 def test_both_counts_must_be_those_of_the_layout(checkpoint):
-    changed = {key: torch.zeros(13, 256, 1, 1) if re.fullmatch(r'out_edgemaps\.\d\.conv\.weight', key) else value
-               for key, value in checkpoint.items()}
+    changed = {
+        key: torch.zeros(13, 256, 1, 1) if re.fullmatch(r'out_edgemaps\.\d\.conv\.weight', key) else value
+        for key, value in checkpoint.items()
+    }
     assert error_of(changed).startswith('found 29 landmarks and 13 boundaries, expected')
 
 
@@ -203,7 +240,8 @@ def test_both_counts_must_be_those_of_the_layout(checkpoint):
 def test_weights_of_another_network(state_dict):
     assert error_of(state_dict) == (
         "expected the keys of STAR's network, such as hgs.0.coordconv.conv.weight and "
-        f'out_heatmaps.0.conv.weight, found {", ".join(state_dict) or "none"}, ...')
+        f'out_heatmaps.0.conv.weight, found {", ".join(state_dict) or "none"}, ...'
+    )
 
 
 def test_values_must_be_tensors(checkpoint):
@@ -216,7 +254,8 @@ def test_other_boundaries_name_the_landmarks(checkpoint):
     assert error_of(checkpoint | {'e2h_transform.weight': weight, 'e2h_transform.bias': bias}) == (
         "e2h_transform: 2 landmarks lie on other boundaries than in layout 'cofw29'; found\n"
         '  landmark 22: lower_lip (1), expected lower_lip (1), upper_lip (1)\n'
-        '  landmark 28: right_eyebrow (1), expected no boundary (1)')
+        '  landmark 28: right_eyebrow (1), expected no boundary (1)'
+    )
 
 
 def test_other_bias_of_attention(checkpoint):
@@ -227,20 +266,25 @@ def test_other_bias_of_attention(checkpoint):
 # ---- the network ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('options, size', [
-    (dict(), (64, 64)),
-    (dict(num_stacks=1), (64, 64)),
-    (dict(num_levels=3, width=24), (64, 96)),
-    (dict(layout='wflw98', heatmap_activation='in_relu'), (32, 48)),
-    (dict(in_channels=1), (16, 16)),
-])
+@pytest.mark.parametrize(
+    'options, size',
+    [
+        (dict(), (64, 64)),
+        (dict(num_stacks=1), (64, 64)),
+        (dict(num_levels=3, width=24), (64, 96)),
+        (dict(layout='wflw98', heatmap_activation='in_relu'), (32, 48)),
+        (dict(in_channels=1), (16, 16)),
+    ],
+)
 def test_shapes(options, size):
     net = small(**options)
     layout = get_layout(options.get('layout', 'cofw29'))
     stacks = net(torch.zeros(2, options.get('in_channels', 3), *size))
     cells = (size[0] // 4, size[1] // 4)
-    expected = [(2, layout.num_keypoints, *cells)] * 2 + [(2, layout.num_boundaries, *cells),
-                                                          (2, options.get('width', 16), *cells)]
+    expected = [(2, layout.num_keypoints, *cells)] * 2 + [
+        (2, layout.num_boundaries, *cells),
+        (2, options.get('width', 16), *cells),
+    ]
     assert [[tuple(maps.shape) for maps in stack] for stack in stacks] == [expected] * options.get('num_stacks', 2)
 
 
@@ -299,11 +343,14 @@ def test_results_do_not_depend_on_the_memory_format():
     torch.testing.assert_close(net(x)[-1].heatmaps, net(x.to(memory_format=torch.channels_last))[-1].heatmaps)
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(heatmap_activation='relu'), "heatmap_activation must be 'none' or 'in_relu', got 'relu'"),
-    (dict(width=20), 'width must be divisible by 8, got 20'),
-    (dict(pixel_unshuffle=0), 'pixel_unshuffle must be at least 1, got 0'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(heatmap_activation='relu'), "heatmap_activation must be 'none' or 'in_relu', got 'relu'"),
+        (dict(width=20), 'width must be divisible by 8, got 20'),
+        (dict(pixel_unshuffle=0), 'pixel_unshuffle must be at least 1, got 0'),
+    ],
+)
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         small(**options)

@@ -1,4 +1,5 @@
 """The loss through the window: a naive version, and what it reaches."""
+
 import numpy as np
 import pytest
 import torch
@@ -27,16 +28,19 @@ def naive(heatmaps, targets, window, tau):
         scores = heatmaps[index].numpy()
         row, column = np.unravel_index(scores.argmax(), scores.shape)
         reach = window // 2
-        cells = [(x, y) for y in range(max(0, row - reach), min(H, row + reach + 1))
-                 for x in range(max(0, column - reach), min(W, column + reach + 1))]
+        cells = [
+            (x, y)
+            for y in range(max(0, row - reach), min(H, row + reach + 1))
+            for x in range(max(0, column - reach), min(W, column + reach + 1))
+        ]
         weights = np.exp([tau * scores[y, x] for x, y in cells])
         found = (weights[:, None] * cells).sum(0) / weights.sum()
         counts[index] = (abs(truth - [column, row]) <= reach + 0.5).all()
-        losses[index] = ((found - truth)**2).sum()
+        losses[index] = ((found - truth) ** 2).sum()
     return losses, counts
 
 
-@pytest.mark.parametrize('window, tau', [(5, 10.), (3, 4.)])
+@pytest.mark.parametrize('window, tau', [(5, 10.0), (3, 4.0)])
 def test_equals_the_naive_version(window, tau):
     case, weights = random_case(), torch.linspace(0, 1, 12, dtype=torch.float64).view(4, 3)
     losses, counts = naive(*case, window, tau)
@@ -47,7 +51,7 @@ def test_equals_the_naive_version(window, tau):
 
 def test_a_landmark_outside_the_window_has_no_gradient_and_the_others_only_inside_of_it():
     heatmaps, targets = random_case()
-    _, counts = naive(heatmaps, targets, 5, 10.)
+    _, counts = naive(heatmaps, targets, 5, 10.0)
     LocalSoftArgmaxLoss()(heatmaps.requires_grad_(), targets).backward()
     reached = (heatmaps.grad != 0).flatten(2).sum(2).numpy()
     assert (reached[counts] > 1).all() and (reached <= 25).all()

@@ -1,8 +1,8 @@
 """The stacked hourglass and the loss of its maps beside their plain definitions, which the benchmark commands carry."""
+
 import copy
 import importlib
 from pathlib import Path
-from typing import List
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ def network(**options) -> HourglassAAM:
     return HourglassAAM(**dict(layout='cofw29', num_stacks=2, num_levels=2, width=128) | options)
 
 
-def maps(stacks) -> List[Tensor]:
+def maps(stacks) -> list[Tensor]:
     return [maps for stack in stacks for maps in stack if maps is not None]
 
 
@@ -54,8 +54,9 @@ def assert_same(actual, expected, tolerance: float = 1e-4) -> None:
         torch.testing.assert_close(ours, plain, atol=tolerance * plain.abs().max().item(), rtol=0)
 
 
-@pytest.mark.parametrize('options', [{}, dict(heatmap_activation='in_relu'), dict(use_aam=False),
-                                     dict(pixel_unshuffle=2, width=64)], ids=str)
+@pytest.mark.parametrize(
+    'options', [{}, dict(heatmap_activation='in_relu'), dict(use_aam=False), dict(pixel_unshuffle=2, width=64)], ids=str
+)
 @pytest.mark.parametrize('training', [True, False])
 def test_maps(plain_forward, images, options, training):
     net = network(**options).train(training)
@@ -69,7 +70,7 @@ def test_gradients_and_running_statistics(plain_forward, images, activation, mon
     monkeypatch.setattr(Conv3x3, '_gains', lambda self, x: True)
     ours = network(heatmap_activation=activation).train().double()
     plain = copy.deepcopy(ours)
-    for net, stacks in ((ours, ours(images.double())), (plain, plain_forward(plain, images.double()))):
+    for stacks in (ours(images.double()), plain_forward(plain, images.double())):
         weights = torch.Generator().manual_seed(1)
         sum((m * torch.randn(m.shape, generator=weights)).mean() for m in maps(stacks)).backward()
     largest = max(parameter.grad.abs().max() for parameter in plain.parameters())
@@ -78,11 +79,12 @@ def test_gradients_and_running_statistics(plain_forward, images, activation, mon
     assert_same(list(ours.buffers()), list(plain.buffers()))
 
 
-@pytest.mark.parametrize('options', [{}, dict(map_weight=3., loss_weight=2., alpha=1.7, omega=5., epsilon=0.3, theta=0.2)],
-                         ids=str)
+@pytest.mark.parametrize(
+    'options', [{}, dict(map_weight=3.0, loss_weight=2.0, alpha=1.7, omega=5.0, epsilon=0.3, theta=0.2)], ids=str
+)
 def test_adaptive_wing_loss(plain_formulation, options):
     loss, maps = WeightedAdaptiveWingLoss(**options), torch.rand(2, 3, 3, 16, 16)
-    output, target = maps[0].requires_grad_(), maps[1]**8
+    output, target = maps[0].requires_grad_(), maps[1] ** 8
     ours, plain = loss(output, target), plain_formulation.plain_adaptive_wing(loss, output, target)
     torch.testing.assert_close(ours, plain)
     torch.testing.assert_close(*(torch.autograd.grad(value, output) for value in (ours, plain)))
@@ -140,4 +142,4 @@ def test_a_copy_has_its_own_weights(plain_forward, images):
 def test_exported(images):
     net = network().eval()
     with torch.no_grad():
-        assert_same(maps(torch.export.export(net, (images, )).module()(images)), maps(net(images)))
+        assert_same(maps(torch.export.export(net, (images,)).module()(images)), maps(net(images)))

@@ -1,4 +1,5 @@
 """SiameseTopdownPoseEstimator: maps warped back to the crop, their average, and training and prediction with them."""
+
 from copy import deepcopy
 
 import cv2
@@ -20,7 +21,7 @@ LAYOUT = get_layout('cofw29')
 K = LAYOUT.num_keypoints
 PERMUTATION = torch.tensor(LAYOUT.flip_indices)
 META_KEYS = ('flip_indices', 'input_size', 'input_center', 'input_scale', 'view_matrices', 'view_flips')
-IDENTITY, MIRROR = np.eye(3)[:2], np.diag([-1., 1., 1.])[:2]
+IDENTITY, MIRROR = np.eye(3)[:2], np.diag([-1.0, 1.0, 1.0])[:2]
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def codec_of(size: int) -> dict:
 def augmentation_of(size: int) -> list:
     return [
         dict(type='RandomFlip', prob=0.5),
-        dict(type='RandomFaceSimilarity', rotation=30., scale=0.15, shift=0.1, distribution='uniform'),
+        dict(type='RandomFaceSimilarity', rotation=30.0, scale=0.15, shift=0.1, distribution='uniform'),
         dict(type='FaceAffine', input_size=(size, size)),
     ]
 
@@ -46,10 +47,17 @@ def random_face() -> dict:
     """Random points on a smooth random image, up to the crop rule."""
     image = cv2.GaussianBlur(np.random.randint(0, 256, (200, 240, 3), dtype=np.uint8), (0, 0), 2)
     points = np.random.uniform((60, 40), (160, 140), (1, K, 2)).astype(np.float32)
-    return TRANSFORMS.build(dict(type='GetFaceCrop', rule='face_220')).transform(dict(
-        img=image, img_shape=image.shape[:2], bbox=np.array([[60., 40., 160., 140.]], np.float32),
-        bbox_score=np.ones(1, np.float32), keypoints=points, keypoints_visible=np.ones((1, K), np.float32),
-        flip_indices=list(LAYOUT.flip_indices)))
+    return TRANSFORMS.build(dict(type='GetFaceCrop', rule='face_220')).transform(
+        dict(
+            img=image,
+            img_shape=image.shape[:2],
+            bbox=np.array([[60.0, 40.0, 160.0, 140.0]], np.float32),
+            bbox_score=np.ones(1, np.float32),
+            keypoints=points,
+            keypoints_visible=np.ones((1, K), np.float32),
+            flip_indices=list(LAYOUT.flip_indices),
+        )
+    )
 
 
 def stacked(samples, key: str) -> torch.Tensor:
@@ -65,8 +73,9 @@ def merged_truth() -> dict:
     siamese = TRANSFORMS.build(dict(type='SiameseViews', augmentation=augmentation_of(256)))
     views, augment = [], siamese.augmentation
     siamese.augmentation = lambda results: views.append(augment(results)) or views[-1]
-    pipeline = Compose([siamese, dict(type='GenerateTarget', encoder=codec_of(256)),
-                        dict(type='PackPoseInputs', meta_keys=META_KEYS)])
+    pipeline = Compose(
+        [siamese, dict(type='GenerateTarget', encoder=codec_of(256)), dict(type='PackPoseInputs', meta_keys=META_KEYS)]
+    )
     samples = [pipeline(random_face())['data_samples'] for _ in range(16)]
     # the landmarks of each view as the network sees them: those of a mirrored view in mirrored order
     points = torch.from_numpy(np.concatenate([view['transformed_keypoints'] for view in views]))
@@ -75,15 +84,21 @@ def merged_truth() -> dict:
     merged, seen = merge_views(maps, stacked(samples, 'view_matrices'), flips, PERMUTATION)
 
     truth = normalized_to_cells(
-        torch.cat([sample.gt_instance_labels.keypoint_labels for sample in samples]), 64, 'half_pixel')
+        torch.cat([sample.gt_instance_labels.keypoint_labels for sample in samples]), 64, 'half_pixel'
+    )
     positions = points.unflatten(0, (16, 2)) / 4 - 0.375
     positions = torch.where(flips[:, :, None, None], positions[:, :, PERMUTATION], positions)
     margin = 4 * 1.5 / 0.85  # 4 standard deviations in a face of magnification 0.85
     inside = ((positions > margin) & (positions < 63 - margin)).all(-1)
     return dict(
-        merged=merged, seen=seen, flips=flips, target=torch.stack([sample.gt_fields.heatmaps for sample in samples]),
-        error=decoders.expectation(merged) - truth, inside=inside,
-        inside_crop=((truth > margin) & (truth < 63 - margin)).all(-1))
+        merged=merged,
+        seen=seen,
+        flips=flips,
+        target=torch.stack([sample.gt_fields.heatmaps for sample in samples]),
+        error=decoders.expectation(merged) - truth,
+        inside=inside,
+        inside_crop=((truth > margin) & (truth < 63 - margin)).all(-1),
+    )
 
 
 def test_merged_truth_lies_on_the_targets(merged_truth):
@@ -147,14 +162,18 @@ def test_mirrored_view_of_the_same_maps():
 
 def shifted(cells: float) -> np.ndarray:
     """A view that shows what lies a number of columns, of 8, further left in the crop."""
-    return np.array([[1., 0., 2 * cells / 8], [0., 1., 0.]])
+    return np.array([[1.0, 0.0, 2 * cells / 8], [0.0, 1.0, 0.0]])
 
 
 def merged_constants(*cells: float):
     """Columns of the average of views of the values 1, 3, 5, ..., and which of the 8 are seen."""
-    views = torch.arange(len(cells)).mul(2).add(1.).view(1, -1, 1, 1, 1).expand(1, -1, 1, 4, 8)
-    merged, seen = merge_views(views, torch.tensor(np.stack([shifted(shift) for shift in cells]))[None],
-                               torch.zeros(1, len(cells), dtype=bool), torch.arange(1))
+    views = torch.arange(len(cells)).mul(2).add(1.0).view(1, -1, 1, 1, 1).expand(1, -1, 1, 4, 8)
+    merged, seen = merge_views(
+        views,
+        torch.tensor(np.stack([shifted(shift) for shift in cells]))[None],
+        torch.zeros(1, len(cells), dtype=bool),
+        torch.arange(1),
+    )
     assert merged.shape == seen.shape == (1, 1, 4, 8)
     assert (merged == merged[:, :, :1]).all() and (seen == seen[:, :, :1]).all()
     return merged[0, 0, 0].tolist(), seen[0, 0, 0].tolist()
@@ -182,8 +201,9 @@ def test_average_of_three_views():
     assert merged_constants(0, 0, 4)[0] == pytest.approx([3] * 4 + [2] * 4)
 
 
-@pytest.mark.parametrize('dtype, expected', [
-    (torch.bfloat16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)])
+@pytest.mark.parametrize(
+    'dtype, expected', [(torch.bfloat16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)]
+)
 def test_merging_under_autocast_is_in_float32_at_least(dtype, expected):
     maps, matrices, flips = torch.rand(2, 2, K, 8, 8, dtype=dtype), random_matrices(2, 2), torch.rand(2, 2) < 0.5
     with torch.autocast('cpu', dtype=torch.bfloat16):
@@ -198,15 +218,25 @@ BACKBONE = dict(type='FAN', layout='cofw29', num_levels=2, width=16)
 
 def make_model(type: str = 'SiameseTopdownPoseEstimator', **options):
     torch.manual_seed(1)
-    return MODELS.build(dict(
-        type=type, backbone=dict(BACKBONE), head=dict(type='SubpixelHeatmapHead', layout='cofw29',
-                                                      decoder=codec_of(64)),
-        data_preprocessor=dict(type='PoseDataPreprocessor', mean=[0.] * 3, std=[255.] * 3)) | options)
+    return MODELS.build(
+        dict(
+            type=type,
+            backbone=dict(BACKBONE),
+            head=dict(type='SubpixelHeatmapHead', layout='cofw29', decoder=codec_of(64)),
+            data_preprocessor=dict(type='PoseDataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
+        )
+        | options
+    )
 
 
 def make_batch(augmentation: list, faces: list) -> dict:
-    pipeline = Compose([*augmentation, dict(type='GenerateTarget', encoder=codec_of(64)),
-                        dict(type='PackPoseInputs', meta_keys=META_KEYS)])
+    pipeline = Compose(
+        [
+            *augmentation,
+            dict(type='GenerateTarget', encoder=codec_of(64)),
+            dict(type='PackPoseInputs', meta_keys=META_KEYS),
+        ]
+    )
     return pseudo_collate([pipeline(deepcopy(face)) for face in faces])
 
 
@@ -219,8 +249,10 @@ def step(model, batch: dict):
     model.zero_grad()
     losses = model(**model.data_preprocessor(batch, True), mode='loss')
     sum(losses.values()).backward()
-    return ({name: loss.detach() for name, loss in losses.items()},
-            {name: parameter.grad for name, parameter in model.named_parameters()})
+    return (
+        {name: loss.detach() for name, loss in losses.items()},
+        {name: parameter.grad for name, parameter in model.named_parameters()},
+    )
 
 
 @pytest.mark.parametrize('training', [True, False])
@@ -249,9 +281,13 @@ def make_samples(matrices, flips) -> list:
     """Samples with random target maps (K, 4, 8)."""
     samples = []
     for views, mirrored in zip(matrices, flips):
-        sample = PoseDataSample(metainfo=dict(
-            view_matrices=np.array(views, np.float32), view_flips=np.array(mirrored),
-            flip_indices=list(LAYOUT.flip_indices)))
+        sample = PoseDataSample(
+            metainfo=dict(
+                view_matrices=np.array(views, np.float32),
+                view_flips=np.array(mirrored),
+                flip_indices=list(LAYOUT.flip_indices),
+            )
+        )
         sample.gt_instance_labels = InstanceData(keypoint_weights=torch.ones(1, K))
         sample.gt_fields = PixelData(heatmaps=torch.rand(K, 4, 8))
         samples.append(sample)
@@ -262,9 +298,9 @@ def test_every_view_passes_through_the_network_by_itself():
     views = torch.rand(2, 3, 3, 16, 32)  # B, V
     model = make_model()
     model.backbone = Recorder(torch.rand(6, K, 4, 8))
-    model.head.stack_weights = [1.]
+    model.head.stack_weights = [1.0]
     model.loss(torch.cat(views.unbind(1), dim=-1), make_samples([[IDENTITY] * 3] * 2, [[False] * 3] * 2))
-    found, = model.backbone.inputs
+    (found,) = model.backbone.inputs
     torch.testing.assert_close(found, views.flatten(0, 1), rtol=0, atol=0)
 
 
@@ -274,13 +310,13 @@ def test_loss_by_hand():
     samples = make_samples([[IDENTITY, MIRROR], [shifted(2), shifted(2)]], [[False, True], [False, False]])
     targets = torch.stack([sample.gt_fields.heatmaps for sample in samples])
     expected = 0
-    for weight, maps in zip([0.5, 2.], stacks):
+    for weight, maps in zip([0.5, 2.0], stacks):
         first = (maps[0] + maps[1][PERMUTATION].flip(-1)) / 2
         second = (maps[2] + maps[3])[..., 2:] / 2
         squares = (first - targets[0]).square().sum() + (second - targets[1, ..., :6]).square().sum()
         expected += weight * squares / targets.numel()
     model = make_model()
-    model.backbone, model.head.stack_weights = Recorder(*stacks), [0.5, 2.]
+    model.backbone, model.head.stack_weights = Recorder(*stacks), [0.5, 2.0]
     losses = model.loss(torch.rand(2, 3, 16, 64), samples)
     assert losses.keys() == {'loss_landmark'}
     torch.testing.assert_close(losses['loss_landmark'], expected, rtol=1e-4, atol=0)
@@ -322,10 +358,13 @@ def test_prediction_is_one_pass_of_one_view():
 # ------------------------------------------------------------------------------------------------ errors
 @pytest.mark.parametrize('key', ['view_matrices', 'view_flips'])
 def test_meta_keys_that_are_not_packed(key):
-    pipeline = Compose([
-        dict(type='SiameseViews', augmentation=augmentation_of(64)),
-        dict(type='GenerateTarget', encoder=codec_of(64)),
-        dict(type='PackPoseInputs', meta_keys=[name for name in META_KEYS if name != key])])
+    pipeline = Compose(
+        [
+            dict(type='SiameseViews', augmentation=augmentation_of(64)),
+            dict(type='GenerateTarget', encoder=codec_of(64)),
+            dict(type='PackPoseInputs', meta_keys=[name for name in META_KEYS if name != key]),
+        ]
+    )
     with pytest.raises(KeyError, match=f"'{key}' is missing: SiameseViews must be in .* meta_keys of PackPoseInputs"):
         step(make_model(), pseudo_collate([pipeline(random_face())]))
 

@@ -1,4 +1,5 @@
 """Soft-argmax loss: the distance of the decoded position."""
+
 import pytest
 import torch
 from mmpose.registry import MODELS
@@ -13,7 +14,7 @@ H, W = 9, 12
 
 def random_case(dtype=torch.float64):
     rng = torch.Generator().manual_seed(0)
-    heatmaps = torch.randn(2, 3, H, W, generator=rng, dtype=dtype).relu()**3
+    heatmaps = torch.randn(2, 3, H, W, generator=rng, dtype=dtype).relu() ** 3
     return heatmaps, torch.rand(2, 3, 2, generator=rng, dtype=dtype) * 2 - 1
 
 
@@ -60,14 +61,14 @@ def test_loss_of_samples_is_the_mean_of_single_ones():
 
 def test_keypoint_weights():
     case = random_case()
-    weights = torch.tensor([[1., 0., 2.], [0.5, 1., 1.]], dtype=torch.float64)
+    weights = torch.tensor([[1.0, 0.0, 2.0], [0.5, 1.0, 1.0]], dtype=torch.float64)
     value, gradient = value_and_gradient(SoftArgmaxLoss(), *case, weights)
     torch.testing.assert_close(value, (of_expectation(*case) * weights).mean())
     assert (gradient.abs().amax((2, 3)) == 0).nonzero().tolist() == [[0, 1]]
 
 
 def test_loss_weight():
-    torch.testing.assert_close(SoftArgmaxLoss(loss_weight=3.)(*random_case()), 3 * SoftArgmaxLoss()(*random_case()))
+    torch.testing.assert_close(SoftArgmaxLoss(loss_weight=3.0)(*random_case()), 3 * SoftArgmaxLoss()(*random_case()))
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
@@ -96,49 +97,53 @@ def test_targets_of_the_wrong_shape():
 
 
 # ------------------------------------------------------------------------------------------------ raw scores
-@pytest.mark.parametrize('tau', [0.5, 10.])
+@pytest.mark.parametrize('tau', [0.5, 10.0])
 def test_raw_scores_are_normalised_by_a_softmax(tau):
     scores, targets = random_case()
     scores = scores - 1  # of either sign
     found = value_and_gradient(SoftArgmaxLoss(tau=tau), scores, targets)
     expected = value_and_gradient(
         lambda scores, targets: of_expectation(
-            torch.softmax(tau * scores.flatten(2), 2).view_as(scores), targets).mean(), scores, targets)
+            torch.softmax(tau * scores.flatten(2), 2).view_as(scores), targets
+        ).mean(),
+        scores,
+        targets,
+    )
     torch.testing.assert_close(found, expected)
 
 
 def test_raw_scores_may_be_moved_by_a_constant():
     scores, targets = random_case()
-    torch.testing.assert_close(SoftArgmaxLoss(tau=10.)(scores - 7, targets), SoftArgmaxLoss(tau=10.)(scores, targets))
+    torch.testing.assert_close(SoftArgmaxLoss(tau=10.0)(scores - 7, targets), SoftArgmaxLoss(tau=10.0)(scores, targets))
 
 
 @pytest.mark.parametrize('grid', ['align_corners', 'half_pixel'])
 def test_a_target_on_its_cell_costs_nothing(grid):
     scores = torch.zeros(1, 1, H, W, dtype=torch.float64)
     scores[0, 0, 6, 2] = 100
-    target = cells_to_normalized(torch.tensor([[[2., 6.]]], dtype=torch.float64), (W, H), grid)
-    assert SoftArgmaxLoss('l1', tau=10., grid=grid)(scores, target).item() == pytest.approx(0, abs=1e-12)
+    target = cells_to_normalized(torch.tensor([[[2.0, 6.0]]], dtype=torch.float64), (W, H), grid)
+    assert SoftArgmaxLoss('l1', tau=10.0, grid=grid)(scores, target).item() == pytest.approx(0, abs=1e-12)
 
 
 def test_distance_on_the_half_pixel_grid_by_hand():
     scores = torch.zeros(1, 1, H, W, dtype=torch.float64)
     scores[0, 0, 6, 2] = 100
-    target = cells_to_normalized(torch.tensor([[[4.5, 5.]]], dtype=torch.float64), (W, H), 'half_pixel')
+    target = cells_to_normalized(torch.tensor([[[4.5, 5.0]]], dtype=torch.float64), (W, H), 'half_pixel')
     # 2.5 and 1 cells, in halves of the distance between the outermost cells
     expected = (2.5 * 2 / (W - 1) + 1 * 2 / (H - 1)) / 2
-    assert SoftArgmaxLoss('l1', tau=10., grid='half_pixel')(scores, target).item() == pytest.approx(expected)
+    assert SoftArgmaxLoss('l1', tau=10.0, grid='half_pixel')(scores, target).item() == pytest.approx(expected)
 
 
 def test_raw_scores_in_mixed_precision_are_computed_in_float32():
     scores, targets = random_case(torch.float32)
     scores = (scores - 1).bfloat16()
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        value = SoftArgmaxLoss(tau=10., grid='half_pixel')(scores, targets)
+        value = SoftArgmaxLoss(tau=10.0, grid='half_pixel')(scores, targets)
     assert value.dtype == torch.float32
-    torch.testing.assert_close(value, SoftArgmaxLoss(tau=10., grid='half_pixel')(scores.float(), targets))
+    torch.testing.assert_close(value, SoftArgmaxLoss(tau=10.0, grid='half_pixel')(scores.float(), targets))
 
 
-@pytest.mark.parametrize('tau', [0., -1.])
+@pytest.mark.parametrize('tau', [0.0, -1.0])
 def test_tau_must_be_positive(tau):
     with pytest.raises(ValueError, match=f'tau must be positive, got {tau}'):
         SoftArgmaxLoss(tau=tau)

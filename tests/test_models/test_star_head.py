@@ -1,4 +1,5 @@
 """STARHead: its losses, its targets and its decoding; what heads share is tested with StructuredHeatmapHead."""
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +9,7 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
 from mmfld.codecs import decoders
-from mmfld.models import HourglassAAM, STARHead, StackOutput
+from mmfld.models import HourglassAAM, StackOutput, STARHead
 from mmfld.models.losses import AnisotropicDirectionLoss, STARLoss
 from mmfld.structures import cells_to_pixels, get_layout
 
@@ -16,7 +17,7 @@ LAYOUT = get_layout('cofw29')
 OPTIONS = dict(layout='cofw29', input_size=(64, 64), heatmap_size=(16, 16))
 CODEC = dict(type='BoundaryAwareHeatmap', **OPTIONS)
 K, E = LAYOUT.num_keypoints, LAYOUT.num_boundaries
-REGULARIZATION = dict(type='DistributionRegularization', loss_weight=3.)
+REGULARIZATION = dict(type='DistributionRegularization', loss_weight=3.0)
 
 
 @pytest.fixture(autouse=True)
@@ -30,13 +31,16 @@ def make_head(**options) -> STARHead:
 
 
 def make_net(**options) -> HourglassAAM:
-    return HourglassAAM(**dict(layout='cofw29', num_stacks=2, num_levels=2, width=16,
-                               heatmap_activation='in_relu') | options)
+    return HourglassAAM(
+        **dict(layout='cofw29', num_stacks=2, num_levels=2, width=16, heatmap_activation='in_relu') | options
+    )
 
 
 def random_stacks(num_stacks: int, batch: int = 2) -> list:
-    return [StackOutput(torch.randn(batch, K, 16, 16).relu(), torch.rand(batch, K, 16, 16),
-                        torch.rand(batch, E, 16, 16)) for _ in range(num_stacks)]
+    return [
+        StackOutput(torch.randn(batch, K, 16, 16).relu(), torch.rand(batch, K, 16, 16), torch.rand(batch, E, 16, 16))
+        for _ in range(num_stacks)
+    ]
 
 
 def random_samples(codec: str = 'BoundaryAwareHeatmap', batch: int = 2) -> list:
@@ -45,13 +49,18 @@ def random_samples(codec: str = 'BoundaryAwareHeatmap', batch: int = 2) -> list:
     for _ in range(batch):
         encoded = codec.encode(np.random.uniform(5, 58, (1, K, 2)).astype(np.float32))
         encoded = {key: torch.from_numpy(value) for key, value in encoded.items()}
-        sample = PoseDataSample(metainfo=dict(
-            flip_indices=list(LAYOUT.flip_indices), input_size=(64, 64), input_center=np.array([100.5, 50.5]),
-            input_scale=np.array([128., 128.])))
+        sample = PoseDataSample(
+            metainfo=dict(
+                flip_indices=list(LAYOUT.flip_indices),
+                input_size=(64, 64),
+                input_center=np.array([100.5, 50.5]),
+                input_scale=np.array([128.0, 128.0]),
+            )
+        )
         sample.gt_instance_labels = InstanceData(**{key: encoded[key] for key in codec.label_mapping_table})
         sample.gt_fields = PixelData(point_heatmaps=encoded['point_heatmaps'])
         sample.gt_fields.set_field(encoded['edge_heatmaps'], 'edge_heatmaps')
-        sample.gt_instances = InstanceData(bboxes=np.array([[0., 0., 1., 1.]]), bbox_scores=np.ones(1))
+        sample.gt_instances = InstanceData(bboxes=np.array([[0.0, 0.0, 1.0, 1.0]]), bbox_scores=np.ones(1))
         samples.append(sample)
     return samples
 
@@ -60,12 +69,15 @@ def labels(samples: list, name: str = 'keypoint_labels') -> torch.Tensor:
     return torch.cat([getattr(sample.gt_instance_labels, name) for sample in samples])
 
 
-@pytest.mark.parametrize('use_aam, regularization, keys', [
-    (True, None, {'loss_landmark', 'loss_point', 'loss_edge'}),
-    (True, REGULARIZATION, {'loss_landmark', 'loss_regularization', 'loss_point', 'loss_edge'}),
-    (False, None, {'loss_landmark'}),
-    (False, REGULARIZATION, {'loss_landmark', 'loss_regularization'}),
-])
+@pytest.mark.parametrize(
+    'use_aam, regularization, keys',
+    [
+        (True, None, {'loss_landmark', 'loss_point', 'loss_edge'}),
+        (True, REGULARIZATION, {'loss_landmark', 'loss_regularization', 'loss_point', 'loss_edge'}),
+        (False, None, {'loss_landmark'}),
+        (False, REGULARIZATION, {'loss_landmark', 'loss_regularization'}),
+    ],
+)
 def test_keys_of_the_losses(use_aam, regularization, keys):
     head, net = make_head(loss_regularization=regularization), make_net(use_aam=use_aam)
     losses = head.loss(net(torch.rand(2, 3, 64, 64)), random_samples())
@@ -77,7 +89,7 @@ def test_standard_deviations_along_the_principal_axes_are_logged_and_not_trained
     along = torch.tensor([0.8, 0.6])
     grid = torch.stack(torch.meshgrid(*[torch.linspace(-1, 1, 16)] * 2, indexing='xy'), -1)
     across = grid @ along.flip(0).mul(torch.tensor([-1, 1]))
-    maps = torch.exp(-((grid @ along / 0.3)**2 + (across / 0.2)**2) / 2).expand(2, K, 16, 16).clone()
+    maps = torch.exp(-((grid @ along / 0.3) ** 2 + (across / 0.2) ** 2) / 2).expand(2, K, 16, 16).clone()
     # of a landmark that is not annotated
     samples[0].gt_instance_labels.keypoint_weights[0, 3] = 0
     maps[0, 3] = 1
@@ -89,8 +101,9 @@ def test_standard_deviations_along_the_principal_axes_are_logged_and_not_trained
     torch.testing.assert_close(total, losses['loss_landmark'])
 
 
-@pytest.mark.parametrize('key, loss_name', [('loss_landmark', 'loss_landmark'),
-                                            ('loss_regularization', 'loss_regularization')])
+@pytest.mark.parametrize(
+    'key, loss_name', [('loss_landmark', 'loss_landmark'), ('loss_regularization', 'loss_regularization')]
+)
 def test_losses_of_the_fused_maps_are_weighted_over_the_stacks(key, loss_name):
     head, stacks, samples = make_head(loss_regularization=REGULARIZATION), random_stacks(3), random_samples()
     loss = getattr(head, loss_name)
@@ -122,14 +135,17 @@ def test_loss_of_label_samples_is_the_mean_over_them():
 
 
 def test_adnet_is_the_head_with_its_loss():
-    head, stacks, samples = make_head(loss_landmark=dict(type='AnisotropicDirectionLoss', layout='cofw29')), \
-        random_stacks(1), random_samples()
+    head, stacks, samples = (
+        make_head(loss_landmark=dict(type='AnisotropicDirectionLoss', layout='cofw29')),
+        random_stacks(1),
+        random_samples(),
+    )
     expected = AnisotropicDirectionLoss('cofw29')(head.fuse(stacks[0]), labels(samples))
     torch.testing.assert_close(head.loss(stacks, samples)['loss_landmark'], expected)
 
 
 def test_a_landmark_that_is_not_annotated_gets_no_gradient():
-    head, (stack, ), samples = make_head(loss_regularization=REGULARIZATION), random_stacks(1), random_samples()
+    head, (stack,), samples = make_head(loss_regularization=REGULARIZATION), random_stacks(1), random_samples()
     samples[0].gt_instance_labels.keypoint_weights[0, 3] = 0
     stack.heatmaps.requires_grad_()
     losses = head.loss([stack], samples)
@@ -153,14 +169,23 @@ def test_predicts_the_expectation_of_the_fused_maps_of_the_last_stack():
 
 
 def test_estimator_with_flip_test_mirrors_with_its_input():
-    backbone = dict(type='HourglassAAM', layout='cofw29', num_stacks=1, num_levels=2, width=16,
-                    heatmap_activation='in_relu')
-    model = MODELS.build(dict(type='TopdownPoseEstimator', backbone=backbone, test_cfg=dict(flip_test=True),
-                              head=dict(type='STARHead', layout='cofw29', decoder=CODEC))).eval()
+    backbone = dict(
+        type='HourglassAAM', layout='cofw29', num_stacks=1, num_levels=2, width=16, heatmap_activation='in_relu'
+    )
+    model = MODELS.build(
+        dict(
+            type='TopdownPoseEstimator',
+            backbone=backbone,
+            test_cfg=dict(flip_test=True),
+            head=dict(type='STARHead', layout='cofw29', decoder=CODEC),
+        )
+    ).eval()
     x = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        plain, mirrored = (model(inputs, random_samples(batch=1), mode='predict')[0].pred_instances.keypoints[0]
-                           for inputs in (x, x.flip(-1)))
+        plain, mirrored = (
+            model(inputs, random_samples(batch=1), mode='predict')[0].pred_instances.keypoints[0]
+            for inputs in (x, x.flip(-1))
+        )
     # the crop reaches from x = 36 to 164 in the image, its middle pixel lies at 99.5
     expected = plain[list(LAYOUT.flip_indices)] * [-1, 1] + [2 * 99.5, 0]
     np.testing.assert_allclose(mirrored, expected, atol=1e-3)

@@ -1,4 +1,5 @@
 """STAR loss, the moments and principal axes under it, and the distances: reference values, eigh, naive versions."""
+
 import math
 import re
 
@@ -16,14 +17,15 @@ H, W = 9, 12
 
 @pytest.fixture(params=CASES)
 def golden(request, golden_dir):
-    return {key: torch.from_numpy(value)
-            for key, value in np.load(golden_dir / f'star_loss_{request.param}.npz').items()}
+    return {
+        key: torch.from_numpy(value) for key, value in np.load(golden_dir / f'star_loss_{request.param}.npz').items()
+    }
 
 
 def random_case(batch=2, keypoints=3, height=H, width=W, dtype=torch.float64):
     """Non-negative maps with some empty cells, and annotations."""
     rng = torch.Generator().manual_seed(0)
-    heatmaps = torch.randn(batch, keypoints, height, width, generator=rng, dtype=dtype).relu()**3
+    heatmaps = torch.randn(batch, keypoints, height, width, generator=rng, dtype=dtype).relu() ** 3
     targets = torch.rand(batch, keypoints, 2, generator=rng, dtype=dtype) * 2 - 1
     return heatmaps, targets
 
@@ -53,8 +55,9 @@ def test_moments_equal_those_of_weighted_samples():
     np.testing.assert_allclose(covariance[0, 0], np.cov(x.ravel(), y.ravel(), aweights=weights), rtol=2e-5)
 
 
-@pytest.mark.parametrize('scale, eps', [(1, 1e-6), (1e-8, 1e-12), (1e-11, 1e-14)],
-                         ids=['normalised', 'total below 1e-6', 'total below 1e-9'])
+@pytest.mark.parametrize(
+    'scale, eps', [(1, 1e-6), (1e-8, 1e-12), (1e-11, 1e-14)], ids=['normalised', 'total below 1e-6', 'total below 1e-9']
+)
 def test_gradcheck_of_the_moments(scale, eps):
     heatmaps = random_case(1, 2, 3, 4)[0] * scale
     assert torch.autograd.gradcheck(heatmap_moments, heatmaps.requires_grad_(), eps=eps, rtol=1e-3, atol=1e-3)
@@ -96,7 +99,7 @@ def covariances(kind):
     if kind == 'random':
         return factor @ factor.mT
     if kind == 'diagonal':
-        return torch.diag_embed(factor[..., 0]**2)
+        return torch.diag_embed(factor[..., 0] ** 2)
     return 0.3 * torch.eye(2, dtype=torch.float64) + 1e-3 * (factor + factor.mT)  # nearly isotropic
 
 
@@ -134,25 +137,36 @@ def test_eigenvalues_equal_the_reference(golden):
     torch.testing.assert_close(principal_axes(golden['cov'])[0], golden['evals'], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize('matrix', [[[0., 0.], [0., 0.]], [[0.3, 0.], [0., 0.3]], [[0.1, 0.1], [0.1, 0.1]],
-                                    [[0., 0.], [0., 0.2]], [[1e-12, 0.], [0., 0.]]])
+@pytest.mark.parametrize(
+    'matrix',
+    [
+        [[0.0, 0.0], [0.0, 0.0]],
+        [[0.3, 0.0], [0.0, 0.3]],
+        [[0.1, 0.1], [0.1, 0.1]],
+        [[0.0, 0.0], [0.0, 0.2]],
+        [[1e-12, 0.0], [0.0, 0.0]],
+    ],
+)
 def test_degenerate_matrices_have_orthonormal_axes_and_a_finite_gradient(matrix):
     matrix = torch.tensor(matrix).requires_grad_()
     values, axes = principal_axes(matrix)
     torch.testing.assert_close(axes @ axes.T, torch.eye(2))
-    (values.sum() + (axes * torch.tensor([[1., 2.], [3., 5.]])).sum()).backward()
+    (values.sum() + (axes * torch.tensor([[1.0, 2.0], [3.0, 5.0]])).sum()).backward()
     assert matrix.grad.isfinite().all()
 
 
 # --- distances -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('name, below, above', [
-    ('l1', 0.0035, 0.35),
-    ('l2', 1.25e-5, 0.125),
-    ('smooth_l1', 0.5 / 0.01 * 0.005**2, 0.5 - 0.005),
-    ('wing', 0.01 * math.log(1 + 0.005 / 2), 0.5 - (0.01 - 0.01 * math.log(1 + 0.01 / 2))),
-])
+@pytest.mark.parametrize(
+    'name, below, above',
+    [
+        ('l1', 0.0035, 0.35),
+        ('l2', 1.25e-5, 0.125),
+        ('smooth_l1', 0.5 / 0.01 * 0.005**2, 0.5 - 0.005),
+        ('wing', 0.01 * math.log(1 + 0.005 / 2), 0.5 - (0.01 - 0.01 * math.log(1 + 0.01 / 2))),
+    ],
+)
 def test_distances_of_the_errors_3_4_5(name, below, above):
     errors = torch.tensor([[0.003, -0.004], [0.3, -0.4]], dtype=torch.float64)
     np.testing.assert_allclose(get_distance(name)(errors), [below, above], rtol=1e-12)
@@ -198,11 +212,11 @@ SCALAR_DISTANCES = dict(
     l1=abs,
     l2=lambda e: e * e,
     smooth_l1=lambda e: 0.5 / 0.01 * e * e if abs(e) < 0.01 else abs(e) - 0.5 * 0.01,
-    wing=lambda e: (0.01 * math.log(1 + abs(e) / 2) if abs(e) < 0.01
-                    else abs(e) - 0.01 + 0.01 * math.log(1 + 0.01 / 2)))
+    wing=lambda e: 0.01 * math.log(1 + abs(e) / 2) if abs(e) < 0.01 else abs(e) - 0.01 + 0.01 * math.log(1 + 0.01 / 2),
+)
 
 
-def naive_loss(heatmaps, targets, distance, restriction_weight=0.):
+def naive_loss(heatmaps, targets, distance, restriction_weight=0.0):
     """Landmark by landmark, as printed (STAR paper, Eq. 4-7); (B, K)."""
     losses = np.zeros(heatmaps.shape[:2])
     height, width = heatmaps.shape[2:]
@@ -228,7 +242,7 @@ def test_every_distance_equals_the_naive_version(distance):
     np.testing.assert_allclose(loss.item(), naive_loss(heatmaps, targets, distance).mean(), rtol=1e-6)
 
 
-@pytest.mark.parametrize('weight', [0., 2.5])
+@pytest.mark.parametrize('weight', [0.0, 2.5])
 def test_mahalanobis_is_that_of_the_inverse_covariance(weight):
     heatmaps, targets = random_case()
     mean, covariance = heatmap_moments(heatmaps)
@@ -259,16 +273,19 @@ def test_detach_takes_eigenvalues_and_eigenvectors_as_constants():
 
 def test_without_restriction_the_eigenvalues_get_a_gradient():
     heatmaps, targets = random_case()
-    free, fixed = (value_and_gradient(STARLoss(restriction=name), heatmaps, targets)[1]
-                   for name in ('none', 'detach'))
+    free, fixed = (value_and_gradient(STARLoss(restriction=name), heatmaps, targets)[1] for name in ('none', 'detach'))
     assert (free - fixed).norm() > 0.1 * fixed.norm()
 
 
-@pytest.mark.parametrize('transform, of_targets', [
-    (lambda maps: maps.transpose(2, 3), lambda xy: xy.flip(-1)),
-    (lambda maps: maps.flip(3), lambda xy: xy * xy.new_tensor([-1, 1])),
-    (lambda maps: maps.rot90(1, (2, 3)), lambda xy: xy.flip(-1) * xy.new_tensor([1, -1])),
-], ids=['transposed', 'mirrored', 'rotated by 90 degrees'])
+@pytest.mark.parametrize(
+    'transform, of_targets',
+    [
+        (lambda maps: maps.transpose(2, 3), lambda xy: xy.flip(-1)),
+        (lambda maps: maps.flip(3), lambda xy: xy * xy.new_tensor([-1, 1])),
+        (lambda maps: maps.rot90(1, (2, 3)), lambda xy: xy.flip(-1) * xy.new_tensor([1, -1])),
+    ],
+    ids=['transposed', 'mirrored', 'rotated by 90 degrees'],
+)
 def test_loss_turns_with_the_image(transform, of_targets):
     heatmaps, targets = random_case()
     value, gradient = value_and_gradient(STARLoss(), heatmaps, targets)
@@ -281,9 +298,10 @@ def test_errors_along_an_elongated_map_cost_less():
     along = torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
     across = torch.stack([-along[1], along[0]])
     grid = torch.stack(torch.meshgrid(*[torch.linspace(-1, 1, 64, dtype=torch.float64)] * 2, indexing='xy'), -1)
-    heatmaps = torch.exp(-((grid @ along / major)**2 + (grid @ across / minor)**2) / 2)[None, None]
-    losses = [STARLoss(restriction='none')(heatmaps, 0.1 * direction[None, None]).item()
-              for direction in (along, across)]
+    heatmaps = torch.exp(-((grid @ along / major) ** 2 + (grid @ across / minor) ** 2) / 2)[None, None]
+    losses = [
+        STARLoss(restriction='none')(heatmaps, 0.1 * direction[None, None]).item() for direction in (along, across)
+    ]
     np.testing.assert_allclose(losses, [0.095 / major, 0.095 / minor], rtol=0.01)
 
 
@@ -297,8 +315,9 @@ def test_scale_of_the_heatmaps_is_no_matter():
 def test_channels_last_heatmaps_give_the_same():
     heatmaps, targets = random_case()
     last = heatmaps.to(memory_format=torch.channels_last)
-    torch.testing.assert_close(value_and_gradient(STARLoss(), last, targets),
-                               value_and_gradient(STARLoss(), heatmaps, targets))
+    torch.testing.assert_close(
+        value_and_gradient(STARLoss(), last, targets), value_and_gradient(STARLoss(), heatmaps, targets)
+    )
 
 
 def test_loss_of_samples_is_the_mean_of_single_ones():
@@ -311,16 +330,17 @@ def test_loss_of_samples_is_the_mean_of_single_ones():
 
 def test_keypoint_weights():
     heatmaps, targets = random_case()
-    weights = torch.tensor([[1., 0., 2.], [0.5, 1., 1.]], dtype=torch.float64)
+    weights = torch.tensor([[1.0, 0.0, 2.0], [0.5, 1.0, 1.0]], dtype=torch.float64)
     value, gradient = value_and_gradient(STARLoss(), heatmaps, targets, weights)
     np.testing.assert_allclose(
-        value, (naive_loss(heatmaps, targets, 'smooth_l1', 1.) * weights.numpy()).mean(), rtol=1e-6)
+        value, (naive_loss(heatmaps, targets, 'smooth_l1', 1.0) * weights.numpy()).mean(), rtol=1e-6
+    )
     assert (gradient.abs().amax((2, 3)) == 0).nonzero().tolist() == [[0, 1]]
 
 
 def test_loss_weight():
     heatmaps, targets = random_case()
-    torch.testing.assert_close(STARLoss(loss_weight=3.)(heatmaps, targets), 3 * STARLoss()(heatmaps, targets))
+    torch.testing.assert_close(STARLoss(loss_weight=3.0)(heatmaps, targets), 3 * STARLoss()(heatmaps, targets))
 
 
 def degenerate_maps():
@@ -330,10 +350,19 @@ def degenerate_maps():
     two[2, 5], two[7, 3] = 1, 0.5
     cross = torch.zeros(H, H)
     cross[4, [2, 6]], cross[[2, 6], 4] = 1, 1
-    return {'all zero': one * 0, 'one cell': one, 'two cells': two, 'one row': row, 'one column': row.T,
-            'isotropic': cross, 'uniform square': torch.ones(H, H), 'total 1e-8': one * 1e-8,
-            'total 1e-9, two cells': two * 1e-9 / 1.5, 'total 1e-10, wide': torch.full((H, W), 1e-10 / (H * W)),
-            'total 1e-12, wide': torch.full((H, W), 1e-12 / (H * W))}
+    return {
+        'all zero': one * 0,
+        'one cell': one,
+        'two cells': two,
+        'one row': row,
+        'one column': row.T,
+        'isotropic': cross,
+        'uniform square': torch.ones(H, H),
+        'total 1e-8': one * 1e-8,
+        'total 1e-9, two cells': two * 1e-9 / 1.5,
+        'total 1e-10, wide': torch.full((H, W), 1e-10 / (H * W)),
+        'total 1e-12, wide': torch.full((H, W), 1e-12 / (H * W)),
+    }
 
 
 @pytest.mark.parametrize('restriction', ['value', 'detach', 'none'])
@@ -358,13 +387,20 @@ def test_mixed_precision_is_computed_in_float32(dtype):
 def test_defaults_are_the_papers():
     loss = MODELS.build(dict(type='STARLoss'))
     assert (loss.distance, loss.restriction, loss.restriction_weight, loss.loss_weight) == (
-        get_distance('smooth_l1'), 'value', 1, 1)
+        get_distance('smooth_l1'),
+        'value',
+        1,
+        1,
+    )
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(distance='l3'), "unknown distance 'l3', expected one of"),
-    (dict(restriction='both'), "unknown restriction 'both', expected 'value', 'detach' or 'none'"),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(distance='l3'), "unknown distance 'l3', expected one of"),
+        (dict(restriction='both'), "unknown restriction 'both', expected 'value', 'detach' or 'none'"),
+    ],
+)
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         STARLoss(**options)

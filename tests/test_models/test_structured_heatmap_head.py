@@ -1,4 +1,5 @@
 """StructuredHeatmapHead: fusion, losses of the stacks, decoding and the flip test, with a small network."""
+
 import numpy as np
 import pytest
 import torch
@@ -29,8 +30,10 @@ def make_net(**options) -> HourglassAAM:
 
 
 def random_stacks(num_stacks: int, batch: int = 2) -> list:
-    return [StackOutput(torch.randn(batch, K, 16, 16), torch.rand(batch, K, 16, 16), torch.rand(batch, E, 16, 16))
-            for _ in range(num_stacks)]
+    return [
+        StackOutput(torch.randn(batch, K, 16, 16), torch.rand(batch, K, 16, 16), torch.rand(batch, E, 16, 16))
+        for _ in range(num_stacks)
+    ]
 
 
 def random_samples(batch: int = 2) -> list:
@@ -39,13 +42,18 @@ def random_samples(batch: int = 2) -> list:
     for _ in range(batch):
         encoded = codec.encode(np.random.uniform(5, 58, (1, K, 2)).astype(np.float32))
         encoded = {key: torch.from_numpy(value) for key, value in encoded.items()}
-        sample = PoseDataSample(metainfo=dict(
-            flip_indices=list(LAYOUT.flip_indices), input_size=(64, 64), input_center=np.array([100.5, 50.5]),
-            input_scale=np.array([128., 128.])))
+        sample = PoseDataSample(
+            metainfo=dict(
+                flip_indices=list(LAYOUT.flip_indices),
+                input_size=(64, 64),
+                input_center=np.array([100.5, 50.5]),
+                input_scale=np.array([128.0, 128.0]),
+            )
+        )
         sample.gt_instance_labels = InstanceData(**{key: encoded[key] for key in codec.label_mapping_table})
         sample.gt_fields = PixelData(point_heatmaps=encoded['point_heatmaps'])
         sample.gt_fields.set_field(encoded['edge_heatmaps'], 'edge_heatmaps')
-        sample.gt_instances = InstanceData(bboxes=np.array([[0., 0., 1., 1.]]), bbox_scores=np.ones(1))
+        sample.gt_instances = InstanceData(bboxes=np.array([[0.0, 0.0, 1.0, 1.0]]), bbox_scores=np.ones(1))
         samples.append(sample)
     return samples
 
@@ -65,7 +73,7 @@ def test_fused_maps_equal_the_loops():
 
 
 def test_fuse_none_leaves_the_heatmaps():
-    stack, = random_stacks(1)
+    (stack,) = random_stacks(1)
     assert make_head(fuse='none').fuse(stack) is stack.heatmaps
 
 
@@ -75,7 +83,7 @@ def test_without_attention_maps_the_heatmaps_stay():
 
 
 def test_fusion_under_autocast_equals_the_loops():
-    stack, = random_stacks(1)
+    (stack,) = random_stacks(1)
     half = StackOutput(*(maps.bfloat16() for maps in stack[:3]))
     torch.testing.assert_close(make_head().fuse(half).float(), naive_fusion(stack), rtol=0.05, atol=0.02)
 
@@ -85,8 +93,9 @@ def test_head_owns_no_parameters_and_no_state():
     assert not list(head.parameters()) and not head.state_dict()
 
 
-@pytest.mark.parametrize('use_aam, keys', [(True, {'loss_landmark', 'loss_point', 'loss_edge'}),
-                                           (False, {'loss_landmark'})])
+@pytest.mark.parametrize(
+    'use_aam, keys', [(True, {'loss_landmark', 'loss_point', 'loss_edge'}), (False, {'loss_landmark'})]
+)
 def test_keys_of_the_losses(use_aam, keys):
     losses = make_head().loss(make_net(use_aam=use_aam)(torch.rand(2, 3, 64, 64)), random_samples())
     assert losses.keys() == keys
@@ -94,21 +103,28 @@ def test_keys_of_the_losses(use_aam, keys):
 
 def stack_terms(head, stacks, samples) -> np.ndarray:
     """(S, 3) losses of each stack by itself: landmark, point, edge."""
-    labels = [torch.cat([getattr(sample.gt_instance_labels, name) for sample in samples])
-              for name in ('keypoint_samples', 'keypoint_weights')]
+    labels = [
+        torch.cat([getattr(sample.gt_instance_labels, name) for sample in samples])
+        for name in ('keypoint_samples', 'keypoint_weights')
+    ]
     points = torch.stack([sample.gt_fields.point_heatmaps for sample in samples])
     edges = torch.stack([sample.gt_fields.edge_heatmaps for sample in samples])
-    return np.array([[head.loss_landmark(naive_fusion(stack), *labels).item(),
-                      head.loss_point(stack.point_maps, points).item(),
-                      head.loss_edge(stack.edge_maps, edges).item()] for stack in stacks])
+    return np.array(
+        [
+            [
+                head.loss_landmark(naive_fusion(stack), *labels).item(),
+                head.loss_point(stack.point_maps, points).item(),
+                head.loss_edge(stack.edge_maps, edges).item(),
+            ]
+            for stack in stacks
+        ]
+    )
 
 
-@pytest.mark.parametrize('num_stacks, weights, expected', [
-    (4, None, [1 / 8, 1 / 4, 1 / 2, 1]),
-    (2, None, [1 / 2, 1]),
-    (1, None, [1]),
-    (2, [3., 5.], [3, 5]),
-])
+@pytest.mark.parametrize(
+    'num_stacks, weights, expected',
+    [(4, None, [1 / 8, 1 / 4, 1 / 2, 1]), (2, None, [1 / 2, 1]), (1, None, [1]), (2, [3.0, 5.0], [3, 5])],
+)
 def test_weights_of_the_stacks(num_stacks, weights, expected):
     head, stacks, samples = make_head(stack_weights=weights), random_stacks(num_stacks), random_samples()
     losses = [loss.item() for loss in head.loss(stacks, samples).values()]
@@ -122,7 +138,7 @@ def test_default_weights_of_the_losses():
 
 def test_a_loss_on_the_coordinates_besides():
     """Distance between the softmax's mean and the mean of the label samples, weighted over the stacks."""
-    coordinates = dict(type='SoftArgmaxLoss', distance='l2', tau=1., loss_weight=3.)
+    coordinates = dict(type='SoftArgmaxLoss', distance='l2', tau=1.0, loss_weight=3.0)
     stacks, samples = [StackOutput(torch.randn(2, K, 16, 16)) for _ in range(2)], random_samples()
     targets = torch.cat([sample.gt_instance_labels.keypoint_samples for sample in samples])
     cells = torch.linspace(-1, 1, 16)
@@ -130,22 +146,23 @@ def test_a_loss_on_the_coordinates_besides():
     for weight, (scores, *_) in zip((0.5, 1), stacks):
         probabilities = scores.exp() / scores.exp().sum((2, 3), keepdim=True)
         mean = torch.stack([(probabilities.sum(2) * cells).sum(-1), (probabilities.sum(3) * cells).sum(-1)], -1)
-        expected += weight * 3 * ((mean[:, :, None] - targets)**2).mean()
+        expected += weight * 3 * ((mean[:, :, None] - targets) ** 2).mean()
     losses = make_head(loss_regularization=coordinates).loss(stacks, samples)
     assert losses.keys() == {'loss_landmark', 'loss_regularization'}
     torch.testing.assert_close(losses['loss_regularization'], expected)
 
 
 def test_a_landmark_that_is_not_annotated_gets_no_gradient():
-    head, (stack, ), samples = make_head(), random_stacks(1), random_samples()
+    head, (stack,), samples = make_head(), random_stacks(1), random_samples()
     samples[0].gt_instance_labels.keypoint_weights[0, 3] = 0
     scores = stack.heatmaps.requires_grad_()
     head.loss([stack], samples)['loss_landmark'].backward()
     assert (scores.grad.abs().amax((2, 3)) == 0).nonzero().tolist() == [[0, 3]]
 
 
-@pytest.mark.parametrize('options', [dict(), dict(heatmap_activation='in_relu'), dict(use_aam=False),
-                                     dict(num_stacks=1)])
+@pytest.mark.parametrize(
+    'options', [dict(), dict(heatmap_activation='in_relu'), dict(use_aam=False), dict(num_stacks=1)]
+)
 def test_every_parameter_gets_a_gradient(options):
     net = make_net(**options)
     sum(make_head().loss(net(torch.rand(2, 3, 64, 64)), random_samples()).values()).backward()
@@ -170,8 +187,9 @@ def test_scores_of_confident_heatmaps_are_one():
 def test_prediction_is_from_fused_maps():
     stacks = random_stacks(2)
     keypoints = make_head().predict(stacks, random_samples())[1].keypoints
-    np.testing.assert_allclose(keypoints, KEYPOINT_CODECS.build(CODEC).decode(naive_fusion(stacks[-1])[1])[0],
-                               atol=1e-4)
+    np.testing.assert_allclose(
+        keypoints, KEYPOINT_CODECS.build(CODEC).decode(naive_fusion(stacks[-1])[1])[0], atol=1e-4
+    )
 
 
 def test_output_heatmaps_are_the_fused_maps_of_the_last_stack():
@@ -187,8 +205,10 @@ def flip_heatmaps():
     test_cfg = dict(flip_test=True, output_heatmaps=True)
     with torch.no_grad():
         plain, mirrored = net(x), net(x.flip(-1))
-        return [torch.stack([field.heatmaps for field in head.predict(feats, random_samples(), test_cfg)[1]])
-                for feats in ([plain, mirrored], [mirrored, plain])] + [naive_fusion(plain[-1])]
+        return [
+            torch.stack([field.heatmaps for field in head.predict(feats, random_samples(), test_cfg)[1]])
+            for feats in ([plain, mirrored], [mirrored, plain])
+        ] + [naive_fusion(plain[-1])]
 
 
 def test_flip_test_of_the_mirror_image_gives_mirrored_maps(flip_heatmaps):
@@ -203,26 +223,32 @@ def test_flip_test_changes_the_maps(flip_heatmaps):
 
 def test_flip_test_averages():
     stack, mirrored = random_stacks(2)
-    _, fields = make_head(fuse='none').predict([[stack], [mirrored]], random_samples(),
-                                               dict(flip_test=True, output_heatmaps=True))
+    _, fields = make_head(fuse='none').predict(
+        [[stack], [mirrored]], random_samples(), dict(flip_test=True, output_heatmaps=True)
+    )
     k, partner = LAYOUT.flip_pairs[2]
     expected = (stack.heatmaps[1, k] + mirrored.heatmaps[1, partner].flip(-1)) / 2
     torch.testing.assert_close(fields[1].heatmaps[k], expected)
 
 
 def make_estimator(flip_test: bool):
-    return MODELS.build(dict(
-        type='TopdownPoseEstimator', backbone=dict(type='HourglassAAM', layout='cofw29', num_stacks=1, num_levels=2,
-                                                   width=16),
-        head=dict(type='StructuredHeatmapHead', layout='cofw29', decoder=CODEC),
-        test_cfg=dict(flip_test=flip_test))).eval()
+    return MODELS.build(
+        dict(
+            type='TopdownPoseEstimator',
+            backbone=dict(type='HourglassAAM', layout='cofw29', num_stacks=1, num_levels=2, width=16),
+            head=dict(type='StructuredHeatmapHead', layout='cofw29', decoder=CODEC),
+            test_cfg=dict(flip_test=flip_test),
+        )
+    ).eval()
 
 
 def test_estimator_with_flip_test_mirrors_with_its_input():
     model, x = make_estimator(flip_test=True), torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        plain, mirrored = (model(inputs, random_samples(1), mode='predict')[0].pred_instances.keypoints[0]
-                           for inputs in (x, x.flip(-1)))
+        plain, mirrored = (
+            model(inputs, random_samples(1), mode='predict')[0].pred_instances.keypoints[0]
+            for inputs in (x, x.flip(-1))
+        )
     # the crop reaches from x = 36 to 164 in the image, its middle pixel lies at 99.5
     expected = plain[list(LAYOUT.flip_indices)] * [-1, 1] + [2 * 99.5, 0]
     np.testing.assert_allclose(mirrored, expected, atol=1e-3)

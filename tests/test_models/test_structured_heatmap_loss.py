@@ -1,4 +1,5 @@
 """Structured loss: published vectors, a naive version in float64, memory, and mixed precision."""
+
 import weakref
 
 import numpy as np
@@ -16,16 +17,19 @@ H, W = 7, 9
 
 def naive_margin(dx, dy, margin, unit, norm, height, width, input_size=256, threshold=0.01):
     """Delta between two cells dx and dy cells apart (structured paper, Eq. 11 and 12)."""
-    per_cell = dict(cell=(1, 1), normalized=(2 / (width - 1), 2 / (height - 1)),
-                    pixel=(input_size / (width - 1), input_size / (height - 1)))[unit]
+    per_cell = dict(
+        cell=(1, 1),
+        normalized=(2 / (width - 1), 2 / (height - 1)),
+        pixel=(input_size / (width - 1), input_size / (height - 1)),
+    )[unit]
     dx, dy = dx * per_cell[0], dy * per_cell[1]
     l1, l2 = abs(dx) + abs(dy), dx * dx + dy * dy
     distance = l2**0.5 if norm == 'l2' else l1
     smooth = 0.5 / threshold * l2 if distance < threshold else distance - 0.5 * threshold
-    return dict(none=0., l1=l1, l2=l2, smooth_l1=smooth)[margin]
+    return dict(none=0.0, l1=l1, l2=l2, smooth_l1=smooth)[margin]
 
 
-def naive_loss(scores, cells, margin='smooth_l1', alpha=1., epsilon=1., unit='normalized', norm='l2'):
+def naive_loss(scores, cells, margin='smooth_l1', alpha=1.0, epsilon=1.0, unit='normalized', norm='l2'):
     """The formula as it stands: scores (B, K, h, w), cells (B, K, S, 2) -> (B, K), mean over samples."""
     batch, keypoints, height, width = scores.shape
     losses = []
@@ -33,15 +37,23 @@ def naive_loss(scores, cells, margin='smooth_l1', alpha=1., epsilon=1., unit='no
         for k in range(keypoints):
             terms = []
             for x, y in cells[b, k].tolist():
-                delta = torch.tensor([[naive_margin(column - x, row - y, margin, unit, norm, height, width)
-                                       for column in range(width)] for row in range(height)], dtype=scores.dtype)
+                delta = torch.tensor(
+                    [
+                        [
+                            naive_margin(column - x, row - y, margin, unit, norm, height, width)
+                            for column in range(width)
+                        ]
+                        for row in range(height)
+                    ],
+                    dtype=scores.dtype,
+                )
                 augmented = (alpha * delta + scores[b, k]) / epsilon
                 terms.append(epsilon * augmented.logsumexp((0, 1)) - scores[b, k, y, x])
             losses.append(sum(terms) / len(terms))
     return torch.stack(losses).view(batch, keypoints)
 
 
-def random_case(samples=3, dtype=torch.float64, spread=1.):
+def random_case(samples=3, dtype=torch.float64, spread=1.0):
     generator = torch.Generator().manual_seed(0)
     scores = spread * torch.randn(2, 3, H, W, generator=generator, dtype=dtype)
     cells = torch.stack([torch.randint(0, side, (2, 3, samples), generator=generator) for side in (W, H)], dim=-1)
@@ -50,15 +62,17 @@ def random_case(samples=3, dtype=torch.float64, spread=1.):
 
 def value_and_gradient(function, scores, weights=None):
     loss = function(scores)
-    weights = torch.arange(1., 1 + loss.numel(), dtype=loss.dtype).view_as(loss) if weights is None else weights
+    weights = torch.arange(1.0, 1 + loss.numel(), dtype=loss.dtype).view_as(loss) if weights is None else weights
     return loss.detach(), torch.autograd.grad((loss * weights).sum(), scores)[0]
 
 
 def test_value_equals_the_published_formula(golden_dir):
     golden = np.load(golden_dir / 'formula_vectors.npz')
     scores, cells = torch.from_numpy(golden['sl_F'])[None].double(), torch.from_numpy(golden['sl_cells'])[None]
-    found = [structured_heatmap_loss(scores, cells, epsilon=float(epsilon), alpha=float(alpha))[0].tolist()
-             for epsilon, alpha in golden['sl_eps_alpha']]
+    found = [
+        structured_heatmap_loss(scores, cells, epsilon=float(epsilon), alpha=float(alpha))[0].tolist()
+        for epsilon, alpha in golden['sl_eps_alpha']
+    ]
     np.testing.assert_allclose(found, golden['sl_loss'], rtol=1e-7)  # scores stored as float32
 
 
@@ -67,8 +81,9 @@ def test_gradient_equals_the_published_formula(golden_dir, case, channel, name):
     golden = np.load(golden_dir / 'formula_vectors.npz')
     scores = torch.from_numpy(golden['sl_F'])[None].double().requires_grad_()
     epsilon, alpha = golden['sl_eps_alpha'][case]
-    loss = structured_heatmap_loss(scores, torch.from_numpy(golden['sl_cells'])[None],
-                                   epsilon=float(epsilon), alpha=float(alpha))
+    loss = structured_heatmap_loss(
+        scores, torch.from_numpy(golden['sl_cells'])[None], epsilon=float(epsilon), alpha=float(alpha)
+    )
     loss.sum().backward()
     np.testing.assert_allclose(scores.grad[0, channel].numpy(), golden[name], atol=1e-7)
 
@@ -81,12 +96,13 @@ def test_one_dimensional_example_of_the_paper(golden_dir, margin):
     np.testing.assert_allclose(loss.item(), golden[f'toy_loss_{margin}'], rtol=1e-12)
 
 
-CASES = [(margin, unit, 'l2') for margin in ('none', 'l1', 'l2', 'smooth_l1')
-         for unit in ('normalized', 'cell', 'pixel')]
+CASES = [
+    (margin, unit, 'l2') for margin in ('none', 'l1', 'l2', 'smooth_l1') for unit in ('normalized', 'cell', 'pixel')
+]
 CASES += [('smooth_l1', unit, 'l1') for unit in ('normalized', 'cell', 'pixel')]
 
 
-@pytest.mark.parametrize('alpha, epsilon', [(1., 1.), (0.7, 0.3)])
+@pytest.mark.parametrize('alpha, epsilon', [(1.0, 1.0), (0.7, 0.3)])
 @pytest.mark.parametrize('margin, unit, norm', CASES)
 def test_value_and_gradient_equal_the_naive_version(margin, unit, norm, alpha, epsilon):
     scores, cells = random_case()
@@ -107,8 +123,10 @@ def test_small_epsilon_equals_the_naive_version(unit):
 @pytest.mark.parametrize('threshold', [0.01, 0.6])
 def test_smooth_l1_below_and_above_its_threshold(threshold):
     table = margin_table(H, W, 'smooth_l1', threshold=threshold)
-    expected = [[naive_margin(dx, dy, 'smooth_l1', 'normalized', 'l2', H, W, threshold=threshold)
-                 for dx in range(1 - W, W)] for dy in range(1 - H, H)]
+    expected = [
+        [naive_margin(dx, dy, 'smooth_l1', 'normalized', 'l2', H, W, threshold=threshold) for dx in range(1 - W, W)]
+        for dy in range(1 - H, H)
+    ]
     np.testing.assert_allclose(table.numpy(), expected, atol=1e-12)
 
 
@@ -117,7 +135,7 @@ def test_input_size_is_the_unit_of_pixels():
     assert table[4, 4 + 1].item() == 32
 
 
-@pytest.mark.parametrize('epsilon, unit', [(1., 'normalized'), (0.01, 'cell')])
+@pytest.mark.parametrize('epsilon, unit', [(1.0, 'normalized'), (0.01, 'cell')])
 def test_float32_is_close_to_float64(epsilon, unit):
     scores, cells = random_case(dtype=torch.float32)
     options = dict(epsilon=epsilon, unit=unit)
@@ -126,13 +144,14 @@ def test_float32_is_close_to_float64(epsilon, unit):
     torch.testing.assert_close(tuple(t.double() for t in single), double, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize('epsilon, unit', [(1., 'normalized'), (0.02, 'cell')])
+@pytest.mark.parametrize('epsilon, unit', [(1.0, 'normalized'), (0.02, 'cell')])
 def test_gradcheck(epsilon, unit):
     scores = torch.randn(1, 2, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     cells = torch.tensor([[[[0, 0], [3, 2]], [[1, 1], [1, 1]]]])
     assert torch.autograd.gradcheck(
         lambda s: structured_heatmap_loss(s * 0.1, cells, epsilon=epsilon, unit=unit, alpha=0.05),
-        scores.requires_grad_())
+        scores.requires_grad_(),
+    )
 
 
 def test_gradient_of_each_map_sums_to_zero():
@@ -162,7 +181,7 @@ def test_scores_are_left_as_they_are():
     torch.testing.assert_close(scores.detach(), before, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize('epsilon, unit', [(1., 'normalized'), (1., 'pixel'), (0.01, 'cell')])
+@pytest.mark.parametrize('epsilon, unit', [(1.0, 'normalized'), (1.0, 'pixel'), (0.01, 'cell')])
 def test_huge_scores_equal_the_naive_version(epsilon, unit):
     scores, cells = random_case(spread=1e4)
     options = dict(epsilon=epsilon, unit=unit)
@@ -173,9 +192,9 @@ def test_huge_scores_equal_the_naive_version(epsilon, unit):
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize('epsilon', [1., 0.01])
+@pytest.mark.parametrize('epsilon', [1.0, 0.01])
 def test_half_precision_scores_are_computed_in_float32(dtype, epsilon):
-    scores, cells = random_case(dtype=torch.float32, spread=100.)
+    scores, cells = random_case(dtype=torch.float32, spread=100.0)
     half = scores.detach().to(dtype).requires_grad_()
     loss = StructuredHeatmapLoss(epsilon=epsilon)
     targets = cells_to_normalized(cells.float(), (W, H), 'align_corners')
@@ -231,8 +250,9 @@ def test_memory_is_a_few_maps():
 def test_module_is_the_mean_over_batch_landmarks_and_samples():
     scores, cells = random_case()
     targets = cells_to_normalized(cells.double(), (W, H), 'align_corners')
-    torch.testing.assert_close(StructuredHeatmapLoss(loss_weight=3.)(scores, targets),
-                               3 * naive_loss(scores, cells).mean())
+    torch.testing.assert_close(
+        StructuredHeatmapLoss(loss_weight=3.0)(scores, targets), 3 * naive_loss(scores, cells).mean()
+    )
 
 
 def test_module_without_a_sample_axis():
@@ -252,7 +272,7 @@ def test_targets_snap_to_the_nearest_cell_of_the_grid(grid):
 
 def test_targets_outside_snap_to_the_border():
     scores, _ = random_case(samples=1)
-    targets = torch.tensor([-3., 1.5], dtype=torch.float64).expand(2, 3, 2)
+    targets = torch.tensor([-3.0, 1.5], dtype=torch.float64).expand(2, 3, 2)
     corner = torch.tensor([0, H - 1]).expand(2, 3, 1, 2)
     torch.testing.assert_close(StructuredHeatmapLoss()(scores, targets), naive_loss(scores, corner).mean())
 
@@ -260,7 +280,7 @@ def test_targets_outside_snap_to_the_border():
 def test_keypoint_weights_leave_landmarks_out():
     scores, cells = random_case()
     targets = cells_to_normalized(cells.double(), (W, H), 'align_corners')
-    weights = torch.tensor([[1., 0., 2.], [0., 1., 1.]], dtype=torch.float64)
+    weights = torch.tensor([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]], dtype=torch.float64)
     loss = StructuredHeatmapLoss()(scores, targets, weights)
     torch.testing.assert_close(loss, (naive_loss(scores, cells) * weights).mean())
 
@@ -279,15 +299,18 @@ def test_defaults_are_the_papers():
     assert (loss.margin, loss.alpha, loss.epsilon, loss.margin_options['threshold']) == ('smooth_l1', 1, 1, 0.01)
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(margin='l3'), "unknown margin 'l3', expected one of"),
-    (dict(unit='cells'), "unknown unit 'cells', expected one of"),
-    (dict(norm='max'), "unknown norm 'max', expected 'l1' or 'l2'"),
-    (dict(epsilon=0.), 'epsilon must be positive, got 0.0'),
-    (dict(epsilon=-1.), 'epsilon must be positive, got -1.0'),
-    (dict(epsilon=float('nan')), 'epsilon must be positive, got nan'),
-    (dict(epsilon=float('inf')), 'epsilon must be positive, got inf'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(margin='l3'), "unknown margin 'l3', expected one of"),
+        (dict(unit='cells'), "unknown unit 'cells', expected one of"),
+        (dict(norm='max'), "unknown norm 'max', expected 'l1' or 'l2'"),
+        (dict(epsilon=0.0), 'epsilon must be positive, got 0.0'),
+        (dict(epsilon=-1.0), 'epsilon must be positive, got -1.0'),
+        (dict(epsilon=float('nan')), 'epsilon must be positive, got nan'),
+        (dict(epsilon=float('inf')), 'epsilon must be positive, got inf'),
+    ],
+)
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         StructuredHeatmapLoss(**options)

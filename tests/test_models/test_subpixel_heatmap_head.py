@@ -1,4 +1,5 @@
 """SubpixelHeatmapHead: squared errors of the stacks, and decoding of the last one."""
+
 import numpy as np
 import pytest
 import torch
@@ -44,7 +45,7 @@ def random_stacks(num_stacks: int, batch: int = 2) -> list:
     return [StackOutput(torch.randn(batch, K, 16, 16)) for _ in range(num_stacks)]
 
 
-@pytest.mark.parametrize('stack_weights', [None, (0.25, 3.)])
+@pytest.mark.parametrize('stack_weights', [None, (0.25, 3.0)])
 def test_loss_is_the_sum_of_the_squared_errors_of_the_stacks(stack_weights):
     head = make_head() if stack_weights is None else make_head(stack_weights=stack_weights)
     stacks, samples = random_stacks(2), samples_of(random_points(), random_points())
@@ -52,8 +53,10 @@ def test_loss_is_the_sum_of_the_squared_errors_of_the_stacks(stack_weights):
     for sample, row in zip(samples, weights):
         sample.gt_instance_labels.keypoint_weights = row[None]
     targets = torch.stack([sample.gt_fields.heatmaps for sample in samples])
-    expected = sum(factor * ((stack.heatmaps - targets)**2 * weights[..., None, None]).sum() / (2 * K * 16 * 16)
-                   for factor, stack in zip(stack_weights or (1., 1.), stacks))
+    expected = sum(
+        factor * ((stack.heatmaps - targets) ** 2 * weights[..., None, None]).sum() / (2 * K * 16 * 16)
+        for factor, stack in zip(stack_weights or (1.0, 1.0), stacks)
+    )
     torch.testing.assert_close(head.loss(stacks, samples), dict(loss_landmark=expected))
 
 
@@ -73,16 +76,19 @@ def test_a_landmark_that_is_not_annotated_gets_no_gradient():
 
 
 def test_the_loss_through_the_window_is_the_weighted_sum_over_stacks():
-    window = dict(type='LocalSoftArgmaxLoss', loss_weight=2.)
+    window = dict(type='LocalSoftArgmaxLoss', loss_weight=2.0)
     stacks, samples = random_stacks(2), samples_of(random_points(), random_points())
     samples[1].gt_instance_labels.keypoint_weights[0, 5] = 0
-    labels, weights = (torch.cat([sample.gt_instance_labels[key] for sample in samples])
-                       for key in ('keypoint_labels', 'keypoint_weights'))
-    losses = make_head(stack_weights=(0.25, 3.), loss_window=window).loss(stacks, samples)
-    expected = sum(factor * MODELS.build(window)(stack.heatmaps, labels, weights)
-                   for factor, stack in zip((0.25, 3.), stacks))
+    labels, weights = (
+        torch.cat([sample.gt_instance_labels[key] for sample in samples])
+        for key in ('keypoint_labels', 'keypoint_weights')
+    )
+    losses = make_head(stack_weights=(0.25, 3.0), loss_window=window).loss(stacks, samples)
+    expected = sum(
+        factor * MODELS.build(window)(stack.heatmaps, labels, weights) for factor, stack in zip((0.25, 3.0), stacks)
+    )
     torch.testing.assert_close(losses.pop('loss_window'), expected)
-    torch.testing.assert_close(losses, make_head(stack_weights=(0.25, 3.)).loss(stacks, samples))
+    torch.testing.assert_close(losses, make_head(stack_weights=(0.25, 3.0)).loss(stacks, samples))
 
 
 @pytest.mark.parametrize('num_stacks', [1, 4])
@@ -103,13 +109,16 @@ def test_trains_every_parameter_of_the_network():
     assert [name for name, parameter in net.named_parameters() if parameter.grad is None] == []
 
 
-@pytest.mark.parametrize('options, limit', [
-    (dict(), 0.05),
-    (dict(decoder='expectation'), 0.1),
-    # half a cell in either direction; a Gaussian on its cell has equal neighbours and is not shifted
-    (dict(encoding='rounded', decoder='quarter_shift'), 0.5 * 2**0.5),
-    (dict(encoding='rounded', decoder='argmax'), 0.5 * 2**0.5),
-])
+@pytest.mark.parametrize(
+    'options, limit',
+    [
+        (dict(), 0.05),
+        (dict(decoder='expectation'), 0.1),
+        # half a cell in either direction; a Gaussian on its cell has equal neighbours and is not shifted
+        (dict(encoding='rounded', decoder='quarter_shift'), 0.5 * 2**0.5),
+        (dict(encoding='rounded', decoder='argmax'), 0.5 * 2**0.5),
+    ],
+)
 def test_prediction_decodes_the_last_stack(options, limit):
     codec, points = dict(CODEC, **options), np.concatenate([random_points(), random_points()])
     maps = KEYPOINT_CODECS.build(codec).batch_encode(torch.from_numpy(points))
@@ -120,8 +129,9 @@ def test_prediction_decodes_the_last_stack(options, limit):
 
 def test_flip_test_averages():
     maps, mirrored = random_stacks(2)
-    _, fields = make_head().predict([[maps], [mirrored]], samples_of(random_points(), random_points()),
-                                    dict(flip_test=True, output_heatmaps=True))
+    _, fields = make_head().predict(
+        [[maps], [mirrored]], samples_of(random_points(), random_points()), dict(flip_test=True, output_heatmaps=True)
+    )
     k, partner = LAYOUT.flip_pairs[2]
     expected = (maps.heatmaps[1, k] + mirrored.heatmaps[1, partner].flip(-1)) / 2
     torch.testing.assert_close(fields[1].heatmaps[k], expected)

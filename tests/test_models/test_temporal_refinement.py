@@ -1,4 +1,5 @@
 """The tracker's decaying sum over time and what stands around it (attentive paper, Eq. 13)."""
+
 import numpy as np
 import pytest
 import torch
@@ -16,13 +17,13 @@ def test_sums_equal_the_golden_ones(golden_dir):
     np.testing.assert_allclose(sums[0].numpy(), golden['tr_V'], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize('decay', [0., 0.3, 1.])
+@pytest.mark.parametrize('decay', [0.0, 0.3, 1.0])
 def test_sums_equal_equation_13_written_out(decay):
     torch.manual_seed(0)
     features = torch.randn(2, 5, 3, 4, dtype=torch.float64)
-    expected = torch.stack([
-        features[:, t] + sum(decay**(t - tau) * features[:, tau] for tau in range(t)) for t in range(5)
-    ], dim=1)
+    expected = torch.stack(
+        [features[:, t] + sum(decay ** (t - tau) * features[:, tau] for tau in range(t)) for t in range(5)], dim=1
+    )
     torch.testing.assert_close(temporal_sums(features, decay), expected, rtol=0, atol=1e-12)
 
 
@@ -64,25 +65,29 @@ def test_only_earlier_frames_matter_and_with_decay_0_none():
     heatmaps = torch.randn(1, 4, 5, 24)
     changed = heatmaps.clone()
     changed[:, 1] += 1
-    for decay, affected in ((0.5, [False, True, True, True]), (0., [False, True, False, False])):
+    for decay, affected in ((0.5, [False, True, True, True]), (0.0, [False, True, False, False])):
         refinement = trained(decay=decay)
         same = [torch.equal(a, b) for a, b in zip(refinement(heatmaps)[0][0], refinement(changed)[0][0])]
         assert same == [not one for one in affected]
 
 
-@pytest.mark.parametrize('kwargs', [dict(decay=1.2), dict(decay=-0.1), dict(kernel_size=4), dict(reach=-1.),
-                                    dict(dims=3)])
+@pytest.mark.parametrize(
+    'kwargs', [dict(decay=1.2), dict(decay=-0.1), dict(kernel_size=4), dict(reach=-1.0), dict(dims=3)]
+)
 def test_bad_arguments_are_named(kwargs):
     with pytest.raises(ValueError, match=next(iter(kwargs))):
         TemporalRefinement(5, **kwargs)
 
 
-@pytest.mark.parametrize('sigma, reach, bins', [
-    (12., 3., 40),  # L = 768: 2, 3, 5 and 10 times two bins
-    (4., 3., 16),
-    (1., 3., 8),  # L = 64: the kernels alone do
-    (12., 0., 8),
-])
+@pytest.mark.parametrize(
+    'sigma, reach, bins',
+    [
+        (12.0, 3.0, 40),  # L = 768: 2, 3, 5 and 10 times two bins
+        (4.0, 3.0, 16),
+        (1.0, 3.0, 8),  # L = 64: the kernels alone do
+        (12.0, 0.0, 8),
+    ],
+)
 def test_a_refined_bin_depends_on_three_sigma_to_each_side(sigma, reach, bins):
     torch.manual_seed(0)
     refinement = TemporalRefinement(2, channels=3, sigma=sigma, reach=reach).eval()
@@ -97,6 +102,7 @@ def test_a_refined_bin_depends_on_three_sigma_to_each_side(sigma, reach, bins):
 
 def undilated(weights: dict, maps: torch.Tensor) -> torch.Tensor:
     """The refinement of a single frame as it was before there were dilations, from weights as they were saved then."""
+
     def batch_norm(x, name):
         return F.batch_norm(x, *(weights[f'{name}.{key}'] for key in ('running_mean', 'running_var', 'weight', 'bias')))
 
@@ -106,21 +112,26 @@ def undilated(weights: dict, maps: torch.Tensor) -> torch.Tensor:
     return maps + F.conv1d(x, weights['cnn4.3.weight'], weights['cnn4.3.bias'], padding=2)
 
 
-@pytest.mark.parametrize('load', [lambda module, weights: module.load_state_dict(weights),
-                                  lambda module, weights: mmengine_load_state_dict(module, weights, strict=True)])
+@pytest.mark.parametrize(
+    'load',
+    [
+        lambda module, weights: module.load_state_dict(weights),
+        lambda module, weights: mmengine_load_state_dict(module, weights, strict=True),
+    ],
+)
 def test_weights_from_before_there_were_dilations(load):
-    weights = trained(sigma=12., reach=0.).state_dict()
+    weights = trained(sigma=12.0, reach=0.0).state_dict()
     assert weights.pop('dilations').tolist() == [1] * 4
-    small = TemporalRefinement(5, channels=8, sigma=12., reach=0.).eval()
+    small = TemporalRefinement(5, channels=8, sigma=12.0, reach=0.0).eval()
     load(small, weights)
     maps = torch.randn(1, 5, 48)
     with torch.no_grad():
         torch.testing.assert_close(small(maps[None])[0][0], undilated(weights, maps))
     # the same shapes, other networks
     with pytest.raises(ValueError, match=r'found weights of dilations \[1, 1, 1, 1\], .* \[2, 3, 5, 10\]: reach=0'):
-        load(TemporalRefinement(5, channels=8, sigma=12.), weights)
+        load(TemporalRefinement(5, channels=8, sigma=12.0), weights)
     with pytest.raises(ValueError, match=r'found weights of dilations \[2, 3, 5, 10\], expected \[1, 1, 1, 1\]$'):
-        load(small, TemporalRefinement(5, channels=8, sigma=12.).state_dict())
+        load(small, TemporalRefinement(5, channels=8, sigma=12.0).state_dict())
 
 
 def test_a_frame_that_is_not_remembered_is_refined_and_leaves_no_trace():
@@ -135,24 +146,24 @@ def test_a_frame_that_is_not_remembered_is_refined_and_leaves_no_trace():
 
 
 def test_a_peak_moves_to_where_scale_and_shift_put_it():
-    bins = torch.arange(60.)
+    bins = torch.arange(60.0)
 
     def peak(centre):
-        return torch.exp(-0.5 * ((bins - centre) / 4)**2)
+        return torch.exp(-0.5 * ((bins - centre) / 4) ** 2)
 
-    sums = torch.stack([peak(20.), peak(40.)])[None].repeat(2, 1, 1)
-    found = moved(sums, torch.tensor([[1., 0.], [1.25, -6.5]]))
+    sums = torch.stack([peak(20.0), peak(40.0)])[None].repeat(2, 1, 1)
+    found = moved(sums, torch.tensor([[1.0, 0.0], [1.25, -6.5]]))
     assert torch.equal(found[0], sums[0])
     # 1.25 * 20 - 6.5 and 1.25 * 40 - 6.5, and wider in the same ratio
-    expected = torch.exp(-0.5 * ((bins - torch.tensor([[18.5], [43.5]])) / 5)**2)
+    expected = torch.exp(-0.5 * ((bins - torch.tensor([[18.5], [43.5]])) / 5) ** 2)
     torch.testing.assert_close(found[1], expected, rtol=0, atol=0.01)
     # out at the ends: nothing comes in
-    assert moved(torch.ones(1, 1, 6), torch.tensor([[1., 2.]]))[0, 0].tolist() == [0, 0, 1, 1, 1, 1]
-    assert moved(torch.ones(1, 1, 6), torch.tensor([[1., -2.5]]))[0, 0].tolist() == [1, 1, 1, 0.5, 0, 0]
+    assert moved(torch.ones(1, 1, 6), torch.tensor([[1.0, 2.0]]))[0, 0].tolist() == [0, 0, 1, 1, 1, 1]
+    assert moved(torch.ones(1, 1, 6), torch.tensor([[1.0, -2.5]]))[0, 0].tolist() == [1, 1, 1, 0.5, 0, 0]
 
 
 def test_sums_that_do_not_move_are_the_same_frame_by_frame():
     torch.manual_seed(0)
     features, state = torch.randn(2, 5, 3, 8), torch.randn(2, 3, 8)
-    still = torch.tensor([1., 0.]).expand(2, 5, 2)
+    still = torch.tensor([1.0, 0.0]).expand(2, 5, 2)
     torch.testing.assert_close(temporal_sums(features, 0.6, state, still), temporal_sums(features, 0.6, state))

@@ -1,4 +1,5 @@
 """Adaptive wing loss with weight map: the reference's values, a naive float64 version, and mixed precision."""
+
 import math
 
 import numpy as np
@@ -10,18 +11,18 @@ from mmpose.registry import MODELS
 from mmfld.models.losses import WeightedAdaptiveWingLoss
 
 
-def naive(output, target, weight=10., alpha=2.1, omega=14., epsilon=1., theta=0.5):
+def naive(output, target, weight=10.0, alpha=2.1, omega=14.0, epsilon=1.0, theta=0.5):
     """Element by element, as printed (AWing, Eq. 4, 5 and 9); (B, C, h, w) -> scalar."""
     total = 0
     batch, channels, height, width = output.shape
     for b, c, i, j in np.ndindex(batch, channels, height, width):
         y = target[b, c, i, j].item()
         delta = (output[b, c, i, j] - y).abs()
-        power = (theta / epsilon)**(alpha - y)
-        slope = omega / (1 + power) * (alpha - y) * (theta / epsilon)**(alpha - y - 1) / epsilon
+        power = (theta / epsilon) ** (alpha - y)
+        slope = omega / (1 + power) * (alpha - y) * (theta / epsilon) ** (alpha - y - 1) / epsilon
         offset = theta * slope - omega * math.log1p(power)
-        value = omega * torch.log1p((delta / epsilon)**(alpha - y)) if delta < theta else slope * delta - offset
-        around = target[b, c, max(i - 1, 0):i + 2, max(j - 1, 0):j + 2]
+        value = omega * torch.log1p((delta / epsilon) ** (alpha - y)) if delta < theta else slope * delta - offset
+        around = target[b, c, max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2]
         total = total + value * (1 + weight * (around.max() >= 0.2))
     return total / output.numel()
 
@@ -30,7 +31,7 @@ def naive(output, target, weight=10., alpha=2.1, omega=14., epsilon=1., theta=0.
 def maps():
     generator = torch.Generator().manual_seed(0)
     output = torch.rand(2, 2, 6, 5, generator=generator, dtype=torch.float64)
-    target = torch.rand(2, 2, 6, 5, generator=generator, dtype=torch.float64)**6
+    target = torch.rand(2, 2, 6, 5, generator=generator, dtype=torch.float64) ** 6
     return output.requires_grad_(), target
 
 
@@ -39,14 +40,14 @@ def value_and_gradient(loss, output, target):
     return value.detach(), torch.autograd.grad(value, output)[0]
 
 
-@pytest.mark.parametrize('map_weight, suffix', [(10., 'wm1'), (0., 'wm0')])
+@pytest.mark.parametrize('map_weight, suffix', [(10.0, 'wm1'), (0.0, 'wm0')])
 def test_value_equals_the_reference(golden_dir, map_weight, suffix):
     golden = np.load(golden_dir / 'awing.npz')
     loss = WeightedAdaptiveWingLoss(map_weight)(torch.from_numpy(golden['pred']), torch.from_numpy(golden['target']))
     np.testing.assert_allclose(loss.item(), golden[f'loss_{suffix}'], rtol=1e-5)
 
 
-@pytest.mark.parametrize('map_weight, suffix', [(10., 'wm1'), (0., 'wm0')])
+@pytest.mark.parametrize('map_weight, suffix', [(10.0, 'wm1'), (0.0, 'wm0')])
 def test_gradient_equals_the_reference(golden_dir, map_weight, suffix):
     golden = np.load(golden_dir / 'awing.npz')
     output = torch.from_numpy(golden['pred']).requires_grad_()
@@ -55,7 +56,7 @@ def test_gradient_equals_the_reference(golden_dir, map_weight, suffix):
     np.testing.assert_allclose(output.grad.numpy(), expected, rtol=1e-4, atol=1e-6 * abs(expected).max())
 
 
-@pytest.mark.parametrize('options', [{}, dict(alpha=1.7, omega=5., epsilon=0.3, theta=0.2)])
+@pytest.mark.parametrize('options', [{}, dict(alpha=1.7, omega=5.0, epsilon=0.3, theta=0.2)])
 def test_value_and_gradient_equal_the_naive_version(maps, options):
     ours = value_and_gradient(WeightedAdaptiveWingLoss(**options), *maps)
     torch.testing.assert_close(ours, value_and_gradient(lambda o, t: naive(o, t, **options), *maps))
@@ -88,7 +89,7 @@ def test_a_perfect_prediction_costs_nothing_and_has_no_gradient(maps):
 
 
 def test_loss_weight(maps):
-    torch.testing.assert_close(WeightedAdaptiveWingLoss(loss_weight=3.)(*maps), 3 * WeightedAdaptiveWingLoss()(*maps))
+    torch.testing.assert_close(WeightedAdaptiveWingLoss(loss_weight=3.0)(*maps), 3 * WeightedAdaptiveWingLoss()(*maps))
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
@@ -104,8 +105,11 @@ def test_half_precision_is_computed_in_float32(maps, dtype):
 def test_small_gradients_are_rounded_after_the_loss_was_scaled(maps):
     """As mixed precision in float16 needs it: before, they would be zero."""
     output, target = maps[0].detach().float(), maps[1].float()
-    scaled = value_and_gradient(lambda o, t: 2**30 * WeightedAdaptiveWingLoss(loss_weight=2.**-30)(o, t),
-                                output.half().requires_grad_(), target)[1]
+    scaled = value_and_gradient(
+        lambda o, t: 2**30 * WeightedAdaptiveWingLoss(loss_weight=2.0**-30)(o, t),
+        output.half().requires_grad_(),
+        target,
+    )[1]
     expected = value_and_gradient(WeightedAdaptiveWingLoss(), output.half().float().requires_grad_(), target)[1]
     torch.testing.assert_close(scaled, expected.half())
 

@@ -1,4 +1,5 @@
 """Conv3x3: PyTorch's convolution in float64 is the expectation, for values and gradients."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -25,12 +26,15 @@ def winograd_calls(monkeypatch):
     return calls
 
 
-@pytest.mark.parametrize('shape, filters, bias', [
-    ((2, 64, 32, 32), 64, True),
-    ((3, 64, 36, 28), 80, True),  # blocks of unequal size
-    ((1, 96, 128, 16), 64, False),
-    ((9, 128, 8, 16), 64, False),  # blocks of several images
-])
+@pytest.mark.parametrize(
+    'shape, filters, bias',
+    [
+        ((2, 64, 32, 32), 64, True),
+        ((3, 64, 36, 28), 80, True),  # blocks of unequal size
+        ((1, 96, 128, 16), 64, False),
+        ((9, 128, 8, 16), 64, False),  # blocks of several images
+    ],
+)
 def test_values_and_gradients(winograd_calls, shape, filters, bias):
     torch.manual_seed(0)
     conv = Conv3x3(shape[1], filters, bias)
@@ -66,12 +70,15 @@ def test_parameters_are_those_of_a_convolution():
     assert all((ours[key] == theirs[key]).all() for key in ours)
 
 
-@pytest.mark.parametrize('shape, options', [
-    ((2, 64, 32, 30), {}),  # not in tiles
-    ((1, 64, 16, 16), {}),  # too few cells
-    ((2, 32, 64, 64), {}),  # too few channels
-    ((2, 64, 32, 32), dict(dtype=torch.float64)),
-])
+@pytest.mark.parametrize(
+    'shape, options',
+    [
+        ((2, 64, 32, 30), {}),  # not in tiles
+        ((1, 64, 16, 16), {}),  # too few cells
+        ((2, 32, 64, 64), {}),  # too few channels
+        ((2, 64, 32, 32), dict(dtype=torch.float64)),
+    ],
+)
 def test_elsewhere_it_is_pytorchs_convolution(winograd_calls, shape, options):
     conv, x = Conv3x3(shape[1], 64).to(**options), torch.randn(shape, **options)
     assert (conv(x) == F.conv2d(x, conv.weight, conv.bias, padding=1)).all()
@@ -87,7 +94,7 @@ def test_mixed_precision_is_pytorchs_convolution(winograd_calls):
 
 def test_exported_and_traced_it_is_one_convolution():
     conv, x = Conv3x3(64, 64).eval(), torch.randn(2, 64, 32, 32)
-    exported = torch.export.export(conv, (x, ))
+    exported = torch.export.export(conv, (x,))
     assert [str(node.target) for node in exported.graph.nodes if node.op == 'call_function'] == ['aten.conv2d.default']
     assert 'aten::_convolution' in str(torch.jit.trace(conv, x).inlined_graph)
 

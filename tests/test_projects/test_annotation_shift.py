@@ -1,4 +1,5 @@
 """Shifts that were put into annotations are found again: in tilted faces, between lips, in cuts of photographs."""
+
 import importlib
 import sys
 from pathlib import Path
@@ -46,8 +47,9 @@ def test_a_shift_of_the_image_shows_in_tilted_faces(study, face):
     tilts = rng.normal(0, 0.2, 400)
     exact = np.stack([turned(face, tilt) for tilt in tilts])
     predicted = np.stack([turned(face + (0, 3), tilt) for tilt in tilts]) + rng.normal(0, 0.3, (400, 1, 2))
-    faces = study.Faces(np.array(['a'] * 400), exact + SHIFT, predicted, np.array([study.tilt_of(p) for p in exact]),
-                        np.zeros(400))
+    faces = study.Faces(
+        np.array(['a'] * 400), exact + SHIFT, predicted, np.array([study.tilt_of(p) for p in exact]), np.zeros(400)
+    )
     cos, sin = np.cos(faces.tilt), np.sin(faces.tilt)
     across, along = faces.residuals().T
     (right, half), (below, wide) = study.regression(across, cos, sin)
@@ -62,7 +64,7 @@ def test_outliers_and_unknown_values_count_little(study):
 
 
 @pytest.mark.parametrize('below', [-1.3, 0.8])
-@pytest.mark.parametrize('angle', [0., 0.3])
+@pytest.mark.parametrize('angle', [0.0, 0.3])
 @pytest.mark.parametrize('layout', ['300w68', 'cofw25'])
 def test_the_line_between_the_lips(study, face, below, angle, layout):
     face = face.copy()
@@ -77,7 +79,7 @@ def test_the_line_between_the_lips(study, face, below, angle, layout):
     layout = get_layout(layout)
     assert study.lip_line_offset(image, annotated, layout) == pytest.approx(below, abs=0.25)
     lower = [pair[1] for pair in study.INNER_LIPS[layout.name]]
-    annotated[lower] += turned(np.array([[0, 5.]]), angle)
+    annotated[lower] += turned(np.array([[0, 5.0]]), angle)
     assert np.isnan(study.lip_line_offset(image, annotated, layout))
 
 
@@ -118,13 +120,13 @@ def test_predictions_are_put_back_into_tilted_images(study, synthetic_faces, mon
         return results
 
     class Exact:
-
         def test_step(self, data):
             for sample in data['data_samples']:
                 meta = sample.metainfo
                 points = in_crop[meta['img_id']] / meta['input_size'] * meta['input_scale']
                 sample.pred_instances = InstanceData(
-                    keypoints=(points + meta['input_center'] - 0.5 * meta['input_scale'])[None])
+                    keypoints=(points + meta['input_center'] - 0.5 * meta['input_scale'])[None]
+                )
             return data['data_samples']
 
     monkeypatch.setattr(FaceAffine, 'transform', remember)

@@ -1,4 +1,5 @@
 """The comparison on 300W: a row from training to its file, the arithmetic of the report, and that it is up to date."""
+
 import importlib
 import json
 import sys
@@ -45,8 +46,11 @@ from mmfld.engine.combine import combine
 combine(globals())
 """)
     content = yaml.safe_load((PROJECT / 'rows.yml').read_text())
-    content['rows'] = [dict(row, config=str(tmp_path / 'subpixel.py')) for row in content['rows']
-                       if row['name'] in ('subpixel', 'subpixel_argmax')]
+    content['rows'] = [
+        dict(row, config=str(tmp_path / 'subpixel.py'))
+        for row in content['rows']
+        if row['name'] in ('subpixel', 'subpixel_argmax')
+    ]
     (tmp_path / 'rows.yml').write_text(yaml.safe_dump(content))
     monkeypatch.setattr(study.run, 'ROWS', read_rows(tmp_path / 'rows.yml').rows)
     monkeypatch.setattr(study.run, 'RESULTS', tmp_path / 'results')
@@ -89,23 +93,36 @@ def test_an_interrupted_training_goes_on(study, tiny, capfd):
 
 
 def result(row: str, curve: list, seed: int = 0, lr: float = 2e-3) -> dict:
-    return dict(row=row, trained_as=row, seed=seed, lr=lr, epochs=len(curve), common=dict(NME=curve[-1], FR=1., AUC=0.5),
-                selection_nme={epoch: nme for epoch, nme in enumerate(curve, 1)})
+    return dict(
+        row=row,
+        trained_as=row,
+        seed=seed,
+        lr=lr,
+        epochs=len(curve),
+        common=dict(NME=curve[-1], FR=1.0, AUC=0.5),
+        selection_nme={epoch: nme for epoch, nme in enumerate(curve, 1)},
+    )
 
 
 def test_convergence_at_the_common_and_at_the_best_rates(study):
-    results = [result('star', [10., 8., 6., 5., 4.]), result('structured', [8., 4., 3., 3., 3.]),
-               result('star', [12., 10., 8., 7., 6.], lr=4e-3), result('structured', [8., 5., 3., 3., 2.], lr=4e-3),
-               # a rate that one alone was tried with does not count
-               result('structured', [1.] * 5, lr=1e-3)]
+    results = [
+        result('star', [10.0, 8.0, 6.0, 5.0, 4.0]),
+        result('structured', [8.0, 4.0, 3.0, 3.0, 3.0]),
+        result('star', [12.0, 10.0, 8.0, 7.0, 6.0], lr=4e-3),
+        result('structured', [8.0, 5.0, 3.0, 3.0, 2.0], lr=4e-3),
+        # a rate that one alone was tried with does not count
+        result('structured', [1.0] * 5, lr=1e-3),
+    ]
     common40, common100, best40, best100 = study.report.convergence(results)
-    assert common40['comparison'] == pytest.approx((2., 8., 1.))
-    assert common100['comparison'] == pytest.approx((5., 4., 2.))
+    assert common40['comparison'] == pytest.approx((2.0, 8.0, 1.0))
+    assert common100['comparison'] == pytest.approx((5.0, 4.0, 2.0))
     assert best100['rates'] == [2e-3, 4e-3] and best100['comparison'].needed == pytest.approx(2.5)
 
 
 def test_rows_have_mean_and_range_over_seeds(study):
-    table = study.report.rows_table([result('star', [4.]), result('star', [5.], seed=1), result('star', [9.], lr=1.)])
+    table = study.report.rows_table(
+        [result('star', [4.0]), result('star', [5.0], seed=1), result('star', [9.0], lr=1.0)]
+    )
     assert '4.50 (4.00-5.00)' in table and '9.00' not in table
 
 

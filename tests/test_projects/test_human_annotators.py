@@ -1,4 +1,5 @@
 """Annotators against image-aware smoothing: made-up annotations of known spread, and the format of the real file."""
+
 import csv
 import importlib.util
 import json
@@ -96,17 +97,25 @@ def test_faces_with_fewer_annotators_are_left_out_and_counted(study, faces, tmp_
     assert (len(found), skipped) == (2, 1)
 
 
-@pytest.mark.parametrize('line, column, text, message', [
-    (1, 4, 'left_eyebrow_out_u', "line 1, column 5: found 'left_eyebrow_out_u', expected 'left_eyebrow_out_t'"),
-    (3, 2, 'x', "line 3, column 'left_eyebrow_out_x': found 'x', expected a finite number"),
-    (3, 106, 'nan', "line 3, column 'chin_t': found 'nan', expected a finite number"),
-    (4, 4, '7', "line 4, column 'left_eyebrow_out_t': found '7', expected 0, 1, 2 or 3"),
-    (4, 1, 'worker_3', "line 4, column 'worker': found 'worker_3', expected 'average' or one of "
-                       "('worker_0', 'worker_1', 'worker_2')"),
-    (4, 1, 'worker_0', "line 4: found 'worker_0' of http://face/0 a second time, expected one row each"),
-    (5, 106, None, 'line 5: found 106 columns, expected 107'),
-    (1, 106, None, 'line 1: found 106 columns, expected 107'),
-])
+@pytest.mark.parametrize(
+    'line, column, text, message',
+    [
+        (1, 4, 'left_eyebrow_out_u', "line 1, column 5: found 'left_eyebrow_out_u', expected 'left_eyebrow_out_t'"),
+        (3, 2, 'x', "line 3, column 'left_eyebrow_out_x': found 'x', expected a finite number"),
+        (3, 106, 'nan', "line 3, column 'chin_t': found 'nan', expected a finite number"),
+        (4, 4, '7', "line 4, column 'left_eyebrow_out_t': found '7', expected 0, 1, 2 or 3"),
+        (
+            4,
+            1,
+            'worker_3',
+            "line 4, column 'worker': found 'worker_3', expected 'average' or one of "
+            "('worker_0', 'worker_1', 'worker_2')",
+        ),
+        (4, 1, 'worker_0', "line 4: found 'worker_0' of http://face/0 a second time, expected one row each"),
+        (5, 106, None, 'line 5: found 106 columns, expected 107'),
+        (1, 106, None, 'line 1: found 106 columns, expected 107'),
+    ],
+)
 def test_broken_files_are_named_with_the_place(study, faces, tmp_path, line, column, text, message):
     rows = [list(row) for row in rows_of(study, annotate(faces[:1], np.zeros((1, 3, 29))))]
     if text is None:
@@ -183,7 +192,7 @@ def test_an_isotropic_covariance_has_no_direction(study):
 
 
 def test_angles_and_alignment(study):
-    axes = np.exp(2j * np.radians([0., 30, 60, 90]))
+    axes = np.exp(2j * np.radians([0.0, 30, 60, 90]))
     np.testing.assert_allclose(study.angles(axes, np.ones(4)), [0, 30, 60, 90])
     np.testing.assert_allclose(study.angles(axes, axes[::-1]), [90, 30, 30, 90])
     ones = study.Spread(np.ones(4), np.ones(4) + 0j)
@@ -191,12 +200,12 @@ def test_angles_and_alignment(study):
     assert study.alignment(ones, study.Spread(np.ones(4), -ones.axis)) == pytest.approx(-1)
     assert study.alignment(ones, study.Spread(np.ones(4), axes)) == pytest.approx(0)
     # the anisotropies are the weights, and the size does not matter
-    mixed = study.Spread(np.array([1., 10, 1, 1]), np.array([1, -1, 0, 0]) + 0j)
+    mixed = study.Spread(np.array([1.0, 10, 1, 1]), np.array([1, -1, 0, 0]) + 0j)
     assert study.alignment(ones, mixed) == pytest.approx((1 - 0.1) / 1.1)
 
 
 def test_prediction_is_the_covariance_of_the_codec(study, faces):
-    codec = ImageAwareSmoothing(LAYOUT, gamma=1., num_samples=20000)
+    codec = ImageAwareSmoothing(LAYOUT, gamma=1.0, num_samples=20000)
     pixels = study.crop_points(annotate(faces[:1], np.zeros((1, 3, 29))), codec)[:, 0]
     np.random.seed(0)
     samples = denormalize(codec.encode(pixels)['keypoint_samples'][0].astype(float), codec.input_size)
@@ -262,8 +271,9 @@ def test_p_values_of_isotropic_noise_are_uniform(study, faces):
     for seed in range(50):
         rng = np.random.default_rng(seed)
         noise = rng.standard_normal((2, FACES, 3, 29))
-        human = study.spread_of_samples((noise[0] - noise[0].mean(1, keepdims=True)) +
-                                        1j * (noise[1] - noise[1].mean(1, keepdims=True)))
+        human = study.spread_of_samples(
+            (noise[0] - noise[0].mean(1, keepdims=True)) + 1j * (noise[1] - noise[1].mean(1, keepdims=True))
+        )
         orders = study.shuffled_landmarks(chosen, LAYOUT, rng)
         values.append(study.pooled_direction(human, boundary, chosen, draws, orders)['p'])
     assert np.mean(values) == pytest.approx(0.5, abs=0.12)
@@ -273,14 +283,17 @@ def test_p_values_of_isotropic_noise_are_uniform(study, faces):
 def test_sizes_are_those_of_the_noise(isotropic):
     np.testing.assert_allclose([row['human_std'] for row in isotropic['landmarks']], STD * np.sqrt(2), rtol=0.2)
     cells = isotropic['cells']
-    assert isotropic['size']['image-unaware']['gamma_interval'][0] < (
-        cells['annotators'] / cells['image-unaware'])**2 < isotropic['size']['image-unaware']['gamma_interval'][1]
+    assert (
+        isotropic['size']['image-unaware']['gamma_interval'][0]
+        < (cells['annotators'] / cells['image-unaware']) ** 2
+        < isotropic['size']['image-unaware']['gamma_interval'][1]
+    )
     # a constant has no correlation
     assert 'spearman' not in isotropic['size']['image-unaware']
 
 
 def test_annotators_who_follow_a_spread_have_it_in_the_mean(study):
-    spread = study.Spread(np.full((4000, 1), 3.), np.full((4000, 1), 2 * np.exp(1j)))
+    spread = study.Spread(np.full((4000, 1), 3.0), np.full((4000, 1), 2 * np.exp(1j)))
     drawn = study.simulate(spread, 3, np.random.default_rng(0)).pooled()
     assert drawn.trace[0] == pytest.approx(3, rel=0.05)
     assert drawn.axis[0] == pytest.approx(2 * np.exp(1j), rel=0.06)

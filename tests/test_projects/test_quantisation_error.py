@@ -1,4 +1,5 @@
 """The study of quantisation errors on a few drawn faces: what it reads, what it measures, what it writes."""
+
 import importlib.util
 import json
 from pathlib import Path
@@ -50,15 +51,18 @@ def more_lists(faces, tmp_path_factory) -> Path:
         savemat(folder / f'{number + 1}_points.mat', dict(Points=face['300w68']))
         points = np.concatenate([face['cofw29'][:28], np.full((6, 2), -1e4), face['cofw29'][28:]])
         values = np.concatenate([points, np.zeros((35, 1))], axis=1)
-        lines += [[f'{number}.jpg', 'worker_0', *map(str, values.ravel() + 9)],
-                  [f'{number}.jpg', 'average', *map(str, values.ravel())]]
+        lines += [
+            [f'{number}.jpg', 'worker_0', *map(str, values.ravel() + 9)],
+            [f'{number}.jpg', 'average', *map(str, values.ravel())],
+        ]
         signs = np.ones((68, 1))
         signs[5] = -1
         points = face['300w68'] * signs
         if number == len(faces) - 1:
             points[7] = -1
-        (folder / f'{number}.pts').write_text('\n'.join(
-            ['version: 1', 'n_points: 68', '{', *(f'{x} {y}' for x, y in points), '}']))
+        (folder / f'{number}.pts').write_text(
+            '\n'.join(['version: 1', 'n_points: 68', '{', *(f'{x} {y}' for x, y in points), '}'])
+        )
     (folder / 'lfpw.csv').write_text('\n'.join(map('\t'.join, lines)))
     return folder
 
@@ -66,9 +70,24 @@ def more_lists(faces, tmp_path_factory) -> Path:
 @pytest.fixture(scope='module')
 def result(study, lists, more_lists, tmp_path_factory):
     out = tmp_path_factory.mktemp('quantisation_error')
-    return study.main(['--csv-300w', str(lists), '--wflw', str(lists), '--out', str(out), '--device', 'cpu',
-                       '--cofw68', str(more_lists), '--lfpw29', str(more_lists / 'lfpw.csv'),
-                       '--merl-rav', str(more_lists)]), out
+    return study.main(
+        [
+            '--csv-300w',
+            str(lists),
+            '--wflw',
+            str(lists),
+            '--out',
+            str(out),
+            '--device',
+            'cpu',
+            '--cofw68',
+            str(more_lists),
+            '--lfpw29',
+            str(more_lists / 'lfpw.csv'),
+            '--merl-rav',
+            str(more_lists),
+        ]
+    ), out
 
 
 def test_reads_300w(study, lists, faces):
@@ -85,10 +104,12 @@ def test_a_face_on_two_lists_counts_once(study, lists, faces):
 def test_reads_the_other_sets(study, more_lists, faces):
     np.testing.assert_allclose(study.read_cofw68(more_lists).points, [face['300w68'] for face in faces], rtol=1e-6)
     np.testing.assert_allclose(
-        study.read_lfpw29(more_lists / 'lfpw.csv').points, [face['cofw29'] for face in faces], rtol=1e-6)
+        study.read_lfpw29(more_lists / 'lfpw.csv').points, [face['cofw29'] for face in faces], rtol=1e-6
+    )
     # without the face that hides a landmark
     np.testing.assert_allclose(
-        study.read_merl_rav(more_lists).points, [face['300w68'] for face in faces[:3]], rtol=1e-6)
+        study.read_merl_rav(more_lists).points, [face['300w68'] for face in faces[:3]], rtol=1e-6
+    )
 
 
 def test_names_the_broken_line_of_lfpw(study, more_lists, tmp_path):
@@ -126,7 +147,7 @@ def test_crop_leaves_distances_in_proportion(study, lists):
 
 def test_landmarks_on_the_border_of_the_crop_count(study, lists):
     cropped = study.crop(study.read_wflw(lists), 'landmark_height')
-    outside = (abs(cropped.points[..., 0] - 127.5) > 128.001)
+    outside = abs(cropped.points[..., 0] - 127.5) > 128.001
     np.testing.assert_array_equal(cropped.inside, ~outside)
 
 
@@ -138,32 +159,38 @@ def test_crop_of_fan_shows_the_face_smaller(study, lists):
 
 def test_errors_leave_out_landmarks_outside_the_crop(study):
     truth = np.zeros((1, 2, 2))
-    cropped = study.Cropped(truth, np.array([[True, False]]), np.array([50.]))
+    cropped = study.Cropped(truth, np.array([[True, False]]), np.array([50.0]))
     found = study.errors(truth + [[3, 4], [100, 100]], cropped, 0.25)
     assert (found['%'], found['cells']) == (10, 1.25)
 
 
-@pytest.mark.parametrize('name, expected', [
-    ('sigma 1, window 5, cells', 0.1346),
-    ('sigma 1.5, window 5, cells', 0.0291),
-    ('sigma 1.5, window 3, cells', 0.0462),
-    ('sigma 1.5, window 5, density of Eq. 1, cells', 0.3069),
-    ('argmax, cells', 0.3826),
-    ('quarter_shift, cells', 0.1913),
-    ('floored and argmax, cells', 0.7652),
-])
+@pytest.mark.parametrize(
+    'name, expected',
+    [
+        ('sigma 1, window 5, cells', 0.1346),
+        ('sigma 1.5, window 5, cells', 0.0291),
+        ('sigma 1.5, window 3, cells', 0.0462),
+        ('sigma 1.5, window 5, density of Eq. 1, cells', 0.3069),
+        ('argmax, cells', 0.3826),
+        ('quarter_shift, cells', 0.1913),
+        ('floored and argmax, cells', 0.7652),
+    ],
+)
 def test_errors_within_a_cell(result, name, expected):
     assert result[0][name] == pytest.approx(expected, abs=5e-4)
 
 
-@pytest.mark.parametrize('pair, low, high', [
-    ('rounded and argmax', 0.36, 0.41),
-    ('rounded and quarter_shift', 0.36, 0.41),
-    ('floored and argmax', 0.72, 0.81),
-    ('continuous and quarter_shift', 0.18, 0.21),
-    ('continuous and local_soft_argmax', 0.026, 0.033),
-    ('continuous and expectation', 0.5, 5),
-])
+@pytest.mark.parametrize(
+    'pair, low, high',
+    [
+        ('rounded and argmax', 0.36, 0.41),
+        ('rounded and quarter_shift', 0.36, 0.41),
+        ('floored and argmax', 0.72, 0.81),
+        ('continuous and quarter_shift', 0.18, 0.21),
+        ('continuous and local_soft_argmax', 0.026, 0.033),
+        ('continuous and expectation', 0.5, 5),
+    ],
+)
 def test_errors_on_faces_in_cells(result, pair, low, high):
     assert low < result[0][f'WFLW, face_220, {pair}, cells'] < high
 
@@ -175,8 +202,9 @@ def test_the_other_sets_are_measured_in_the_papers_crop(result, name):
 
 
 def test_smaller_faces_lose_more(result):
-    rounding = [result[0][f'300W full, {rule}, rounded and argmax, %']
-                for rule in ('landmark_height', 'hrnet_1.25', 'fan')]
+    rounding = [
+        result[0][f'300W full, {rule}, rounded and argmax, %'] for rule in ('landmark_height', 'hrnet_1.25', 'fan')
+    ]
     assert rounding == sorted(rounding)
 
 
@@ -186,8 +214,10 @@ def test_errors_of_a_predictor_have_the_size_asked_for(result):
 
 
 def test_a_predictor_with_errors_of_its_own_loses_little_by_rounding(result):
-    lost = (result[0]['300W full, structured, argmax after normal errors of 3.99 %, %'] -
-            result[0]['300W full, structured, prediction after normal errors of 3.99 %, %'])
+    lost = (
+        result[0]['300W full, structured, argmax after normal errors of 3.99 %, %']
+        - result[0]['300W full, structured, prediction after normal errors of 3.99 %, %']
+    )
     assert 0 < lost < 0.5 * result[0]['300W full, structured, argmax, %']
 
 

@@ -1,4 +1,5 @@
 """Reproducing papers: plans, runs that fail, are killed and go on, tables, rehearsals, what is written from rows."""
+
 import csv
 import importlib
 import json
@@ -32,17 +33,46 @@ def study():
 
 
 ROWS = dict(
-    paper='A paper', venue='Nobody, 2000', tables={'Table 1': dict(title='Faces', metrics=['NME', 'FR'])},
+    paper='A paper',
+    venue='Nobody, 2000',
+    tables={'Table 1': dict(title='Faces', metrics=['NME', 'FR'])},
     rows=[
-        dict(name='plain', tables={'Table 1': 'plain'}, config='configs/wflw/structured_hg4.py', data='WFLW',
-             normalizer='inter_ocular', paper={'NME': 3.99}),
-        dict(name='broken', tables={'Table 1': 'broken'}, config='configs/wflw/structured_hg4.py', data='WFLW',
-             normalizer='inter_ocular', options={'model.head.loss_landmark.margin': 'l7'}),
-        dict(name='argmax', tables={'Table 1': 'argmax'}, config='configs/wflw/structured_hg4.py', data='WFLW',
-             normalizer='inter_ocular', options={'codec.decoder': 'argmax'}, trained_as='plain'),
-        dict(name='of-broken', tables={'Table 1': 'argmax of broken'}, config='configs/wflw/structured_hg4.py',
-             data='WFLW', normalizer='inter_ocular', options={'codec.decoder': 'argmax'}, trained_as='broken'),
-    ])
+        dict(
+            name='plain',
+            tables={'Table 1': 'plain'},
+            config='configs/wflw/structured_hg4.py',
+            data='WFLW',
+            normalizer='inter_ocular',
+            paper={'NME': 3.99},
+        ),
+        dict(
+            name='broken',
+            tables={'Table 1': 'broken'},
+            config='configs/wflw/structured_hg4.py',
+            data='WFLW',
+            normalizer='inter_ocular',
+            options={'model.head.loss_landmark.margin': 'l7'},
+        ),
+        dict(
+            name='argmax',
+            tables={'Table 1': 'argmax'},
+            config='configs/wflw/structured_hg4.py',
+            data='WFLW',
+            normalizer='inter_ocular',
+            options={'codec.decoder': 'argmax'},
+            trained_as='plain',
+        ),
+        dict(
+            name='of-broken',
+            tables={'Table 1': 'argmax of broken'},
+            config='configs/wflw/structured_hg4.py',
+            data='WFLW',
+            normalizer='inter_ocular',
+            options={'codec.decoder': 'argmax'},
+            trained_as='broken',
+        ),
+    ],
+)
 
 
 @pytest.fixture
@@ -71,37 +101,45 @@ def test_a_dry_run_lists_the_rows_of_all_papers_without_any_data(study, tmp_path
 
 
 def test_missing_data_start_nothing(study, tmp_path, capsys):
-    assert study.run.main(['star', '--only', 'wflw', '--data-root', str(tmp_path / 'data'), '--work-dir',
-                           str(tmp_path / 'work')]) == 2
+    assert (
+        study.run.main(
+            ['star', '--only', 'wflw', '--data-root', str(tmp_path / 'data'), '--work-dir', str(tmp_path / 'work')]
+        )
+        == 2
+    )
     printed = capsys.readouterr().out
     assert f'{tmp_path}/data/wflw/annotations/face_landmarks_wflw_train.json: found no such file' in printed
     assert 'convert_wflw.py' in printed and 'Nothing was started' in printed
     assert not (tmp_path / 'work').exists()
 
 
-@pytest.mark.parametrize('args, near', [
-    (['strcutured'], 'structured'),
-    (['star', '--only', 'Tabel 3'], 'Table 3'),
-    (['star', '--only', 'table3-basic-l1-wlfw'], 'table3-basic-l1-wflw'),
-])
+@pytest.mark.parametrize(
+    'args, near',
+    [
+        (['strcutured'], 'structured'),
+        (['star', '--only', 'Tabel 3'], 'Table 3'),
+        (['star', '--only', 'table3-basic-l1-wlfw'], 'table3-basic-l1-wflw'),
+    ],
+)
 def test_an_unknown_paper_table_or_row_names_the_near_ones(study, args, near, capsys):
     assert study.run.main([*args, '--dry-run']) == 2
     assert f'near: {near}' in capsys.readouterr().err
 
 
 def test_a_row_comes_after_the_one_whose_weights_it_needs_with_as_many_seeds(study, tmp_path):
-    paper, = study.plan.read_papers('attentive1d')
+    (paper,) = study.plan.read_papers('attentive1d')
     runs = study.plan.make_runs(paper, [paper.row('talking-face')], 2, tmp_path)
     assert [(run.row.name, run.seed) for run in runs] == [
-        (name, seed) for name in ('300vw-alone-detector', '300vw-alone', 'talking-face') for seed in (0, 1)]
+        (name, seed) for name in ('300vw-alone-detector', '300vw-alone', 'talking-face') for seed in (0, 1)
+    ]
 
 
 def test_gpu_hours_follow_the_time_that_the_structured_paper_reports(study):
-    paper, = study.plan.read_papers('structured')
+    (paper,) = study.plan.read_papers('structured')
     assert study.plan.cost(paper.row('wflw')).gpu_hours == pytest.approx(40, rel=0.01)
-    star, = study.plan.read_papers('star')
+    (star,) = study.plan.read_papers('star')
     assert study.plan.cost(star.row('wflw')).gpu_hours == pytest.approx(100, rel=0.01)
-    subpixel, = study.plan.read_papers('subpixel')
+    (subpixel,) = study.plan.read_papers('subpixel')
     assert study.plan.cost(subpixel.row('menpo')).gpu_hours == 0  # weights of another row
 
 
@@ -112,8 +150,10 @@ def test_a_run_that_fails_is_listed_and_the_others_go_on(study, paper, tiny, tmp
     assert 'failed: paper broken, seed 0: training ended with status 1: train.py: error: unknown margin' in printed
     assert 'failed: paper of-broken, seed 0: needs paper broken, seed 0, which failed' in printed
     assert (tmp_path / 'work/paper/broken/seed-0/train.log').is_file()
-    results = {name: json.loads((tmp_path / f'work/paper/{name}/seed-0.json').read_text())['NME']
-               for name in ('plain', 'argmax')}
+    results = {
+        name: json.loads((tmp_path / f'work/paper/{name}/seed-0.json').read_text())['NME']
+        for name in ('plain', 'argmax')
+    }
     assert results['plain'] != results['argmax']
 
     with open(tmp_path / 'work/tables/tables.csv', newline='') as file:
@@ -154,14 +194,26 @@ def test_a_folder_in_use_is_left_alone(study, tmp_path):
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(paper, tmp_path):
     script = tmp_path / 'reproduce.py'
-    script.write_text(f'import sys; sys.path.insert(0, {str(PROJECT)!r})\n'
-                      'import run, rendered\n'
-                      'run.SIMULATED_FACES = dict(train=32, test=4, image_size=96)\n'
-                      'run.SIMULATED_EPOCHS = 6\n'
-                      'rendered.WIDTH = 16\n'
-                      'if __name__ == "__main__":\n    sys.exit(run.main())\n')
-    command = [sys.executable, '-W', 'ignore', str(script), str(paper), '--simulate', '--only', 'plain', '--work-dir',
-               str(tmp_path / 'work')]
+    script.write_text(
+        f'import sys; sys.path.insert(0, {str(PROJECT)!r})\n'
+        'import run, rendered\n'
+        'run.SIMULATED_FACES = dict(train=32, test=4, image_size=96)\n'
+        'run.SIMULATED_EPOCHS = 6\n'
+        'rendered.WIDTH = 16\n'
+        'if __name__ == "__main__":\n    sys.exit(run.main())\n'
+    )
+    command = [
+        sys.executable,
+        '-W',
+        'ignore',
+        str(script),
+        str(paper),
+        '--simulate',
+        '--only',
+        'plain',
+        '--work-dir',
+        str(tmp_path / 'work'),
+    ]
     folder = tmp_path / 'work/paper/plain/seed-0'
     killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 240
@@ -196,7 +248,7 @@ def test_a_finished_run_without_checkpoint_or_nme_is_a_failed_one(study, tmp_pat
 def test_only_results_of_the_rows_as_they_are_on_complete_data_are_collected(study, tmp_path, capsys):
     arguments = ['star', '--data-root', str(tmp_path / 'data'), '--work-dir', str(tmp_path / 'work')]
     args, anyway = study.run.parse(arguments), study.run.parse([*arguments, '--anyway'])
-    paper, = study.plan.read_papers('star')
+    (paper,) = study.plan.read_papers('star')
     for name, options in (('wflw', {}), ('softargmax-wflw', {'train_cfg.max_epochs': 3}), ('300w', None)):
         # None: without the data, and with --anyway
         own = study.run.run_options(paper.row(name), args if options is not None else anyway)
@@ -223,12 +275,18 @@ def finished(study, paper, tmp_path):
     """Two runs that are finished, the second with weights of the first; a function that collects."""
     args = study.run.parse([str(paper), '--data-root', str(tmp_path / 'data'), '--work-dir', str(tmp_path / 'work')])
     paper = read_rows(paper)
-    runs = {name: finish(study, paper, name, args.work_dir, study.run.run_options(paper.row(name), args))
-            for name in ('plain', 'argmax')}
+    runs = {
+        name: finish(study, paper, name, args.work_dir, study.run.run_options(paper.row(name), args))
+        for name in ('plain', 'argmax')
+    }
 
     def collect(*more):
-        return study.run.collect(paper, study.run.parse([
-            str(paper.file), '--work-dir', str(args.work_dir), '--data-root', str(args.data_root), *more]))
+        return study.run.collect(
+            paper,
+            study.run.parse(
+                [str(paper.file), '--work-dir', str(args.work_dir), '--data-root', str(args.data_root), *more]
+            ),
+        )
 
     assert collect() == ({name: {0: {'NME': 4.5}} for name in ('plain', 'argmax')}, {})
     return runs, collect
@@ -239,19 +297,26 @@ def test_a_result_of_weights_that_were_trained_anew_is_outdated(study, paper, fi
     runs['plain'].result.write_text('{"NME": 4.6}')
     assert collect() == ({'plain': {0: {'NME': 4.6}}}, {'argmax': {0: {'NME': 4.5}}})
     assert 'left out: paper argmax, seed 0: trained by another config, which differs in weights_of.result' in (
-        capsys.readouterr().out)
-    options = study.run.run_options(runs['argmax'].row, study.run.parse([str(paper), '--data-root', str(
-        tmp_path / 'data')]))
+        capsys.readouterr().out
+    )
+    options = study.run.run_options(
+        runs['argmax'].row, study.run.parse([str(paper), '--data-root', str(tmp_path / 'data')])
+    )
     with pytest.raises(study.training.RunFailed, match='begun with another config, .*weights_of.result'):
         study.training.carry_out(runs['argmax'], options, study.training.Launcher())
 
 
-@pytest.mark.parametrize('change, reason', [
-    (lambda run: run.result.unlink(), 'there is no result'),
-    (lambda run: run.config.unlink(), 'trained by another config, which differs in seed-0.py, which is gone'),
-    (lambda run: run.config.write_text(run.config.read_text().replace('max_epochs=200', 'max_epochs=2')),
-     'trained by another config, which differs in train_cfg.max_epochs'),
-])
+@pytest.mark.parametrize(
+    'change, reason',
+    [
+        (lambda run: run.result.unlink(), 'there is no result'),
+        (lambda run: run.config.unlink(), 'trained by another config, which differs in seed-0.py, which is gone'),
+        (
+            lambda run: run.config.write_text(run.config.read_text().replace('max_epochs=200', 'max_epochs=2')),
+            'trained by another config, which differs in train_cfg.max_epochs',
+        ),
+    ],
+)
 def test_a_result_of_weights_that_do_not_count_does_not_count(study, finished, change, reason, capsys):
     runs, collect = finished
     change(runs['plain'])
@@ -260,8 +325,9 @@ def test_a_result_of_weights_that_do_not_count_does_not_count(study, finished, c
 
 
 def test_another_row_whose_weights_are_tested_is_another_config(study, paper, finished):
-    finished[0]['plain'].row.file.write_text(yaml.safe_dump(dict(ROWS, rows=[
-        *ROWS['rows'][:2], dict(ROWS['rows'][2], trained_as='broken')])))
+    finished[0]['plain'].row.file.write_text(
+        yaml.safe_dump(dict(ROWS, rows=[*ROWS['rows'][:2], dict(ROWS['rows'][2], trained_as='broken')]))
+    )
     changed = read_rows(paper)
     run = study.plan.make_run(changed, changed.row('argmax'), 0, finished[0]['plain'].folder.parents[2])
     assert run.weights.row.name == 'broken' and run.folder == finished[0]['argmax'].folder
@@ -305,15 +371,19 @@ def test_weights_without_a_place_in_the_model_are_no_start(study, tmp_path):
 
 def test_a_row_that_cannot_be_read_is_named_before_anything_starts(study, tmp_path, capsys):
     path = tmp_path / 'paper.yml'
-    path.write_text(yaml.safe_dump(dict(ROWS, rows=[dict(ROWS['rows'][0], options={'model.head.gama': 1.})])))
+    path.write_text(yaml.safe_dump(dict(ROWS, rows=[dict(ROWS['rows'][0], options={'model.head.gama': 1.0})])))
     assert study.run.main([str(path), '--dry-run']) == 2
     assert f"{path}:plain: option 'model.head.gama': found nothing named 'gama'" in capsys.readouterr().err
 
 
 def test_the_last_error_of_a_log_is_the_cause_and_not_the_launchers_report(study):
-    lines = ['[rank1]: Traceback (most recent call last):', '  File "x.py", line 1',
-             "[rank1]: ValueError: margin is 'l7'",
-             'torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ', '====']
+    lines = [
+        '[rank1]: Traceback (most recent call last):',
+        '  File "x.py", line 1',
+        "[rank1]: ValueError: margin is 'l7'",
+        'torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ',
+        '====',
+    ]
     assert study.training.last_error(lines) == "ValueError: margin is 'l7'"
     assert study.training.last_error(['Killed', '']) == 'Killed'
     assert study.training.last_error(['test.py: error: no such file', 'done']) == 'test.py: error: no such file'
@@ -323,8 +393,14 @@ def test_the_last_error_of_a_log_is_the_cause_and_not_the_launchers_report(study
 def test_slurm_gets_partition_name_config_and_folder_in_their_places(study, tmp_path):
     launcher = study.training.Launcher(gpus=4, slurm='gpu')
     command = launcher.command('train', tmp_path / 'seed-0.py', 'row', '--resume')
-    assert command[1:] == [str(REPOSITORY / 'tools/slurm_train.sh'), 'gpu', 'row', str(tmp_path / 'seed-0.py'),
-                           str(tmp_path / 'seed-0'), '--resume']
+    assert command[1:] == [
+        str(REPOSITORY / 'tools/slurm_train.sh'),
+        'gpu',
+        'row',
+        str(tmp_path / 'seed-0.py'),
+        str(tmp_path / 'seed-0'),
+        '--resume',
+    ]
     assert launcher.environment()['GPUS'] == '4'
 
 
@@ -336,11 +412,13 @@ def test_fewer_gpus_accumulate_where_that_keeps_the_batch(study, gpus, kept):
 
 
 def test_the_data_root_reaches_every_data_set(study, tmp_path):
-    paper, = study.plan.read_papers('attentive1d')
+    (paper,) = study.plan.read_papers('attentive1d')
     args = study.run.parse(['attentive1d', '--data-root', str(tmp_path)])
     cfg = read_config(str(paper.row('300vw-detector')), study.run.run_options(paper.row('300vw-detector'), args))
     assert [one.data_root for one in cfg.train_dataloader.dataset.datasets] == [
-        f'{tmp_path}/300w/', f'{tmp_path}/300vw/']
+        f'{tmp_path}/300w/',
+        f'{tmp_path}/300vw/',
+    ]
     assert cfg.test_dataloader.dataset.data_root == f'{tmp_path}/300vw/'
 
 
@@ -358,8 +436,19 @@ def test_a_whole_path_in_a_config_is_kept(study, tmp_path):
 
 def test_a_folder_that_is_not_below_data_is_kept(study, tmp_path):
     path = tmp_path / 'paper.yml'
-    path.write_text(yaml.safe_dump(dict(ROWS, rows=[dict(
-        ROWS['rows'][0], options={'train_dataset.data_root': 'own/wflw/', 'val_dataset.data_root': 'data/a/b/'})])))
+    path.write_text(
+        yaml.safe_dump(
+            dict(
+                ROWS,
+                rows=[
+                    dict(
+                        ROWS['rows'][0],
+                        options={'train_dataset.data_root': 'own/wflw/', 'val_dataset.data_root': 'data/a/b/'},
+                    )
+                ],
+            )
+        )
+    )
     row = read_rows(path).row('plain')
     cfg = read_config(str(row), study.run.run_options(row, study.run.parse([str(path), '--data-root', '/all'])))
     assert cfg.train_dataloader.dataset.data_root == f'{Path.cwd()}/own/wflw/'
@@ -402,23 +491,27 @@ def test_our_numbers_go_into_the_rows_and_leave_the_rest_of_the_file_alone(study
     paper = read_rows(path)
     study.tables.write_ours(paper, {}, {})
     assert path.read_text() == text
-    study.tables.write_ours(paper, {'wflw': {0: {'NME': 4.05123, 'FR': 2.1, 'NME/area_nose': 9.}}}, {})
+    study.tables.write_ours(paper, {'wflw': {0: {'NME': 4.05123, 'FR': 2.1, 'NME/area_nose': 9.0}}}, {})
     written = path.read_text()
     assert [line for line in written.splitlines() if line not in text.splitlines()] == [
-        '  ours: {0: {FR: 2.1, NME: 4.0512}}']
+        '  ours: {0: {FR: 2.1, NME: 4.0512}}'
+    ]
     assert read_rows(path).row('wflw').ours == {0: {'NME': 4.0512, 'FR': 2.1}}
     # they stay if they are not those of the outdated result
     study.tables.write_ours(read_rows(path), {}, {'wflw': {0: {'NME': 4.07, 'FR': 2.1}}})
     assert path.read_text() == written
-    study.tables.write_ours(read_rows(path), {}, {'wflw': {0: {'NME': 4.05123, 'FR': 2.1, 'NME/area_nose': 9.}}})
+    study.tables.write_ours(read_rows(path), {}, {'wflw': {0: {'NME': 4.05123, 'FR': 2.1, 'NME/area_nose': 9.0}}})
     assert path.read_text() == text
 
 
-@pytest.mark.parametrize('text, message', [
-    ('<!-- results -->\nold\n', 'found no line <!-- end -->, expected one after its table'),
-    ('old\n<!-- end -->\n', 'found no line <!-- results -->, expected one before its table'),
-    ('<!-- end -->\n<!-- results -->\nold', 'found no line <!-- end -->, expected one after its table'),
-])
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('<!-- results -->\nold\n', 'found no line <!-- end -->, expected one after its table'),
+        ('old\n<!-- end -->\n', 'found no line <!-- results -->, expected one before its table'),
+        ('<!-- end -->\n<!-- results -->\nold', 'found no line <!-- end -->, expected one after its table'),
+    ],
+)
 def test_a_table_without_its_marks_leaves_the_file_alone(study, tmp_path, text, message):
     path = tmp_path / 'README.md'
     path.write_text(text)
@@ -432,14 +525,20 @@ def test_readme_tables_metafiles_and_first_lines_of_configs_are_current(study, c
 
 def test_metafiles_hold_what_rows_hold(study):
     index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
-    models = {model['Name']: model for metafile in index['Import']
-              for model in yaml.safe_load((REPOSITORY / metafile).read_text())['Models']}
+    models = {
+        model['Name']: model
+        for metafile in index['Import']
+        for model in yaml.safe_load((REPOSITORY / metafile).read_text())['Models']
+    }
     best = models['300w_mmfld_best_mini']
     assert best['Weights'] == 'mmfld/assets/mmfld_best_mini.pth'
     assert best['Results'][0]['Metrics'] == {'NME': 2.759, 'FR at 8 %': 0.18, 'AUC at 8 %': 0.655}
     assert best['Results'][0]['Command'].endswith('configs/300w/mmfld_best_mini.py mmfld/assets/mmfld_best_mini.pth')
     assert models['aflw_subpixel_hg2']['Results'][0]['Metrics'] == {
-        'NME (paper)': 1.31, 'box NME (paper)': 2.14, 'box AUC at 7 % (paper)': 0.7}
+        'NME (paper)': 1.31,
+        'box NME (paper)': 2.14,
+        'box AUC at 7 % (paper)': 0.7,
+    }
     challenge = models['300w_structured_hg4']['Results'][2]
     assert challenge['Dataset'] == '300W challenge' and challenge['Metrics']['NME (paper)'] == 4.27
 

@@ -1,4 +1,5 @@
 """The study of STAR's covariances: its geometry and statistics, and all its commands on small untrained networks."""
+
 import importlib
 import json
 import subprocess
@@ -40,8 +41,24 @@ def noisy_faces(tmp_path_factory) -> Path:
     """Data root with 6 test faces whose annotations are noisy along the boundaries."""
     root = tmp_path_factory.mktemp('noisy')
     tool = REPOSITORY / 'tools' / 'dataset_converters' / 'make_synthetic_faces.py'
-    subprocess.run([sys.executable, str(tool), str(root), '--train', '0', '--test', '6', '--image-size', '128',
-                    '--boundary-noise', '0.03', '--workers', '1'], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            str(tool),
+            str(root),
+            '--train',
+            '0',
+            '--test',
+            '6',
+            '--image-size',
+            '128',
+            '--boundary-noise',
+            '0.03',
+            '--workers',
+            '1',
+        ],
+        check=True,
+    )
     return root
 
 
@@ -61,14 +78,16 @@ def work_dir(study, noisy_faces, tmp_path_factory) -> Path:
             folder.mkdir(parents=True)
             cfg.dump(folder / 'config.py')
             torch.manual_seed(seed)
-            torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict(), meta=dict(dataset_meta=meta)),
-                       folder / 'epoch_8.pth')
+            torch.save(
+                dict(state_dict=MODELS.build(cfg.model).state_dict(), meta=dict(dataset_meta=meta)),
+                folder / 'epoch_8.pth',
+            )
     return root
 
 
 def test_moments_of_a_known_gaussian_in_pixels(study):
-    place, covariance = np.array([40.3, 22.1]), np.array([[9., 4.], [4., 6.]])
-    cells = np.stack(np.meshgrid(np.arange(32.), np.arange(32.)), -1)
+    place, covariance = np.array([40.3, 22.1]), np.array([[9.0, 4.0], [4.0, 6.0]])
+    cells = np.stack(np.meshgrid(np.arange(32.0), np.arange(32.0)), -1)
     offsets = cells_to_pixels(cells, 32, 64, 'align_corners') - place
     maps = np.exp(-np.einsum('yxi,ij,yxj->yx', offsets, np.linalg.inv(covariance), offsets) / 2)
     mean, found = study.predictions.pixel_moments(torch.from_numpy(maps)[None, None], (64, 64))
@@ -84,8 +103,9 @@ def test_components_are_ordered_and_turned(study):
     predictions = study.predictions.Predictions(LAYOUT, None, None, covariance[None, None], None, None)
     std, components = predictions.components()
     np.testing.assert_allclose(std[0, 0], [4, 2], rtol=1e-6)
-    np.testing.assert_allclose(study.predictions.degrees_between(components[0, 0], np.stack([major, minor])), 0,
-                               atol=1e-3)
+    np.testing.assert_allclose(
+        study.predictions.degrees_between(components[0, 0], np.stack([major, minor])), 0, atol=1e-3
+    )
     np.testing.assert_allclose(predictions.std_along(minor[None, None]), [[2]], rtol=1e-6)
 
 
@@ -143,7 +163,7 @@ def test_variance_over_seeds(study):
     points[:, 0, :, 0] = [[-1], [0], [1]]  # variance 1 in x
     points[:, 1, :, 1] = [[-2], [0], [2]]  # variance 4 in y
     variance = study.stability.variance_over_seeds(points)
-    np.testing.assert_allclose(variance, np.stack([np.full(68, 1.), np.full(68, 4.)]))
+    np.testing.assert_allclose(variance, np.stack([np.full(68, 1.0), np.full(68, 4.0)]))
 
 
 def test_stability_of_twice_the_spread(study):
@@ -164,19 +184,36 @@ def test_training_alternates_the_methods_and_skips_what_is_finished(study, work_
     assert Path(commands[0][1]).name == 'make_synthetic_faces.py'
     folders = [command[command.index('--work-dir') + 1] for command in commands[1:]]
     assert [Path(folder).name for folder in folders] == [
-        'soft_argmax_seed2', 'star_seed2', 'soft_argmax_seed3', 'star_seed3']
+        'soft_argmax_seed2',
+        'star_seed2',
+        'soft_argmax_seed3',
+        'star_seed3',
+    ]
     assert capsys.readouterr().out.count('finished already') == 2
     assert commands[-1][2].endswith('rows.yml:synthetic_star')
     assert {'--resume', 'randomness.seed=3'} < set(commands[-1])
 
 
 def test_training(study, synthetic_faces, tmp_path):
-    study.train.main([
-        '300w', '--methods', 'star', '--seeds', '3', '--work-dir', str(tmp_path), '--cfg-options',
-        'train_cfg.max_epochs=1', 'model.backbone.width=16', 'train_dataloader.batch_size=6',
-        'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
-        f'train_dataset.data_root={synthetic_faces}',
-        'train_dataset.ann_file=annotations/synthetic_300w68_train.json'])
+    study.train.main(
+        [
+            '300w',
+            '--methods',
+            'star',
+            '--seeds',
+            '3',
+            '--work-dir',
+            str(tmp_path),
+            '--cfg-options',
+            'train_cfg.max_epochs=1',
+            'model.backbone.width=16',
+            'train_dataloader.batch_size=6',
+            'train_dataloader.num_workers=0',
+            'train_dataloader.persistent_workers=False',
+            f'train_dataset.data_root={synthetic_faces}',
+            'train_dataset.ann_file=annotations/synthetic_300w68_train.json',
+        ]
+    )
     checkpoint = study.predictions.final_checkpoint(tmp_path / '300w' / 'star_seed3')
     assert checkpoint.name == 'epoch_1.pth'
     cfg = Config.fromfile(study.predictions.run_config(checkpoint.parent))
@@ -188,11 +225,13 @@ def test_training(study, synthetic_faces, tmp_path):
 
 def test_rows_differ_in_the_loss_alone(study):
     rows = read_rows(study.train.ROWS).rows
-    assert set(rows) == {f'{dataset}_{method}' for dataset in ('300w', 'synthetic')
-                         for method in study.predictions.METHODS}
+    assert set(rows) == {
+        f'{dataset}_{method}' for dataset in ('300w', 'synthetic') for method in study.predictions.METHODS
+    }
     for dataset in ('300w', 'synthetic'):
-        without, with_star = (read_config(f'{study.train.ROWS}:{dataset}_{method}').to_dict()
-                              for method in study.predictions.METHODS)
+        without, with_star = (
+            read_config(f'{study.train.ROWS}:{dataset}_{method}').to_dict() for method in study.predictions.METHODS
+        )
         assert without['model']['head'].pop('loss_landmark') == dict(type='SoftArgmaxLoss')
         assert with_star['model']['head'].pop('loss_landmark') == dict(type='STARLoss')
         assert without == with_star
@@ -202,8 +241,9 @@ def test_rows_differ_in_the_loss_alone(study):
 
 def test_principal_components_command(study, work_dir, tmp_path, capsys):
     folders = [study.predictions.run_folder(work_dir, 'synthetic', method, 0) for method in study.predictions.METHODS]
-    study.principal_components.main([*(str(folder / 'epoch_8.pth') for folder in folders), '--faces', '5', '0',
-                                     '--out-dir', str(tmp_path)])
+    study.principal_components.main(
+        [*(str(folder / 'epoch_8.pth') for folder in folders), '--faces', '5', '0', '--out-dir', str(tmp_path)]
+    )
     numbers = json.loads((tmp_path / 'principal_components.json').read_text())
     assert list(numbers) == ['soft_argmax_seed0', 'star_seed0']
     row = numbers['star_seed0']['contour']
@@ -226,13 +266,19 @@ def test_clean_truth_command(study, work_dir, capsys):
 
 
 def test_error_parts_of_a_known_shift(study, noisy_face):
-    clean, annotated = (points['300w68'][None].astype(float) for points in (noisy_face.keypoints,
-                                                                            noisy_face.annotations))
+    clean, annotated = (
+        points['300w68'][None].astype(float) for points in (noisy_face.keypoints, noisy_face.annotations)
+    )
     tangents = noisy_face.tangents['300w68'][None].astype(float)
     normals = np.stack([-tangents[..., 1], tangents[..., 0]], -1)
     predictions = study.predictions.Predictions(
-        LAYOUT, None, clean + 3 * tangents - 4 * normals,
-        9 * np.einsum('fki,fkj->fkij', tangents, tangents) + np.eye(2), annotated, clean)
+        LAYOUT,
+        None,
+        clean + 3 * tangents - 4 * normals,
+        9 * np.einsum('fki,fkj->fkij', tangents, tangents) + np.eye(2),
+        annotated,
+        clean,
+    )
     measures = study.clean_truth.landmark_measures(predictions)
     distance = np.hypot(*(clean[0, LAYOUT.eye_corners[0]] - clean[0, LAYOUT.eye_corners[1]]))
     for name, pixels in dict(clean=5, along=3, across=4, std_along=np.sqrt(10), std_across=1).items():

@@ -1,4 +1,5 @@
 """Section 5.1 of the structured paper, in 1-D: its picture is drawn and the claims that hold are in its numbers."""
+
 import importlib.util
 import json
 from pathlib import Path
@@ -20,7 +21,7 @@ def study():
 
 @pytest.fixture(scope='module')
 def result(study, tmp_path_factory):
-    study.MANY_STEPS, study.RANDOM_STARTS, study.RATES = 200, 10, (0.01, 0.1, 1.)
+    study.MANY_STEPS, study.RANDOM_STARTS, study.RATES = 200, 10, (0.01, 0.1, 1.0)
     out = tmp_path_factory.mktemp('simplified_model')
     return study.main(['--out', str(out)]), out
 
@@ -41,7 +42,7 @@ def test_gradients_have_their_closed_forms(study):
             p, s = now.softmax(-1), study.soft_argmax(now)[:, None]
             expected = -0.1 * 2 * (s - 5) * (study.POSITIONS - s) * p
         else:
-            expected = -0.1 * (now + (study.POSITIONS - 5)**2).softmax(-1)
+            expected = -0.1 * (now + (study.POSITIONS - 5) ** 2).softmax(-1)
             expected[:, 5] += 0.1
         torch.testing.assert_close(trace['update'][steps], expected, rtol=1e-9, atol=1e-15)
 
@@ -81,7 +82,7 @@ def test_soft_argmax_converges_on_a_wrong_argmax(result):
 
 def test_random_starts(result):
     successes = result[0]['success_by_rate']
-    assert successes['structured'][1.] == 1
+    assert successes['structured'][1.0] == 1
     assert successes['soft_argmax'][0.01] == successes['soft_argmax'][0.1] == 0
 
 

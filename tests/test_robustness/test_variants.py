@@ -1,4 +1,5 @@
 """Harder pictures of faces: where the landmarks are, which can be seen, and that a seed makes the same."""
+
 import cv2
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ def test_what_is_covered_is_not_visible(image, landmarks, variant):
 def test_motion_blurs_along_one_direction():
     image = np.zeros((200, 200, 3), np.uint8)
     image[100, 100] = 255
-    landmarks = np.array([[50., 50.], [150., 150.]])
+    landmarks = np.array([[50.0, 50.0], [150.0, 150.0]])
     for seed in range(4):
         rows, columns = np.nonzero(vary('moved', image, landmarks, seed).image[..., 0])
         spread = np.linalg.eigvalsh(np.cov(np.stack([rows, columns])))
@@ -118,7 +119,7 @@ def test_a_seed_makes_the_same(image, landmarks, variant):
     first, again = (vary(variant, image, landmarks, 5) for _ in range(2))
     for one, other in zip(first, again):
         np.testing.assert_array_equal(one, other)
-    assert first.image.dtype == np.uint8 and first.visible.shape == (68, )
+    assert first.image.dtype == np.uint8 and first.visible.shape == (68,)
     np.testing.assert_array_equal(image, before)
 
 

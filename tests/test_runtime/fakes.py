@@ -1,4 +1,5 @@
 """Faces of three discs, and a model that knows them."""
+
 import cv2
 import numpy as np
 
@@ -8,7 +9,7 @@ from mmfld.structures import get_layout
 
 LAYOUT = get_layout('300w68')
 # as parts of the size of a face, upright: a blue and a green eye and a red mouth are seen, the rest lies around them
-DISCS = np.array([[-0.25, -0.2], [0.25, -0.2], [0., 0.3]])
+DISCS = np.array([[-0.25, -0.2], [0.25, -0.2], [0.0, 0.3]])
 SHAPE = np.random.default_rng(0).uniform(-0.45, 0.45, (68, 2))
 SHAPE[36], SHAPE[45] = (-0.4, -0.2), (0.4, -0.2)
 SHAPE[8], SHAPE[19], SHAPE[0], SHAPE[16] = (0, 0.5), (0, -0.5), (-0.5, 0), (0.5, 0)
@@ -23,7 +24,7 @@ def placed(shape, x, y, size, angle):
 class FakeFace:
     """A face in a picture."""
 
-    def __init__(self, x, y, size=60., angle=0.):
+    def __init__(self, x, y, size=60.0, angle=0.0):
         self.place = (x, y, size, angle)
 
     @property
@@ -50,6 +51,7 @@ def picture(*faces, size=(200, 160)):
 
 class FakeModel:
     """Sure of faces that are upright within 50 degrees, and a little worse off, in place, the more they are turned."""
+
     layout = LAYOUT
     input_size = (64, 64)
     crop_rule, crop_padding = 'longer_side', 1.2
@@ -87,7 +89,7 @@ class RememberingModel(FakeModel):
 
     def __call__(self, crops, state=None):
         frames = np.ones((len(crops), 1)) if state is None else state + 1
-        spread = frames[..., None, None] * np.tile(np.diag([4., 1.]), (len(crops), 68, 1, 1))
+        spread = frames[..., None, None] * np.tile(np.diag([4.0, 1.0]), (len(crops), 68, 1, 1))
         return super().__call__(crops)._replace(covariances=spread, state=frames)
 
 

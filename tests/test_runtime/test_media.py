@@ -1,4 +1,5 @@
 """Reading images, folders, videos and cameras; saving under their names."""
+
 import io
 import json
 
@@ -39,7 +40,7 @@ class FakeCamera:
         return self.number == 1
 
     def get(self, property_):
-        return 0.
+        return 0.0
 
     def read(self):
         self.left -= 1
@@ -93,27 +94,35 @@ def test_camera_is_released_when_the_reader_stops_early(monkeypatch):
     assert source._capture.released
 
 
-@pytest.mark.parametrize('inputs, error, message', [
-    ('nowhere', FileNotFoundError, 'nowhere does not exist'),
-    (['nowhere.jpg'], FileNotFoundError, 'nowhere.jpg does not exist'),
-    ([], ValueError, 'empty sequence'),
-    ('http://host/clip.mp4', ValueError, 'input: found the URL http://host/clip.mp4, expected a file'),
-    (['http://host/a.jpg'], ValueError, 'image: found the URL http://host/a.jpg, expected a file'),
-    (['.'], ValueError, 'image .: found a folder, expected a file'),
-    ('webcam:front', ValueError, 'webcam:front'),
-    ('webcam', ValueError, 'webcam:0: OpenCV cannot open this camera'),
-])
+@pytest.mark.parametrize(
+    'inputs, error, message',
+    [
+        ('nowhere', FileNotFoundError, 'nowhere does not exist'),
+        (['nowhere.jpg'], FileNotFoundError, 'nowhere.jpg does not exist'),
+        ([], ValueError, 'empty sequence'),
+        ('http://host/clip.mp4', ValueError, 'input: found the URL http://host/clip.mp4, expected a file'),
+        (['http://host/a.jpg'], ValueError, 'image: found the URL http://host/a.jpg, expected a file'),
+        (['.'], ValueError, 'image .: found a folder, expected a file'),
+        ('webcam:front', ValueError, 'webcam:front'),
+        ('webcam', ValueError, 'webcam:0: OpenCV cannot open this camera'),
+    ],
+)
 def test_unusable_input_is_named(monkeypatch, inputs, error, message):
     monkeypatch.setattr(cv2, 'VideoCapture', FakeCamera)
     with pytest.raises(error, match=message):
         open_source(inputs)
 
 
-@pytest.mark.parametrize('inputs, message', [
-    (None, 'image 0: found NoneType'), ({}, 'image 0: found dict'),
-    ([np.zeros((2, 2), np.uint8), 3], 'image 1: found int'),
-    ((n for n in 'ab'), r'inputs: found generator, expected .*: list\(...\) makes one of it')],
-    ids=['none', 'dict', 'list', 'generator'])
+@pytest.mark.parametrize(
+    'inputs, message',
+    [
+        (None, 'image 0: found NoneType'),
+        ({}, 'image 0: found dict'),
+        ([np.zeros((2, 2), np.uint8), 3], 'image 1: found int'),
+        ((n for n in 'ab'), r'inputs: found generator, expected .*: list\(...\) makes one of it'),
+    ],
+    ids=['none', 'dict', 'list', 'generator'],
+)
 def test_what_is_no_input_is_named(inputs, message):
     with pytest.raises(TypeError, match=message):
         open_source(inputs)
@@ -127,7 +136,7 @@ def test_an_empty_name_is_not_this_folder():
 def test_pictures_of_pillow_bytes_and_what_is_open(image):
     content = cv2.imencode('.png', image)[1].tobytes()
     for one in (Image.fromarray(image[..., ::-1]), content, io.BytesIO(content), [io.BytesIO(content)]):
-        frame, = open_source(one)
+        (frame,) = open_source(one)
         np.testing.assert_array_equal(frame.image, image)
 
 
@@ -136,11 +145,14 @@ def test_a_source_is_one():
     assert open_source(source) is source
 
 
-@pytest.mark.parametrize('name, message', [
-    ('broken.mp4', 'broken.mp4: PyAV cannot open this video'),
-    ('notes.txt', "notes.txt: found suffix '.txt'"),
-    ('', 'found no image'),
-])
+@pytest.mark.parametrize(
+    'name, message',
+    [
+        ('broken.mp4', 'broken.mp4: PyAV cannot open this video'),
+        ('notes.txt', "notes.txt: found suffix '.txt'"),
+        ('', 'found no image'),
+    ],
+)
 def test_unusable_file_is_named(tmp_path, name, message):
     if name:
         (tmp_path / name).write_bytes(b'no video')
@@ -164,7 +176,7 @@ def test_saves_images_under_their_names(tmp_path, image):
     cv2.imwrite(str(tmp_path / 'a.png'), image)
     source = open_source(tmp_path / 'a.png')
     writer = ResultWriter(source, str(tmp_path / 'vis'), str(tmp_path / 'json'))
-    frame, = source
+    (frame,) = source
     writer.write_picture(frame, image)
     writer.write_instances(frame, [dict(bbox_score=np.float32(0.5))])
     writer.close()
@@ -189,7 +201,7 @@ def test_saves_a_video_with_its_frame_rate(tmp_path, video, vis_out_dir, written
 def test_video_that_changes_its_size(tmp_path, video, image):
     source = open_source(video)
     writer = ResultWriter(source, str(tmp_path / 'out'))
-    writer.write_picture(Frame(image, source.path, 0, 0., 0.1), image)
+    writer.write_picture(Frame(image, source.path, 0, 0.0, 0.1), image)
     writer.write_picture(Frame(image, source.path, 1, 0.1, 0.1), image[:, :16])
     writer.close()
     assert [frame.image.shape for frame in open_source(tmp_path / 'out/clip.mp4')] == [(24, 32, 3)] * 2
@@ -242,8 +254,9 @@ def test_a_video_is_no_other_kind_of_file(tmp_path, video):
         ResultWriter(open_source(video), str(tmp_path / 'out.avi'))
 
 
-@pytest.mark.parametrize('error, suffix', [(None, ''), (GeneratorExit, ''), (KeyboardInterrupt, '.part'),
-                                           (ValueError, '.part')])
+@pytest.mark.parametrize(
+    'error, suffix', [(None, ''), (GeneratorExit, ''), (KeyboardInterrupt, '.part'), (ValueError, '.part')]
+)
 def test_interrupted_files_do_not_look_complete(tmp_path, video, error, suffix):
     source = open_source(video)
     try:
@@ -295,7 +308,7 @@ def test_an_animated_gif_is_a_video(gif, tmp_path):
 def test_a_gif_among_images_is_its_first_frame(gif, tmp_path):
     source = open_source(tmp_path)
     with pytest.warns(UserWarning, match='a.gif: found an animation of 3 frames'):
-        frame, = source
+        (frame,) = source
     assert not source.is_video and frame.image[3, 3].tolist() == [0, 0, 255]
     writer = ResultWriter(source, str(tmp_path / 'out'))
     writer.write_picture(frame, frame.image)

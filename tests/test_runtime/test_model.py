@@ -1,4 +1,5 @@
 """ONNX files: what they say of themselves, what runs them, what is none."""
+
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -63,11 +64,19 @@ def test_a_model_of_something_else(content, tmp_path):
         LandmarkModel(tmp_path / 'other.onnx')
 
 
-@pytest.mark.parametrize('options, error, message', [
-    (dict(backend='tensorrt'), ValueError, "unknown backend 'tensorrt', expected one of"),
-    (dict(precision='int8'), ValueError, "unknown precision 'int8'"),
-    (dict(precision='bfloat16', backend='onnxruntime'), ValueError, "needs backend 'openvino', found 'onnxruntime'"),
-    (dict(threads=0), ValueError, 'threads=0')])
+@pytest.mark.parametrize(
+    'options, error, message',
+    [
+        (dict(backend='tensorrt'), ValueError, "unknown backend 'tensorrt', expected one of"),
+        (dict(precision='int8'), ValueError, "unknown precision 'int8'"),
+        (
+            dict(precision='bfloat16', backend='onnxruntime'),
+            ValueError,
+            "needs backend 'openvino', found 'onnxruntime'",
+        ),
+        (dict(threads=0), ValueError, 'threads=0'),
+    ],
+)
 def test_wrong_arguments_are_named(content, options, error, message):
     with pytest.raises(error, match=message):
         Network(content, **options)
@@ -80,10 +89,12 @@ def test_a_backend_that_is_not_installed(content, monkeypatch):
             Network(content, backend)
 
 
-@pytest.mark.parametrize('precision, tolerance', [('float32', 0.01), ('bfloat16', 1.)])
+@pytest.mark.parametrize('precision, tolerance', [('float32', 0.01), ('bfloat16', 1.0)])
 def test_openvino_answers_what_onnxruntime_answers(precision, tolerance):
-    crops = [np.ascontiguousarray(np.roll(cv2.resize(cv2.imread(PHOTO)[80:360, 130:410], (256, 256)), shift, axis=1))
-             for shift in range(-12, 12, 3)]
+    crops = [
+        np.ascontiguousarray(np.roll(cv2.resize(cv2.imread(PHOTO)[80:360, 130:410], (256, 256)), shift, axis=1))
+        for shift in range(-12, 12, 3)
+    ]
     expected = LandmarkModel(DEFAULT_MODEL, 'onnxruntime', 1)(np.stack(crops))
     model = LandmarkModel(DEFAULT_MODEL, 'openvino', 1, precision)
     found = model(np.stack(crops))

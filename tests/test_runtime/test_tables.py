@@ -1,4 +1,5 @@
 """One row a face, in files that are complete if they look so."""
+
 import csv
 import sys
 
@@ -11,13 +12,35 @@ from mmfld.runtime.frame import Frame
 from mmfld.runtime.tables import TableWriter
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
-COLUMNS = ['file', 'frame', 'time', 'face', 'score', 'angle', 'box_x1', 'box_y1', 'box_x2', 'box_y2',
-           'x0', 'y0', 'score0', 'x1', 'y1', 'score1']
+COLUMNS = [
+    'file',
+    'frame',
+    'time',
+    'face',
+    'score',
+    'angle',
+    'box_x1',
+    'box_y1',
+    'box_x2',
+    'box_y2',
+    'x0',
+    'y0',
+    'score0',
+    'x1',
+    'y1',
+    'score1',
+]
 
 
 def face(**more):
-    return Face(np.array([[1, 2], [3, 4.25]], np.float32), np.array([0.5, 0.75], np.float32),
-                np.array([1, 2, 3, 4.25], np.float32), 0.875, -90., **more)
+    return Face(
+        np.array([[1, 2], [3, 4.25]], np.float32),
+        np.array([0.5, 0.75], np.float32),
+        np.array([1, 2, 3, 4.25], np.float32),
+        0.875,
+        -90.0,
+        **more,
+    )
 
 
 def write(path):
@@ -32,8 +55,11 @@ def test_csv(tmp_path):
     write(tmp_path / 'out/faces.csv')
     header, *rows = csv.reader(open(tmp_path / 'out/faces.csv'))
     assert header == COLUMNS
-    assert [row[:4] for row in rows] == [['a.jpg', '', '', '0'], ['a.jpg', '', '', '1'],
-                                         ['c.mp4', '7', '0.280000', '5']]
+    assert [row[:4] for row in rows] == [
+        ['a.jpg', '', '', '0'],
+        ['a.jpg', '', '', '1'],
+        ['c.mp4', '7', '0.280000', '5'],
+    ]
     assert list(map(float, rows[0][4:])) == [0.875, -90, 1, 2, 3, 4.25, 1, 2, 0.5, 3, 4.25, 0.75]
 
 
@@ -43,7 +69,10 @@ def test_parquet(tmp_path):
     assert table.column_names == COLUMNS
     assert [str(kind) for kind in table.schema.types] == ['string', 'int64', 'double', 'int64'] + 12 * ['float']
     assert [tuple(row.values())[:4] for row in table.to_pylist()] == [
-        ('a.jpg', None, None, 0), ('a.jpg', None, None, 1), ('c.mp4', 7, 0.28, 5)]
+        ('a.jpg', None, None, 0),
+        ('a.jpg', None, None, 1),
+        ('c.mp4', 7, 0.28, 5),
+    ]
     assert list(table.to_pylist()[2].values())[4:] == [0.875, -90, 1, 2, 3, 4.25, 1, 2, 0.5, 3, 4.25, 0.75]
 
 

@@ -1,4 +1,5 @@
 """Faces that turn while they are followed; what tracks do is tested with mmfld.apis.FaceLandmarkTracker."""
+
 import cv2
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from mmfld.runtime.boxes import tight_box
 from .fakes import FakeDetector, FakeFace, FakeModel, RememberingModel, picture
 
 
-def turning(steps, size=60.):
-    return [FakeFace(100 + n, 80, size, 15. * n) for n in range(steps)]
+def turning(steps, size=60.0):
+    return [FakeFace(100 + n, 80, size, 15.0 * n) for n in range(steps)]
 
 
 def follow(faces, **options):
@@ -19,7 +20,7 @@ def follow(faces, **options):
     tracker = FaceTracker(FaceLandmarker(FakeModel(), detector, **options), redetect_interval=1000)
     found = []
     for face in faces:
-        detector.faces = (face, )
+        detector.faces = (face,)
         found.append(tracker(picture(face)))
     return found, detector
 
@@ -28,7 +29,7 @@ def test_a_face_that_turns_all_around_is_followed_in_upright_crops():
     faces = turning(26)
     found, detector = follow(faces)
     assert found[0] == [] and detector.asked == 2  # found in the first frame, confirmed in the second
-    for (one, ), face in zip(found[1:], faces[1:]):
+    for (one,), face in zip(found[1:], faces[1:]):
         assert one.track_id == 0
         np.testing.assert_allclose(one.landmarks, face.landmarks, atol=3)
         assert (one.angle - face.place[3] + 180) % 360 - 180 == pytest.approx(0, abs=3)
@@ -50,7 +51,7 @@ def test_a_model_remembers_each_face_by_itself():
     detector = FakeDetector(first)
     tracker = FaceTracker(FaceLandmarker(RememberingModel(), detector), return_unconfirmed=True, redetect_interval=1)
     frames = []
-    for faces in [(first, )] * 2 + [(first, second)] * 3:
+    for faces in [(first,)] * 2 + [(first, second)] * 3:
         detector.faces = faces
         found = tracker(picture(*faces))
         pixel = 1.2 * 50 / 64  # of the crop
@@ -63,21 +64,30 @@ def test_smoothing_holds_back():
     detector = FakeDetector(FakeFace(100, 80))
     landmarker = FaceLandmarker(FakeModel(), detector)
     tracker = FaceTracker(landmarker, smoothing=dict(min_cutoff=0.1), return_unconfirmed=True)
-    first, = tracker(picture(FakeFace(100, 80)))
-    second, = tracker(picture(FakeFace(103, 80)))
+    (first,) = tracker(picture(FakeFace(100, 80)))
+    (second,) = tracker(picture(FakeFace(103, 80)))
     moved = (second.landmarks - first.landmarks)[:, 0]
     assert 0 < moved.mean() < 2.5
     assert not first.is_confirmed and second.is_confirmed
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(landmarker='photo.jpg'), "landmarker='photo.jpg', expected a FaceLandmarker"),
-    (dict(smoothing=dict(beta=-1)), 'beta=-1, expected a positive number'), (dict(smoothing=True), 'smoothing=True'),
-    (dict(smoothing=dict(rate=float('nan'))), 'rate=nan'), (dict(smoothing=dict(rate='a')), "rate='a'"),
-    (dict(smoothing=dict(betta=1)), "smoothing={'betta': 1}, expected None or a dict of min_cutoff, beta"),
-    (dict(max_faces=0), 'max_faces=0'), (dict(max_faces=1.5), 'max_faces=1.5, expected a whole number'),
-    (dict(redetect_interval=0), 'redetect_interval=0'), (dict(redetect_interval='a'), "redetect_interval='a'"),
-    (dict(return_unconfirmed='no'), "return_unconfirmed='no', expected True or False")], ids=str)
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(landmarker='photo.jpg'), "landmarker='photo.jpg', expected a FaceLandmarker"),
+        (dict(smoothing=dict(beta=-1)), 'beta=-1, expected a positive number'),
+        (dict(smoothing=True), 'smoothing=True'),
+        (dict(smoothing=dict(rate=float('nan'))), 'rate=nan'),
+        (dict(smoothing=dict(rate='a')), "rate='a'"),
+        (dict(smoothing=dict(betta=1)), "smoothing={'betta': 1}, expected None or a dict of min_cutoff, beta"),
+        (dict(max_faces=0), 'max_faces=0'),
+        (dict(max_faces=1.5), 'max_faces=1.5, expected a whole number'),
+        (dict(redetect_interval=0), 'redetect_interval=0'),
+        (dict(redetect_interval='a'), "redetect_interval='a'"),
+        (dict(return_unconfirmed='no'), "return_unconfirmed='no', expected True or False"),
+    ],
+    ids=str,
+)
 def test_wrong_arguments_are_named(options, message):
     with pytest.raises(ValueError, match=f'found {message}'):
         FaceTracker(**dict(landmarker=FaceLandmarker(FakeModel(), FakeDetector())) | options)
@@ -93,7 +103,7 @@ def test_what_scores_low_begins_no_track():
 def test_a_face_that_moves_fast_is_followed_without_a_lag(speed):
     faces = [FakeFace(40 + speed * n, 80, 60) for n in range(1 + 110 // speed)]
     found, _ = follow(faces)
-    for (one, ), face in zip(found[1:], faces[1:]):
+    for (one,), face in zip(found[1:], faces[1:]):
         np.testing.assert_allclose(one.landmarks, face.landmarks, atol=1.5)
 
 
@@ -103,7 +113,7 @@ def test_a_face_that_is_gone_is_not_returned():
     assert [len(tracker(picture(face))) for _ in range(3)] == [0, 1, 1]
     detector.faces = ()
     assert [len(tracker(picture())) for _ in range(3)] == [0, 0, 0]
-    detector.faces = (face, )
+    detector.faces = (face,)
     assert [one.track_id for one in tracker(picture(face))] == [0]  # it was not forgotten
 
 
@@ -120,7 +130,7 @@ def test_a_picture_that_stands_still_comes_to_rest(seed):
         np.testing.assert_array_equal(found[-1][0].landmarks, found[-2][0].landmarks)
 
 
-def placed(index, shift=0.):
+def placed(index, shift=0.0):
     """A rendered face whose landmarks fill the same box of a picture."""
     face = SyntheticFaceGenerator(5, flags='none')[index]
     x1, y1, x2, y2 = tight_box(face.keypoints['300w68'])
@@ -135,15 +145,15 @@ def test_a_cut_to_another_face_at_the_same_place_is_a_new_face(first, second):
     trackers = [FaceTracker(landmarker, smoothing, return_unconfirmed=True) for smoothing in ({}, None)]
     for _ in range(4):
         before = [tracker(placed(first)) for tracker in trackers]
-    (smoothed, ), (raw, ) = (tracker(placed(second)) for tracker in trackers)
+    (smoothed,), (raw,) = (tracker(placed(second)) for tracker in trackers)
     assert [face.track_id for faces in before for face in faces] == [0, 0]
     assert smoothed.track_id == raw.track_id == 1 and not raw.is_confirmed
     np.testing.assert_array_equal(smoothed.landmarks, raw.landmarks)  # nothing is left of the other face
-    face, = trackers[0](placed(second))
+    (face,) = trackers[0](placed(second))
     assert face.track_id == 1 and face.is_confirmed
 
 
-@pytest.mark.parametrize('first, second, apart', [(0, 1, 0.), (2, 3, 0.), (2, 3, 60.)])
+@pytest.mark.parametrize('first, second, apart', [(0, 1, 0.0), (2, 3, 0.0), (2, 3, 60.0)])
 def test_two_persons_in_turn_keep_a_number_each(first, second, apart):
     """Also before either has been seen in two frames one behind the other."""
     frames = [placed(first, -apart / 2), placed(second, apart / 2)]
@@ -152,7 +162,7 @@ def test_two_persons_in_turn_keep_a_number_each(first, second, apart):
     expected = [landmarker(frame)[0].landmarks.mean(axis=0) for frame in frames]
     found = [tracker(frame) for frame in frames * 4]
     assert [[face.track_id for face in faces] for faces in found] == [[], [], *([[0], [1]] * 3)]
-    for n, (face, ) in enumerate(found[2:]):
+    for n, (face,) in enumerate(found[2:]):
         np.testing.assert_allclose(face.landmarks.mean(axis=0), expected[n % 2], atol=3)
 
 
@@ -160,27 +170,42 @@ def test_who_is_cut_away_from_comes_back_under_the_same_number():
     tracker = FaceTracker(FaceLandmarker(threads=1), return_unconfirmed=True, redetect_interval=4)
     shown = [0] * 3 + [1] * 2 + [0] * 2 + [4] * 6 + [0]  # at last, longer than a lost face is remembered
     assert [[face.track_id for face in tracker(placed(index))] for index in shown] == [
-        *[[0]] * 3, *[[1]] * 2, *[[0]] * 2, *[[2]] * 6, [3]]
+        *[[0]] * 3,
+        *[[1]] * 2,
+        *[[0]] * 2,
+        *[[2]] * 6,
+        [3],
+    ]
 
 
 def test_light_blur_and_fast_motion_are_no_cut():
     tracker = FaceTracker(FaceLandmarker(threads=1), return_unconfirmed=True)
     face = placed(2)
-    frames = [face, face, (face * 0.5).astype(np.uint8), face, cv2.GaussianBlur(face, (9, 9), 3), face, placed(2, 20.),
-              placed(2, 40.), placed(2, 20.)]
+    frames = [
+        face,
+        face,
+        (face * 0.5).astype(np.uint8),
+        face,
+        cv2.GaussianBlur(face, (9, 9), 3),
+        face,
+        placed(2, 20.0),
+        placed(2, 40.0),
+        placed(2, 20.0),
+    ]
     assert [[face.track_id for face in tracker(frame)] for frame in frames] == [[0]] * len(frames)
 
 
 def smoothed(frames, **options):
     """x of the middle of a face in frames of (time, x); the last one."""
     detector = FakeDetector()
-    low_pass = dict(rate=25, min_cutoff=0.5, beta=0.)
-    tracker = FaceTracker(FaceLandmarker(FakeModel(), detector), low_pass, redetect_interval=1000,
-                          return_unconfirmed=True)
+    low_pass = dict(rate=25, min_cutoff=0.5, beta=0.0)
+    tracker = FaceTracker(
+        FaceLandmarker(FakeModel(), detector), low_pass, redetect_interval=1000, return_unconfirmed=True
+    )
     for time, x in frames:
         face = FakeFace(x, 80)
-        detector.faces = (face, )
-        found, = tracker(picture(face), *([time] if options.get('timed', True) else []))
+        detector.faces = (face,)
+        (found,) = tracker(picture(face), *([time] if options.get('timed', True) else []))
     return found.landmarks[:, 0].mean()
 
 
@@ -192,9 +217,15 @@ def test_times_smooth_alike_at_any_rate():
     assert abs(told - all_frames) < 0.4 * abs(untold - all_frames) > 0.4
 
 
-@pytest.mark.parametrize('times, message', [
-    ((0., 0.), 'time 0.0 s follows 0.0 s, expected a later one'), ((1., None), 'found a time of some frames and none'),
-    ((None, 1.), 'found a time of some frames and none'), (('a', ), "found time='a', expected seconds")])
+@pytest.mark.parametrize(
+    'times, message',
+    [
+        ((0.0, 0.0), 'time 0.0 s follows 0.0 s, expected a later one'),
+        ((1.0, None), 'found a time of some frames and none'),
+        ((None, 1.0), 'found a time of some frames and none'),
+        (('a',), "found time='a', expected seconds"),
+    ],
+)
 def test_times_that_do_not_go_on(times, message):
     tracker = FaceTracker(FaceLandmarker(FakeModel(), FakeDetector()))
     with pytest.raises(ValueError, match=message):

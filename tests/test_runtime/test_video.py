@@ -1,4 +1,5 @@
 """Videos as players show them, and as browsers play them."""
+
 import struct
 import sys
 from fractions import Fraction
@@ -57,7 +58,7 @@ def test_codec_size_and_times(tmp_path):
     content = path.read_bytes()
     assert content.index(b'moov') < content.index(b'mdat')  # plays while it loads
     with av.open(str(path)) as saved:
-        stream, = saved.streams
+        (stream,) = saved.streams
         assert (stream.codec_context.name, stream.pix_fmt, stream.width, stream.height) == ('h264', 'yuv420p', 32, 24)
         frames = list(saved.decode(stream))
     np.testing.assert_allclose([frame.time for frame in frames], times, atol=1e-3)
@@ -65,8 +66,10 @@ def test_codec_size_and_times(tmp_path):
     np.testing.assert_array_equal(np.argmax([frame.to_ndarray(format='gray').mean() for frame in frames]), 3)
 
 
-@pytest.mark.parametrize('name, sound, saved', [('a.mov', 'aac', 'aac'), ('a.mkv', 'flac', 'flac'),
-                                                ('a.mov', 'pcm_s16le', 'aac'), ('a.avi', 'mp3', 'aac')])
+@pytest.mark.parametrize(
+    'name, sound, saved',
+    [('a.mov', 'aac', 'aac'), ('a.mkv', 'flac', 'flac'), ('a.mov', 'pcm_s16le', 'aac'), ('a.avi', 'mp3', 'aac')],
+)
 def test_sound_stays_in_time(tmp_path, name, sound, saved):
     times = [round(0.04 * n, 2) for n in range(26)]
     times[12] = 0.5
@@ -76,8 +79,11 @@ def test_sound_stays_in_time(tmp_path, name, sound, saved):
         assert audio.codec_context.codec.canonical_name == saved
         shown = {frame.time: frame.to_ndarray(format='gray').mean() for frame in output.decode(video)}
         output.seek(0)
-        heard = [(frame.time + n / frame.sample_rate, abs(value)) for frame in output.decode(audio)
-                 for n, value in enumerate(frame.to_ndarray()[0])]
+        heard = [
+            (frame.time + n / frame.sample_rate, abs(value))
+            for frame in output.decode(audio)
+            for n, value in enumerate(frame.to_ndarray()[0])
+        ]
     beep = next(time for time, value in heard if value > 0.3)
     assert beep == pytest.approx(max(shown, key=shown.get), abs=0.03)
     assert heard[-1][0] == pytest.approx(1, abs=0.15)  # codecs fill up their last packet
@@ -104,10 +110,10 @@ def test_a_phone_that_was_held_upright(tmp_path):
     writer.close()
     content = (tmp_path / 'a.mp4').read_bytes()
     at = content.index(b'tkhd') + 44
-    assert struct.unpack('>9i', content[at:at + 36]) == (65536, 0, 0, 0, 65536, 0, 0, 0, 2**30)
+    assert struct.unpack('>9i', content[at : at + 36]) == (65536, 0, 0, 0, 65536, 0, 0, 0, 2**30)
     matrix = struct.pack('>9i', 0, 65536, 0, -65536, 0, 0, 0, 0, 2**30)
-    (tmp_path / 'a.mp4').write_bytes(content[:at] + matrix + content[at + 36:])
-    frame, = VideoSource(tmp_path / 'a.mp4')
+    (tmp_path / 'a.mp4').write_bytes(content[:at] + matrix + content[at + 36 :])
+    (frame,) = VideoSource(tmp_path / 'a.mp4')
     assert frame.image.shape == (32, 24, 3)
     assert np.abs(frame.image.astype(int) - np.rot90(image, -1)).mean() < 8
 
@@ -118,13 +124,13 @@ def test_a_video_that_is_cut_off(tmp_path, name, part):
     """What is there is whole, and what is missing is told."""
     path = make(tmp_path / name, [round(0.1 * n, 1) for n in range(30)])
     content = path.read_bytes()
-    path.write_bytes(content[:round(part * len(content))])
+    path.write_bytes(content[: round(part * len(content))])
     source = VideoSource(path, strict=False)
     frames = list(source)
     assert 0 < len(frames) < 30
     for frame in frames:
         assert np.abs(frame.image.astype(int) - 255 * (frame.index == 5)).mean() < 8
-    (name, reason), = source.broken
+    ((name, reason),) = source.broken
     assert name == str(path) and f'{path}: ' in reason and 'cut off: found ' in reason
     with pytest.raises(ValueError, match='cut off: found .* s of 2.94 s'):
         list(VideoSource(path))
@@ -154,7 +160,7 @@ def test_frames_behind_one_that_is_lost_keep_their_numbers(tmp_path, name):
     path = tmp_path / name
     at, size = encode(path, 'libx264', g='1')[5]
     content = bytearray(path.read_bytes())
-    content[at:at + size] = bytes(size)
+    content[at : at + size] = bytes(size)
     path.write_bytes(content)
     source = VideoSource(path, strict=False)
     frames = list(source)
@@ -162,9 +168,13 @@ def test_frames_behind_one_that_is_lost_keep_their_numbers(tmp_path, name):
     for frame in frames:
         assert np.abs(frame.image.astype(int) - (20 + 10 * frame.index)).mean() < 4
         assert frame.time == pytest.approx(frame.index / 25, abs=0.001)
-    assert source.broken == [(str(path), (
-        f'{path}: 11 frames read of 12 that it announces; 1 of its packets cannot be decoded, 1 frames in its middle '
-        'are missing'))]
+    assert source.broken == [
+        (
+            str(path),
+            f'{path}: 11 frames read of 12 that it announces; 1 of its packets cannot be decoded, 1 frames in its '
+            'middle are missing',
+        )
+    ]
 
 
 def damaged(path, codec, first, end, value=0, **options):
@@ -188,21 +198,22 @@ def test_frames_between_the_packets_that_are_left_in_matroska_are_counted(tmp_pa
     lost = 12 - len(frames)
     assert lost >= 4 and frames[-1].index == 11
     assert [reason for _, reason in source.broken] == [
-        f'{tmp_path / name}: {12 - lost} frames read; damaged: {lost} frames in its middle are missing']
+        f'{tmp_path / name}: {12 - lost} frames read; damaged: {lost} frames in its middle are missing'
+    ]
 
 
 @pytest.mark.parametrize('name, codec', [('a.mkv', 'mpeg4'), ('a.webm', 'libvpx')])
 def test_frames_that_are_missing_at_the_end_of_matroska_are_told(tmp_path, name, codec):
     source = damaged(tmp_path / name, codec, 8, 12, g='1')
     assert len(list(source)) == 8
-    (_, reason), = source.broken
+    ((_, reason),) = source.broken
     assert reason.endswith('8 frames read; cut off: found 0.32 s of 0.48 s')
 
 
 def test_packets_that_are_missing_in_avi_are_told(tmp_path):
     source = damaged(tmp_path / 'a.avi', 'mjpeg', 4, 5)
     assert len(list(source)) == 11
-    (_, reason), = source.broken
+    ((_, reason),) = source.broken
     assert '11 frames read of 12 that it announces; damaged: 1 frames are missing, it is not known where' in reason
 
 

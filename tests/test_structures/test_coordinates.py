@@ -1,10 +1,18 @@
 """Coordinates: published examples, inverses, and equal results in NumPy and torch."""
+
 import numpy as np
 import pytest
 import torch
 
-from mmfld.structures import (GRIDS, cells_to_normalized, cells_to_pixels, denormalize, normalize, normalized_to_cells,
-                              pixels_to_cells)
+from mmfld.structures import (
+    GRIDS,
+    cells_to_normalized,
+    cells_to_pixels,
+    denormalize,
+    normalize,
+    normalized_to_cells,
+    pixels_to_cells,
+)
 
 
 @pytest.mark.parametrize('pixel, expected', [(-0.5, -1), (255.5, 1), (127.5, 0), (0, -255 / 256)])
@@ -38,12 +46,12 @@ def test_proportional_cells_in_pixels(cell):
 
 
 def test_proportional_cells_of_a_narrow_image():
-    assert pixels_to_cells(np.array([96., 96.]), (384, 512), (192, 256), 'proportional').tolist() == [192, 192]
-    assert pixels_to_cells(np.array([96., 96.]), 384, (192, 256), 'proportional').tolist() == [192, 144]
+    assert pixels_to_cells(np.array([96.0, 96.0]), (384, 512), (192, 256), 'proportional').tolist() == [192, 192]
+    assert pixels_to_cells(np.array([96.0, 96.0]), 384, (192, 256), 'proportional').tolist() == [192, 144]
 
 
 def test_mirrored_proportional_cells():
-    mirrored = 255 - cells_to_pixels(np.array([10., 20.]), 768, 256, 'proportional')
+    mirrored = 255 - cells_to_pixels(np.array([10.0, 20.0]), 768, 256, 'proportional')
     np.testing.assert_allclose(pixels_to_cells(mirrored, 768, 256, 'proportional'), [768 - 3 - 10, 768 - 3 - 20])
 
 
@@ -56,7 +64,7 @@ def test_x_goes_with_width_and_y_with_height():
     assert normalize(np.array([[191.5, 255.5]]), (192, 256)).tolist() == [[1, 1]]
 
 
-@pytest.mark.parametrize('grid', GRIDS + ('proportional', ))
+@pytest.mark.parametrize('grid', GRIDS + ('proportional',))
 def test_cells_and_pixels_are_inverse(grid):
     cells = np.random.default_rng(0).uniform(-5, 70, (7, 3, 2))
     pixels = cells_to_pixels(cells, (48, 64), (192, 256), grid)

@@ -1,4 +1,5 @@
 """Face layouts: index tables against the reference, and what must hold in any layout."""
+
 import dataclasses
 
 import numpy as np
@@ -71,8 +72,10 @@ def test_areas_are_symmetric(layout):
 
 def test_mirrored_boundaries_are_boundaries(layout):
     # closed, where the reference leaves COFW's left eye open; see the next test
-    boundaries = [dataclasses.replace(b, closed=b.closed or 'cofw29 left_eye' == f'{layout.name} {b.name}')
-                  for b in layout.boundaries]
+    boundaries = [
+        dataclasses.replace(b, closed=b.closed or 'cofw29 left_eye' == f'{layout.name} {b.name}')
+        for b in layout.boundaries
+    ]
     mirrored = [dataclasses.replace(b, indices=tuple(layout.flip_indices[i] for i in b.indices)) for b in boundaries]
     assert {frozenset(segments(b)) for b in mirrored} == {frozenset(segments(b)) for b in boundaries}
 
@@ -129,24 +132,28 @@ def test_own_layout_passes_through():
 # what is changed in AFLW's layout of 19 landmarks, and what the message must contain
 WRONG = {
     'a landmark in two flip pairs': (dict(flip_pairs=((0, 5), (1, 5))), ['flip_pairs', 'landmark 5', '(0, 5), (1, 5)']),
-    'a pair out of range': (dict(flip_pairs=((0, 19), )), ['flip_pairs', 'landmark 19', 'one of 0 to 18']),
-    'a negative index': (dict(flip_pairs=((-1, 2), )), ['flip_pairs', 'landmark -1', 'one of 0 to 18']),
-    'a landmark with itself': (dict(flip_pairs=((3, 3), )), ['flip_pairs', '(3, 3)', '2 different landmarks']),
-    'a pair of three': (dict(flip_pairs=((0, 1, 2), )), ['flip_pairs', '(0, 1, 2)', '2 different landmarks']),
-    'a pair that is a list': (dict(flip_pairs=([0, 1], )), ['flip_pairs', '[0, 1]', 'a tuple of ints']),
-    'a pair of floats': (dict(flip_pairs=((0., 1.), )), ['flip_pairs', '(0.0, 1.0)', 'a tuple of ints']),
-    'two boundaries of one name': (dict(boundaries=(Boundary('lip', (0, 1)), Boundary('lip', (2, 3)))),
-                                   ['boundaries', "2 with the name 'lip'", 'different names']),
-    'a boundary out of range': (dict(boundaries=(Boundary('lip', (0, 19)), )), ["'lip'", 'landmark 19', '0 to 18']),
-    'a boundary through a landmark twice': (dict(boundaries=(Boundary('lip', (0, 1, 0)), )), ["'lip'", '(0, 1, 0)']),
-    'a boundary of one landmark': (dict(boundaries=(Boundary('lip', (4, )), )), ["'lip'", '(4,)', '2 or more']),
+    'a pair out of range': (dict(flip_pairs=((0, 19),)), ['flip_pairs', 'landmark 19', 'one of 0 to 18']),
+    'a negative index': (dict(flip_pairs=((-1, 2),)), ['flip_pairs', 'landmark -1', 'one of 0 to 18']),
+    'a landmark with itself': (dict(flip_pairs=((3, 3),)), ['flip_pairs', '(3, 3)', '2 different landmarks']),
+    'a pair of three': (dict(flip_pairs=((0, 1, 2),)), ['flip_pairs', '(0, 1, 2)', '2 different landmarks']),
+    'a pair that is a list': (dict(flip_pairs=([0, 1],)), ['flip_pairs', '[0, 1]', 'a tuple of ints']),
+    'a pair of floats': (dict(flip_pairs=((0.0, 1.0),)), ['flip_pairs', '(0.0, 1.0)', 'a tuple of ints']),
+    'two boundaries of one name': (
+        dict(boundaries=(Boundary('lip', (0, 1)), Boundary('lip', (2, 3)))),
+        ['boundaries', "2 with the name 'lip'", 'different names'],
+    ),
+    'a boundary out of range': (dict(boundaries=(Boundary('lip', (0, 19)),)), ["'lip'", 'landmark 19', '0 to 18']),
+    'a boundary through a landmark twice': (dict(boundaries=(Boundary('lip', (0, 1, 0)),)), ["'lip'", '(0, 1, 0)']),
+    'a boundary of one landmark': (dict(boundaries=(Boundary('lip', (4,)),)), ["'lip'", '(4,)', '2 or more']),
     'eye corners out of range': (dict(eye_corners=(6, 20)), ['eye_corners', 'landmark 20']),
     'one eye corner': (dict(eye_corners=(6, 6)), ['eye_corners', '(6, 6)', '2 different']),
-    'pupils out of range': (dict(pupils=((6, ), (30, ))), ['pupils', 'landmark 30']),
-    'one pupil': (dict(pupils=((6, ), )), ['pupils', '((6,),)', 'two eyes']),
+    'pupils out of range': (dict(pupils=((6,), (30,))), ['pupils', 'landmark 30']),
+    'one pupil': (dict(pupils=((6,),)), ['pupils', '((6,),)', 'two eyes']),
     'a landmark in no area': (dict(areas=dict(face=tuple(range(18)))), ['areas', 'landmark 18 in none']),
-    'a landmark in two areas': (dict(areas=dict(face=tuple(range(19)), chin=(18, ))),
-                                ['areas', "landmark 18 in ['face', 'chin']"]),
+    'a landmark in two areas': (
+        dict(areas=dict(face=tuple(range(19)), chin=(18,))),
+        ['areas', "landmark 18 in ['face', 'chin']"],
+    ),
     'no landmarks': (dict(num_keypoints=0), ['num_keypoints', 'found 0', '1 or more']),
 }
 

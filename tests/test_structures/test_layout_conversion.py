@@ -1,4 +1,5 @@
 """Conversions between layouts: landmark by landmark, on symmetric faces, and on faces annotated in both layouts."""
+
 import csv
 import dataclasses
 
@@ -57,8 +58,9 @@ def test_wflw_to_68():
 
 def test_68_to_49():
     points = random_points('300w68')
-    np.testing.assert_array_equal(convert_keypoints(points, '300w68', '300w49'),
-                                  np.delete(points, [*range(17), 60, 64], axis=1))
+    np.testing.assert_array_equal(
+        convert_keypoints(points, '300w68', '300w49'), np.delete(points, [*range(17), 60, 64], axis=1)
+    )
 
 
 def test_68_to_what_cofw_has_in_common():
@@ -73,16 +75,20 @@ def test_68_to_what_cofw_has_in_common():
 
 def test_cofw_to_what_68_have_in_common():
     points = random_points('cofw29')
-    np.testing.assert_array_equal(convert_keypoints(points, 'cofw29', 'cofw25'),
-                                  np.delete(points, [5, 7, 18, 19], axis=1))
+    np.testing.assert_array_equal(
+        convert_keypoints(points, 'cofw29', 'cofw25'), np.delete(points, [5, 7, 18, 19], axis=1)
+    )
 
 
-@pytest.mark.parametrize('yaw', (0., .4, -.9))
+@pytest.mark.parametrize('yaw', (0.0, 0.4, -0.9))
 def test_two_ways_to_the_common_landmarks_of_one_face(yaw):
     # of a face with 97 px between the eye corners; the 68 put the inner end of a brow on its upper edge
     points = project_face(FaceShape(Identity(), Expression()), Camera(yaw, scale=90, center=(127.5, 100))).keypoints
-    distance = np.linalg.norm(convert_keypoints(points['300w68'], '300w68', 'cofw25')
-                              - convert_keypoints(points['cofw29'], 'cofw29', 'cofw25'), axis=1)
+    distance = np.linalg.norm(
+        convert_keypoints(points['300w68'], '300w68', 'cofw25')
+        - convert_keypoints(points['cofw29'], 'cofw29', 'cofw25'),
+        axis=1,
+    )
     tolerance = np.full(25, 1e-4)
     tolerance[2:4], tolerance[10:14], tolerance[14:16] = 3.5, 1, 2  # brows, lids, pupils
     assert (distance <= tolerance).all()
@@ -91,8 +97,9 @@ def test_two_ways_to_the_common_landmarks_of_one_face(yaw):
 def test_wflw_lids_are_those_of_68_points():
     # on a smooth lid the thirds between two neighbours are the third and two thirds of the lid
     points = project_face(FaceShape(Identity(), Expression()), Camera(scale=90, center=(127.5, 100))).keypoints
-    np.testing.assert_allclose(convert_keypoints(points['wflw98'], 'wflw98', '300w68')[36:48], points['300w68'][36:48],
-                               atol=0.5)
+    np.testing.assert_allclose(
+        convert_keypoints(points['wflw98'], 'wflw98', '300w68')[36:48], points['300w68'][36:48], atol=0.5
+    )
 
 
 @pytest.mark.parametrize('dtype', (np.float32, np.float64))
@@ -152,8 +159,8 @@ def wflw_faces(shared_dir):
         for path in paths:
             for line in path.read_text().splitlines():
                 *values, name = line.split()
-                points = np.array(values[:2 * count], float).reshape(count, 2)
-                faces[name, *points[0].round(2)] = points
+                points = np.array(values[: 2 * count], float).reshape(count, 2)
+                faces[(name, *points[0].round(2))] = points
         return faces
 
     faces = read(folder.glob('list_98pt_test_*.txt'), 98)
@@ -184,15 +191,16 @@ def eye_opening(points: np.ndarray) -> float:
 def test_eyes_of_wflw_open_as_those_of_300w(shared_dir, wflw_faces):
     points, others = wflw_faces
     with open(shared_dir / 'data/300w_csv/face_landmarks_300w_valid.csv') as file:
-        real = np.array([[[row[f'original_{k}_{axis}'] for axis in 'xy'] for k in range(68)]
-                         for row in csv.DictReader(file)], float)
+        real = np.array(
+            [[[row[f'original_{k}_{axis}'] for axis in 'xy'] for k in range(68)] for row in csv.DictReader(file)], float
+        )
     assert eye_opening(convert_keypoints(points, 'wflw98', '300w68')) == pytest.approx(eye_opening(real), abs=0.02)
     assert eye_opening(others) < 0.7 * eye_opening(real)
 
 
 def test_deviations_of_a_mean_are_the_mean_of_the_deviations():
     conversion = get_conversion('300w68', 'cofw25')
-    alike = np.tile(np.array([[4., 1.], [1., 9.]], np.float32), (2, 68, 1, 1))
+    alike = np.tile(np.array([[4.0, 1.0], [1.0, 9.0]], np.float32), (2, 68, 1, 1))
     found = conversion.covariances(alike)
     assert (found.shape, found.dtype) == ((2, 25, 2, 2), np.float32)
     np.testing.assert_allclose(found, np.tile(alike[0, 0], (2, 25, 1, 1)), rtol=1e-5)
@@ -201,7 +209,8 @@ def test_deviations_of_a_mean_are_the_mean_of_the_deviations():
     found = conversion.covariances(random)
     assert (np.linalg.eigvalsh(found) >= 0).all()
     deviations = np.sqrt(random[:, [0, 1], [0, 1]])
-    np.testing.assert_allclose(np.sqrt(found[:, [0, 1], [0, 1]]),
-                               (deviations[conversion.indices] * conversion.weights).sum(1))
+    np.testing.assert_allclose(
+        np.sqrt(found[:, [0, 1], [0, 1]]), (deviations[conversion.indices] * conversion.weights).sum(1)
+    )
     with pytest.raises(ValueError, match=r'covariances have shape \(25, 2, 2\), expected \(..., 68, 2, 2\)'):
         conversion.covariances(found)

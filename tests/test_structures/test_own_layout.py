@@ -1,4 +1,5 @@
 """Annotation schemes of one's own, from plain values and from files of MMPose."""
+
 import json
 
 import numpy as np
@@ -10,8 +11,13 @@ from mmfld.evaluation.functional import inter_ocular
 from mmfld.structures import get_layout
 from mmfld.structures.own_layout import fields_of
 
-FIELDS = dict(name='own5', num_keypoints=5, flip_pairs=[[0, 1], [3, 4]], eye_corners=[0, 1],
-              boundaries=[dict(name='mouth', indices=[3, 4])])
+FIELDS = dict(
+    name='own5',
+    num_keypoints=5,
+    flip_pairs=[[0, 1], [3, 4]],
+    eye_corners=[0, 1],
+    boundaries=[dict(name='mouth', indices=[3, 4])],
+)
 LAYOUTS = ('wflw98', '300w68', 'cofw29', 'aflw19', '300w49', 'cofw25')
 
 
@@ -36,18 +42,25 @@ def test_fields_of_a_layout_make_it_again(name):
     assert get_layout(json.loads(json.dumps(fields_of(layout)))) == layout
 
 
-@pytest.mark.parametrize('change, message', [
-    (dict(num_points=5), "face layout 'own5': found the unknown field 'num_points', expected name, num_keypoints and"),
-    (dict(name=None), 'face layout None: found name=None, expected a word'),
-    (dict(name='300w68'), "face layout '300w68': found other fields than those of the layout that has this name"),
-    (dict(flip_pairs=[[0, 5]]), "face layout 'own5', flip_pairs: found landmark 5, expected one of 0 to 4"),
-    (dict(flip_pairs=[0, 1]), "face layout 'own5': found values of another form"),
-    (dict(flip_pairs=[[0, 1.5]]), "face layout 'own5', flip_pairs: found .*1.5.* expected a tuple of ints"),
-    (dict(boundaries=[[3, 4]]), "face layout 'own5': found values of another form"),
-    (dict(boundaries=[dict(name='mouth')]), "face layout 'own5': found values of another form .'indices'"),
-    (dict(eye_corners=[0]), "face layout 'own5', eye_corners: found"),
-    (dict(areas=dict(eyes=[0, 1])), "face layout 'own5', areas: found landmark 2 in none"),
-    (dict(num_keypoints='5'), "face layout 'own5'")])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (
+            dict(num_points=5),
+            "face layout 'own5': found the unknown field 'num_points', expected name, num_keypoints and",
+        ),
+        (dict(name=None), 'face layout None: found name=None, expected a word'),
+        (dict(name='300w68'), "face layout '300w68': found other fields than those of the layout that has this name"),
+        (dict(flip_pairs=[[0, 5]]), "face layout 'own5', flip_pairs: found landmark 5, expected one of 0 to 4"),
+        (dict(flip_pairs=[0, 1]), "face layout 'own5': found values of another form"),
+        (dict(flip_pairs=[[0, 1.5]]), "face layout 'own5', flip_pairs: found .*1.5.* expected a tuple of ints"),
+        (dict(boundaries=[[3, 4]]), "face layout 'own5': found values of another form"),
+        (dict(boundaries=[dict(name='mouth')]), "face layout 'own5': found values of another form .'indices'"),
+        (dict(eye_corners=[0]), "face layout 'own5', eye_corners: found"),
+        (dict(areas=dict(eyes=[0, 1])), "face layout 'own5', areas: found landmark 2 in none"),
+        (dict(num_keypoints='5'), "face layout 'own5'"),
+    ],
+)
 def test_wrong_fields_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         get_layout({**FIELDS, **change})

@@ -1,4 +1,5 @@
 """Each analysis command and browse_dataset on a tiny config, called in this process."""
+
 import importlib
 import json
 import re
@@ -36,11 +37,19 @@ def config(tmp_path_factory) -> Path:
         cv2.imwrite(str(root / f'{index}.png'), rng.integers(0, 256, (90, 120, 3), dtype=np.uint8))
         points = rng.uniform((40, 30), (80, 70), (KEYPOINTS, 2))
         images.append(dict(id=index, file_name=f'{index}.png', width=120, height=90))
-        annotations.append(dict(id=index, image_id=index, category_id=1, iscrowd=0,
-                                keypoints=np.insert(points, 2, 2, axis=1).ravel().tolist()))
-    (root / 'faces.json').write_text(json.dumps(dict(
-        images=images, annotations=annotations, categories=[dict(id=1, name='face')])))
-    (root / 'tiny.py').write_text(f'''
+        annotations.append(
+            dict(
+                id=index,
+                image_id=index,
+                category_id=1,
+                iscrowd=0,
+                keypoints=np.insert(points, 2, 2, axis=1).ravel().tolist(),
+            )
+        )
+    (root / 'faces.json').write_text(
+        json.dumps(dict(images=images, annotations=annotations, categories=[dict(id=1, name='face')]))
+    )
+    (root / 'tiny.py').write_text(f"""
 default_scope = 'mmpose'
 codec = dict(type='MSRAHeatmap', input_size=(64, 64), heatmap_size=(16, 16), sigma=1)
 model = dict(
@@ -61,7 +70,7 @@ train_dataloader = dict(batch_size=2, num_workers=0, sampler=dict(type='DefaultS
 test_dataloader = dict(batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
                        dataset=dataset)
 optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.01))
-''')
+""")
     return root / 'tiny.py'
 
 
@@ -81,15 +90,25 @@ def test_get_flops_grows_with_the_input(config):
 def test_benchmark_inference_has_a_row_for_each_measurement(config):
     rows = run('benchmark_inference', config, '--batch-sizes', 1, 2, '--seconds', 0, '--device', 'cpu')
     assert [(row['batch_size'], row['what']) for row in rows] == [
-        (1, 'network'), (1, 'predict'), (2, 'network'), (2, 'predict')]
+        (1, 'network'),
+        (1, 'predict'),
+        (2, 'network'),
+        (2, 'predict'),
+    ]
     assert all(0 < row['p50_ms'] <= row['p95_ms'] and row['images_per_second'] > 0 for row in rows)
 
 
 @pytest.mark.parametrize('data', ['made-up', 'dataset'])
 def test_benchmark_training_splits_the_step(config, data, capsys):
     result = run('benchmark_training', config, '--iters', 2, '--data', data)['float32']
-    assert set(result['parts']) == {'data', 'copy and normalise', 'forward (backbone, neck)', 'losses (with the head)',
-                                    'backward', 'optimiser step'}
+    assert set(result['parts']) == {
+        'data',
+        'copy and normalise',
+        'forward (backbone, neck)',
+        'losses (with the head)',
+        'backward',
+        'optimiser step',
+    }
     assert min(result['parts'].values()) > 0
     assert result['samples_per_second'] == pytest.approx(4 / sum(result['parts'].values()))
     assert 'peak memory' in capsys.readouterr().out
@@ -106,8 +125,10 @@ def test_benchmark_training_measures_beside_the_plain_network(capsys):
 def test_benchmark_inference_measures_beside_the_plain_network():
     rows = run('benchmark_inference', HOURGLASS, '--batch-sizes', 1, '--seconds', 0, '--device', 'cpu', '--amp')
     assert [(row['what'], row['variant']) for row in rows] == [
-        (what, variant) for what in ('network', 'predict')
-        for variant in ('plain', 'float32', 'float32 folded', 'mixed', 'mixed folded')]
+        (what, variant)
+        for what in ('network', 'predict')
+        for variant in ('plain', 'float32', 'float32 folded', 'mixed', 'mixed folded')
+    ]
     assert all(row['speedup'] == 1 for row in rows if row['variant'] == 'plain')
 
 
@@ -121,14 +142,22 @@ def test_compare_precision_compares_with_float32():
 
 def test_speedup_is_that_of_most_rounds():
     utils = importlib.import_module('benchmark_utils')
-    times = dict(plain=np.array([2., 40., 2.]), float32=np.array([1., 20., 9.]))  # a slow round, and a disturbed one
+    times = dict(
+        plain=np.array([2.0, 40.0, 2.0]), float32=np.array([1.0, 20.0, 9.0])
+    )  # a slow round, and a disturbed one
     assert utils.speedups(times) == dict(plain=1, float32=2)
 
 
 def test_benchmark_dataset_lists_every_transform(config):
     result = run('benchmark_dataset', config, '--num', 4)
-    assert list(result['milliseconds']) == ['annotation', '1. LoadImage', '2. GetBBoxCenterScale', '3. TopdownAffine',
-                                            '4. GenerateTarget', '5. PackPoseInputs']
+    assert list(result['milliseconds']) == [
+        'annotation',
+        '1. LoadImage',
+        '2. GetBBoxCenterScale',
+        '3. TopdownAffine',
+        '4. GenerateTarget',
+        '5. PackPoseInputs',
+    ]
     assert result['samples_per_second'] == pytest.approx(1000 / sum(result['milliseconds'].values()))
 
 
@@ -139,19 +168,25 @@ def write_log(work_dir: Path, timestamp: str, lines: list) -> None:
 
 
 def test_plot_logs_joins_a_resumed_run(tmp_path):
-    write_log(tmp_path, '20240101_000000', [
-        dict(loss=3., lr=0.1, iter=10, epoch=1, step=10), dict(NME=0.5, step=1),
-        dict(loss=2., lr=0.1, iter=20, epoch=2, step=20)])
-    write_log(tmp_path, '20240102_000000', [dict(loss=1., lr=0.1, iter=20, epoch=2, step=20), dict(NME=0.4, step=2)])
+    write_log(
+        tmp_path,
+        '20240101_000000',
+        [
+            dict(loss=3.0, lr=0.1, iter=10, epoch=1, step=10),
+            dict(NME=0.5, step=1),
+            dict(loss=2.0, lr=0.1, iter=20, epoch=2, step=20),
+        ],
+    )
+    write_log(tmp_path, '20240102_000000', [dict(loss=1.0, lr=0.1, iter=20, epoch=2, step=20), dict(NME=0.4, step=2)])
     curves = read_training_log(tmp_path)
-    assert curves['loss'] == dict(x='iteration', points={10: 3., 20: 1.})
+    assert curves['loss'] == dict(x='iteration', points={10: 3.0, 20: 1.0})
     assert curves['NME'] == dict(x='epoch', points={1: 0.5, 2: 0.4})
     picture = run('plot_logs', tmp_path, '--out', tmp_path / 'curves.png')
     assert cv2.imread(str(picture)).std() > 0
 
 
 def test_plot_logs_says_what_is_logged(tmp_path, capsys):
-    write_log(tmp_path, '20240101_000000', [dict(loss=3., iter=10, step=10)])
+    write_log(tmp_path, '20240101_000000', [dict(loss=3.0, iter=10, step=10)])
     with pytest.raises(SystemExit):
         run('plot_logs', tmp_path, '--keys', 'accuracy')
     assert "no run logged ['accuracy']; logged are: loss" in capsys.readouterr().err
@@ -172,7 +207,7 @@ def test_browse_dataset_makes_contact_sheets(config, tmp_path, mode, tiles):
 def test_browse_dataset_places_points_on_pixel_centres():
     image = np.zeros((8, 8, 3), np.uint8)
     image[3, 5] = 255
-    tile, points = importlib.import_module('browse_dataset').to_tile(image, np.array([[5., 3.]]), (0, 0), 8)
+    tile, points = importlib.import_module('browse_dataset').to_tile(image, np.array([[5.0, 3.0]]), (0, 0), 8)
     weights = tile[..., 0].astype(float)
     rows, columns = np.indices(weights.shape)
     centre = [(weights * axis).sum() / weights.sum() for axis in (columns, rows)]
@@ -194,13 +229,22 @@ def test_registration_of_points_and_images(tmp_path, capsys, shift):
         points[left] = rng.uniform((30, 30), (60, 90), (len(left), 2))
         points[partners[left]] = points[left] * (-1, 1) + (159, 0)
         images.append(dict(id=index, file_name=f'{index % 2}/{index}.png', width=160, height=120))
-        annotations.append(dict(id=index, image_id=index, category_id=1, iscrowd=0,
-                                keypoints=np.insert(points + (shift, 0), 2, 2, axis=1).ravel().tolist()))
-    (tmp_path / 'faces.json').write_text(json.dumps(dict(
-        images=images, annotations=annotations, categories=[dict(id=1, name='face')])))
+        annotations.append(
+            dict(
+                id=index,
+                image_id=index,
+                category_id=1,
+                iscrowd=0,
+                keypoints=np.insert(points + (shift, 0), 2, 2, axis=1).ravel().tolist(),
+            )
+        )
+    (tmp_path / 'faces.json').write_text(
+        json.dumps(dict(images=images, annotations=annotations, categories=[dict(id=1, name='face')]))
+    )
     (tmp_path / 'config.py').write_text(
         f"train_dataloader = dict(dataset=dict(type='FaceLandmarkDataset', data_root='{tmp_path}', "
-        "ann_file='faces.json', data_prefix=dict(img='')))")
+        "ann_file='faces.json', data_prefix=dict(img='')))"
+    )
     offsets = run('measure_registration', tmp_path / 'config.py', '--radius', 15)
     assert offsets == pytest.approx({'0': shift, '1': shift, 'all': shift}, abs=0.1)
     assert re.search(r'all +4 +\d+ ', capsys.readouterr().out)

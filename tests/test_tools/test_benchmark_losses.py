@@ -1,4 +1,5 @@
 """The command that measures the losses: its naive versions compute the same, and it runs."""
+
 import importlib
 from pathlib import Path
 
@@ -6,8 +7,14 @@ import pytest
 import torch
 
 SHAPE = (2, 29, 9, 12)
-LOSSES = ('STARLoss', 'SoftArgmaxLoss', 'AnisotropicDirectionLoss', 'DistributionRegularization',
-          'StructuredHeatmapLoss, 10 samples', 'WeightedAdaptiveWingLoss')
+LOSSES = (
+    'STARLoss',
+    'SoftArgmaxLoss',
+    'AnisotropicDirectionLoss',
+    'DistributionRegularization',
+    'StructuredHeatmapLoss, 10 samples',
+    'WeightedAdaptiveWingLoss',
+)
 
 
 @pytest.fixture(scope='module')

@@ -1,4 +1,5 @@
 """The command that measures the memory of 1-D and 2-D heatmaps: what it counts, and what does not fit."""
+
 import importlib
 import json
 from pathlib import Path
@@ -28,8 +29,21 @@ def rows(command, out_dir):
     """Of tiny networks, all measured in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, 'measure_in_new_process', command.measure)
-        return command.main([*TINY, '--lengths', '16', '256', '--lengths-2d', '16', '256', '--limit-gib', '1',
-                             '--out-dir', str(out_dir)])
+        return command.main(
+            [
+                *TINY,
+                '--lengths',
+                '16',
+                '256',
+                '--lengths-2d',
+                '16',
+                '256',
+                '--limit-gib',
+                '1',
+                '--out-dir',
+                str(out_dir),
+            ]
+        )
 
 
 def growth(rows, head: str, phase: str) -> float:
@@ -40,10 +54,15 @@ def growth(rows, head: str, phase: str) -> float:
 
 def test_a_row_for_each_measurement(rows):
     assert [(row['head'], row['phase'], row['length'], row['values']) for row in rows] == [
-        ('1-D', 'training', 16, KEYPOINTS * 32), ('1-D', 'training', 256, KEYPOINTS * 512),
-        ('1-D', 'inference', 16, KEYPOINTS * 32), ('1-D', 'inference', 256, KEYPOINTS * 512),
-        ('2-D', 'training', 16, KEYPOINTS * 256), ('2-D', 'training', 256, KEYPOINTS * 65536),
-        ('2-D', 'inference', 16, KEYPOINTS * 256), ('2-D', 'inference', 256, KEYPOINTS * 65536)]
+        ('1-D', 'training', 16, KEYPOINTS * 32),
+        ('1-D', 'training', 256, KEYPOINTS * 512),
+        ('1-D', 'inference', 16, KEYPOINTS * 32),
+        ('1-D', 'inference', 256, KEYPOINTS * 512),
+        ('2-D', 'training', 16, KEYPOINTS * 256),
+        ('2-D', 'training', 256, KEYPOINTS * 65536),
+        ('2-D', 'inference', 16, KEYPOINTS * 256),
+        ('2-D', 'inference', 256, KEYPOINTS * 65536),
+    ]
     assert all(row['fits'] and row['seconds'] > 0 for row in rows)
 
 
@@ -68,9 +87,13 @@ def test_writes_what_it_measured(rows, out_dir):
 
 def test_table_has_ratios_to_the_longest_1d_heatmaps(command):
     peaks = {('1-D', 64): 90, ('1-D', 768): 100, ('2-D', 64): 150}
-    table = command.make_table([
-        dict(head=head, length=length, phase=phase, values=1, fits=True, peak_mib=peak, seconds=1.)
-        for (head, length), peak in peaks.items() for phase in ('training', 'inference')])
+    table = command.make_table(
+        [
+            dict(head=head, length=length, phase=phase, values=1, fits=True, peak_mib=peak, seconds=1.0)
+            for (head, length), peak in peaks.items()
+            for phase in ('training', 'inference')
+        ]
+    )
     assert [line.split()[5] for line in table.splitlines()[1:]] == ['0.90', '1.00', '1.50']
 
 
@@ -105,14 +128,32 @@ def test_other_errors_are_not_taken_for_want_of_memory(command):
 def test_nothing_longer_is_tried_than_what_does_not_fit(command, monkeypatch, tmp_path, capsys):
     def measure(head, length, phase, args):
         fits = head == '1-D' or length < (32 if phase == 'training' else 64)
-        return dict(peak_mib=float(length), seconds=1.) if fits else dict(reason='no memory')
+        return dict(peak_mib=float(length), seconds=1.0) if fits else dict(reason='no memory')
 
     monkeypatch.setattr(command, 'measure_in_new_process', measure)
-    rows = command.main([*TINY, '--lengths', '16', '--lengths-2d', '16', '32', '64', '128', '--limit-gib', '1',
-                         '--out-dir', str(tmp_path)])
+    rows = command.main(
+        [
+            *TINY,
+            '--lengths',
+            '16',
+            '--lengths-2d',
+            '16',
+            '32',
+            '64',
+            '128',
+            '--limit-gib',
+            '1',
+            '--out-dir',
+            str(tmp_path),
+        ]
+    )
     assert [(row['phase'], row['length'], row['fits']) for row in rows if row['head'] == '2-D'] == [
-        ('training', 16, True), ('training', 32, False),
-        ('inference', 16, True), ('inference', 32, True), ('inference', 64, False)]
+        ('training', 16, True),
+        ('training', 32, False),
+        ('inference', 16, True),
+        ('inference', 32, True),
+        ('inference', 64, False),
+    ]
     assert capsys.readouterr().out.count('does not fit: no memory') == 2
 
 
@@ -129,5 +170,5 @@ def test_2d_head_predicts_the_length_asked_for(command):
 
 
 def test_default_limit_is_part_of_the_free_memory(command, monkeypatch):
-    monkeypatch.setattr(command, 'free_gib', lambda device: 10.)
+    monkeypatch.setattr(command, 'free_gib', lambda device: 10.0)
     assert command.parse_args(TINY).limit_gib == pytest.approx(8)

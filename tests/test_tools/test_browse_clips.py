@@ -1,4 +1,5 @@
 """browse_dataset on clips: a row of frames for each, from image files and from a video file."""
+
 import importlib
 import json
 from pathlib import Path
@@ -22,12 +23,14 @@ def config(tmp_path) -> Path:
         writer.write(image) if video == 'b' else cv2.imwrite(str(tmp_path / file_name), image)
         images.append(dict(id=index, file_name=file_name, width=64, height=64, video=video, frame=frame))
         points = np.random.default_rng(index).uniform(16, 48, (19, 2))
-        annotations.append(dict(id=index, image_id=index, category_id=1,
-                                keypoints=np.insert(points, 2, 1, axis=1).ravel().tolist()))
+        annotations.append(
+            dict(id=index, image_id=index, category_id=1, keypoints=np.insert(points, 2, 1, axis=1).ravel().tolist())
+        )
     writer.release()
-    (tmp_path / 'clips.json').write_text(json.dumps(dict(
-        images=images, annotations=annotations, categories=[dict(id=1, name='face')])))
-    (tmp_path / 'clips.py').write_text(f'''
+    (tmp_path / 'clips.json').write_text(
+        json.dumps(dict(images=images, annotations=annotations, categories=[dict(id=1, name='face')]))
+    )
+    (tmp_path / 'clips.py').write_text(f"""
 default_scope = 'mmpose'
 pipeline = [
     dict(type='LoadVideoFrame'), dict(type='GetFaceCrop'), dict(type='FaceAffine', input_size=(32, 32)),
@@ -36,7 +39,7 @@ pipeline = [
 test_dataloader = dict(dataset=dict(
     type='FaceVideoDataset', layout='aflw19', clip_length=3, data_root={str(tmp_path)!r}, ann_file='clips.json',
     test_mode=True, pipeline=pipeline))
-''')
+""")
     return tmp_path / 'clips.py'
 
 
@@ -44,7 +47,8 @@ test_dataloader = dict(dataset=dict(
 def test_clips_are_rows_of_frames(config, tmp_path, monkeypatch, mode, tiles):
     monkeypatch.syspath_prepend(str(MISC))
     [sheet] = importlib.import_module('browse_dataset').main(
-        [str(config), '--split', 'test', '--mode', mode, '--out', str(tmp_path)])
+        [str(config), '--split', 'test', '--mode', mode, '--out', str(tmp_path)]
+    )
     picture = cv2.imread(str(sheet))
     # two columns of clips: a has 3 and 2 frames, b 3 and 1
     assert picture.shape == (2 * (tiles * 320 + 20), 2 * (3 * 320 + 2), 3)
@@ -52,5 +56,10 @@ def test_clips_are_rows_of_frames(config, tmp_path, monkeypatch, mode, tiles):
     rows, columns = (17 + 40, tiles * 320 + 20 + 17 + 40), np.arange(6) * 320 + 40
     gray = [[0, 20, 40, 60, 80, 255], [100, 120, 140, 160, 255, 255]]
     if mode == 'transformed':
-        np.testing.assert_allclose(np.median(np.stack(
-            [[picture[y - 10:y + 10, x - 10:x + 10] for x in columns] for y in rows]), axis=(2, 3, 4)), gray, atol=3)
+        np.testing.assert_allclose(
+            np.median(
+                np.stack([[picture[y - 10 : y + 10, x - 10 : x + 10] for x in columns] for y in rows]), axis=(2, 3, 4)
+            ),
+            gray,
+            atol=3,
+        )

@@ -1,4 +1,5 @@
 """From weights to calibrated weights, to an exported model, to what it says of its errors."""
+
 import csv
 import json
 import runpy
@@ -27,8 +28,10 @@ FOLDER = Path(__file__).resolve().parents[2] / 'tools/analysis_tools'
 def tools():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FOLDER))
-        return {name: SimpleNamespace(**runpy.run_path(str(FOLDER / f'{name}.py')))
-                for name in ('calibrate', 'measure_uncertainty')}
+        return {
+            name: SimpleNamespace(**runpy.run_path(str(FOLDER / f'{name}.py')))
+            for name in ('calibrate', 'measure_uncertainty')
+        }
 
 
 @pytest.fixture(scope='module')
@@ -82,19 +85,40 @@ def test_a_face_that_lacks_landmarks_is_named(tools, tiny_config, weights, synth
     (tmp_path / 'annotations/synthetic_300w68_test.json').write_text(json.dumps(content))
     (tmp_path / 'images').symlink_to(synthetic_faces / 'images')
     with pytest.raises(ValueError, match='landmarks of 1 faces are not annotated'):
-        tools['calibrate'].main([str(tiny_config), str(weights), str(tmp_path / 'x.pth'), '--cfg-options',
-                                 f'val_dataloader.dataset.data_root={tmp_path}'])
+        tools['calibrate'].main(
+            [
+                str(tiny_config),
+                str(weights),
+                str(tmp_path / 'x.pth'),
+                '--cfg-options',
+                f'val_dataloader.dataset.data_root={tmp_path}',
+            ]
+        )
 
 
 def test_what_an_exported_model_says_is_measured(tools, tiny_config, calibrated, synthetic_faces, tmp_path, capsys):
     export_onnx(read_config(tiny_config), calibrated, tmp_path / 'model.onnx')
     data = [str(synthetic_faces / 'annotations/synthetic_300w68_test.json'), str(synthetic_faces / 'images')]
-    tools['measure_uncertainty'].main([
-        *data, '--model', str(tmp_path / 'model.onnx'), '--variants', 'covered', 'dark', '--threads', '1', '--csv',
-        str(tmp_path / 'table.csv'), '--picture', str(tmp_path / 'picture.png')])
+    tools['measure_uncertainty'].main(
+        [
+            *data,
+            '--model',
+            str(tmp_path / 'model.onnx'),
+            '--variants',
+            'covered',
+            'dark',
+            '--threads',
+            '1',
+            '--csv',
+            str(tmp_path / 'table.csv'),
+            '--picture',
+            str(tmp_path / 'picture.png'),
+        ]
+    )
     with open(tmp_path / 'table.csv') as file:
-        rows = {line.pop('variant'): {name: float(value) for name, value in line.items()}
-                for line in csv.DictReader(file)}
+        rows = {
+            line.pop('variant'): {name: float(value) for name, value in line.items()} for line in csv.DictReader(file)
+        }
     assert list(rows) == ['common', 'covered', 'dark', 'all variants']
     for row in rows.values():
         assert 0 <= row['50%'] <= row['68%'] <= row['90%'] <= row['95%'] <= 100 and row['sharpness'] > 0

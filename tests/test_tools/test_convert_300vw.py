@@ -1,4 +1,5 @@
 """The 300VW converter on tiny videos and folders of frames, good and broken, and on frames of the data set."""
+
 import importlib
 import json
 from pathlib import Path
@@ -108,9 +109,11 @@ def keypoints(annotation: dict) -> np.ndarray:
 
 # ---- what the data set is ------------------------------------------------------------------------------------------
 
+
 def test_official_numbers(module):
     assert {split: len(videos) for split, videos in module.VIDEOS.items()} == dict(
-        train=50, test_1=31, test_2=19, test_3=14)
+        train=50, test_1=31, test_2=19, test_3=14
+    )
     assert len(module.SPLIT_OF) == 114
     assert module.OFFICIAL_FRAMES == dict(train=95192, test_1=62846, test_2=32872, test_3=27687)
     assert sum(module.OFFICIAL_COUNTED[split] for split in module.SCENARIOS) == 121278
@@ -119,8 +122,10 @@ def test_official_numbers(module):
 @pytest.mark.parametrize('name', ['300vw_broken_frames.csv', 'mmpose_samples/300vw/broken_frames.npy'])
 def test_list_of_broken_frames_gives_the_official_numbers(module, shared_dir, name):
     broken = module.read_broken_frames(shared_dir / 'data' / name)
-    excluded = {split: sum(len(numbers) for video, numbers in broken.items() if module.SPLIT_OF[video] == split)
-                for split in module.VIDEOS}
+    excluded = {
+        split: sum(len(numbers) for video, numbers in broken.items() if module.SPLIT_OF[video] == split)
+        for split in module.VIDEOS
+    }
     assert excluded == dict(train=0, test_1=711, test_2=67, test_3=1349)
     for split, count in excluded.items():
         assert module.OFFICIAL_FRAMES[split] - count == module.OFFICIAL_COUNTED[split]
@@ -130,7 +135,8 @@ def test_list_of_broken_frames_gives_the_official_numbers(module, shared_dir, na
 def test_both_lists_of_broken_frames_agree(module, shared_dir):
     folder = shared_dir / 'data'
     assert module.read_broken_frames(folder / '300vw_broken_frames.csv') == module.read_broken_frames(
-        folder / 'mmpose_samples/300vw/broken_frames.npy')
+        folder / 'mmpose_samples/300vw/broken_frames.npy'
+    )
 
 
 def test_frames_of_the_data_set(module, shared_dir, tmp_path):
@@ -140,8 +146,11 @@ def test_frames_of_the_data_set(module, shared_dir, tmp_path):
     assert module.main([str(src), '--out', str(out), '--allow-partial', '--broken-frames', str(broken)]) == 0
     train, test = read(out, 'train'), read(out, 'test_1')
     assert [(image['file_name'], image['video'], image['frame']) for image in train['images'] + test['images']] == [
-        ('001/imgs/000006.jpg', '001', 5), ('001/imgs/000009.jpg', '001', 8), ('401/imgs/000731.jpg', '401', 730),
-        ('401/imgs/000732.jpg', '401', 731)]
+        ('001/imgs/000006.jpg', '001', 5),
+        ('001/imgs/000009.jpg', '001', 8),
+        ('401/imgs/000731.jpg', '401', 730),
+        ('401/imgs/000732.jpg', '401', 731),
+    ]
     assert [annotation.get('excluded', 0) for annotation in test['annotations']] == [1, 0]
     # MMPose's file has the frame that is not excluded, and takes the numbers as they stand
     of_mmpose = json.loads((src / 'anno_300vw.json').read_text())['annotations']
@@ -152,13 +161,15 @@ def test_frames_of_the_data_set(module, shared_dir, tmp_path):
 
 # ---- what is written -----------------------------------------------------------------------------------------------
 
+
 def test_frames_of_a_video(run, add_video):
     add_video('203')
     status, out = run()
     assert status == 0
     content = read(out, 'test_2')
     assert content['images'] == [
-        dict(id=n + 1, file_name='203/vid.avi', width=40, height=32, video='203', frame=n) for n in range(5)]
+        dict(id=n + 1, file_name='203/vid.avi', width=40, height=32, video='203', frame=n) for n in range(5)
+    ]
     for index, annotation in enumerate(content['annotations']):
         assert (annotation['id'], annotation['image_id']) == (index + 1, index + 1)
         np.testing.assert_allclose(keypoints(annotation), np.c_[make_points(index), np.ones(68)], atol=1e-6)
@@ -172,9 +183,15 @@ def test_frames_as_images_are_taken_before_the_video(run, add_video):
     _, out = run()
     images = read(out, 'test_2')['images']
     assert [(image['file_name'], image['frame']) for image in images] == [
-        (f'203/imgs/{n + 1:06d}.jpg', n) for n in range(5)]
-    dataset = FaceLandmarkDataset('300w68', ann_file='annotations/face_landmarks_300vw_test_2.json', data_root=str(out),
-                                  data_prefix=dict(img='images'), test_mode=True)
+        (f'203/imgs/{n + 1:06d}.jpg', n) for n in range(5)
+    ]
+    dataset = FaceLandmarkDataset(
+        '300w68',
+        ann_file='annotations/face_landmarks_300vw_test_2.json',
+        data_root=str(out),
+        data_prefix=dict(img='images'),
+        test_mode=True,
+    )
     assert [frame_of(cv2.imread(dataset[n]['img_path'])) for n in range(5)] == [0, 1, 2, 3, 4]
     np.testing.assert_allclose(dataset[3]['keypoints'][0], make_points(3), atol=1e-5)
 
@@ -189,10 +206,17 @@ def test_zero_based(run, add_video):
 def test_splits(small_set, run):
     status, out = run(partial=False)
     assert status == 0
-    found = {name: [image['video'] for image in read(out, name)['images']]
-             for name in ('train', 'test_1', 'test_2', 'test_3', 'test')}
-    assert found == dict(train=['001'] * 6, test_1=['401'] * 5, test_2=['203'] * 4, test_3=['410'] * 3,
-                         test=['401'] * 5 + ['203'] * 4 + ['410'] * 3)
+    found = {
+        name: [image['video'] for image in read(out, name)['images']]
+        for name in ('train', 'test_1', 'test_2', 'test_3', 'test')
+    }
+    assert found == dict(
+        train=['001'] * 6,
+        test_1=['401'] * 5,
+        test_2=['203'] * 4,
+        test_3=['410'] * 3,
+        test=['401'] * 5 + ['203'] * 4 + ['410'] * 3,
+    )
     assert 'attributes' not in read(out, 'train')['annotations'][0]
     assert len({annotation['id'] for annotation in read(out, 'test')['annotations']}) == 12
 
@@ -201,7 +225,9 @@ def test_split_without_a_face_is_not_written(run, add_video, capsys):
     add_video('203')
     _, out = run()
     assert sorted(path.name for path in (out / 'annotations').iterdir()) == [
-        'face_landmarks_300vw_test.json', 'face_landmarks_300vw_test_2.json']
+        'face_landmarks_300vw_test.json',
+        'face_landmarks_300vw_test_2.json',
+    ]
     assert 'face_landmarks_300vw_train.json: no face in' in capsys.readouterr().out
 
 
@@ -227,15 +253,24 @@ def test_frames_are_not_extracted_into_the_source(run, add_video, capsys):
 
 # ---- frames to exclude ---------------------------------------------------------------------------------------------
 
+
 def test_broken_frames_are_excluded_and_stay(small_set, run, broken_csv, capsys):
     status, out = run('--broken-frames', str(broken_csv), partial=False)
     assert status == 0
-    assert [annotation.get('excluded') for annotation in read(out, 'test_1')['annotations']] == [None, 1, None, None,
-                                                                                                 None]
+    assert [annotation.get('excluded') for annotation in read(out, 'test_1')['annotations']] == [
+        None,
+        1,
+        None,
+        None,
+        None,
+    ]
     printed = capsys.readouterr().out
     assert [line.split() for line in printed.splitlines() if line.startswith(('train ', 'test_'))] == [
-        ['train', '1/1', '6', '6', '0', '6', '6'], ['test_1', '1/1', '5', '5', '1', '4', '4'],
-        ['test_2', '1/1', '4', '4', '0', '4', '4'], ['test_3', '1/1', '3', '3', '0', '3', '3']]
+        ['train', '1/1', '6', '6', '0', '6', '6'],
+        ['test_1', '1/1', '5', '5', '1', '4', '4'],
+        ['test_2', '1/1', '4', '4', '0', '4', '4'],
+        ['test_3', '1/1', '3', '3', '0', '3', '3'],
+    ]
     assert 'other problems' not in printed
 
 
@@ -251,17 +286,22 @@ def test_broken_frame_without_points_is_reported(run, add_video, broken_csv, cap
     folder = add_video('401')
     broken_csv.write_text('video,frame_1based\n401,3\n401,9\n')
     run('--broken-frames', str(broken_csv))
-    assert (f'{folder / "annot"}: broken frames without points: found no .pts file for 1 of 2 frames of the list, the '
-            'first is number 9') in capsys.readouterr().err
+    assert (
+        f'{folder / "annot"}: broken frames without points: found no .pts file for 1 of 2 frames of the list, the '
+        'first is number 9'
+    ) in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('text, place, message', [
-    ('401,2\n', ':1: bad header', "found '401,2', expected 'video,frame_1based'"),
-    ('video,frame_1based\n401\n', ':2: bad row', "found '401', expected 'video,frame_1based'"),
-    ('video,frame_1based\n401,2\n1,2\n', ':3: unknown video', "found '1'"),
-    ('video,frame_1based\n401,two\n', ':2: bad frame', "found 'two' for video 401, expected a number from 1"),
-    ('video,frame_1based\n401,0\n', ':2: bad frame', 'found 0 for video 401, expected a number from 1'),
-])
+@pytest.mark.parametrize(
+    'text, place, message',
+    [
+        ('401,2\n', ':1: bad header', "found '401,2', expected 'video,frame_1based'"),
+        ('video,frame_1based\n401\n', ':2: bad row', "found '401', expected 'video,frame_1based'"),
+        ('video,frame_1based\n401,2\n1,2\n', ':3: unknown video', "found '1'"),
+        ('video,frame_1based\n401,two\n', ':2: bad frame', "found 'two' for video 401, expected a number from 1"),
+        ('video,frame_1based\n401,0\n', ':2: bad frame', 'found 0 for video 401, expected a number from 1'),
+    ],
+)
 def test_wrong_csv_is_an_error(run, broken_csv, capsys, text, place, message):
     broken_csv.write_text(text)
     status, _ = run('--broken-frames', str(broken_csv))
@@ -289,7 +329,7 @@ class RunsCode:
         self.path = path
 
     def __reduce__(self):
-        return Path.touch, (self.path, )
+        return Path.touch, (self.path,)
 
 
 def test_npy_cannot_run_code(run, tmp_path, capsys):
@@ -300,11 +340,14 @@ def test_npy_cannot_run_code(run, tmp_path, capsys):
     assert not (tmp_path / 'made').exists()
 
 
-@pytest.mark.parametrize('content, message', [
-    (np.array({'401': 3}, dtype=object), 'wrong type: found dict, expected a dict of lists'),
-    (np.array({'401': ['3']}, dtype=object), "bad frame: found '3' for video 401"),
-    (np.arange(3), 'unreadable file'),
-])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (np.array({'401': 3}, dtype=object), 'wrong type: found dict, expected a dict of lists'),
+        (np.array({'401': ['3']}, dtype=object), "bad frame: found '3' for video 401"),
+        (np.arange(3), 'unreadable file'),
+    ],
+)
 def test_wrong_npy_is_an_error(run, tmp_path, capsys, content, message):
     path = tmp_path / 'broken.npy'
     np.save(path, content)
@@ -314,13 +357,16 @@ def test_wrong_npy_is_an_error(run, tmp_path, capsys, content, message):
 
 # ---- what is missing or wrong --------------------------------------------------------------------------------------
 
+
 def test_missing_videos_are_an_error(small_set, run, tmp_path, capsys):
     (tmp_path / 'src/203/vid.avi').unlink()
     (tmp_path / 'src/410/annot').rename(tmp_path / 'src/410/elsewhere')
     status, out = run(partial=False)
     assert status == 1
-    assert (f'error: {tmp_path / "src"}: found 2 videos, expected annot and vid.avi or imgs in each of 4 folders; '
-            'missing are 203 410 (--allow-partial converts the others)') in capsys.readouterr().err
+    assert (
+        f'error: {tmp_path / "src"}: found 2 videos, expected annot and vid.avi or imgs in each of 4 folders; '
+        'missing are 203 410 (--allow-partial converts the others)'
+    ) in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -345,8 +391,9 @@ def test_points_beyond_the_end_of_the_video(run, add_video, capsys):
     status, out = run()
     printed = capsys.readouterr()
     assert status == 1
-    assert (f'{folder / "annot/000005.pts"}: missing frame: found no frame number 5 in {folder / "vid.avi"}, which has '
-            '4') in printed.err
+    assert (
+        f'{folder / "annot/000005.pts"}: missing frame: found no frame number 5 in {folder / "vid.avi"}, which has 4'
+    ) in printed.err
     assert 'faces left out: 1\n       1  missing frame' in printed.out
     assert [image['frame'] for image in read(out, 'train')['images']] == [0, 1, 2, 3]
 
@@ -363,8 +410,10 @@ def test_frames_without_points_are_reported(run, add_video, capsys):
     folder = add_video('001', frames=7, points=5)
     (folder / 'annot/000002.pts').unlink()
     _, out = run()
-    assert (f'{folder / "vid.avi"}: frames without points: found 7 frames and 4 .pts files, expected one for each '
-            'frame; 3 frames have none, the first is number 2') in capsys.readouterr().err
+    assert (
+        f'{folder / "vid.avi"}: frames without points: found 7 frames and 4 .pts files, expected one for each '
+        'frame; 3 frames have none, the first is number 2'
+    ) in capsys.readouterr().err
     assert [image['frame'] for image in read(out, 'train')['images']] == [0, 2, 3, 4]
 
 

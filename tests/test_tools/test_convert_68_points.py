@@ -2,6 +2,7 @@
 
 Splits I and II of 300W, 300W-LP, Menpo 2D and MERL-RAV.
 """
+
 import importlib
 import json
 from pathlib import Path
@@ -68,13 +69,14 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def load(out: Path, name: str) -> FaceLandmarkDataset:
-    return FaceLandmarkDataset('300w68', ann_file=f'annotations/{name}', data_root=str(out),
-                               data_prefix=dict(img='images'), test_mode=True)
+    return FaceLandmarkDataset(
+        '300w68', ann_file=f'annotations/{name}', data_root=str(out), data_prefix=dict(img='images'), test_mode=True
+    )
 
 
 def check_reported(printed, where: str, kind: str, message: str) -> None:
     """Exactly one face was left out, for this reason."""
-    reported, = [line for line in printed.err.splitlines() if f': {kind}: ' in line]
+    (reported,) = [line for line in printed.err.splitlines() if f': {kind}: ' in line]
     assert f'{where} {kind}: ' in reported
     assert message in reported
     assert f'faces left out: 1\n       1  {kind}\n' in printed.out
@@ -135,8 +137,9 @@ def test_300w_private_set_in_a_folder_of_its_own(src_300w, run, parent):
 def test_300w_trainval_is_read_by_the_dataset(src_300w, run):
     _, out = run('convert_300w', '--trainval')
     dataset = load(out, 'face_landmarks_300w_trainval.json')
-    np.testing.assert_allclose([dataset[i]['keypoints'][0] for i in range(6)], [make_points(i) for i in range(6)],
-                               atol=1e-5)
+    np.testing.assert_allclose(
+        [dataset[i]['keypoints'][0] for i in range(6)], [make_points(i) for i in range(6)], atol=1e-5
+    )
 
 
 def test_300w_real_faces(shared_dir, tmp_path, run):
@@ -145,8 +148,10 @@ def test_300w_real_faces(shared_dir, tmp_path, run):
         (tmp_path / 'src' / part).symlink_to(shared_dir / 'data/300w' / part)
     status, out = run('convert_300w', '--trainval')
     assert status == 0
-    counts = {split: len(read(out, f'face_landmarks_300w_{split}.json')['annotations'])
-              for split in ('train', 'valid', 'trainval')}
+    counts = {
+        split: len(read(out, f'face_landmarks_300w_{split}.json')['annotations'])
+        for split in ('train', 'valid', 'trainval')
+    }
     assert counts == dict(train=337, valid=224, trainval=561)
     assert len(load(out, 'face_landmarks_300w_trainval.json')) == 561
 
@@ -169,8 +174,13 @@ def test_interrupted_writing_leaves_the_json_before(src_300w, run, monkeypatch):
 # ---- 300W-LP -------------------------------------------------------------------------------------------------------
 
 # (folder, stem) in the order of the json
-FACES_LP = [('AFW', 'AFW_134212_1_0'), ('AFW', 'AFW_134212_1_1'), ('HELEN', 'HELEN_232194_1_0'),
-            ('IBUG', 'IBUG_image_092 _01_0'), ('LFPW', 'LFPW_image_test_0001_3')]
+FACES_LP = [
+    ('AFW', 'AFW_134212_1_0'),
+    ('AFW', 'AFW_134212_1_1'),
+    ('HELEN', 'HELEN_232194_1_0'),
+    ('IBUG', 'IBUG_image_092 _01_0'),
+    ('LFPW', 'LFPW_image_test_0001_3'),
+]
 
 
 @pytest.fixture
@@ -191,8 +201,11 @@ def write_mat(path: Path, seed: int, **fields) -> None:
     savemat(path, {name: value for name, value in fields.items() if value is not None}, do_compression=True)
 
 
-@pytest.mark.parametrize('args, offset, shift', [((), 0, 0), (('--points', '3d'), 50, 0), (('--zero-based', ), 0, 1)],
-                         ids=['2d', '3d', 'zero-based'])
+@pytest.mark.parametrize(
+    'args, offset, shift',
+    [((), 0, 0), (('--points', '3d'), 50, 0), (('--zero-based',), 0, 1)],
+    ids=['2d', '3d', 'zero-based'],
+)
 def test_300w_lp_points(src_lp, run, args, offset, shift):
     status, out = run('convert_300w_lp', *args)
     content = read(out, 'face_landmarks_300wlp_train.json')
@@ -217,8 +230,9 @@ def test_300w_lp_tells_what_is_not_converted(src_lp, run, capsys):
     printed = capsys.readouterr()
     assert 'AFW_Flip: 1 mirrored images, not converted\n' in printed.out
     assert 'LFPW: absent\n' in printed.out
-    assert ('count: face_landmarks_300wlp_train.json: found 4 faces (2 from AFW, 1 from HELEN, 1 from IBUG), '
-            'expected 61225') in printed.err
+    assert (
+        'count: face_landmarks_300wlp_train.json: found 4 faces (2 from AFW, 1 from HELEN, 1 from IBUG), expected 61225'
+    ) in printed.err
 
 
 def test_300w_lp_strict_passes_a_perfect_set(src_lp, run, monkeypatch):
@@ -227,8 +241,12 @@ def test_300w_lp_strict_passes_a_perfect_set(src_lp, run, monkeypatch):
 
 
 # of the five renderings, one of HELEN, IBUG and LFPW each is of a test image of 300W
-TEST_IMAGES = ['helen/testset/232194_1.jpg', 'helen/testset/296814969_3.jpg', 'lfpw/testset/image_0001.png',
-               'ibug/image_092 _01.jpg']
+TEST_IMAGES = [
+    'helen/testset/232194_1.jpg',
+    'helen/testset/296814969_3.jpg',
+    'lfpw/testset/image_0001.png',
+    'ibug/image_092 _01.jpg',
+]
 
 
 def write_test_set(tmp_path, names) -> str:
@@ -242,15 +260,19 @@ def test_300w_lp_without_test_faces(src_lp, run, tmp_path, capsys, images, left)
     status, out = run('convert_300w_lp', '--without-test-faces', write_test_set(tmp_path, images))
     assert status == 0
     assert names(read(out, 'face_landmarks_300wlp_train_without_test.json')) == [
-        f'{FACES_LP[n][0]}/{FACES_LP[n][1]}.jpg' for n in left]
+        f'{FACES_LP[n][0]}/{FACES_LP[n][1]}.jpg' for n in left
+    ]
     assert len(names(read(out, 'face_landmarks_300wlp_train.json'))) == 5
     assert f'{5 - len(left)} renderings of {5 - len(left)} of the {len(images)} test images' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('images, message', [
-    (['helen/testset/1_1.jpg'], 'found no image of which'),
-    (['helen/trainset/232194_1.jpg'], 'found the image helen/trainset/232194_1.jpg, expected one in helen/testset'),
-])
+@pytest.mark.parametrize(
+    'images, message',
+    [
+        (['helen/testset/1_1.jpg'], 'found no image of which'),
+        (['helen/trainset/232194_1.jpg'], 'found the image helen/trainset/232194_1.jpg, expected one in helen/testset'),
+    ],
+)
 def test_300w_lp_without_the_right_test_set(src_lp, run, tmp_path, capsys, images, message):
     status, out = run('convert_300w_lp', '--without-test-faces', write_test_set(tmp_path, images))
     assert status == 1
@@ -277,16 +299,31 @@ BROKEN_LP = {
     'missing image': (lambda src: (src / _LP_IMAGE).unlink(), f'{_LP_MAT}:', f'{_LP_IMAGE} does not exist'),
     'unreadable image': (lambda src: _cut(src / _LP_IMAGE), f'{_LP_MAT}:', 'does not decode'),
     'unreadable file': (lambda src: _cut(src / _LP_MAT), f'{_LP_MAT}:', 'no .mat file that can be read ('),
-    'missing field': (lambda src: write_mat(src / _LP_MAT, 1, pts_2d=None), f'{_LP_MAT}:',
-                      'found pts_3d, expected also pts_2d'),
-    'wrong shape': (lambda src: write_mat(src / _LP_MAT, 1, pts_2d=make_points(1).T), f'{_LP_MAT}:pts_2d:',
-                    'found 2 x 68, expected 68 x 2'),
-    'wrong type': (lambda src: write_mat(src / _LP_MAT, 1, pts_2d=np.full((68, 2), 'x')), f'{_LP_MAT}:pts_2d:',
-                   'expected numbers'),
-    'non-finite number': (lambda src: write_mat(src / _LP_MAT, 1, pts_2d=_WITH_NAN), f'{_LP_MAT}:pts_2d(8, :):',
-                          'found nan in column 1'),
-    'landmark far outside': (lambda src: write_mat(src / _LP_MAT, 1, pts_2d=np.r_[make_points(1)[:67], [[-98., 20]]]),
-                             f'{_LP_MAT}:pts_2d(68, :):', 'landmark 67 at (-99, 19)'),
+    'missing field': (
+        lambda src: write_mat(src / _LP_MAT, 1, pts_2d=None),
+        f'{_LP_MAT}:',
+        'found pts_3d, expected also pts_2d',
+    ),
+    'wrong shape': (
+        lambda src: write_mat(src / _LP_MAT, 1, pts_2d=make_points(1).T),
+        f'{_LP_MAT}:pts_2d:',
+        'found 2 x 68, expected 68 x 2',
+    ),
+    'wrong type': (
+        lambda src: write_mat(src / _LP_MAT, 1, pts_2d=np.full((68, 2), 'x')),
+        f'{_LP_MAT}:pts_2d:',
+        'expected numbers',
+    ),
+    'non-finite number': (
+        lambda src: write_mat(src / _LP_MAT, 1, pts_2d=_WITH_NAN),
+        f'{_LP_MAT}:pts_2d(8, :):',
+        'found nan in column 1',
+    ),
+    'landmark far outside': (
+        lambda src: write_mat(src / _LP_MAT, 1, pts_2d=np.r_[make_points(1)[:67], [[-98.0, 20]]]),
+        f'{_LP_MAT}:pts_2d(68, :):',
+        'landmark 67 at (-99, 19)',
+    ),
 }
 
 
@@ -334,8 +371,10 @@ def test_menpo_holds_the_near_frontal_faces(src_menpo, run, capsys):
     printed = capsys.readouterr()
     assert 'profile faces of 39 points, not converted: 1\n' in printed.out
     assert 'faces left out: 0\n' in printed.out
-    assert (f'count: face_landmarks_menpo_test.json: found 3 faces (1 from {src_menpo}, 2 from {src_menpo}/fddb), '
-            'expected 6679') in printed.err
+    assert (
+        f'count: face_landmarks_menpo_test.json: found 3 faces (1 from {src_menpo}, 2 from {src_menpo}/fddb), '
+        'expected 6679'
+    ) in printed.err
 
 
 def test_menpo_zero_based(src_menpo, run):
@@ -378,16 +417,28 @@ def test_menpo_without_near_frontal_faces_is_an_error(src_menpo, run, capsys):
 BROKEN_MENPO = {
     'missing image': (lambda src: (src / 'fddb/face_1.jpg').unlink(), 'fddb/face_1.pts:', 'face_1.jpg does not exist'),
     'missing points': (lambda src: (src / 'fddb/face_1.pts').unlink(), 'fddb/face_1.jpg:', 'face_1.pts'),
-    'ambiguous image': (lambda src: write_image(src / 'fddb/face_1.png', 9), 'fddb/face_1.pts:',
-                        'face_1.jpg and face_1.png'),
+    'ambiguous image': (
+        lambda src: write_image(src / 'fddb/face_1.png', 9),
+        'fddb/face_1.pts:',
+        'face_1.jpg and face_1.png',
+    ),
     'unreadable image': (lambda src: _cut(src / 'fddb/face_1.jpg'), 'fddb/face_1.pts:', 'does not decode'),
-    'bad header': (lambda src: edit(src / 'fddb/face_1.pts', 'n_points:  68', 'points'), 'fddb/face_1.pts:2:',
-                   "found 'points', expected 'n_points: 68 or 39'"),
-    'wrong point count': (lambda src: write_pts(src / 'fddb/face_1.pts', make_points(2, 51)), 'fddb/face_1.pts:2:',
-                          'found n_points: 51, expected 68 or 39'),
+    'bad header': (
+        lambda src: edit(src / 'fddb/face_1.pts', 'n_points:  68', 'points'),
+        'fddb/face_1.pts:2:',
+        "found 'points', expected 'n_points: 68 or 39'",
+    ),
+    'wrong point count': (
+        lambda src: write_pts(src / 'fddb/face_1.pts', make_points(2, 51)),
+        'fddb/face_1.pts:2:',
+        'found n_points: 51, expected 68 or 39',
+    ),
     'no closing brace': (lambda src: edit(src / 'fddb/face_1.pts', '}', ''), 'fddb/face_1.pts:71:', 'end of the file'),
-    'non-numeric coordinate': (lambda src: edit(src / 'fddb/face_1.pts', f'{make_points(2)[4, 0] + 1:.3f}', 'x'),
-                               'fddb/face_1.pts:8:', "found 'x'"),
+    'non-numeric coordinate': (
+        lambda src: edit(src / 'fddb/face_1.pts', f'{make_points(2)[4, 0] + 1:.3f}', 'x'),
+        'fddb/face_1.pts:8:',
+        "found 'x'",
+    ),
 }
 
 
@@ -413,16 +464,22 @@ def test_menpo_strict_stops_at_a_problem(src_menpo, run, capsys, kind):
 def test_menpo_file_that_announces_68_points_and_holds_39(src_menpo, run, capsys):
     edit(src_menpo / 'aflw__face_00002.pts', 'n_points:  39', 'n_points: 68')
     run('convert_menpo')
-    check_reported(capsys.readouterr(), f'{src_menpo}/aflw__face_00002.pts:43:', 'wrong point count',
-                   'found 39 points, expected 68')
+    check_reported(
+        capsys.readouterr(),
+        f'{src_menpo}/aflw__face_00002.pts:43:',
+        'wrong point count',
+        'found 39 points, expected 68',
+    )
 
 
 # ---- MERL-RAV ------------------------------------------------------------------------------------------------------
 
 POSES = ('frontal', 'left', 'lefthalf', 'right', 'righthalf')
 # the index is the seed
-FACES_MERL = [f'{pose}/{split}set/image{n:05d}_2.jpg' for n, (split, pose) in
-              enumerate((split, pose) for split in ('train', 'test') for pose in POSES)]
+FACES_MERL = [
+    f'{pose}/{split}set/image{n:05d}_2.jpg'
+    for n, (split, pose) in enumerate((split, pose) for split in ('train', 'test') for pose in POSES)
+]
 HIDDEN, SELF_OCCLUDED = slice(3, 6), slice(60, 68)
 
 
@@ -446,13 +503,13 @@ def expected_merl(seed: int, shift: float = 0) -> np.ndarray:
     return expected
 
 
-@pytest.mark.parametrize('args, shift', [((), 0), (('--one-based', ), -1)], ids=['zero-based', 'one-based'])
+@pytest.mark.parametrize('args, shift', [((), 0), (('--one-based',), -1)], ids=['zero-based', 'one-based'])
 def test_merl_rav_visibility(src_merl, run, args, shift):
     status, out = run('convert_merl_rav', *args)
     assert status == 0
     for first, split in ((0, 'train'), (5, 'test')):
         content = read(out, f'face_landmarks_merl_rav_{split}.json')
-        assert names(content) == FACES_MERL[first:first + 5]
+        assert names(content) == FACES_MERL[first : first + 5]
         for seed, annotation in enumerate(content['annotations'], first):
             np.testing.assert_allclose(keypoints(annotation), expected_merl(seed, shift), atol=1e-6)
 
@@ -471,7 +528,12 @@ def test_merl_rav_subsets(src_merl, run):
     _, out = run('convert_merl_rav')
     attributes = [ann['attributes'] for ann in read(out, 'face_landmarks_merl_rav_test.json')['annotations']]
     assert [[name for name, value in flags.items() if value] for flags in attributes] == [
-        ['frontal'], ['profile'], ['half_profile'], ['profile'], ['half_profile']]
+        ['frontal'],
+        ['profile'],
+        ['half_profile'],
+        ['profile'],
+        ['half_profile'],
+    ]
     assert all(list(flags) == ['frontal', 'profile', 'half_profile'] for flags in attributes)
 
 
@@ -515,12 +577,21 @@ BROKEN_MERL = {
     'missing points': (lambda src: (src / f'{_MERL}.pts').unlink(), f'{_MERL}.jpg:', '_2.pts'),
     'wrong point count': (lambda src: edit(src / f'{_MERL}.pts', _POINT + '\n', ''), f'{_MERL}.pts:71:', '67 points'),
     'bad point': (lambda src: edit(src / f'{_MERL}.pts', _POINT, '5'), f'{_MERL}.pts:14:', "found '5'"),
-    'mixed signs': (lambda src: edit(src / f'{_MERL}.pts', _POINT, '-5 20'), f'{_MERL}.pts:14:',
-                    'found -5 20 for landmark 10'),
-    'landmark far outside': (lambda src: edit(src / f'{_MERL}.pts', _POINT, '-999 -20'), f'{_MERL}.pts:14:',
-                             'landmark 10 at (999, 20)'),
-    'face without extent': (lambda src: write_pts(src / f'{_MERL}.pts', np.full((68, 2), -1)), f'{_MERL}.pts:',
-                            'found no annotated landmark'),
+    'mixed signs': (
+        lambda src: edit(src / f'{_MERL}.pts', _POINT, '-5 20'),
+        f'{_MERL}.pts:14:',
+        'found -5 20 for landmark 10',
+    ),
+    'landmark far outside': (
+        lambda src: edit(src / f'{_MERL}.pts', _POINT, '-999 -20'),
+        f'{_MERL}.pts:14:',
+        'landmark 10 at (999, 20)',
+    ),
+    'face without extent': (
+        lambda src: write_pts(src / f'{_MERL}.pts', np.full((68, 2), -1)),
+        f'{_MERL}.pts:',
+        'found no annotated landmark',
+    ),
 }
 
 
@@ -543,12 +614,20 @@ def test_merl_rav_strict_stops_at_a_problem(src_merl, run, capsys, kind):
     assert not (out / 'annotations').exists()
 
 
-@pytest.mark.parametrize('numbers, position, visibility', [
-    ((-1, -300), (1, 300), 1), ((0, 20), (0, 20), 2), ((0, -20), (0, 20), 1), ((0, 0), (0, 0), 2), ((-1, -1), (0, 0), 0)
-])
+@pytest.mark.parametrize(
+    'numbers, position, visibility',
+    [
+        ((-1, -300), (1, 300), 1),
+        ((0, 20), (0, 20), 2),
+        ((0, -20), (0, 20), 1),
+        ((0, 0), (0, 0), 2),
+        ((-1, -1), (0, 0), 0),
+    ],
+)
 def test_merl_rav_signs_at_the_border(numbers, position, visibility):
     points, visible = importlib.import_module('convert_merl_rav').split_signs(
-        np.array([numbers, (30, 40)], float), Path('a.pts'), [4, 5])
+        np.array([numbers, (30, 40)], float), Path('a.pts'), [4, 5]
+    )
     np.testing.assert_array_equal(points, [position, (30, 40)])
     np.testing.assert_array_equal(visible, [visibility, 2])
 

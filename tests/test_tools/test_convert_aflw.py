@@ -1,4 +1,5 @@
 """The converter of AFLW on a tiny list of the official format, good and broken."""
+
 import importlib
 import json
 from pathlib import Path
@@ -45,8 +46,13 @@ def as_cells(texts) -> np.ndarray:
     return cells
 
 
-FIELDS = dict(nameList=as_cells(NAMES), data=np.stack([make_points(n).T.ravel() for n in range(len(NAMES))]),
-              bbox=BOXES, mask_new=make_masks(), ra=np.array([ORDER], float))
+FIELDS = dict(
+    nameList=as_cells(NAMES),
+    data=np.stack([make_points(n).T.ravel() for n in range(len(NAMES))]),
+    bbox=BOXES,
+    mask_new=make_masks(),
+    ra=np.array([ORDER], float),
+)
 
 
 @pytest.fixture
@@ -137,19 +143,32 @@ def test_side_of_a_box_that_is_not_square(convert):
 
 def test_is_read_by_the_dataset_and_normalised_by_the_metric(convert):
     _, out = convert()
-    dataset = FaceLandmarkDataset('aflw19', ann_file='annotations/face_landmarks_aflw_test.json', data_root=str(out),
-                                  data_prefix=dict(img='images/'), test_mode=True)
+    dataset = FaceLandmarkDataset(
+        'aflw19',
+        ann_file='annotations/face_landmarks_aflw_test.json',
+        data_root=str(out),
+        data_prefix=dict(img='images/'),
+        test_mode=True,
+    )
     assert len(dataset) == 2
     for sample in dataset:
         assert cv2.imread(sample['img_path']).shape == (40, 60, 3)
         assert (sample['keypoints_visible'] == 1).all()
     metric = FaceAlignmentMetric('aflw19', norm='box_side')
     moved = [sample['keypoints'] + np.float32([[[2 * n, 0]]]) for n, sample in enumerate(dataset, 1)]
-    metric.process([], [
-        dict(id=sample['id'], img_path=sample['img_path'], raw_ann_info=sample['raw_ann_info'],
-             pred_instances=dict(keypoints=pred),
-             gt_instances=dict(keypoints=sample['keypoints'], keypoints_visible=sample['keypoints_visible']))
-        for sample, pred in zip(dataset, moved)])
+    metric.process(
+        [],
+        [
+            dict(
+                id=sample['id'],
+                img_path=sample['img_path'],
+                raw_ann_info=sample['raw_ann_info'],
+                pred_instances=dict(keypoints=pred),
+                gt_instances=dict(keypoints=sample['keypoints'], keypoints_visible=sample['keypoints_visible']),
+            )
+            for sample, pred in zip(dataset, moved)
+        ],
+    )
     metrics = metric.compute_metrics(metric.results)
     assert metrics['NME'] == pytest.approx(100 * (2 / 40 + 4 / 40) / 2, abs=1e-4)
     assert metrics['NME/frontal'] == pytest.approx(100 * 2 / 40, abs=1e-4)
@@ -177,8 +196,9 @@ def test_counts_are_compared_with_the_official_ones(convert, capsys):
 
 
 def test_strict_passes_a_perfect_set(convert, monkeypatch):
-    monkeypatch.setattr(importlib.import_module('convert_aflw'), 'OFFICIAL_COUNTS',
-                        dict(train=NUM_TRAIN, test=2, test_frontal=1))
+    monkeypatch.setattr(
+        importlib.import_module('convert_aflw'), 'OFFICIAL_COUNTS', dict(train=NUM_TRAIN, test=2, test_frontal=1)
+    )
     status, _ = convert('--strict')
     assert status == 0
 
@@ -192,9 +212,11 @@ BROKEN = {
     'names': (dict(nameList=as_cells(NAMES[:4])), ':nameList: count: found 4 names, expected 5 as data has rows'),
     'type': (dict(bbox=as_cells(NAMES)), ':bbox: wrong type: found object, expected numbers'),
     'permutation length': (dict(ra=FIELDS['ra'][:, :4]), ':ra: wrong shape: found 4, expected 5'),
-    'permutation from 0': (dict(ra=FIELDS['ra'] - 1), ':ra: bad permutation: found numbers from 0 to 4 with 5 '
-                           'different ones, expected each from 1 to 5 once'),
-    'permutation twice': (dict(ra=np.array([[1, 2, 3, 4, 4.]])), 'found numbers from 1 to 4 with 4 different ones'),
+    'permutation from 0': (
+        dict(ra=FIELDS['ra'] - 1),
+        ':ra: bad permutation: found numbers from 0 to 4 with 5 different ones, expected each from 1 to 5 once',
+    ),
+    'permutation twice': (dict(ra=np.array([[1, 2, 3, 4, 4.0]])), 'found numbers from 1 to 4 with 4 different ones'),
 }
 
 
@@ -224,10 +246,12 @@ def _names_with(value) -> np.ndarray:
 BROKEN_FACE = {
     'coordinate': (changed('data', 3, 20, np.nan), 'data(4, :): non-finite number: found nan in column 21'),
     'box': (changed('bbox', 3, 1, np.inf), 'bbox(4, :): non-finite number: found inf in column 2'),
-    'order of the box': (changed('bbox', 3, 1, 5), 'bbox(4, :): bad box: found [12.0, 5.0, 5.0, 45.0], expected xmin, '
-                         'xmax, ymin and ymax'),
+    'order of the box': (
+        changed('bbox', 3, 1, 5),
+        'bbox(4, :): bad box: found [12.0, 5.0, 5.0, 45.0], expected xmin, xmax, ymin and ymax',
+    ),
     'mask': (changed('mask_new', 3, 6, -1), 'mask_new(4, :): bad flag: found -1 for landmark 6, expected 0 or 1'),
-    'name': (dict(nameList=_names_with(7.)), 'nameList{4}: bad image name: found '),
+    'name': (dict(nameList=_names_with(7.0)), 'nameList{4}: bad image name: found '),
     'image': (dict(nameList=_names_with('3/e.jpg')), 'data(4, :): missing image: '),
     'far outside': (changed('data', 3, 5, 500), 'data(4, :): landmark far outside: found landmark 5 at (500, '),
 }
@@ -257,12 +281,20 @@ def test_real_faces_as_in_the_file_of_mmpose(shared_dir, tmp_path):
     images, annotations = expected['images'], expected['annotations']
     (tmp_path / 'flickr').mkdir()
     (tmp_path / 'flickr/0').symlink_to(samples)
-    boxes = [[x - side / 2, x + side / 2, y - side / 2, y + side / 2]
-             for (x, y), side in ((ann['center'], ann['box_size']) for ann in annotations)]
-    savemat(tmp_path / 'AFLWinfo_release.mat', dict(
-        nameList=as_cells([f'0/{image["file_name"]}' for image in images]),
-        data=np.stack([keypoints(ann)[:, :2].T.ravel() for ann in annotations]),
-        bbox=np.array(boxes), mask_new=np.ones((2, 19), np.uint8), ra=np.array([[1, 2]], np.uint16)))
+    boxes = [
+        [x - side / 2, x + side / 2, y - side / 2, y + side / 2]
+        for (x, y), side in ((ann['center'], ann['box_size']) for ann in annotations)
+    ]
+    savemat(
+        tmp_path / 'AFLWinfo_release.mat',
+        dict(
+            nameList=as_cells([f'0/{image["file_name"]}' for image in images]),
+            data=np.stack([keypoints(ann)[:, :2].T.ravel() for ann in annotations]),
+            bbox=np.array(boxes),
+            mask_new=np.ones((2, 19), np.uint8),
+            ra=np.array([[1, 2]], np.uint16),
+        ),
+    )
     module = importlib.import_module('convert_aflw')
     module.main([str(tmp_path / 'AFLWinfo_release.mat'), str(tmp_path / 'flickr'), '--out', str(tmp_path / 'out')])
     found = read(tmp_path / 'out', 'train')
@@ -271,4 +303,5 @@ def test_real_faces_as_in_the_file_of_mmpose(shared_dir, tmp_path):
     for found_ann, ann in zip(found['annotations'], annotations):
         np.testing.assert_allclose(keypoints(found_ann)[:, :2], keypoints(ann)[:, :2], atol=1e-6)
         assert [found_ann[name] for name in ('box_size', 'center', 'scale')] == [
-            ann[name] for name in ('box_size', 'center', 'scale')]
+            ann[name] for name in ('box_size', 'center', 'scale')
+        ]

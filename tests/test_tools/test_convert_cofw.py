@@ -1,4 +1,5 @@
 """The converters of COFW and COFW-68 on tiny files of the official formats, good and broken."""
+
 import importlib
 import json
 import shutil
@@ -74,8 +75,13 @@ def src_cofw(tmp_path) -> Path:
         seed += len(greys)
         phis = [[*(make_points(s, 29) + 1).T.ravel(), *make_occluded(s, 29)] for s in seeds]
         boxes = [[s + 9, s + 4, 42, 32] for s in seeds]
-        write_cofw(src / f'COFW_{part}_color.mat', part, [make_image(s, grey) for s, grey in zip(seeds, greys)],
-                   np.array(phis), np.array(boxes, float))
+        write_cofw(
+            src / f'COFW_{part}_color.mat',
+            part,
+            [make_image(s, grey) for s, grey in zip(seeds, greys)],
+            np.array(phis),
+            np.array(boxes, float),
+        )
     return src
 
 
@@ -93,8 +99,10 @@ def convert_cofw(src_cofw, tmp_path):
 def test_cofw_splits_and_image_numbers(convert_cofw):
     status, out = convert_cofw()
     assert status == 0
-    names = {path.name: [image['file_name'] for image in json.loads(path.read_text())['images']]
-             for path in (out / 'annotations').iterdir()}
+    names = {
+        path.name: [image['file_name'] for image in json.loads(path.read_text())['images']]
+        for path in (out / 'annotations').iterdir()
+    }
     assert names == {
         'cofw_train.json': ['000001.png', '000002.png'],
         'cofw_test.json': ['001346.png', '001347.png', '001348.png'],
@@ -146,8 +154,13 @@ def test_cofw_images_are_kept_to_the_pixel(convert_cofw):
 
 def test_cofw_is_read_by_the_dataset(convert_cofw):
     _, out = convert_cofw()
-    dataset = FaceLandmarkDataset('cofw29', ann_file='annotations/cofw_test.json', data_root=str(out),
-                                  data_prefix=dict(img='images/'), test_mode=True)
+    dataset = FaceLandmarkDataset(
+        'cofw29',
+        ann_file='annotations/cofw_test.json',
+        data_root=str(out),
+        data_prefix=dict(img='images/'),
+        test_mode=True,
+    )
     assert len(dataset) == 3
     sample = dataset[2]
     assert cv2.imread(sample['img_path']).shape == (40, 60, 3)
@@ -162,8 +175,9 @@ def test_cofw_twice_is_the_same(convert_cofw):
     for _ in range(2):
         status, out = convert_cofw()
         assert status == 0
-        contents.append({path.name: path.read_bytes() for folder in ('images', 'annotations')
-                         for path in (out / folder).iterdir()})
+        contents.append(
+            {path.name: path.read_bytes() for folder in ('images', 'annotations') for path in (out / folder).iterdir()}
+        )
     assert contents[0] == contents[1]
 
 
@@ -204,18 +218,27 @@ def _replace(file: h5py.File, name: str, data) -> None:
 
 # what is done to the open training file, and the message
 BROKEN_COFW = {
-    'missing field': (lambda file: file.move('phisTr', 'phis'),
-                      'found IsTr, bboxesTr, phis, expected also phisTr'),
-    'wrong shape of points': (lambda file: _replace(file, 'phisTr', np.ones((58, 2))),
-                              ':phisTr: wrong shape: found 2 x 58, expected N x 87'),
-    'wrong shape of boxes': (lambda file: _replace(file, 'bboxesTr', np.ones((4, 3))),
-                             ':bboxesTr: wrong shape: found 3 x 4, expected 2 x 4'),
-    'text for points': (lambda file: _replace(file, 'phisTr', np.full((87, 2), b'a')),
-                        ':phisTr: wrong type: found |S1, expected numbers'),
-    'numbers for images': (lambda file: _replace(file, 'IsTr', np.ones((1, 2))),
-                           ':IsTr: wrong type: found float64, expected a cell array of images'),
-    'too few images': (lambda file: _replace(file, 'IsTr', file['IsTr'][:, :1]),
-                       ':IsTr: count: found 1 images, expected 2 as phisTr has rows'),
+    'missing field': (lambda file: file.move('phisTr', 'phis'), 'found IsTr, bboxesTr, phis, expected also phisTr'),
+    'wrong shape of points': (
+        lambda file: _replace(file, 'phisTr', np.ones((58, 2))),
+        ':phisTr: wrong shape: found 2 x 58, expected N x 87',
+    ),
+    'wrong shape of boxes': (
+        lambda file: _replace(file, 'bboxesTr', np.ones((4, 3))),
+        ':bboxesTr: wrong shape: found 3 x 4, expected 2 x 4',
+    ),
+    'text for points': (
+        lambda file: _replace(file, 'phisTr', np.full((87, 2), b'a')),
+        ':phisTr: wrong type: found |S1, expected numbers',
+    ),
+    'numbers for images': (
+        lambda file: _replace(file, 'IsTr', np.ones((1, 2))),
+        ':IsTr: wrong type: found float64, expected a cell array of images',
+    ),
+    'too few images': (
+        lambda file: _replace(file, 'IsTr', file['IsTr'][:, :1]),
+        ':IsTr: count: found 1 images, expected 2 as phisTr has rows',
+    ),
 }
 
 
@@ -284,9 +307,11 @@ BROKEN_COFW_FACE = {
     'box': (_set('bboxesTr', 1, 2, np.inf), 'bboxesTr(2, :): non-finite number: found inf in column 3'),
     'flag': (_set('phisTr', 1, 58 + 4, 2), 'phisTr(2, :): bad flag: found 2 for landmark 4, expected 0 or 1'),
     'far outside': (_set('phisTr', 1, 3, 500), 'phisTr(2, :): landmark far outside: found landmark 3 at (499, '),
-    'image type': (_change_image(lambda image: image / 255.), 'IsTr{2}: unreadable image: found float64'),
-    'image shape': (_change_image(lambda image: np.stack([image] * 2)),
-                    'IsTr{2}: unreadable image: found 40 x 60 x 2, expected height x width or height x width x 3'),
+    'image type': (_change_image(lambda image: image / 255.0), 'IsTr{2}: unreadable image: found float64'),
+    'image shape': (
+        _change_image(lambda image: np.stack([image] * 2)),
+        'IsTr{2}: unreadable image: found 40 x 60 x 2, expected height x width or height x width x 3',
+    ),
     'empty image': (_change_image(lambda image: image[:0]), 'IsTr{2}: unreadable image: found 40 x 0, expected'),
     'image too small': (_change_image(lambda image: image[:15]), 'phisTr(2, :): image too small: '),
     'damaged image': (_damage_image, 'IsTr{2}: unreadable image: the cell cannot be read'),
@@ -351,8 +376,10 @@ def src_cofw68(tmp_path) -> Path:
 
 
 def write_face68(src: Path, number: int, points: np.ndarray, occluded: np.ndarray, **others) -> None:
-    savemat(src / f'test_annotations/{number}_points.mat',
-            dict(Points=points, Occ=np.array(occluded, np.uint8)[None]) | others)
+    savemat(
+        src / f'test_annotations/{number}_points.mat',
+        dict(Points=points, Occ=np.array(occluded, np.uint8)[None]) | others,
+    )
 
 
 @pytest.fixture
@@ -386,13 +413,21 @@ def test_cofw68_images_of_mmpose(convert_cofw68, tmp_path):
     status, out = convert_cofw68()
     assert status == 0
     assert [image['file_name'] for image in read(out, 'cofw68_test.json')['images']] == [
-        '001346.jpg', '001347.jpg', '001348.jpg']
+        '001346.jpg',
+        '001347.jpg',
+        '001348.jpg',
+    ]
 
 
 def test_cofw68_is_read_by_the_dataset(convert_cofw68):
     _, out = convert_cofw68()
-    dataset = FaceLandmarkDataset('300w68', ann_file='annotations/cofw68_test.json', data_root=str(out),
-                                  data_prefix=dict(img='images/'), test_mode=True)
+    dataset = FaceLandmarkDataset(
+        '300w68',
+        ann_file='annotations/cofw68_test.json',
+        data_root=str(out),
+        data_prefix=dict(img='images/'),
+        test_mode=True,
+    )
     sample = dataset[2]
     assert cv2.imread(sample['img_path']).shape == (40, 60, 3)
     np.testing.assert_allclose(sample['keypoints'][0], make_points(2, 68), atol=1e-5)
@@ -407,7 +442,10 @@ def test_cofw68_uses_what_convert_cofw_wrote(convert_cofw, convert_cofw68, tmp_p
     assert status == 0
     assert len(read(out, 'cofw68_test.json')['annotations']) == 3
     assert sorted(path.name for path in (out / 'annotations').iterdir()) == [
-        'cofw68_test.json', 'cofw_test.json', 'cofw_train.json']
+        'cofw68_test.json',
+        'cofw_test.json',
+        'cofw_train.json',
+    ]
 
 
 def test_cofw68_without_images_is_an_error(convert_cofw68, tmp_path, capsys):
@@ -424,14 +462,22 @@ def test_cofw68_count_is_compared_with_the_official_one(convert_cofw68, capsys):
 
 # what is done to the folder, and the message
 BROKEN_COFW68 = {
-    'no boxes': (lambda src: (src / 'cofw68_test_bboxes.mat').unlink(),
-                 'cofw68_test_bboxes.mat: missing file: does not exist'),
-    'no .mat': (lambda src: (src / 'cofw68_test_bboxes.mat').write_text('1 2 3 4'),
-                'cofw68_test_bboxes.mat: unreadable file: no .mat file that can be read'),
-    'missing field': (lambda src: savemat(src / 'cofw68_test_bboxes.mat', dict(boxes=BOXES_COFW68)),
-                      'cofw68_test_bboxes.mat: missing field: found boxes, expected also bboxes'),
-    'wrong shape': (lambda src: savemat(src / 'cofw68_test_bboxes.mat', dict(bboxes=BOXES_COFW68.T)),
-                    'cofw68_test_bboxes.mat:bboxes: wrong shape: found 4 x 3, expected N x 4'),
+    'no boxes': (
+        lambda src: (src / 'cofw68_test_bboxes.mat').unlink(),
+        'cofw68_test_bboxes.mat: missing file: does not exist',
+    ),
+    'no .mat': (
+        lambda src: (src / 'cofw68_test_bboxes.mat').write_text('1 2 3 4'),
+        'cofw68_test_bboxes.mat: unreadable file: no .mat file that can be read',
+    ),
+    'missing field': (
+        lambda src: savemat(src / 'cofw68_test_bboxes.mat', dict(boxes=BOXES_COFW68)),
+        'cofw68_test_bboxes.mat: missing field: found boxes, expected also bboxes',
+    ),
+    'wrong shape': (
+        lambda src: savemat(src / 'cofw68_test_bboxes.mat', dict(bboxes=BOXES_COFW68.T)),
+        'cofw68_test_bboxes.mat:bboxes: wrong shape: found 4 x 3, expected N x 4',
+    ),
 }
 
 
@@ -459,19 +505,28 @@ def _truncate(path: Path) -> None:
 BROKEN_COFW68_FACE = {
     'missing': (lambda src: (src / 'test_annotations/2_points.mat').unlink(), ': missing file: does not exist'),
     'truncated': (lambda src: _truncate(src / 'test_annotations/2_points.mat'), ': unreadable file: '),
-    'field': (lambda src: savemat(src / 'test_annotations/2_points.mat', dict(Points=POINTS68)),
-              ': missing field: found Points, expected also Occ'),
-    'shape': (lambda src: write_face68(src, 2, POINTS68[:66], ZEROS68),
-              ':Points: wrong shape: found 66 x 2, expected 68 x 2'),
-    'flags': (lambda src: write_face68(src, 2, POINTS68, ZEROS68[:66]),
-              ':Occ: wrong shape: found 1 x 66, expected 1 x 68'),
+    'field': (
+        lambda src: savemat(src / 'test_annotations/2_points.mat', dict(Points=POINTS68)),
+        ': missing field: found Points, expected also Occ',
+    ),
+    'shape': (
+        lambda src: write_face68(src, 2, POINTS68[:66], ZEROS68),
+        ':Points: wrong shape: found 66 x 2, expected 68 x 2',
+    ),
+    'flags': (
+        lambda src: write_face68(src, 2, POINTS68, ZEROS68[:66]),
+        ':Occ: wrong shape: found 1 x 66, expected 1 x 68',
+    ),
     'type': (lambda src: write_face68(src, 2, POINTS68, ZEROS68, Points='none'), ':Points: wrong type: found <U4'),
-    'coordinate': (lambda src: write_face68(src, 2, POINTS68_NAN, ZEROS68),
-                   ':Points(8, :): non-finite number: found nan in column 2'),
-    'flag': (lambda src: write_face68(src, 2, POINTS68, ZEROS68 + 3),
-             ':Occ: bad flag: found 3 for landmark 0, expected 0 or 1'),
-    'image': (lambda src: (src.parent / 'cofw/images/001347.png').unlink(),
-              ': missing image: '),
+    'coordinate': (
+        lambda src: write_face68(src, 2, POINTS68_NAN, ZEROS68),
+        ':Points(8, :): non-finite number: found nan in column 2',
+    ),
+    'flag': (
+        lambda src: write_face68(src, 2, POINTS68, ZEROS68 + 3),
+        ':Occ: bad flag: found 3 for landmark 0, expected 0 or 1',
+    ),
+    'image': (lambda src: (src.parent / 'cofw/images/001347.png').unlink(), ': missing image: '),
 }
 
 
@@ -511,8 +566,7 @@ def test_cofw68_real_annotations(shared_dir, tmp_path):
     np.testing.assert_allclose(keypoints(annotations[0])[:, :2], raw['Points'] - 1, atol=1e-6)
     np.testing.assert_array_equal(keypoints(annotations[0])[:, 2], 2 - raw['Occ'][0].astype(int))
     # the two have COFW's 29 points as well: eye corners, nose and mouth lie within 3 % of the face's height
-    by_name = {image['file_name']: ann
-               for image, ann in zip(read(tmp_path, 'cofw68_test.json')['images'], annotations)}
+    by_name = {image['file_name']: ann for image, ann in zip(read(tmp_path, 'cofw68_test.json')['images'], annotations)}
     cofw = json.loads((samples / 'test_cofw.json').read_text())
     for image, ann in zip(cofw['images'], cofw['annotations']):
         points68, points29 = (keypoints(by_name[image['file_name']])[:, :2], keypoints(ann)[:, :2])

@@ -1,4 +1,5 @@
 """The Talking Face converter on a few tiny frames, good and broken."""
+
 import importlib
 import json
 from pathlib import Path
@@ -69,8 +70,13 @@ def as_video(src: Path, frames: int) -> None:
 
 
 def load(out: Path) -> FaceLandmarkDataset:
-    return FaceLandmarkDataset('300w68', ann_file='annotations/face_landmarks_talking_face_test.json',
-                               data_root=str(out), data_prefix=dict(img='images'), test_mode=True)
+    return FaceLandmarkDataset(
+        '300w68',
+        ann_file='annotations/face_landmarks_talking_face_test.json',
+        data_root=str(out),
+        data_prefix=dict(img='images'),
+        test_mode=True,
+    )
 
 
 def test_seven_landmarks_are_annotated(run):
@@ -86,8 +92,8 @@ def test_seven_landmarks_are_annotated(run):
 def test_frames(run):
     _, out = run()
     assert read(out)['images'] == [
-        dict(id=n + 1, file_name=f'franck_{n:05d}.jpg', width=48, height=40, video='franck', frame=n)
-        for n in range(4)]
+        dict(id=n + 1, file_name=f'franck_{n:05d}.jpg', width=48, height=40, video='franck', frame=n) for n in range(4)
+    ]
 
 
 def test_box_is_that_of_all_points(run):
@@ -104,10 +110,18 @@ def test_error_is_that_of_the_protocol(run):
     sample = load(out)[0]
     predicted = np.random.default_rng(9).uniform(0, 40, (1, 68, 2))
     metric = FaceAlignmentMetric('300w68', per_area=False)
-    metric.process([], [dict(
-        id=1, img_path=sample['img_path'], raw_ann_info=sample['raw_ann_info'],
-        pred_instances=dict(keypoints=predicted),
-        gt_instances=dict(keypoints=sample['keypoints'], keypoints_visible=sample['keypoints_visible']))])
+    metric.process(
+        [],
+        [
+            dict(
+                id=1,
+                img_path=sample['img_path'],
+                raw_ann_info=sample['raw_ann_info'],
+                pred_instances=dict(keypoints=predicted),
+                gt_instances=dict(keypoints=sample['keypoints'], keypoints_visible=sample['keypoints_visible']),
+            )
+        ],
+    )
     true = make_points(0)[FGNET]
     distances = np.linalg.norm(predicted[0, COMMON] - true, axis=1)
     expected = 100 * distances.mean() / np.linalg.norm(true[0] - true[3])

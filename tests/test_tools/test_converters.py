@@ -1,4 +1,5 @@
 """The 300W and WFLW converters on tiny folders of the official format, good and broken."""
+
 import hashlib
 import importlib
 import json
@@ -39,8 +40,13 @@ def edit(path: Path, old: str, new: str) -> None:
 
 # stem of image and .pts -> seed of the image and of the points
 FACES_300W = {
-    'afw/1_1.jpg': 0, 'helen/trainset/2_1.jpg': 1, 'lfpw/trainset/image_0003.png': 2, 'helen/testset/4_1.jpg': 3,
-    'lfpw/testset/image_0005.png': 4, 'ibug/image_092 _01.jpg': 5, 'Test/01_Indoor/indoor_001.png': 6,
+    'afw/1_1.jpg': 0,
+    'helen/trainset/2_1.jpg': 1,
+    'lfpw/trainset/image_0003.png': 2,
+    'helen/testset/4_1.jpg': 3,
+    'lfpw/testset/image_0005.png': 4,
+    'ibug/image_092 _01.jpg': 5,
+    'Test/01_Indoor/indoor_001.png': 6,
     'Test/02_Outdoor/outdoor_001.png': 7,
 }
 
@@ -78,8 +84,10 @@ def convert_300w(src_300w, tmp_path):
 def test_300w_splits(convert_300w):
     status, out = convert_300w()
     assert status == 0
-    names = {path.name: [image['file_name'] for image in json.loads(path.read_text())['images']]
-             for path in (out / 'annotations').iterdir()}
+    names = {
+        path.name: [image['file_name'] for image in json.loads(path.read_text())['images']]
+        for path in (out / 'annotations').iterdir()
+    }
     faces = list(FACES_300W)
     assert names == {
         'face_landmarks_300w_train.json': faces[:3],
@@ -94,7 +102,7 @@ def test_300w_annotation(convert_300w):
     _, out = convert_300w()
     content = read(out, 'face_landmarks_300w_valid_challenge.json')
     assert content['images'] == [dict(id=1, file_name='ibug/image_092 _01.jpg', width=60, height=40)]
-    ann, = content['annotations']
+    (ann,) = content['annotations']
     points = points_300w(5)
     np.testing.assert_allclose(np.reshape(ann['keypoints'], (68, 3)), np.c_[points, np.ones(68)], atol=1e-6)
     low, high = points.min(axis=0), points.max(axis=0)
@@ -114,8 +122,13 @@ def test_300w_zero_based(convert_300w):
 
 def test_300w_is_read_by_the_dataset(convert_300w):
     _, out = convert_300w()
-    dataset = FaceLandmarkDataset('300w68', ann_file='annotations/face_landmarks_300w_valid.json', data_root=str(out),
-                                  data_prefix=dict(img='images'), test_mode=True)
+    dataset = FaceLandmarkDataset(
+        '300w68',
+        ann_file='annotations/face_landmarks_300w_valid.json',
+        data_root=str(out),
+        data_prefix=dict(img='images'),
+        test_mode=True,
+    )
     sample = dataset[2]
     assert cv2.imread(sample['img_path']).shape == (40, 60, 3)
     np.testing.assert_allclose(sample['keypoints'][0], points_300w(5), atol=1e-5)
@@ -152,7 +165,9 @@ def test_300w_private_set_under_its_other_name(convert_300w, src_300w):
     (src_300w / 'Test').rename(src_300w / '300W')
     _, out = convert_300w()
     assert [image['file_name'] for image in read(out, 'face_landmarks_300w_test.json')['images']] == [
-        '300W/01_Indoor/indoor_001.png', '300W/02_Outdoor/outdoor_001.png']
+        '300W/01_Indoor/indoor_001.png',
+        '300W/02_Outdoor/outdoor_001.png',
+    ]
 
 
 def test_300w_nothing_there_is_an_error(convert_300w, src_300w, capsys):
@@ -178,7 +193,7 @@ def _point(seed: int, index: int) -> str:
 
 def _truncate(path: Path) -> None:
     content = path.read_bytes()
-    path.write_bytes(content[:len(content) * 2 // 3])
+    path.write_bytes(content[: len(content) * 2 // 3])
 
 
 def _copy_face(src: Path) -> None:
@@ -197,15 +212,27 @@ BROKEN_300W = {
     'wrong point count': (lambda src: edit(src / 'afw/1_1.pts', _point(0, 5) + '\n', ''), 'afw/1_1.pts:71:', '67'),
     'no closing brace': (lambda src: edit(src / 'afw/1_1.pts', '}', ''), 'afw/1_1.pts:71:', 'end of the file'),
     'bad point': (lambda src: edit(src / 'afw/1_1.pts', _point(0, 5), '7.5'), 'afw/1_1.pts:9:', "'7.5'"),
-    'non-numeric coordinate': (lambda src: edit(src / 'afw/1_1.pts', _point(0, 5), '1.5 left'), 'afw/1_1.pts:9:',
-                               "'left'"),
-    'non-finite coordinate': (lambda src: edit(src / 'afw/1_1.pts', _point(0, 5), '1.5 nan'), 'afw/1_1.pts:9:',
-                              "'nan'"),
+    'non-numeric coordinate': (
+        lambda src: edit(src / 'afw/1_1.pts', _point(0, 5), '1.5 left'),
+        'afw/1_1.pts:9:',
+        "'left'",
+    ),
+    'non-finite coordinate': (
+        lambda src: edit(src / 'afw/1_1.pts', _point(0, 5), '1.5 nan'),
+        'afw/1_1.pts:9:',
+        "'nan'",
+    ),
     'duplicate face': (_copy_face, 'ibug/copy.pts:', 'afw/1_1.pts'),
-    'face without extent': (lambda src: (src / 'afw/1_1.pts').write_text(pts_text(np.ones((68, 2)))), 'afw/1_1.pts:',
-                            '0 x 0'),
-    'landmark far outside': (lambda src: edit(src / 'afw/1_1.pts', _point(0, 5), '-98 20'), 'afw/1_1.pts:9:',
-                             'landmark 5 at (-99, 19)'),
+    'face without extent': (
+        lambda src: (src / 'afw/1_1.pts').write_text(pts_text(np.ones((68, 2)))),
+        'afw/1_1.pts:',
+        '0 x 0',
+    ),
+    'landmark far outside': (
+        lambda src: edit(src / 'afw/1_1.pts', _point(0, 5), '-98 20'),
+        'afw/1_1.pts:9:',
+        'landmark 5 at (-99, 19)',
+    ),
 }
 
 
@@ -216,12 +243,13 @@ def test_300w_problem_leaves_the_face_out(convert_300w, src_300w, capsys, kind):
     status, out = convert_300w()
     printed = capsys.readouterr()
     assert status == 1
-    reported, = [line for line in printed.err.splitlines() if f': {kind}: ' in line]
+    (reported,) = [line for line in printed.err.splitlines() if f': {kind}: ' in line]
     assert f'{src_300w}/{where} {kind}: ' in reported
     assert message in reported
     assert f'faces left out: 1\n       1  {kind}\n' in printed.out
-    num_faces = sum(len(read(out, f'face_landmarks_300w_{split}.json')['annotations'])
-                    for split in ('train', 'valid', 'test'))
+    num_faces = sum(
+        len(read(out, f'face_landmarks_300w_{split}.json')['annotations']) for split in ('train', 'valid', 'test')
+    )
     assert num_faces == (8 if kind == 'duplicate face' else 7)
 
 
@@ -244,8 +272,10 @@ def test_300w_counts_are_compared_with_the_official_split(convert_300w, capsys):
     status, _ = convert_300w()
     printed = capsys.readouterr()
     assert status == 0
-    assert ('count: face_landmarks_300w_train.json: found 3 faces (1 from afw, 1 from helen/trainset, '
-            '1 from lfpw/trainset), expected 3148') in printed.err
+    assert (
+        'count: face_landmarks_300w_train.json: found 3 faces (1 from afw, 1 from helen/trainset, '
+        '1 from lfpw/trainset), expected 3148'
+    ) in printed.err
     assert 'faces left out: 0\nother problems: 5\n       5  count\n' in printed.out
 
 
@@ -257,8 +287,11 @@ def test_300w_strict_stops_at_a_wrong_count(convert_300w, capsys):
 
 
 def test_300w_strict_passes_a_perfect_set(convert_300w, monkeypatch):
-    monkeypatch.setattr(importlib.import_module('convert_300w'), 'OFFICIAL_COUNTS',
-                        dict(train=3, valid=3, valid_common=2, valid_challenge=1, test=2))
+    monkeypatch.setattr(
+        importlib.import_module('convert_300w'),
+        'OFFICIAL_COUNTS',
+        dict(train=3, valid=3, valid_common=2, valid_challenge=1, test=2),
+    )
     status, out = convert_300w('--strict')
     assert status == 0
     assert len(list((out / 'annotations').iterdir())) == 5
@@ -281,6 +314,7 @@ def test_images_that_is_something_else_is_an_error(convert_300w, tmp_path, capsy
 
 def test_300w_turned_photograph_has_the_size_that_the_loader_sees(convert_300w, src_300w):
     from PIL import Image
+
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees
     Image.new('RGB', (40, 60)).save(src_300w / 'afw/1_1.jpg', exif=exif)
@@ -378,7 +412,8 @@ def test_wflw_box_like_mmpose(shared_dir, convert_wflw, src_wflw):
         lines.append(' '.join([*map(str, points.ravel().tolist()), '0 0 1 1', '0 0 0 0 0 0', 'sample.png']) + '\n')
     write_image(src_wflw / 'WFLW_images/sample.png', 0, 1024, 1024)
     (src_wflw / 'WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt').write_text(
-        ''.join(lines))
+        ''.join(lines)
+    )
     _, out = convert_wflw()
     ours = read(out, 'face_landmarks_wflw_test.json')['annotations']
     assert [(ann['center'], ann['scale']) for ann in ours] == [(ann['center'], ann['scale']) for ann in anns]
@@ -386,8 +421,12 @@ def test_wflw_box_like_mmpose(shared_dir, convert_wflw, src_wflw):
 
 def test_wflw_is_read_by_the_dataset(convert_wflw):
     _, out = convert_wflw()
-    dataset = FaceLandmarkDataset('wflw98', ann_file='annotations/face_landmarks_wflw_train.json', data_root=str(out),
-                                  data_prefix=dict(img='images'))
+    dataset = FaceLandmarkDataset(
+        'wflw98',
+        ann_file='annotations/face_landmarks_wflw_train.json',
+        data_root=str(out),
+        data_prefix=dict(img='images'),
+    )
     assert len(dataset) == 2
     assert cv2.imread(dataset[1]['img_path']).shape == (40, 60, 3)
     assert dataset[1]['raw_ann_info']['attributes']['expression'] == 1
@@ -411,24 +450,37 @@ def test_wflw_absent_folder_is_an_error(convert_wflw, src_wflw, capsys, folder):
 
 def _edit_list(part: str, old: str, new: str):
     return lambda src: edit(
-        src / f'WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{part}.txt', old, new)
+        src / f'WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{part}.txt', old, new
+    )
 
 
 # kind -> (what is done, list and line where it must be reported, what the message must contain)
 BROKEN_WFLW = {
     'missing image': (lambda src: (src / 'WFLW_images/1--Handshaking/b.jpg').unlink(), 'test.txt:1:', 'b.jpg'),
-    'unreadable image': (lambda src: (src / 'WFLW_images/1--Handshaking/b.jpg').write_bytes(b'text'), 'test.txt:1:',
-                         'does not decode'),
-    'wrong point count': (_edit_list('train', f'{points_wflw(1)[0, 0]:.6f} ', ''), 'train.txt:2:',
-                          '206 fields, expected 207'),
+    'unreadable image': (
+        lambda src: (src / 'WFLW_images/1--Handshaking/b.jpg').write_bytes(b'text'),
+        'test.txt:1:',
+        'does not decode',
+    ),
+    'wrong point count': (
+        _edit_list('train', f'{points_wflw(1)[0, 0]:.6f} ', ''),
+        'train.txt:2:',
+        '206 fields, expected 207',
+    ),
     'non-numeric coordinate': (_edit_list('train', f'{points_wflw(1)[0, 0]:.6f}', 'x'), 'train.txt:2:', "'x'"),
     'non-finite coordinate': (_edit_list('train', f'{points_wflw(1)[0, 0]:.6f}', 'inf'), 'train.txt:2:', "'inf'"),
     'non-numeric rectangle': (_edit_list('test', '9 4 51 36', '9 4 51 ?'), 'test.txt:1:', "'?'"),
     'bad flag': (_edit_list('test', '1 0 0 0 0 1', '1 0 0 0 2 1'), 'test.txt:1:', "'2' for occlusion"),
-    'duplicate face': (_edit_list('test', wflw_line(*FACES_WFLW[4][1:]), 2 * wflw_line(*FACES_WFLW[4][1:])),
-                       'test.txt:4:', 'test.txt:3'),
-    'landmark far outside': (_edit_list('train', f'{points_wflw(1)[0, 0]:.6f}', '-99'), 'train.txt:2:',
-                             'landmark 0 at (-99'),
+    'duplicate face': (
+        _edit_list('test', wflw_line(*FACES_WFLW[4][1:]), 2 * wflw_line(*FACES_WFLW[4][1:])),
+        'test.txt:4:',
+        'test.txt:3',
+    ),
+    'landmark far outside': (
+        _edit_list('train', f'{points_wflw(1)[0, 0]:.6f}', '-99'),
+        'train.txt:2:',
+        'landmark 0 at (-99',
+    ),
 }
 
 
@@ -439,7 +491,7 @@ def test_wflw_problem_leaves_the_face_out(convert_wflw, src_wflw, capsys, kind):
     status, out = convert_wflw()
     printed = capsys.readouterr()
     assert status == 1
-    reported, = [line for line in printed.err.splitlines() if f': {kind}: ' in line]
+    (reported,) = [line for line in printed.err.splitlines() if f': {kind}: ' in line]
     assert f'list_98pt_rect_attr_{where} {kind}: ' in reported
     assert message in reported
     assert f'faces left out: 1\n       1  {kind}\n' in printed.out
@@ -464,16 +516,24 @@ def test_wflw_missing_image_leaves_out_all_its_faces(convert_wflw, src_wflw, cap
 def test_wflw_counts_are_compared_with_the_official_split(convert_wflw, capsys):
     convert_wflw()
     printed = capsys.readouterr()
-    for name, found, expected in (('train', 2, 7500), ('test', 3, 2500), ('test_largepose', 1, 326),
-                                  ('test_illumination', 1, 698), ('test_makeup', 1, 206), ('test_occlusion', 1, 736),
-                                  ('test_blur', 1, 773)):
+    for name, found, expected in (
+        ('train', 2, 7500),
+        ('test', 3, 2500),
+        ('test_largepose', 1, 326),
+        ('test_illumination', 1, 698),
+        ('test_makeup', 1, 206),
+        ('test_occlusion', 1, 736),
+        ('test_blur', 1, 773),
+    ):
         assert f'face_landmarks_wflw_{name}.json: found {found} faces' in printed.err
         assert f'expected {expected} of the official split' in printed.err
 
 
 def test_wflw_strict_passes_a_perfect_set(convert_wflw, monkeypatch):
     monkeypatch.setattr(
-        importlib.import_module('convert_wflw'), 'OFFICIAL_COUNTS',
-        dict(train=2, test=3, largepose=1, expression=0, illumination=1, makeup=1, occlusion=1, blur=1))
+        importlib.import_module('convert_wflw'),
+        'OFFICIAL_COUNTS',
+        dict(train=2, test=3, largepose=1, expression=0, illumination=1, makeup=1, occlusion=1, blur=1),
+    )
     status, _ = convert_wflw('--strict')
     assert status == 0

@@ -1,4 +1,5 @@
 """Cross-validation: how faces and videos are split, and which mean is printed."""
+
 import json
 import runpy
 from collections import Counter
@@ -26,8 +27,11 @@ def test_folds_share_out_images_evenly_and_once(tool):
 
 def test_a_video_is_in_one_fold(tool):
     lengths = [40, 30, 20, 10, 10, 10]
-    images = [dict(id=1000 * video + frame, video=str(video)) for video, length in enumerate(lengths)
-              for frame in range(length)]
+    images = [
+        dict(id=1000 * video + frame, video=str(video))
+        for video, length in enumerate(lengths)
+        for frame in range(length)
+    ]
     fold_of = tool.split(images, 3)
     for video in range(len(lengths)):
         assert len({fold_of[image['id']] for image in images if image['video'] == str(video)}) == 1
@@ -40,8 +44,12 @@ def test_a_video_is_in_one_fold(tool):
 def config(tmp_path):
     """Two training sets, of which the second one is tested."""
     (tmp_path / 'own/annotations').mkdir(parents=True)
-    dump(dict(info={}, images=[dict(id=n) for n in range(4)],
-              annotations=[dict(id=10 + n, image_id=n) for n in range(4)]), tmp_path / 'own/annotations/train.json')
+    dump(
+        dict(
+            info={}, images=[dict(id=n) for n in range(4)], annotations=[dict(id=10 + n, image_id=n) for n in range(4)]
+        ),
+        tmp_path / 'own/annotations/train.json',
+    )
     own = dict(type='FaceLandmarkDataset', data_root=f'{tmp_path}/own/', ann_file='annotations/train.json')
     path = tmp_path / 'config.py'
     path.write_text(f"""
@@ -67,8 +75,17 @@ def test_each_fold_is_tested_by_weights_of_the_others_and_the_mean_is_printed(to
             (folder / 'result.json').write_text(json.dumps(dict(NME=value + fold)))
 
     tool.command.__globals__['subprocess'] = SimpleNamespace(run=run)
-    arguments = [str(config), '--values', 'value=3,2.5', '--folds', '2', '--work-dir', str(tmp_path / 'work'),
-                 '--cfg-options', 'load_from=weights-{fold}.pth']
+    arguments = [
+        str(config),
+        '--values',
+        'value=3,2.5',
+        '--folds',
+        '2',
+        '--work-dir',
+        str(tmp_path / 'work'),
+        '--cfg-options',
+        'load_from=weights-{fold}.pth',
+    ]
     assert tool.main([*arguments, '--dry-run']) == 0 and not calls
     assert tool.main(arguments) == 0
     printed = capsys.readouterr().out
@@ -77,13 +94,13 @@ def test_each_fold_is_tested_by_weights_of_the_others_and_the_mean_is_printed(to
     assert len(calls) == 8
     train, test = calls[2:4]
     assert train[1].endswith('train.py') and test[1].endswith('test.py') and test[3].endswith('fold-1/epoch_1.pth')
-    options = dict(word.split('=', 1) for word in train[train.index('--cfg-options') + 1:])
+    options = dict(word.split('=', 1) for word in train[train.index('--cfg-options') + 1 :])
     assert options['value'] == '3' and options['load_from'] == 'weights-1.pth'
     files = [load(options[key]) for key in ('train_dataset.datasets.1.ann_file', 'test_dataset.ann_file')]
     ids = [{image['id'] for image in content['images']} for content in files]
     assert len(ids[1]) == 2 and ids[0] | ids[1] == set(range(4)) and not ids[0] & ids[1]
     assert [{one['image_id'] for one in content['annotations']} for content in files] == ids
-    assert test[test.index('--cfg-options') + 1:] == train[train.index('--cfg-options') + 1:]
+    assert test[test.index('--cfg-options') + 1 :] == train[train.index('--cfg-options') + 1 :]
     # what is finished is not done again
     assert tool.main(arguments) == 0 and len(calls) == 8
 

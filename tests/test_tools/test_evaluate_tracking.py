@@ -1,4 +1,5 @@
 """The closed loop of made-up trackers on made-up videos, and the true boxes of a real one."""
+
 import csv
 import importlib
 import json
@@ -35,6 +36,7 @@ def truth(frame):
 class Follower:
     """Gives the faces of a script, {frame: {number: shift of the true face in x}}; landmarks of a box are the face in
     its place."""
+
     script = {}
 
     def __init__(self, *args, layout):
@@ -47,8 +49,10 @@ class Follower:
     def track(self, image):
         frame = self.seen[-1]
         self.seen[-1] += 1
-        return [dict(track_id=number, keypoints=truth(frame) + [shift, 0])
-                for number, shift in self.script.get(frame, {0: 0}).items()]
+        return [
+            dict(track_id=number, keypoints=truth(frame) + [shift, 0])
+            for number, shift in self.script.get(frame, {0: 0}).items()
+        ]
 
     def predict_boxes(self, image, boxes, states):
         self.states.append(states)
@@ -69,20 +73,31 @@ def evaluate(command, monkeypatch, tmp_path):
     def run(frames, script, *options, file_name='{:03d}.png'):
         images, annotations = [], []
         for number, fields in frames.items():
-            images.append(dict(id=number, file_name=file_name.format(number), video='clip', frame=number, width=120,
-                               height=80))
-            annotations.append(dict(id=number, image_id=number, category_id=1, iscrowd=0, **fields,
-                                    keypoints=np.insert(truth(number), 2, 2, axis=1).ravel().tolist()))
+            images.append(
+                dict(id=number, file_name=file_name.format(number), video='clip', frame=number, width=120, height=80)
+            )
+            annotations.append(
+                dict(
+                    id=number,
+                    image_id=number,
+                    category_id=1,
+                    iscrowd=0,
+                    **fields,
+                    keypoints=np.insert(truth(number), 2, 2, axis=1).ravel().tolist(),
+                )
+            )
             if file_name.endswith('png'):
                 (tmp_path / 'images').mkdir(exist_ok=True)
                 cv2.imwrite(str(tmp_path / 'images' / file_name.format(number)), np.zeros((80, 120, 3), np.uint8))
         (tmp_path / 'annotations').mkdir(exist_ok=True)
-        (tmp_path / 'annotations/faces.json').write_text(json.dumps(dict(
-            images=images, annotations=annotations, categories=[dict(id=1, name='face')])))
+        (tmp_path / 'annotations/faces.json').write_text(
+            json.dumps(dict(images=images, annotations=annotations, categories=[dict(id=1, name='face')]))
+        )
         monkeypatch.setattr(command, 'FaceLandmarkTracker', make)
         monkeypatch.setattr(Follower, 'script', script)
-        rows = command.main(['--ann-file', str(tmp_path / 'annotations/faces.json'), '--csv', str(tmp_path / 'out.csv'),
-                             *options])
+        rows = command.main(
+            ['--ann-file', str(tmp_path / 'annotations/faces.json'), '--csv', str(tmp_path / 'out.csv'), *options]
+        )
         with open(tmp_path / 'out.csv', newline='') as file:
             return {(row['subset'], row['protocol']): row for row in rows}, list(csv.DictReader(file)), made[-1]
 
@@ -94,13 +109,38 @@ def test_lost_frames_switches_and_errors_by_hand(evaluate, capsys):
     script = {0: {}, 1: {0: 200}, 2: {0: 200, 1: 0}, 3: {1: 0}, 4: {2: 5}, 5: {}}
     rows, frames, _ = evaluate({frame: {} for frame in range(6)}, script)
     loop = rows['all', 'closed loop']
-    assert loop == pytest.approx(dict(
-        subset='all', protocol='closed loop', frames=6, lost=3, not_yet_found=2, switches=1, others=2, NME=10 / 3,
-        NME_video=10 / 3, FR=100 * 4 / 6, AUC=2 / 6, flicker=10.))
+    assert loop == pytest.approx(
+        dict(
+            subset='all',
+            protocol='closed loop',
+            frames=6,
+            lost=3,
+            not_yet_found=2,
+            switches=1,
+            others=2,
+            NME=10 / 3,
+            NME_video=10 / 3,
+            FR=100 * 4 / 6,
+            AUC=2 / 6,
+            flicker=10.0,
+        )
+    )
     assert [(row['track_id'], row['switch'], row['faces']) for row in frames] == [
-        ('', '0', '0'), ('', '0', '1'), ('1', '0', '2'), ('1', '0', '1'), ('2', '1', '1'), ('', '0', '0')]
+        ('', '0', '0'),
+        ('', '0', '1'),
+        ('1', '0', '2'),
+        ('1', '0', '1'),
+        ('2', '1', '1'),
+        ('', '0', '0'),
+    ]
     assert [row['loop_nme_percent'] and round(float(row['loop_nme_percent']), 3) for row in frames] == [
-        '', '', 0, 0, 10, '']
+        '',
+        '',
+        0,
+        0,
+        10,
+        '',
+    ]
     assert '| closed loop ' in capsys.readouterr().out
 
 
@@ -146,10 +186,13 @@ def test_rows_of_attributes(evaluate):
     assert dark['NME'] == pytest.approx(2, abs=1e-4)
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['a.py'], 'found a config without a checkpoint'),
-    ([], 'expected --ann-file, or a config that is tested on videos'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['a.py'], 'found a config without a checkpoint'),
+        ([], 'expected --ann-file, or a config that is tested on videos'),
+    ],
+)
 def test_unusable_arguments(command, capsys, arguments, message):
     with pytest.raises(SystemExit):
         command.main(arguments)
@@ -173,19 +216,28 @@ def test_true_boxes_give_the_errors_of_the_test_loop(command, tmp_path):
             index = next(number)
             picture = np.random.default_rng(index).integers(0, 256, (80, 120, 3), dtype=np.uint8)
             cv2.imwrite(str(tmp_path / f'images/{video}/{frame}.png'), picture)
-            images.append(dict(id=index, file_name=f'{video}/{frame}.png', video=video, frame=frame, width=120,
-                               height=80))
-            annotations.append(dict(id=index, image_id=index, category_id=1, iscrowd=0,
-                                    keypoints=np.insert(truth(4 * frame), 2, 2, axis=1).ravel().tolist()))
-    (tmp_path / 'faces.json').write_text(json.dumps(dict(
-        images=images, annotations=annotations, categories=[dict(id=1, name='face')])))
+            images.append(
+                dict(id=index, file_name=f'{video}/{frame}.png', video=video, frame=frame, width=120, height=80)
+            )
+            annotations.append(
+                dict(
+                    id=index,
+                    image_id=index,
+                    category_id=1,
+                    iscrowd=0,
+                    keypoints=np.insert(truth(4 * frame), 2, 2, axis=1).ravel().tolist(),
+                )
+            )
+    (tmp_path / 'faces.json').write_text(
+        json.dumps(dict(images=images, annotations=annotations, categories=[dict(id=1, name='face')]))
+    )
     config = tmp_path / 'tiny.py'
-    config.write_text(f'''
-_base_ = {str(ROOT / "configs/synthetic/attentive1d_tracker_mini.py")!r}
+    config.write_text(f"""
+_base_ = {str(ROOT / 'configs/synthetic/attentive1d_tracker_mini.py')!r}
 model = dict(backbone=dict(width=16, num_stacks=1, num_levels=1), head=dict(in_channels=16))
 test_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dict(
     data_root={str(tmp_path)!r}, ann_file='faces.json'))
-''')
+""")
     init_default_scope('mmpose')
     cfg = read_config(str(config))
     model = MODELS.build(cfg.model).eval()
@@ -200,6 +252,6 @@ test_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dict(
     expected = metric.evaluate(6)
 
     rows = command.main([str(config), str(tmp_path / 'tiny.pth'), '--device', 'cpu', '--det-model', 'whole_image'])
-    row, = (row for row in rows if row['protocol'] == 'true box of the frame before')
+    (row,) = (row for row in rows if row['protocol'] == 'true box of the frame before')
     for key in ('NME', 'NME_video', 'FR', 'AUC', 'flicker'):
         assert row[key] == pytest.approx(expected[key], rel=1e-4), key

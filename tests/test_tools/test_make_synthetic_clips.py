@@ -1,4 +1,5 @@
 """The command that writes a set of synthetic clips."""
+
 import importlib
 import json
 from pathlib import Path
@@ -19,8 +20,26 @@ def tool(monkeypatch):
 
 
 def make(tool, out: Path, *options: str) -> int:
-    return tool.main([str(out), '--train', '2', '--valid', '1', '--still', '1', '--train-frames', '5',
-                      '--valid-frames', '8', '--image-size', '64', '--workers', '1', *options])
+    return tool.main(
+        [
+            str(out),
+            '--train',
+            '2',
+            '--valid',
+            '1',
+            '--still',
+            '1',
+            '--train-frames',
+            '5',
+            '--valid-frames',
+            '8',
+            '--image-size',
+            '64',
+            '--workers',
+            '1',
+            *options,
+        ]
+    )
 
 
 def read(out: Path, part: str) -> dict:
@@ -34,8 +53,9 @@ def written(out: Path) -> dict:
 def test_frames_and_annotations(tool, tmp_path):
     assert make(tool, tmp_path, '--seed', '4') == 0
     content = read(tmp_path, 'train')
-    assert [(image['video'], image['frame']) for image in content['images']] == \
-        [(video, frame) for video in ('train_0000', 'train_0001') for frame in range(5)]
+    assert [(image['video'], image['frame']) for image in content['images']] == [
+        (video, frame) for video in ('train_0000', 'train_0001') for frame in range(5)
+    ]
     faces = [face for index in range(2) for face in SyntheticClipGenerator(4, 64, 5)[index]]
     for image, annotation, face in zip(content['images'], content['annotations'], faces, strict=True):
         assert image['file_name'] == f'{image["video"]}/{image["frame"]:06d}.jpg'
@@ -52,8 +72,12 @@ def test_parts_have_clips_of_their_own(tool, tmp_path):
     make(tool, tmp_path)
     parts = {part: read(tmp_path, part) for part in ('train', 'valid', 'still')}
     assert [len(part['images']) for part in parts.values()] == [10, 8, 8]
-    assert {image['video'] for part in parts.values() for image in part['images']} == \
-        {'train_0000', 'train_0001', 'valid_0000', 'still_0000'}
+    assert {image['video'] for part in parts.values() for image in part['images']} == {
+        'train_0000',
+        'train_0001',
+        'valid_0000',
+        'still_0000',
+    }
     assert len({tuple(part['annotations'][0]['keypoints']) for part in parts.values()}) == 3
     assert len({tuple(annotation['keypoints']) for annotation in parts['valid']['annotations']}) == 8
 
@@ -122,8 +146,11 @@ def test_another_set_is_not_overwritten_unasked(tool, tmp_path, capsys):
         make(tool, tmp_path, '--layout', 'cofw29')
     assert "found a set with layout '300w68', not 'cofw29'" in capsys.readouterr().err
     assert make(tool, tmp_path, '--train', '1', '--mp4', '--overwrite') == 0
-    assert sorted(path.name for path in (tmp_path / 'images').iterdir()) == \
-        ['still_0000.mp4', 'train_0000.mp4', 'valid_0000.mp4']
+    assert sorted(path.name for path in (tmp_path / 'images').iterdir()) == [
+        'still_0000.mp4',
+        'train_0000.mp4',
+        'valid_0000.mp4',
+    ]
 
 
 def test_foreign_images_are_not_touched(tool, tmp_path, capsys):

@@ -1,4 +1,5 @@
 """How a model bears harder pictures: the table, and what its numbers are."""
+
 import csv
 import runpy
 from pathlib import Path
@@ -22,11 +23,25 @@ def tool():
 @pytest.fixture(scope='module')
 def rows(tool, synthetic_faces, tmp_path_factory):
     out = tmp_path_factory.mktemp('out') / 'table.csv'
-    tool.main([str(synthetic_faces / 'annotations/synthetic_300w68_test.json'), str(synthetic_faces / 'images'),
-               '--csv', str(out), '--variants', 'covered', 'small_24', 'jittered', '--threads', '1'])
+    tool.main(
+        [
+            str(synthetic_faces / 'annotations/synthetic_300w68_test.json'),
+            str(synthetic_faces / 'images'),
+            '--csv',
+            str(out),
+            '--variants',
+            'covered',
+            'small_24',
+            'jittered',
+            '--threads',
+            '1',
+        ]
+    )
     with open(out) as file:
-        return {line['variant']: {name: float(value) for name, value in line.items() if name != 'variant'}
-                for line in csv.DictReader(file)}
+        return {
+            line['variant']: {name: float(value) for name, value in line.items() if name != 'variant'}
+            for line in csv.DictReader(file)
+        }
 
 
 def test_ratios_are_those_to_the_faces_as_they_are(rows):

@@ -1,4 +1,5 @@
 """Tools that look at one checkpoint or one face, on a small untrained model and rendered faces."""
+
 import json
 import runpy
 from pathlib import Path
@@ -38,8 +39,9 @@ def checkpoint(config, tmp_path):
     init_default_scope(cfg.default_scope)
     torch.manual_seed(0)
     meta = to_plain(parse_pose_metainfo(get_layout('300w68').metainfo), 'dataset_meta')
-    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict(), meta=dict(dataset_meta=meta)),
-               tmp_path / 'model.pth')
+    torch.save(
+        dict(state_dict=MODELS.build(cfg.model).state_dict(), meta=dict(dataset_meta=meta)), tmp_path / 'model.pth'
+    )
     return tmp_path / 'model.pth'
 
 
@@ -50,10 +52,12 @@ def run(tool, *arguments):
 def test_summary_of_a_run(config, checkpoint, tmp_path, capsys):
     log = tmp_path / '20260101_000000' / 'vis_data' / 'scalars.json'
     log.parent.mkdir(parents=True)
-    log.write_text('\n'.join(map(json.dumps, [dict(loss=3., iter=1, step=1), dict(loss=2., iter=2, step=2),
-                                              dict(NME=9., step=1)])))
-    run('misc/summarize_run.py', config, checkpoint, '--num', 2, '--out', tmp_path / 'summary.png',
-        '--device', 'cpu')
+    log.write_text(
+        '\n'.join(
+            map(json.dumps, [dict(loss=3.0, iter=1, step=1), dict(loss=2.0, iter=2, step=2), dict(NME=9.0, step=1)])
+        )
+    )
+    run('misc/summarize_run.py', config, checkpoint, '--num', 2, '--out', tmp_path / 'summary.png', '--device', 'cpu')
     printed = capsys.readouterr().out
     assert 'NME' in printed and '(4 faces)' in printed
     assert cv2.imread(str(tmp_path / 'summary.png')).shape[0] > 400
@@ -81,11 +85,24 @@ def test_decoders_of_one_checkpoint(config, checkpoint, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize('width, options', [(16, []), (32, []), (32, ['--allow-mismatch'])])
-def test_weights_of_another_model_are_not_tested_unless_told_to(config, checkpoint, tmp_path, monkeypatch, width,
-                                                                options):
-    monkeypatch.setattr('sys.argv', [
-        'test.py', str(config), str(checkpoint), '--work-dir', str(tmp_path / 'work'), '--out', str(tmp_path / 'out.json'),
-        *options, '--cfg-options', f'model.backbone.width={width}'])
+def test_weights_of_another_model_are_not_tested_unless_told_to(
+    config, checkpoint, tmp_path, monkeypatch, width, options
+):
+    monkeypatch.setattr(
+        'sys.argv',
+        [
+            'test.py',
+            str(config),
+            str(checkpoint),
+            '--work-dir',
+            str(tmp_path / 'work'),
+            '--out',
+            str(tmp_path / 'out.json'),
+            *options,
+            '--cfg-options',
+            f'model.backbone.width={width}',
+        ],
+    )
     test = runpy.run_path(str(TOOLS / 'test.py'))['main']
     if width == 16 or options:
         test()
@@ -104,7 +121,9 @@ def test_published_model_is_half_precision_and_stands_alone(config, checkpoint, 
     assert 'sha256' in capsys.readouterr().out
     content = torch.load(tmp_path / 'small.pth', weights_only=True)
     assert {value.dtype for value in content['state_dict'].values()} == {torch.float16, torch.int64}
-    assert FaceLandmarkInferencer(weights=tmp_path / 'small.pth', device='cpu').model.dataset_meta['num_keypoints'] == 68
+    assert (
+        FaceLandmarkInferencer(weights=tmp_path / 'small.pth', device='cpu').model.dataset_meta['num_keypoints'] == 68
+    )
     with pytest.raises(SystemExit):
         publish(config, checkpoint, tmp_path / 'small.pth')
     assert '--overwrite' in capsys.readouterr().err

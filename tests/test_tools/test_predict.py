@@ -1,4 +1,5 @@
 """Prediction by MMPose's inferencer from the command line: what it says, and its exit status."""
+
 import json
 import runpy
 import sys
@@ -37,8 +38,9 @@ def folder(tmp_path):
 
 def test_a_folder_with_a_broken_picture(predict, folder, tmp_path, capsys, monkeypatch):
     messages = []
-    monkeypatch.setattr('mmfld.apis.face_landmark_inferencer.print_log',
-                        lambda message, logger, level: messages.append(message))
+    monkeypatch.setattr(
+        'mmfld.apis.face_landmark_inferencer.print_log', lambda message, logger, level: messages.append(message)
+    )
     assert predict(folder, '--pred-out-dir', tmp_path / 'out') == 1
     assert '1 faces in 1 images' in capsys.readouterr().out
     assert messages == [f'not read: {folder}/cut.jpg: found 9000 bytes of a JPEG that has no end: it is cut off']
@@ -46,11 +48,15 @@ def test_a_folder_with_a_broken_picture(predict, folder, tmp_path, capsys, monke
     assert not (tmp_path / 'out/cut.json').exists()
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['cut.jpg', '--pred-out-dir', 'out'], 'predict.py: cut.jpg: found 9000 bytes of a JPEG that has no end'),
-    (['gone.jpg', '--pred-out-dir', 'out'], 'predict.py: input gone.jpg does not exist'),
-    (['whole.jpg', '--vis-out-dir', 'x.png'], 'predict.py: vis_out_dir: found x.png, expected a folder'),
-    (['whole.jpg', '--pred-out-dir', 'out', '--pose2d-weights', 'whole.jpg'], 'expected a checkpoint')])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['cut.jpg', '--pred-out-dir', 'out'], 'predict.py: cut.jpg: found 9000 bytes of a JPEG that has no end'),
+        (['gone.jpg', '--pred-out-dir', 'out'], 'predict.py: input gone.jpg does not exist'),
+        (['whole.jpg', '--vis-out-dir', 'x.png'], 'predict.py: vis_out_dir: found x.png, expected a folder'),
+        (['whole.jpg', '--pred-out-dir', 'out', '--pose2d-weights', 'whole.jpg'], 'expected a checkpoint'),
+    ],
+)
 def test_what_cannot_be_done_is_one_sentence(predict, folder, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(folder)
     assert predict(*arguments) == 1
@@ -66,5 +72,6 @@ def test_a_video_is_no_picture(predict, tmp_path, monkeypatch, capsys):
     video.release()
     assert predict('clip.mp4', '--track', '--vis-out-dir', 'x.png') == 1
     assert 'found x.png, expected a folder for pictures or, of a video, a name that ends in .mp4' in (
-        capsys.readouterr().err)
+        capsys.readouterr().err
+    )
     assert [path.name for path in tmp_path.iterdir()] == ['clip.mp4']

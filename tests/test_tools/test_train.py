@@ -1,4 +1,5 @@
 """What tools/train.py makes of its arguments before a training begins."""
+
 import logging
 import runpy
 from pathlib import Path
@@ -21,14 +22,16 @@ class Begun(Exception):
 def said(monkeypatch):
     """What the tool logs: messages with their levels."""
     messages = []
-    monkeypatch.setattr(mmengine.logging, 'print_log',
-                        lambda message, logger, level=logging.INFO: messages.append((message, level)))
+    monkeypatch.setattr(
+        mmengine.logging, 'print_log', lambda message, logger, level=logging.INFO: messages.append((message, level))
+    )
     return messages
 
 
 @pytest.fixture
 def begin(tmp_path, monkeypatch, said):
     """Runs the tool; returns the config with which a runner would be made."""
+
     def no_runner(cfg):
         raise Begun(cfg)
 
@@ -46,8 +49,10 @@ def begin(tmp_path, monkeypatch, said):
 def test_resume_without_a_checkpoint_says_that_it_starts_from_the_beginning(begin, said, tmp_path):
     cfg = begin('--resume')
     assert not cfg.resume and cfg.load_from is None
-    assert (f'{tmp_path}/run has no checkpoint to go on from: training starts from the beginning.',
-            logging.WARNING) in said
+    assert (
+        f'{tmp_path}/run has no checkpoint to go on from: training starts from the beginning.',
+        logging.WARNING,
+    ) in said
 
 
 def test_a_key_that_the_config_does_not_have_ends_it(begin, capsys):

@@ -1,4 +1,5 @@
 """Calibrations: what they learn from faces that are known, and what they then say of others."""
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +9,7 @@ from mmfld.uncertainty.fitting import fit
 from mmfld.uncertainty.measures import auroc, coverage, negative_log_likelihood
 
 KEYPOINTS = 6
-DEGREES = 6.
+DEGREES = 6.0
 
 
 def made_up(faces: int, seed: int):
@@ -79,8 +80,9 @@ def test_covariances_turn_with_the_spread(calibration, others):
     angle = torch.tensor(0.7)
     turned = torch.tensor([[torch.cos(angle), -torch.sin(angle)], [torch.sin(angle), torch.cos(angle)]])
     found = calibration(scores, spread).covariances
-    torch.testing.assert_close(calibration(scores, turned @ spread @ turned.T).covariances, turned @ found @ turned.T,
-                               rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        calibration(scores, turned @ spread @ turned.T).covariances, turned @ found @ turned.T, rtol=1e-3, atol=1e-4
+    )
 
 
 def test_a_round_spread_gives_a_round_covariance(calibration):
@@ -88,7 +90,7 @@ def test_a_round_spread_gives_a_round_covariance(calibration):
     torch.testing.assert_close(found, found[..., :1, :1] * torch.eye(2))
 
 
-@pytest.mark.parametrize('score, variance', [(0., 0.), (1e-30, 1e6), (1e3, 1e-12)])
+@pytest.mark.parametrize('score, variance', [(0.0, 0.0), (1e-30, 1e6), (1e3, 1e-12)])
 def test_what_was_never_seen_gives_finite_numbers(calibration, score, variance):
     spread = torch.diag(torch.tensor([variance, variance / 3])).expand(2, KEYPOINTS, 2, 2)
     covariances, visible = calibration(torch.full((2, KEYPOINTS), score), spread)
@@ -111,11 +113,18 @@ def test_it_is_made_from_its_values(calibration, others):
     assert not calibration.state_dict() and calibration.num_keypoints == KEYPOINTS
 
 
-@pytest.mark.parametrize('fault, message', [
-    (lambda values: values.pop('power'), "found the fields .*, expected .*'power'"),
-    (lambda values: values.update(slope=torch.zeros(5)), r'slope: found \(5,\), expected .* of shape \(4,\)'),
-    (lambda values: values.update(offset=torch.full((KEYPOINTS, ), torch.nan)), 'offset: found .* expected finite'),
-    (lambda values: values.update(degrees_of_freedom=torch.tensor(2.)), 'degrees_of_freedom=2, expected more than 2')])
+@pytest.mark.parametrize(
+    'fault, message',
+    [
+        (lambda values: values.pop('power'), "found the fields .*, expected .*'power'"),
+        (lambda values: values.update(slope=torch.zeros(5)), r'slope: found \(5,\), expected .* of shape \(4,\)'),
+        (lambda values: values.update(offset=torch.full((KEYPOINTS,), torch.nan)), 'offset: found .* expected finite'),
+        (
+            lambda values: values.update(degrees_of_freedom=torch.tensor(2.0)),
+            'degrees_of_freedom=2, expected more than 2',
+        ),
+    ],
+)
 def test_values_that_make_none_are_named(calibration, fault, message):
     values = calibration.values()
     fault(values)

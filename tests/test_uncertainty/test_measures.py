@@ -1,12 +1,20 @@
 """What ellipses hold, likelihoods, and what is told from what."""
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from mmfld.uncertainty.measures import (LEVELS, auroc, coverage, ellipse_radius, mahalanobis, negative_log_likelihood,
-                                        risk_coverage)
+from mmfld.uncertainty.measures import (
+    LEVELS,
+    auroc,
+    coverage,
+    ellipse_radius,
+    mahalanobis,
+    negative_log_likelihood,
+    risk_coverage,
+)
 
-COVARIANCE = np.array([[4., 1.2], [1.2, 1.]])
+COVARIANCE = np.array([[4.0, 1.2], [1.2, 1.0]])
 
 
 def drawn(degrees: float, number: int = 200_000) -> np.ndarray:
@@ -15,7 +23,7 @@ def drawn(degrees: float, number: int = 200_000) -> np.ndarray:
     return stats.multivariate_t(np.zeros(2), scale, degrees, seed=0).rvs(number)
 
 
-@pytest.mark.parametrize('degrees', [3., 5., 40.])
+@pytest.mark.parametrize('degrees', [3.0, 5.0, 40.0])
 def test_ellipses_hold_what_they_should(degrees):
     np.testing.assert_allclose(coverage(drawn(degrees), COVARIANCE, degrees), LEVELS, atol=0.004)
 
@@ -27,7 +35,7 @@ def test_ellipses_of_a_gaussian():
     assert ellipse_radius(0.9, 1e7) == pytest.approx(ellipse_radius(0.9), rel=1e-5)
 
 
-@pytest.mark.parametrize('degrees', [4., np.inf])
+@pytest.mark.parametrize('degrees', [4.0, np.inf])
 def test_the_density_is_that_of_scipy_and_has_volume_one(degrees):
     errors = np.random.default_rng(0).normal(0, 2, (50, 2))
     if np.isfinite(degrees):
@@ -37,14 +45,14 @@ def test_the_density_is_that_of_scipy_and_has_volume_one(degrees):
     assert negative_log_likelihood(errors, COVARIANCE, degrees) == pytest.approx(-density.mean())
 
     def radial(r):  # over a circle of this radius, of a round distribution
-        return 2 * np.pi * r * np.exp(-negative_log_likelihood(np.array([[r, 0.]]), np.eye(2), degrees))
+        return 2 * np.pi * r * np.exp(-negative_log_likelihood(np.array([[r, 0.0]]), np.eye(2), degrees))
 
     assert integrate.quad(radial, 0, np.inf)[0] == pytest.approx(1, abs=1e-4)
 
 
 def test_distances_are_in_standard_deviations():
-    assert mahalanobis(np.array([3., 0.]), np.diag([9., 1.])) == pytest.approx(1)
-    assert mahalanobis(np.array([0., 3.]), np.diag([9., 1.])) == pytest.approx(3)
+    assert mahalanobis(np.array([3.0, 0.0]), np.diag([9.0, 1.0])) == pytest.approx(1)
+    assert mahalanobis(np.array([0.0, 3.0]), np.diag([9.0, 1.0])) == pytest.approx(3)
 
 
 def test_auroc_counts_pairs_in_order():
@@ -56,5 +64,5 @@ def test_auroc_counts_pairs_in_order():
 
 
 def test_doubtful_faces_are_left_out_first():
-    errors, doubt = np.array([1., 5., 2., 9.]), np.array([0.1, 0.3, 0.2, 0.4])
+    errors, doubt = np.array([1.0, 5.0, 2.0, 9.0]), np.array([0.1, 0.3, 0.2, 0.4])
     np.testing.assert_allclose(risk_coverage(errors, doubt), [1, 1.5, 8 / 3, 17 / 4])

@@ -1,9 +1,10 @@
 """Faces of a COCO file, which of them a tool looks at, and the error of what is found; for the tools here that need
 neither torch nor OpenMMLab."""
+
 import argparse
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -14,14 +15,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('annotations', type=Path, help='COCO file of the faces')
     parser.add_argument('images', type=Path, help='folder that its file names are in')
     parser.add_argument('--model', help='of mmfld export; default: the model of the package')
-    parser.add_argument('--keypoint-offset', type=float, nargs=2, default=(0., 0.), metavar=('X', 'Y'),
-                        help='moves the annotations, in pixels of the picture as it is; the model of the package was '
-                        'trained with -1 0')
+    parser.add_argument(
+        '--keypoint-offset',
+        type=float,
+        nargs=2,
+        default=(0.0, 0.0),
+        metavar=('X', 'Y'),
+        help='moves the annotations, in pixels of the picture as it is; the model of the package was trained with -1 0',
+    )
     parser.add_argument('--every', type=int, default=1, help='only each N-th face')
     parser.add_argument('--threads', type=int)
 
 
-def read_faces(annotations: Path, images: Path, every: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+def read_faces(annotations: Path, images: Path, every: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Image and landmarks of every ``every``-th face of a COCO file.
 
     Raises:

@@ -5,6 +5,7 @@
 Copies of one picture with a face, 512 x 600, unless a folder is given. "steady" is the rate once every worker has done
 a part, "whole" counts the seconds that Ray and the workers need to start, too.
 """
+
 import argparse
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from matplotlib.cbook import get_sample_data
+
 from mmfld.bulk import predict_in_bulk
 from mmfld.runtime import FaceLandmarker
 
@@ -21,15 +23,17 @@ def measure(inputs, workers: int, part_size: int) -> dict:
     """Pictures per second of a run with so many workers."""
     with tempfile.TemporaryDirectory() as out:
         start = time.perf_counter()
-        summary = predict_in_bulk(inputs, out, partial(FaceLandmarker, threads=1), {}, part_size, workers,
-                                  address='local')
+        summary = predict_in_bulk(
+            inputs, out, partial(FaceLandmarker, threads=1), {}, part_size, workers, address='local'
+        )
         seconds = time.perf_counter() - start
         ends = sorted(path.stat().st_mtime for path in Path(out).glob('images/*.parquet'))
     if len(ends) <= workers:
         raise ValueError(f'found {len(ends)} parts, expected more than the {workers} workers: lower --part-size')
     steady = (len(ends) - workers) * part_size / (ends[-1] - ends[workers - 1])
-    return dict(workers=workers, images=summary.images, faces=summary.faces, steady=steady,
-                whole=summary.images / seconds)
+    return dict(
+        workers=workers, images=summary.images, faces=summary.faces, steady=steady, whole=summary.images / seconds
+    )
 
 
 def main(argv=None):

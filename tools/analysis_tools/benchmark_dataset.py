@@ -1,18 +1,18 @@
 """Samples per second of a config's data pipeline on one core, and the milliseconds of each transform.
 
-    python tools/analysis_tools/benchmark_dataset.py configs/wflw/structured_hg4.py --num 500
+python tools/analysis_tools/benchmark_dataset.py configs/wflw/structured_hg4.py --num 500
 """
-import sys
 
-from benchmark_utils import Stopwatch, config_parser, load_config
+import sys
 
 import cv2
 import mmengine
-from mmfld.engine.endings import run_tool
-from mmpose.registry import DATASETS
-
 import numpy as np
 import torch
+from benchmark_utils import Stopwatch, config_parser, load_config
+from mmpose.registry import DATASETS
+
+from mmfld.engine.endings import run_tool
 
 
 def main(argv=None):
@@ -41,11 +41,14 @@ def main(argv=None):
     total = sum(watch.totals.values())
     print(f'\n{"":<28} {"mean ms":>8} {"p95 ms":>8} {"share":>6}')
     for name, laps in watch.laps.items():
-        print(f'{name:<28} {np.mean(laps) * 1000:>8.3f} {np.percentile(laps, 95) * 1000:>8.3f} '
-              f'{sum(laps) / total:>6.1%}')
+        print(
+            f'{name:<28} {np.mean(laps) * 1000:>8.3f} {np.percentile(laps, 95) * 1000:>8.3f} {sum(laps) / total:>6.1%}'
+        )
     print(f'{"one sample":<28} {total / args.num * 1000:>8.3f}          {args.num / total:.1f} samples/s on one core')
-    return dict(samples_per_second=args.num / total,
-                milliseconds={name: float(np.mean(laps)) * 1000 for name, laps in watch.laps.items()})
+    return dict(
+        samples_per_second=args.num / total,
+        milliseconds={name: float(np.mean(laps)) * 1000 for name, laps in watch.laps.items()},
+    )
 
 
 if __name__ == '__main__':

@@ -7,24 +7,24 @@ batch: copy to the device, normalisation, network (twice with a flip test) and d
 stacked hourglass the first row is its plain definition, "folded" what :func:`mmfld.models.layers.fold_batch_norm` makes
 of the model, and the last column how many times as fast each is as the first; the rows of a batch size take turns.
 """
+
 import sys
 import time
-from typing import Callable, Dict
-
-from benchmark_utils import Stopwatch, config_parser, load_config, made_up_samples, speedups, variant_options, variants
-
-from mmengine.dataset import pseudo_collate
-from mmengine.device import get_device
-from mmengine.runner import load_checkpoint
-from mmfld.engine.endings import run_tool
-from mmfld.models.layers import fold_batch_norm
-from mmpose.registry import MODELS
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from benchmark_utils import Stopwatch, config_parser, load_config, made_up_samples, speedups, variant_options, variants
+from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
+from mmengine.runner import load_checkpoint
+from mmpose.registry import MODELS
+
+from mmfld.engine.endings import run_tool
+from mmfld.models.layers import fold_batch_norm
 
 
-def measure(runs: Dict[str, Callable], device: str, seconds: float) -> Dict[str, np.ndarray]:
+def measure(runs: dict[str, Callable], device: str, seconds: float) -> dict[str, np.ndarray]:
     """Seconds of each call, in turns, for ``seconds`` each but at least five times, after a warm-up."""
     for _ in range(2):
         for run in runs.values():
@@ -67,22 +67,36 @@ def main(argv=None):
         data = pseudo_collate(samples[:batch_size])
         inputs = model.data_preprocessor(data, False)['inputs']
 
-        def runs(call: Callable) -> Dict[str, Callable]:
+        def runs(call: Callable) -> dict[str, Callable]:
             def run(variant):
                 with torch.no_grad(), torch.autocast(device_type, enabled=variant.amp):
                     return call(variant.model)
 
             return {name: lambda variant=variant: run(variant) for name, variant in models.items()}
 
-        for what, call in (('network', lambda model: model._forward(inputs)),
-                           ('predict', lambda model: model.test_step(data))):
+        for what, call in (
+            ('network', lambda model, inputs=inputs: model._forward(inputs)),
+            ('predict', lambda model, data=data: model.test_step(data)),
+        ):
             times = measure(runs(call), args.device, args.seconds)
             for name, speedup in speedups(times).items():
                 p50, p95 = np.percentile(times[name], (50, 95)) * 1000
-                rows.append(dict(batch_size=batch_size, what=what, variant=name, p50_ms=p50, p95_ms=p95,
-                                 images_per_second=batch_size / times[name].mean(), speedup=speedup))
-                print(f'{batch_size:>5}  {what:<8} {name:<24} {rows[-1]["images_per_second"]:>9.1f} {p50:>9.2f} '
-                      f'{p95:>9.2f} {speedup:>9.2f}', flush=True)
+                rows.append(
+                    dict(
+                        batch_size=batch_size,
+                        what=what,
+                        variant=name,
+                        p50_ms=p50,
+                        p95_ms=p95,
+                        images_per_second=batch_size / times[name].mean(),
+                        speedup=speedup,
+                    )
+                )
+                print(
+                    f'{batch_size:>5}  {what:<8} {name:<24} {rows[-1]["images_per_second"]:>9.1f} {p50:>9.2f} '
+                    f'{p95:>9.2f} {speedup:>9.2f}',
+                    flush=True,
+                )
     return rows
 
 

@@ -7,18 +7,24 @@ reference code, with ``torch.linalg.eigh`` on the CPU. They also serve the tests
 the wall clock count. Beside them stand how far the two are apart, in parts of the largest value and gradient, and on a
 GPU the memory that a step needs on top of its inputs.
 """
-import argparse
-from typing import Callable, Dict, Tuple
 
-from benchmark_utils import Stopwatch
+import argparse
+from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from benchmark_utils import Stopwatch
 from torch import Tensor
 
-from mmfld.models.losses import (AnisotropicDirectionLoss, DistributionRegularization, STARLoss, SoftArgmaxLoss,
-                                 StructuredHeatmapLoss, WeightedAdaptiveWingLoss)
+from mmfld.models.losses import (
+    AnisotropicDirectionLoss,
+    DistributionRegularization,
+    SoftArgmaxLoss,
+    STARLoss,
+    StructuredHeatmapLoss,
+    WeightedAdaptiveWingLoss,
+)
 from mmfld.structures import FaceLayout, get_layout, layout_names
 
 SAMPLES = 10  # label samples of the structured loss, as in its paper
@@ -37,7 +43,7 @@ def naive_star_loss(heatmaps: Tensor, targets: Tensor) -> Tensor:
     return (loss + eigenvalues.abs().sum(-1)).mean()
 
 
-def naive_moments(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
+def naive_moments(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     """Means (B, K, 2) and covariances (B, K, 2, 2) in [-1, 1] of maps (B, K, h, w) (STAR paper, Eq. 1 and 4)."""
     height, width = heatmaps.shape[2:]
     p = heatmaps / heatmaps.sum((2, 3), keepdim=True).clamp(min=1e-6)
@@ -89,20 +95,25 @@ def naive_anisotropic_direction_loss(heatmaps: Tensor, targets: Tensor, layout: 
             axes = torch.stack([along, across], -2)
             variances = (axes @ covariance[:, k] @ axes.transpose(1, 2)).detach().diagonal(dim1=1, dim2=2)
             ratio = (variances[:, 0] / variances[:, 1]).clamp(1, 9)[:, None]
-            error = torch.cat([(2 / (ratio + 1)).sqrt() * (error * along).sum(-1, keepdim=True),
-                               (2 * ratio / (ratio + 1)).sqrt() * (error * across).sum(-1, keepdim=True)], -1)
+            error = torch.cat(
+                [
+                    (2 / (ratio + 1)).sqrt() * (error * along).sum(-1, keepdim=True),
+                    (2 * ratio / (ratio + 1)).sqrt() * (error * across).sum(-1, keepdim=True),
+                ],
+                -1,
+            )
         losses.append(naive_smooth_l1(error))
     return torch.stack(losses).mean()
 
 
-def naive_distribution_regularization(heatmaps: Tensor, targets: Tensor, sigma: float = 1.) -> Tensor:
+def naive_distribution_regularization(heatmaps: Tensor, targets: Tensor, sigma: float = 1.0) -> Tensor:
     """Jensen-Shannon divergence to a Gaussian of ``sigma`` cells (Nibali et al., 2018)."""
     height, width = heatmaps.shape[2:]
     p = heatmaps / heatmaps.sum((2, 3), keepdim=True).clamp(min=1e-6)
     y, x = torch.meshgrid(torch.arange(height).to(p), torch.arange(width).to(p), indexing='ij')
     centre_x = (targets[..., 0, None, None] + 1) * (width - 1) / 2
     centre_y = (targets[..., 1, None, None] + 1) * (height - 1) / 2
-    q = torch.exp(-((x - centre_x)**2 + (y - centre_y)**2) / (2 * sigma**2))
+    q = torch.exp(-((x - centre_x) ** 2 + (y - centre_y) ** 2) / (2 * sigma**2))
     q = q / q.sum((2, 3), keepdim=True)
     log_p, log_q, log_middle = ((maps + 1e-24).log() for maps in (p, q, (p + q) / 2))
     return (p * (log_p - log_middle) + q * (log_q - log_middle)).sum((2, 3)).mean() / 2
@@ -130,8 +141,7 @@ def naive_weighted_adaptive_wing_loss(output: Tensor, target: Tensor) -> Tensor:
     delta = (output - target).abs()
     exponent = alpha - target
     power = torch.pow(torch.full_like(target, theta / epsilon), exponent)
-    slope = omega / (1 + power) * exponent * torch.pow(
-        torch.full_like(target, theta / epsilon), exponent - 1) / epsilon
+    slope = omega / (1 + power) * exponent * torch.pow(torch.full_like(target, theta / epsilon), exponent - 1) / epsilon
     offset = theta * slope - omega * torch.log(1 + power)
     small, large = delta < theta, delta >= theta
     loss = torch.zeros_like(output)
@@ -141,7 +151,7 @@ def naive_weighted_adaptive_wing_loss(output: Tensor, target: Tensor) -> Tensor:
     return (loss * (1 + 10 * near)).mean()
 
 
-def make_work(shape: Tuple[int, int, int, int], device: str, dtype: torch.dtype = torch.float32) -> Dict[str, tuple]:
+def make_work(shape: tuple[int, int, int, int], device: str, dtype: torch.dtype = torch.float32) -> dict[str, tuple]:
     """Name -> our loss, its naive version, and the prediction and target that both get.
 
     The predictions are what a network shows: a noisy, elongated spot near each annotation on a weak floor with empty
@@ -163,8 +173,10 @@ def make_work(shape: Tuple[int, int, int, int], device: str, dtype: torch.dtype 
     centre, spread = targets + uniform(-0.1, 0.1, batch, keypoints, 2), uniform(0.03, 0.3, batch, keypoints, 2)
 
     def spots(centre, spread):
-        dx, dy = ((grid - c[..., None, None]) / s[..., None, None]
-                  for grid, c, s in zip((x, y), centre.unbind(-1), spread.unbind(-1)))
+        dx, dy = (
+            (grid - c[..., None, None]) / s[..., None, None]
+            for grid, c, s in zip((x, y), centre.unbind(-1), spread.unbind(-1))
+        )
         return torch.exp(-(dx**2 + dy**2) / 2)
 
     noise = uniform(-1, 1, *shape)
@@ -172,26 +184,38 @@ def make_work(shape: Tuple[int, int, int, int], device: str, dtype: torch.dtype 
     points = spots(targets, torch.full_like(targets, 0.05))
     outputs = torch.sigmoid(8 * spots(centre, spread) + noise - 5)
     heatmaps, outputs, points, targets, samples = (
-        tensor.to(device) for tensor in (heatmaps, outputs, points, targets, samples))
+        tensor.to(device) for tensor in (heatmaps, outputs, points, targets, samples)
+    )
     return {
         'STARLoss': (STARLoss(), naive_star_loss, heatmaps, targets),
         'SoftArgmaxLoss': (SoftArgmaxLoss(), naive_soft_argmax_loss, heatmaps, targets),
-        'AnisotropicDirectionLoss': (AnisotropicDirectionLoss(layout).to(device),
-                                     lambda maps, to: naive_anisotropic_direction_loss(maps, to, layout),
-                                     heatmaps, targets),
-        'DistributionRegularization': (DistributionRegularization(), naive_distribution_regularization, heatmaps,
-                                       targets),
-        f'StructuredHeatmapLoss, {SAMPLES} samples': (StructuredHeatmapLoss(), naive_structured_heatmap_loss,
-                                                      10 * heatmaps, samples),
+        'AnisotropicDirectionLoss': (
+            AnisotropicDirectionLoss(layout).to(device),
+            lambda maps, to: naive_anisotropic_direction_loss(maps, to, layout),
+            heatmaps,
+            targets,
+        ),
+        'DistributionRegularization': (
+            DistributionRegularization(),
+            naive_distribution_regularization,
+            heatmaps,
+            targets,
+        ),
+        f'StructuredHeatmapLoss, {SAMPLES} samples': (
+            StructuredHeatmapLoss(),
+            naive_structured_heatmap_loss,
+            10 * heatmaps,
+            samples,
+        ),
         'WeightedAdaptiveWingLoss': (WeightedAdaptiveWingLoss(), naive_weighted_adaptive_wing_loss, outputs, points),
     }
 
 
-def value_and_gradient(loss: Callable, prediction: Tensor, target: Tensor) -> Tuple[Tensor, Tensor]:
+def value_and_gradient(loss: Callable, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Of one step; the gradient is that of the prediction."""
     prediction = prediction.detach().requires_grad_()
     value = loss(prediction, target)
-    gradient, = torch.autograd.grad(value, prediction)
+    (gradient,) = torch.autograd.grad(value, prediction)
     return value.detach(), gradient
 
 
@@ -200,7 +224,7 @@ def difference(ours: Tensor, naive: Tensor) -> float:
     return ((ours - naive).abs().max() / naive.abs().max()).item()
 
 
-def measure(ours: Callable, naive: Callable, prediction: Tensor, target: Tensor, repeats: int) -> Dict[str, float]:
+def measure(ours: Callable, naive: Callable, prediction: Tensor, target: Tensor, repeats: int) -> dict[str, float]:
     """Median milliseconds and differences of one loss, and on a GPU the MiB that a step needs on top of its inputs."""
     losses = dict(ours=ours, naive=naive)
     row, found = {}, {}
@@ -221,10 +245,18 @@ def measure(ours: Callable, naive: Callable, prediction: Tensor, target: Tensor,
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description='Speed of the losses, forward and backward, beside naive versions.',
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('--shape', type=int, nargs=4, default=(16, 98, 64, 64), metavar=('B', 'K', 'H', 'W'),
-                        help='faces, landmarks of a layout, and cells of a heatmap')
+    parser = argparse.ArgumentParser(
+        description='Speed of the losses, forward and backward, beside naive versions.',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        '--shape',
+        type=int,
+        nargs=4,
+        default=(16, 98, 64, 64),
+        metavar=('B', 'K', 'H', 'W'),
+        help='faces, landmarks of a layout, and cells of a heatmap',
+    )
     parser.add_argument('--device', nargs='+', default=['cpu'] + ['cuda'] * torch.cuda.is_available())
     parser.add_argument('--threads', type=int, default=torch.get_num_threads(), help='of the CPU')
     parser.add_argument('--repeats', type=int, default=11)
@@ -234,13 +266,17 @@ def main(argv=None):
     report = {}
     for device in args.device:
         name = torch.cuda.get_device_name() if device.startswith('cuda') else f'CPU, {args.threads} threads'
-        print(f'{name}, {" x ".join(map(str, args.shape))}, float32\n{"":<34} {"ours":>9} {"naive":>9} {"ratio":>6}   '
-              'differences of value and gradient')
+        print(
+            f'{name}, {" x ".join(map(str, args.shape))}, float32\n{"":<34} {"ours":>9} {"naive":>9} {"ratio":>6}   '
+            'differences of value and gradient'
+        )
         for loss, work in make_work(args.shape, device).items():
             row = report[device, loss] = measure(*work, args.repeats)
-            print(f'{loss:<34} {row["ours_ms"]:>6.1f} ms {row["naive_ms"]:>6.1f} ms '
-                  f'{row["naive_ms"] / row["ours_ms"]:>5.1f}x   {row["value"]:.0e} {row["gradient"]:.0e}' +
-                  (f'   {row["ours_mib"]:.0f} and {row["naive_mib"]:.0f} MiB' if 'ours_mib' in row else ''))
+            print(
+                f'{loss:<34} {row["ours_ms"]:>6.1f} ms {row["naive_ms"]:>6.1f} ms '
+                f'{row["naive_ms"] / row["ours_ms"]:>5.1f}x   {row["value"]:.0e} {row["gradient"]:.0e}'
+                + (f'   {row["ours_mib"]:.0f} and {row["naive_mib"]:.0f} MiB' if 'ours_mib' in row else '')
+            )
     return report
 
 

@@ -23,6 +23,7 @@ A step that does not fit into the limit is reported as such, and longer heatmaps
 the limit is on all that the process takes after its libraries are loaded (``RLIMIT_DATA``, Linux). Seconds are those of
 the second step, on the CPU with the profiler.
 """
+
 import argparse
 import copy
 import json
@@ -31,15 +32,14 @@ import os
 import resource
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Iterator, List
-
-from benchmark_utils import Stopwatch, made_up_samples
 
 import torch
+from benchmark_utils import Stopwatch, made_up_samples
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
@@ -63,42 +63,57 @@ OUT_OF_MEMORY = ("can't allocate memory", 'could not create a primitive', 'bad_a
 class LastFeatures(nn.Module):
     """Neck between a backbone of stacks and heads of MMPose."""
 
-    def forward(self, feats: tuple) -> List[Tensor]:
+    def forward(self, feats: tuple) -> list[Tensor]:
         return [feats[-1].features]
 
 
 def make_config(head: str, length: int, args: argparse.Namespace) -> Config:
     """Model, data sets and optimizer of one measurement."""
-    size = (args.input_size, ) * 2
+    size = (args.input_size,) * 2
     if head == '1-D':
         codec = dict(type='MarginalHeatmap', input_size=size, length=length)
         neck = None
-        head = dict(type='CoAttentionMarginalHead', layout=args.layout, in_channels=args.width,
-                    feature_size=args.input_size // 4, length=length, decoder=codec)
+        head = dict(
+            type='CoAttentionMarginalHead',
+            layout=args.layout,
+            in_channels=args.width,
+            feature_size=args.input_size // 4,
+            length=length,
+            decoder=codec,
+        )
     else:
         codec = dict(type='MSRAHeatmap', input_size=size, heatmap_size=(length, length), sigma=length / 64)
         neck = dict(type=LastFeatures)
         doublings = round(math.log2(length / (args.input_size // 4)))
-        head = dict(type='HeatmapHead', in_channels=args.width, out_channels=get_layout(args.layout).num_keypoints,
-                    deconv_out_channels=(args.width, ) * doublings, deconv_kernel_sizes=(4, ) * doublings,
-                    decoder=codec)
+        head = dict(
+            type='HeatmapHead',
+            in_channels=args.width,
+            out_channels=get_layout(args.layout).num_keypoints,
+            deconv_out_channels=(args.width,) * doublings,
+            deconv_kernel_sizes=(4,) * doublings,
+            decoder=codec,
+        )
     model = dict(
         type='TopdownPoseEstimator',
-        data_preprocessor=dict(type='PoseDataPreprocessor', mean=[0.] * 3, std=[255.] * 3, bgr_to_rgb=True),
+        data_preprocessor=dict(type='PoseDataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3, bgr_to_rgb=True),
         backbone=dict(type='FAN', layout=args.layout, num_stacks=args.num_stacks, width=args.width),
         neck=neck,
         head=head,
         # HeatmapHead would find the maxima of predictions and targets in NumPy
         train_cfg=dict(compute_acc=False),
-        test_cfg=dict(flip_test=False))
+        test_cfg=dict(flip_test=False),
+    )
     crop = [dict(type='GetBBoxCenterScale'), dict(type='TopdownAffine', input_size=size)]
     target, pack = dict(type='GenerateTarget', encoder=codec), dict(type='PackPoseInputs')
     dataset = dict(type='FaceLandmarkDataset', layout=args.layout)
-    return Config(dict(
-        model=model,
-        train_dataloader=dict(dataset=dict(dataset, pipeline=[*crop, target, pack])),
-        test_dataloader=dict(dataset=dict(dataset, pipeline=[*crop, pack])),
-        optim_wrapper=dict(optimizer=dict(type='Adam', lr=1e-4))))
+    return Config(
+        dict(
+            model=model,
+            train_dataloader=dict(dataset=dict(dataset, pipeline=[*crop, target, pack])),
+            test_dataloader=dict(dataset=dict(dataset, pipeline=[*crop, pack])),
+            optim_wrapper=dict(optimizer=dict(type='Adam', lr=1e-4)),
+        )
+    )
 
 
 def measure(head: str, length: int, phase: str, args: argparse.Namespace) -> dict:
@@ -112,7 +127,7 @@ def measure(head: str, length: int, phase: str, args: argparse.Namespace) -> dic
     with torch.autograd.profiler.profile(enabled=not on_gpu, profile_memory=True) as profiler:
         model = MODELS.build(cfg.model).to(args.device).train(training)
         optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-        sample, = made_up_samples(cfg, 'train' if training else 'test', 1)
+        (sample,) = made_up_samples(cfg, 'train' if training else 'test', 1)
         # the sample is NumPy's, copies are PyTorch's and count
         data = pseudo_collate([copy.deepcopy(sample) for _ in range(args.batch_size)])
         for number in ('first step', 'second step'):
@@ -199,7 +214,7 @@ def measure_all(args: argparse.Namespace) -> Iterator[dict]:
                     break
 
 
-def make_table(rows: List[dict]) -> str:
+def make_table(rows: list[dict]) -> str:
     """A line for each head and length, with ratios to the longest 1-D heatmaps."""
     found = {(row['head'], row['length'], row['phase']): row for row in rows}
     longest = max(length for head, length, _ in found if head == '1-D')
@@ -217,7 +232,7 @@ def make_table(rows: List[dict]) -> str:
     return '\n'.join(lines)
 
 
-def draw(rows: List[dict], limit_gib: float, title: str) -> Figure:
+def draw(rows: list[dict], limit_gib: float, title: str) -> Figure:
     """Peaks over L, both axes logarithmic, with a cross on the limit where a step no longer fits."""
     figure = Figure(figsize=(8, 5.5), dpi=120, layout='constrained')
     FigureCanvasAgg(figure)
@@ -228,7 +243,7 @@ def draw(rows: List[dict], limit_gib: float, title: str) -> Figure:
             x = [row['length'] for row in curve if row['fits']]
             y = [row['peak_mib'] / 1024 for row in curve if row['fits']]
             axes.plot(x, y, line, marker='o', color=color, markerfacecolor=inside, label=f'{head}, {phase}')
-            for row in curve[len(x):]:
+            for row in curve[len(x) :]:
                 axes.plot(x[-1:] + [row['length']], y[-1:] + [limit_gib], ':', color=color)
                 axes.plot(row['length'], limit_gib, 'X', color=color, markerfacecolor=inside, markersize=11)
     axes.axhline(limit_gib, color='gray', linewidth=1, zorder=0, label=f'{limit_gib:.3g} GiB, cross: does not fit')
@@ -246,12 +261,20 @@ def draw(rows: List[dict], limit_gib: float, title: str) -> Figure:
 
 
 def parse_args(argv=None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Peak memory with 1-D and with 2-D heatmaps on the same backbone.',
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('--lengths', type=int, nargs='+', default=[64, 128, 256, 384, 512, 640, 768],
-                        help='L of the 1-D heatmaps')
-    parser.add_argument('--lengths-2d', type=int, nargs='+', default=[64, 128, 256, 512, 1024, 2048],
-                        help='L of the 2-D heatmaps, up to the first that does not fit')
+    parser = argparse.ArgumentParser(
+        description='Peak memory with 1-D and with 2-D heatmaps on the same backbone.',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        '--lengths', type=int, nargs='+', default=[64, 128, 256, 384, 512, 640, 768], help='L of the 1-D heatmaps'
+    )
+    parser.add_argument(
+        '--lengths-2d',
+        type=int,
+        nargs='+',
+        default=[64, 128, 256, 512, 1024, 2048],
+        help='L of the 2-D heatmaps, up to the first that does not fit',
+    )
     parser.add_argument('--layout', default='300w68')
     parser.add_argument('--batch-size', type=int, help='otherwise that of the paper, 10, on a GPU and 2 on the CPU')
     parser.add_argument('--num-stacks', type=int, default=4, help='of FAN')
@@ -259,8 +282,9 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('--input-size', type=int, default=256, help='side of the input in pixels')
     parser.add_argument('--device', default=get_device())
     parser.add_argument('--limit-gib', type=float, help='otherwise 80 %% of the memory that is free now')
-    parser.add_argument('--out-dir', type=Path, default='work_dirs/benchmark_memory',
-                        help='where memory.json and memory.png go')
+    parser.add_argument(
+        '--out-dir', type=Path, default='work_dirs/benchmark_memory', help='where memory.json and memory.png go'
+    )
     args = parser.parse_args(argv)
     if args.batch_size is None:
         args.batch_size = 10 if is_gpu(args.device) else 2
@@ -268,7 +292,7 @@ def parse_args(argv=None) -> argparse.Namespace:
         args.limit_gib = 0.8 * free_gib(args.device)
     doubled = {args.input_size // 4 * 2**doublings for doublings in range(16)}
     if not doubled.issuperset(args.lengths_2d):
-        parser.error(f'--lengths-2d must be doublings of the features\' {args.input_size // 4}, got {args.lengths_2d}')
+        parser.error(f"--lengths-2d must be doublings of the features' {args.input_size // 4}, got {args.lengths_2d}")
     return args
 
 
@@ -279,8 +303,10 @@ def main(argv=None):
     device = f'CPU, {torch.get_num_threads()} threads'
     if is_gpu(args.device):
         device = torch.cuda.get_device_name(args.device)
-    title = (f'{device}, batch {args.batch_size}, {args.layout}, FAN with {args.num_stacks} stacks of {args.width} '
-             f'channels, input {args.input_size}')
+    title = (
+        f'{device}, batch {args.batch_size}, {args.layout}, FAN with {args.num_stacks} stacks of {args.width} '
+        f'channels, input {args.input_size}'
+    )
     print(f'{title}\nlimit {args.limit_gib:.1f} GiB')
     rows = []
     for row in measure_all(args):

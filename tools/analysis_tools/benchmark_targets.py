@@ -8,16 +8,16 @@ the definitions. The last line is the time of the config's whole training pipeli
 excluded. The config's codec must be ``ImageAwareSmoothing`` with a heatmap cell of 4 pixels. Times are medians of
 processor time, so that other programs on the machine disturb them little.
 """
+
 import sys
 import time
-from typing import Callable, Dict, List
-
-from benchmark_utils import config_parser, load_config
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from benchmark_utils import config_parser, load_config
 from mmengine.dataset import Compose
 from mmpose.registry import KEYPOINT_CODECS
 from scipy.interpolate import splev, splprep
@@ -45,16 +45,16 @@ def loop_point_maps(points: np.ndarray, input_size: int = 256) -> np.ndarray:
     for x, y in points.clip(0, input_size - 1):
         canvas = np.zeros((input_size, input_size), np.float32)
         offsets = np.arange(-5, 5)
-        patch = 255 * np.exp(-(offsets[:, None]**2 + offsets**2) / (2 * 1.5**2))
+        patch = 255 * np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * 1.5**2))
         left, top = int(x - 4.5), int(y - 4.5)
         right, bottom = min(left + 10, input_size), min(top + 10, input_size)
         first_x, first_y = max(left, 0), max(top, 0)
-        canvas[first_y:bottom, first_x:right] = patch[first_y - top:bottom - top, first_x - left:right - left]
+        canvas[first_y:bottom, first_x:right] = patch[first_y - top : bottom - top, first_x - left : right - left]
         canvases.append(canvas)
     return _shrink(canvases)
 
 
-def _shrink(canvases: List[np.ndarray]) -> np.ndarray:
+def _shrink(canvases: list[np.ndarray]) -> np.ndarray:
     """Canvases (H, W) with values to 255 -> (N, H / 4, W / 4) in [0, 1]."""
     maps = torch.from_numpy(np.stack(canvases) / 255)[None]
     return F.interpolate(maps, scale_factor=0.25, mode='bilinear', align_corners=False)[0].numpy()
@@ -97,9 +97,9 @@ def loop_edge_maps(points: np.ndarray, layout: FaceLayout, input_size: int = 256
 def loop_refine_edges(edge: np.ndarray) -> np.ndarray:
     """torchvision's ``gaussian_blur(edge, 9)`` and ``adjust_sharpness(edge, 5)`` of a map (h, w) in [0, 1]."""
     offsets = torch.linspace(-4, 4, 9, dtype=torch.float64)
-    profile = torch.exp(-0.5 * (offsets / 1.7)**2)
+    profile = torch.exp(-0.5 * (offsets / 1.7) ** 2)
     profile = (profile / profile.sum()).to(torch.from_numpy(edge).dtype)
-    image = F.pad(torch.from_numpy(edge)[None, None], (4, ) * 4, mode='reflect')
+    image = F.pad(torch.from_numpy(edge)[None, None], (4,) * 4, mode='reflect')
     image = F.conv2d(image, torch.outer(profile, profile)[None, None])
     kernel = image.new_tensor([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
     smooth = image.clone()
@@ -119,18 +119,18 @@ def loop_covariances(edge: np.ndarray, cells: np.ndarray, radius: int) -> np.nda
         ndarray: (K, 2, 2) in cells^2, rows and columns in (x, y) order.
     """
     padded = np.pad(edge, radius).astype(np.float64)
-    y, x = np.mgrid[-radius:radius + 1, -radius:radius + 1]
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
     point = np.where((abs(x) <= 2) & (abs(y) <= 2), np.exp(-(x**2 + y**2) / (2 * 1.1**2)), 0)
     found = []
     for cell in cells:
         column, row = np.rint(cell).astype(int).clip(0, [edge.shape[1] - 1, edge.shape[0] - 1])
-        patch = padded[row:row + 2 * radius + 1, column:column + 2 * radius + 1]
+        patch = padded[row : row + 2 * radius + 1, column : column + 2 * radius + 1]
         joint = point + (0.01 * patch / patch.max() if patch.max() > 0 else 0)
         found.append(np.cov(x.ravel(), y.ravel(), aweights=joint.ravel(), ddof=0))
     return np.stack(found)
 
 
-def loop_encode(keypoints: np.ndarray, codec: ImageAwareSmoothing) -> Dict[str, np.ndarray]:
+def loop_encode(keypoints: np.ndarray, codec: ImageAwareSmoothing) -> dict[str, np.ndarray]:
     """What ``codec.encode`` returns for keypoints (1, K, 2) in mode ``'image_aware'``; its samples are drawn anew."""
     size, points = codec.input_size[0], keypoints[0]
     edges = loop_edge_maps(points, codec.layout, size)
@@ -144,10 +144,11 @@ def loop_encode(keypoints: np.ndarray, codec: ImageAwareSmoothing) -> Dict[str, 
         keypoint_weights=np.ones(keypoints.shape[:2], np.float32),
         keypoint_samples=np.stack(samples).clip(-1, 1).astype(np.float32)[None],
         point_heatmaps=loop_point_maps(points, size),
-        edge_heatmaps=edges)
+        edge_heatmaps=edges,
+    )
 
 
-def make_faces(layout: str, num: int) -> List[dict]:
+def make_faces(layout: str, num: int) -> list[dict]:
     """Synthetic faces in photographs of WFLW's size, each as a data set hands it to the pipeline."""
     meta = get_layout(layout)
     faces = []
@@ -157,15 +158,27 @@ def make_faces(layout: str, num: int) -> List[dict]:
         assert image.shape[1::-1] == IMAGE_SIZE
         points = face.keypoints[layout][None] + np.float32([384, 256])
         box = np.concatenate([points.min(1), points.max(1)], axis=1)
-        faces.append(dict(
-            img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2], img_path='', img_id=index, id=index,
-            bbox=box, bbox_score=np.ones(1, np.float32), keypoints=points,
-            keypoints_visible=np.ones(points.shape[:2], np.float32), category_id=1,
-            flip_indices=list(meta.flip_indices), dataset_keypoint_weights=np.ones(meta.num_keypoints, np.float32)))
+        faces.append(
+            dict(
+                img=image,
+                img_shape=image.shape[:2],
+                ori_shape=image.shape[:2],
+                img_path='',
+                img_id=index,
+                id=index,
+                bbox=box,
+                bbox_score=np.ones(1, np.float32),
+                keypoints=points,
+                keypoints_visible=np.ones(points.shape[:2], np.float32),
+                category_id=1,
+                flip_indices=list(meta.flip_indices),
+                dataset_keypoint_weights=np.ones(meta.num_keypoints, np.float32),
+            )
+        )
     return faces
 
 
-def medians(functions: Dict[str, Callable], inputs: list, repeats: int) -> Dict[str, float]:
+def medians(functions: dict[str, Callable], inputs: list, repeats: int) -> dict[str, float]:
     """Median seconds of each function of one input; they take turns, so that all see the same state of the machine."""
     laps = {name: [] for name in functions}
     for repeat in range(repeats + 1):
@@ -191,8 +204,10 @@ def main(argv=None):
     size = codec.input_size
     comparable = size[0] == size[1] and codec.heatmap_size == (size[0] // 4, size[1] // 4)
     if not isinstance(codec, ImageAwareSmoothing) or not comparable:
-        raise ValueError(f'{args.config}: codec is {cfg.codec}, expected ImageAwareSmoothing with a square input and '
-                         'cells of 4 pixels')
+        raise ValueError(
+            f'{args.config}: codec is {cfg.codec}, expected ImageAwareSmoothing with a square input and '
+            'cells of 4 pixels'
+        )
     faces = make_faces(codec.layout.name, args.num)
     pipeline = cfg.train_dataloader.dataset.pipeline
     names = [transform.type for transform in pipeline]
@@ -200,8 +215,10 @@ def main(argv=None):
     points = [crop(dict(face))['transformed_keypoints'] for face in faces]
 
     work = {
-        'edge maps': (lambda p: edge_maps(p[0], codec.layout, size, codec.heatmap_size),
-                      lambda p: loop_edge_maps(p[0], codec.layout, size[0])),
+        'edge maps': (
+            lambda p: edge_maps(p[0], codec.layout, size, codec.heatmap_size),
+            lambda p: loop_edge_maps(p[0], codec.layout, size[0]),
+        ),
         'point maps': (lambda p: point_maps(p[0], size, codec.heatmap_size), lambda p: loop_point_maps(p[0], size[0])),
         'all targets': (codec.encode, lambda p: loop_encode(p, codec)),
     }

@@ -7,32 +7,35 @@ refinement; neither draws nor writes, and the frames are decoded before. "detect
 mean. For several faces, copies of each frame stand side by side: the cost of the crops grows with the faces, that of
 the detector with the picture.
 """
+
 import argparse
 import sys
 from itertools import islice
 from pathlib import Path
 
-from benchmark_utils import Stopwatch
-
 import cv2
 import numpy as np
 import torch
+from benchmark_utils import Stopwatch
 from mmengine.device import get_device
+
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker, build_detector
 from mmfld.engine.endings import run_tool
 from mmfld.runtime.media import VideoSource
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description='Milliseconds per frame of tracking.',
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description='Milliseconds per frame of tracking.', formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument('video')
     parser.add_argument('config')
     parser.add_argument('checkpoint')
     parser.add_argument('--det-model', default='opencv', metavar='DETECTOR', help='as for tools/predict.py')
     parser.add_argument('--det-weights', metavar='CHECKPOINT', help='checkpoint of a detector of MMDetection')
-    parser.add_argument('--copies', type=int, nargs='+', default=[1, 2],
-                        help='of the frame, side by side, for several faces')
+    parser.add_argument(
+        '--copies', type=int, nargs='+', default=[1, 2], help='of the frame, side by side, for several faces'
+    )
     parser.add_argument('--frames', type=int, default=100, help='of the start of the video')
     parser.add_argument('--device', default=get_device())
     args = parser.parse_args(argv)
@@ -64,13 +67,25 @@ def main(argv=None):
                     faces += len(predict(frame))
             times = np.array(watch.laps['frame']) * 1000
             p50, p90 = np.percentile(times, (50, 90))
-            row = dict(copies=copies, method=name, faces=faces / len(frames), p50_ms=p50, p90_ms=p90,
-                       mean_ms=times.mean(), detector_ms=sum(watch.laps['detector']) * 1000 / len(frames))
+            row = dict(
+                copies=copies,
+                method=name,
+                faces=faces / len(frames),
+                p50_ms=p50,
+                p90_ms=p90,
+                mean_ms=times.mean(),
+                detector_ms=sum(watch.laps['detector']) * 1000 / len(frames),
+            )
             rows.append(row)
-            print(f'{copies:>6}  {name:<12}{row["faces"]:>7.2f}{p50:>9.1f}{p90:>9.1f}{row["mean_ms"]:>9.1f}'
-                  f'{row["detector_ms"]:>13.1f}', flush=True)
-        print(f'{"":>6}  every frame / tracker: {rows[-1]["p50_ms"] / rows[-2]["p50_ms"]:.1f} (median), '
-              f'{rows[-1]["mean_ms"] / rows[-2]["mean_ms"]:.1f} (mean)')
+            print(
+                f'{copies:>6}  {name:<12}{row["faces"]:>7.2f}{p50:>9.1f}{p90:>9.1f}{row["mean_ms"]:>9.1f}'
+                f'{row["detector_ms"]:>13.1f}',
+                flush=True,
+            )
+        print(
+            f'{"":>6}  every frame / tracker: {rows[-1]["p50_ms"] / rows[-2]["p50_ms"]:.1f} (median), '
+            f'{rows[-1]["mean_ms"] / rows[-2]["mean_ms"]:.1f} (mean)'
+        )
     return rows
 
 

@@ -7,24 +7,24 @@ through its data loader, so that "data" is the time the step waits for it. Runs 
 ``tools/train.py`` does. For a stacked hourglass the first table is its plain definition, and each table ends with how
 many times as fast a step is as the first one's; they take turns.
 """
+
 import copy
 import itertools
 import resource
 import sys
 
-from benchmark_utils import Stopwatch, config_parser, load_config, made_up_samples, speedups, variant_options, variants
-
 import mmengine
+import numpy as np
+import torch
+from benchmark_utils import Stopwatch, config_parser, load_config, made_up_samples, speedups, variant_options, variants
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
-from mmfld.engine.endings import run_tool
-from mmfld.engine.launch import adapt_to_cpu
 from mmpose.registry import MODELS
 
-import numpy as np
-import torch
+from mmfld.engine.endings import run_tool
+from mmfld.engine.launch import adapt_to_cpu
 
 PARTS = ('data', 'copy and normalise', 'forward and losses', 'backward', 'optimiser step')
 
@@ -71,8 +71,9 @@ def build_optimizer(cfg, model, amp: bool):
     if amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
     else:
-        cfg.optim_wrapper = {key: value for key, value in cfg.optim_wrapper.items()
-                             if key not in ('type', 'loss_scale', 'dtype')}
+        cfg.optim_wrapper = {
+            key: value for key, value in cfg.optim_wrapper.items() if key not in ('type', 'loss_scale', 'dtype')
+        }
     adapt_to_cpu(cfg)
     return build_optim_wrapper(model, cfg.optim_wrapper)
 
@@ -124,8 +125,14 @@ def main(argv=None):
         parts['losses (with the head)'] = parts.pop('forward and losses') - forward
         rate = args.iters * batch_size / total
         print(f'\n{name}: {device}, batch {batch_size}, {type(optim_wrappers[name]).__name__}, {args.data} samples')
-        for part in ('data', 'copy and normalise', 'forward (backbone, neck)', 'losses (with the head)', 'backward',
-                     'optimiser step'):
+        for part in (
+            'data',
+            'copy and normalise',
+            'forward (backbone, neck)',
+            'losses (with the head)',
+            'backward',
+            'optimiser step',
+        ):
             print(f'{part:<26} {parts[part] / args.iters * 1000:>9.2f} ms {parts[part] / total:>7.1%}')
         print(f'{"one step":<26} {total / args.iters * 1000:>9.2f} ms   {rate:.2f} samples/s, speed-up {speedup:.2f}')
         if peaks[name]:

@@ -1,13 +1,11 @@
 """What the benchmark commands share: reading a config, made-up samples, and a clock that waits for the GPU."""
+
 import argparse
 import time
 from collections import defaultdict
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Dict, NamedTuple, Optional
-
-import mmfld  # noqa: F401  registers the components and prepares the environment
-from plain_formulation import plain_copy
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +13,9 @@ from mmengine import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
+from plain_formulation import plain_copy
 
+import mmfld  # noqa: F401  registers the components and prepares the environment
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 from mmfld.models import HourglassAAM
@@ -25,12 +25,17 @@ def config_parser(description: str, several: bool = False) -> argparse.ArgumentP
     """A parser with the arguments of every command here: CONFIG, or several of them, and ``--cfg-options``."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('config', nargs='+' if several else None, help='MMPose-style config file')
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={},
-                        help='override settings of the config, e.g. train_dataloader.dataset.data_root=/data/wflw')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=OptionsAction,
+        default={},
+        help='override settings of the config, e.g. train_dataloader.dataset.data_root=/data/wflw',
+    )
     return parser
 
 
-def load_config(args: argparse.Namespace, name: Optional[str] = None) -> Config:
+def load_config(args: argparse.Namespace, name: str | None = None) -> Config:
     """The config of the command line, or one of several, with its scope made the default one."""
     cfg = read_config(name or args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
@@ -39,23 +44,28 @@ def load_config(args: argparse.Namespace, name: Optional[str] = None) -> Config:
 
 def variant_options(parser: argparse.ArgumentParser) -> None:
     """The arguments that :func:`variants` reads."""
-    parser.add_argument('--amp', action='store_true',
-                        help='beside float32 mixed precision: float16 on a GPU, bfloat16 on the CPU')
-    parser.add_argument('--compile', action='store_true',
-                        help='beside each precision the backbone compiled by torch.compile, which takes minutes')
+    parser.add_argument(
+        '--amp', action='store_true', help='beside float32 mixed precision: float16 on a GPU, bfloat16 on the CPU'
+    )
+    parser.add_argument(
+        '--compile',
+        action='store_true',
+        help='beside each precision the backbone compiled by torch.compile, which takes minutes',
+    )
 
 
 class Variant(NamedTuple):
     """A model and how it is run."""
+
     model: torch.nn.Module
     amp: bool = False
 
 
-def variants(model: torch.nn.Module, args: argparse.Namespace) -> Dict[str, Variant]:
+def variants(model: torch.nn.Module, args: argparse.Namespace) -> dict[str, Variant]:
     """Copies of a model with the same weights, to be measured in turns.
 
-    ``'float32'``; before it ``'plain'`` for a stacked hourglass, network and losses without anything done for speed; and
-    behind it what ``--amp`` and ``--compile`` ask for.
+    ``'float32'``; before it ``'plain'`` for a stacked hourglass, network and losses without anything done for speed;
+    and behind it what ``--amp`` and ``--compile`` ask for.
     """
     result = dict(float32=Variant(model))
     if args.amp:
@@ -70,7 +80,7 @@ def variants(model: torch.nn.Module, args: argparse.Namespace) -> Dict[str, Vari
     return result
 
 
-def speedups(times: Dict[str, np.ndarray]) -> Dict[str, float]:
+def speedups(times: dict[str, np.ndarray]) -> dict[str, float]:
     """How many times as fast each variant is as the first: the median over the rounds, so that what disturbs a few of
     them, or all variants of a round alike, does not count."""
     first = next(iter(times.values()))
@@ -91,12 +101,25 @@ def made_up_samples(cfg: Config, split: str, num: int) -> list:
     samples = []
     for index in range(num):
         points = rng.uniform(60, 260, (1, meta['num_keypoints'], 2)).astype(np.float32)
-        samples.append(pipeline(dict(
-            img=rng.integers(0, 256, (320, 320, 3), dtype=np.uint8), img_path='', img_id=index, id=index,
-            bbox=np.array([[60, 60, 260, 260]], np.float32), bbox_score=np.ones(1, np.float32),
-            keypoints=points, keypoints_visible=np.ones(points.shape[:2], np.float32),
-            category_id=np.array(1), flip_indices=meta['flip_indices'], flip_pairs=meta['flip_pairs'],
-            dataset_keypoint_weights=meta['dataset_keypoint_weights'], dataset_name=meta['dataset_name'])))
+        samples.append(
+            pipeline(
+                dict(
+                    img=rng.integers(0, 256, (320, 320, 3), dtype=np.uint8),
+                    img_path='',
+                    img_id=index,
+                    id=index,
+                    bbox=np.array([[60, 60, 260, 260]], np.float32),
+                    bbox_score=np.ones(1, np.float32),
+                    keypoints=points,
+                    keypoints_visible=np.ones(points.shape[:2], np.float32),
+                    category_id=np.array(1),
+                    flip_indices=meta['flip_indices'],
+                    flip_pairs=meta['flip_pairs'],
+                    dataset_keypoint_weights=meta['dataset_keypoint_weights'],
+                    dataset_name=meta['dataset_name'],
+                )
+            )
+        )
     return samples
 
 

@@ -11,13 +11,12 @@ Printed is what a calibration by one half of the faces says of the other half: h
 the ellipses that should hold 50, 68, 90 and 95 %, the mean negative log-likelihood of the errors in pixels of the
 network input, and how well covered landmarks are told from visible ones (area under the curve).
 """
+
 import argparse
 import io
 import sys
 from pathlib import Path
-from typing import Dict, List, NamedTuple
-
-import mmfld  # noqa: F401  prepares the environment and registers the components
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from mmengine.dataset import Compose
 from mmpose.registry import DATASETS
 from tqdm import tqdm
 
+import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.apis import FaceLandmarkInferencer
 from mmfld.apis.onnx_export import CropsToLandmarks
 from mmfld.engine.checkpoint import read_checkpoint
@@ -41,13 +41,14 @@ from mmfld.uncertainty.measures import LEVELS, auroc, coverage, negative_log_lik
 BATCH = 16
 COVERS = 8
 WORSE = dict(
-    small=dict(type='RandomLowResolution', prob=1.),
-    compressed=dict(type='RandomJPEG', prob=1.),
-    moved=dict(type='RandomMotionBlur', prob=1.),
-    blurred=dict(type='RandomBoxBlur', prob=1., max_kernel=0.08),
-    bright=dict(type='RandomGamma', prob=1.),
-    coloured=dict(type='RandomChannelGain', prob=1., low=0.3, high=1.6),
-    **{f'covered {n}': dict(type='RandomCover', prob=1., low=0.2, high=0.6) for n in range(1, COVERS + 1)})
+    small=dict(type='RandomLowResolution', prob=1.0),
+    compressed=dict(type='RandomJPEG', prob=1.0),
+    moved=dict(type='RandomMotionBlur', prob=1.0),
+    blurred=dict(type='RandomBoxBlur', prob=1.0, max_kernel=0.08),
+    bright=dict(type='RandomGamma', prob=1.0),
+    coloured=dict(type='RandomChannelGain', prob=1.0, low=0.3, high=1.6),
+    **{f'covered {n}': dict(type='RandomCover', prob=1.0, low=0.2, high=0.6) for n in range(1, COVERS + 1)},
+)
 AS_IS = 'as they are'
 AS_IS_WEIGHT = len(WORSE) / 2  # a third of all
 
@@ -58,13 +59,14 @@ class Views(NamedTuple):
     Attributes:
         scores, spread, errors, visible (Tensor): As :func:`mmfld.uncertainty.fitting.fit` takes them.
     """
+
     scores: torch.Tensor
     spread: torch.Tensor
     errors: torch.Tensor
     visible: torch.Tensor
 
 
-def crops_of(cfg: Config) -> List[dict]:
+def crops_of(cfg: Config) -> list[dict]:
     """The crops of the validation faces, as the network sees them, with ``transformed_keypoints``.
 
     Raises:
@@ -72,40 +74,45 @@ def crops_of(cfg: Config) -> List[dict]:
     """
     settings = cfg.val_dataloader.dataset
     if settings.pipeline[-1]['type'] != 'PackPoseInputs':
-        raise ValueError(f'{cfg.filename}: the pipeline of val_dataset ends with {settings.pipeline[-1]["type"]}, '
-                         'expected PackPoseInputs')
+        raise ValueError(
+            f'{cfg.filename}: the pipeline of val_dataset ends with {settings.pipeline[-1]["type"]}, '
+            'expected PackPoseInputs'
+        )
     dataset = DATASETS.build({**settings, 'pipeline': settings.pipeline[:-1]})
     crops = [dataset[n] for n in tqdm(range(len(dataset)), desc='faces', leave=False)]
     lacking = [str(crop['id']) for crop in crops if not (crop['keypoints_visible'] > 0).all()]
     if lacking:
-        raise ValueError(f'{settings.ann_file}: landmarks of {len(lacking)} faces are not annotated (annotations '
-                         f'{", ".join(lacking[:5])}), expected all of them')
+        raise ValueError(
+            f'{settings.ann_file}: landmarks of {len(lacking)} faces are not annotated (annotations '
+            f'{", ".join(lacking[:5])}), expected all of them'
+        )
     return crops
 
 
 @torch.no_grad()
-def look(module: CropsToLandmarks, crops: List[dict]) -> Views:
+def look(module: CropsToLandmarks, crops: list[dict]) -> Views:
     """What the network says of crops, and how far it is off."""
     parts = []
     for start in tqdm(range(0, len(crops), BATCH), desc='network', leave=False):
-        batch = crops[start:start + BATCH]
+        batch = crops[start : start + BATCH]
         feats, maps, _ = module.maps(torch.from_numpy(np.stack([crop['img'] for crop in batch])))
         landmarks, scores = module.read(feats, maps)
         truth = torch.from_numpy(np.concatenate([crop['transformed_keypoints'][..., :2] for crop in batch]))
-        covered = torch.from_numpy(np.concatenate([
-            crop.get('keypoints_covered', np.zeros(truth.shape[1:2], bool)[None]) for crop in batch]))
+        covered = torch.from_numpy(
+            np.concatenate([crop.get('keypoints_covered', np.zeros(truth.shape[1:2], bool)[None]) for crop in batch])
+        )
         parts.append((scores, module.model.head.spread(*maps), landmarks - truth, ~covered))
     return Views(*map(torch.cat, zip(*parts)))
 
 
-def fit_to(views: Dict[str, Views], faces: torch.Tensor) -> LandmarkCalibration:
+def fit_to(views: dict[str, Views], faces: torch.Tensor) -> LandmarkCalibration:
     """The calibration by some of the faces (indices), in all views."""
     parts = [Views(*(values[faces] for values in view)) for view in views.values()]
-    weights = torch.cat([torch.full((len(faces), ), AS_IS_WEIGHT if name == AS_IS else 1.) for name in views])
+    weights = torch.cat([torch.full((len(faces),), AS_IS_WEIGHT if name == AS_IS else 1.0) for name in views])
     return fit(*map(torch.cat, zip(*parts)), weights)
 
 
-def table(views: Dict[str, Views]) -> List[str]:
+def table(views: dict[str, Views]) -> list[str]:
     """Of each view, by calibrations of the other half of the faces each."""
     faces = torch.arange(len(views[AS_IS].scores))
     told = {name: [] for name in views}
@@ -115,19 +122,26 @@ def table(views: Dict[str, Views]) -> List[str]:
         for name, view in views.items():
             scores, spread, errors, visible = (values[faces % 2 == half] for values in view)
             found = calibration(scores.float(), spread.float())
-            told[name].append((errors.numpy(), found.covariances.double().numpy(), degrees, found.visible.numpy(),
-                               visible.numpy()))
-    lines = [f'| | {" | ".join(f"{level:.0%}" for level in LEVELS)} | NLL | AUROC |',
-             f'|{" --- |" * (len(LEVELS) + 3)}']
-    rows = {**{name: told[name] for name in views if name == AS_IS or 'covered' not in name},
-            'covered': [half for name in views if 'covered' in name for half in told[name]],
-            'all but as they are': [half for name in views if name != AS_IS for half in told[name]]}
+            told[name].append(
+                (errors.numpy(), found.covariances.double().numpy(), degrees, found.visible.numpy(), visible.numpy())
+            )
+    lines = [
+        f'| | {" | ".join(f"{level:.0%}" for level in LEVELS)} | NLL | AUROC |',
+        f'|{" --- |" * (len(LEVELS) + 3)}',
+    ]
+    rows = {
+        **{name: told[name] for name in views if name == AS_IS or 'covered' not in name},
+        'covered': [half for name in views if 'covered' in name for half in told[name]],
+        'all but as they are': [half for name in views if name != AS_IS for half in told[name]],
+    }
     for name, halves in rows.items():
         shares = np.mean([coverage(*half[:3]) for half in halves], axis=0) * 100
         likelihood = np.mean([negative_log_likelihood(*half[:3]) for half in halves])
         tells = auroc(*(np.concatenate([half[n].ravel() for half in halves]) for n in (3, 4)))
-        lines.append(f'| {name} | {" | ".join(f"{share:.1f}" for share in shares)} | {likelihood:.3f} | '
-                     f'{"-" if np.isnan(tells) else f"{tells:.3f}"} |')
+        lines.append(
+            f'| {name} | {" | ".join(f"{share:.1f}" for share in shares)} | {likelihood:.3f} | '
+            f'{"-" if np.isnan(tells) else f"{tells:.3f}"} |'
+        )
     return lines
 
 
@@ -158,8 +172,9 @@ def main(argv=None) -> int:
     print(*table(views), sep='\n')
     calibration = fit_to(views, torch.arange(len(crops)))
     content = io.BytesIO()
-    torch.save({**checkpoint, 'calibration': {name: value.clone() for name, value in calibration.values().items()}},
-               content)
+    torch.save(
+        {**checkpoint, 'calibration': {name: value.clone() for name, value in calibration.values().items()}}, content
+    )
     write_whole(content.getvalue(), args.dst)
     print(f'{args.dst}: {args.checkpoint} with its calibration')
     return 0

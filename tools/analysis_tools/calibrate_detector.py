@@ -7,6 +7,7 @@ annotated landmarks), in parts of its box, how far they spread, how high boxes a
 the weights of its ``PointCalibration``. Use faces that nothing is tested
 on. Neither torch nor an OpenMMLab package is needed.
 """
+
 import argparse
 from pathlib import Path
 
@@ -28,8 +29,14 @@ def main() -> None:
     parser.add_argument('annotations', type=Path, help='COCO file of the faces')
     parser.add_argument('images', type=Path, help='folder that its file names are in')
     parser.add_argument('--every', type=int, default=7, help='only each N-th face; default: 7')
-    parser.add_argument('--keypoint-offset', type=float, nargs=2, default=(0., 0.), metavar=('X', 'Y'),
-                        help='moves the annotations, in pixels')
+    parser.add_argument(
+        '--keypoint-offset',
+        type=float,
+        nargs=2,
+        default=(0.0, 0.0),
+        metavar=('X', 'Y'),
+        help='moves the annotations, in pixels',
+    )
     args = parser.parse_args()
     detector = build_detector(args.detector, args.det_weights)
     find = getattr(detector, 'raw', detector)
@@ -49,8 +56,10 @@ def main() -> None:
     fitted = BoxCalibration.fit(framed, true)
     (middle, size), (true_middle, true_size) = middle_and_size(framed), middle_and_size(true)
     print(f'{len(framed)} of {len(faces)} faces are framed')
-    for name, median, values in (('shift', fitted.shift, (true_middle - middle) / size),
-                                 ('scale', fitted.scale, true_size / size)):
+    for name, median, values in (
+        ('shift', fitted.shift, (true_middle - middle) / size),
+        ('scale', fitted.scale, true_size / size),
+    ):
         spread = MAD * np.median(np.abs(values - median), axis=0)
         print(f'{name} in x and y: {median[0]:.3f}, {median[1]:.3f}; spread {spread[0]:.3f}, {spread[1]:.3f}')
     print(f'height by width, 5th percentile: {np.quantile(size[:, 1] / size[:, 0], 0.05):.3f}')

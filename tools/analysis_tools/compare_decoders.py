@@ -4,14 +4,13 @@
 
 With and without the flip test. For heatmaps and, with windows in proportion to their sigma, for one-dimensional ones.
 """
+
 import math
 import sys
 from pathlib import Path
-from typing import Dict
-
-from benchmark_utils import config_parser, load_config
 
 import torch
+from benchmark_utils import config_parser, load_config
 from mmengine.runner import Runner
 from mmpose.apis import init_model
 from mmpose.codecs.base import BaseKeypointCodec
@@ -33,13 +32,14 @@ HEATMAP_DECODERS = {
 }
 
 
-def decoders_for(codec: BaseKeypointCodec) -> Dict[str, dict]:
+def decoders_for(codec: BaseKeypointCodec) -> dict[str, dict]:
     """Name and arguments of each decoder that a codec knows."""
     if not isinstance(codec, MarginalHeatmap):
         return HEATMAP_DECODERS
     windows = [2 * math.ceil(reach * codec.sigma) + 1 for reach in (0.5, 1, 5 / 3, 2.5, 4)]
-    return ARGMAX | {f'local soft-argmax {window}': dict(decoder='local_soft_argmax', window=window)
-                     for window in windows}
+    return ARGMAX | {
+        f'local soft-argmax {window}': dict(decoder='local_soft_argmax', window=window) for window in windows
+    }
 
 
 @torch.no_grad()
@@ -55,8 +55,9 @@ def main(argv=None):
     model = init_model(cfg, str(args.checkpoint), device=args.device)
     loader = Runner.build_dataloader(cfg[f'{args.split}_dataloader'])
     decoders = decoders_for(model.head.decoder)
-    metrics = {(name, flip): METRICS.build(cfg[f'{args.split}_evaluator'])
-               for name in decoders for flip in (False, True)}
+    metrics = {
+        (name, flip): METRICS.build(cfg[f'{args.split}_evaluator']) for name in decoders for flip in (False, True)
+    }
 
     for batch in tqdm(loader, desc='predicting', unit='batch'):
         data = model.data_preprocessor(batch)
@@ -64,8 +65,10 @@ def main(argv=None):
         for (name, flip), metric in metrics.items():
             model.head.decoder = KEYPOINT_CODECS.build(dict(cfg.model.head.decoder, **decoders[name]))
             preds = model.head.predict([feats, mirrored] if flip else feats, data['data_samples'], dict(flip_test=flip))
-            samples = [PoseDataSample(metainfo=sample.metainfo, gt_instances=sample.gt_instances)
-                       for sample in data['data_samples']]
+            samples = [
+                PoseDataSample(metainfo=sample.metainfo, gt_instances=sample.gt_instances)
+                for sample in data['data_samples']
+            ]
             metric.process(None, [sample.to_dict() for sample in model.add_pred_to_datasample(preds, None, samples)])
 
     results = {key: metric.evaluate(len(loader.dataset))['NME'] for key, metric in metrics.items()}

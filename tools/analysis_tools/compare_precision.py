@@ -7,13 +7,13 @@ later ones also how far apart it drives the weights, by which any two runs on a 
 of one set of weights, the float32 ones at the end, predicted in each way. For a stacked hourglass the first row is its
 plain definition.
 """
-from collections import defaultdict
 
-from benchmark_training import batches, build_optimizer, train_step
-from benchmark_utils import Stopwatch, config_parser, load_config, speedups, variant_options, variants
+from collections import defaultdict
 
 import numpy as np
 import torch
+from benchmark_training import batches, build_optimizer, train_step
+from benchmark_utils import Stopwatch, config_parser, load_config, speedups, variant_options, variants
 from mmengine.device import get_device
 from mmpose.registry import MODELS
 
@@ -40,7 +40,7 @@ def main(argv=None):
     models = variants(MODELS.build(cfg.model).to(device).train(), args)
     optim_wrappers = {name: build_optimizer(cfg, *variant) for name, variant in models.items()}
     stream = batches(cfg, args.data, args.batch_size or cfg.train_dataloader.batch_size)
-    steps, losses, peaks = Stopwatch(device), defaultdict(list), dict.fromkeys(models, 0.)
+    steps, losses, peaks = Stopwatch(device), defaultdict(list), dict.fromkeys(models, 0.0)
     for _ in range(args.steps):
         data = next(stream)
         for name, variant in models.items():
@@ -58,19 +58,29 @@ def main(argv=None):
         variant.model.load_state_dict(weights)
         landmarks[name] = predict(variant._replace(model=variant.model.eval()), data, device)
     # of the second half, as compilation and the choice of algorithms take place before
-    times = {name: np.array(laps[args.steps // 2:]) for name, laps in steps.laps.items()}
+    times = {name: np.array(laps[args.steps // 2 :]) for name, laps in steps.laps.items()}
 
     print(f'{device}, {args.steps} steps of {len(data["inputs"])} faces, {args.data} samples')
-    print(f'{"variant":<16} {"step ms":>9} {"speed-up":>9} {"peak GiB":>9} {"first loss":>11} {"last loss":>11}   '
-          'landmarks px: median, 99 %, max')
+    print(
+        f'{"variant":<16} {"step ms":>9} {"speed-up":>9} {"peak GiB":>9} {"first loss":>11} {"last loss":>11}   '
+        'landmarks px: median, 99 %, max'
+    )
     report = {}
     for name, speedup in speedups(times).items():
         first, last = (losses[name][i] / losses['float32'][i] - 1 for i in (0, -1))
         distances = np.linalg.norm(landmarks[name] - landmarks['float32'], axis=-1)
-        report[name] = dict(step_ms=np.median(times[name]) * 1000, speedup=speedup, peak_gib=peaks[name],
-                            first_loss=first, last_loss=last, landmarks=np.percentile(distances, (50, 99, 100)))
-        print(f'{name:<16} {report[name]["step_ms"]:>9.1f} {speedup:>9.2f} {peaks[name]:>9.2f} {first:>+11.1e} '
-              f'{last:>+11.1e}   ' + ', '.join(f'{distance:.2g}' for distance in report[name]['landmarks']))
+        report[name] = dict(
+            step_ms=np.median(times[name]) * 1000,
+            speedup=speedup,
+            peak_gib=peaks[name],
+            first_loss=first,
+            last_loss=last,
+            landmarks=np.percentile(distances, (50, 99, 100)),
+        )
+        print(
+            f'{name:<16} {report[name]["step_ms"]:>9.1f} {speedup:>9.2f} {peaks[name]:>9.2f} {first:>+11.1e} '
+            f'{last:>+11.1e}   ' + ', '.join(f'{distance:.2g}' for distance in report[name]['landmarks'])
+        )
     return report
 
 

@@ -9,12 +9,12 @@ ring marks the landmark in which the two models' errors differ most. Faces are d
 (``--seed``), or they are those on which the two NMEs are furthest apart, in favour of whichever (``--choose
 difference``). Both configs must test the same faces; their crops may differ.
 """
+
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence
-
-import mmfld  # noqa: F401  prepares the environment and registers the components
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ from mmengine.runner import Runner
 from mmpose.apis import init_model
 from tqdm import tqdm
 
+import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
@@ -37,34 +38,43 @@ RED, GREEN, BLUE = 'red', 'lime', 'deepskyblue'
 
 class Predictions(NamedTuple):
     """Of a model on the F faces of its test set; points (F, K, 2) in pixels of their images."""
+
     layout: FaceLayout
-    ids: List[int]
-    paths: List[str]
-    attributes: List[Dict[str, int]]
+    ids: list[int]
+    paths: list[str]
+    attributes: list[dict[str, int]]
     annotated: np.ndarray
     visible: np.ndarray  # (F, K) bool
     points: np.ndarray
 
     def errors(self, norm: str) -> np.ndarray:
         """(F, ) percent."""
-        distance = (box_size(self.annotated, self.visible) if norm == 'box' else
-                    inter_ocular(self.annotated, self.visible, self.layout))
+        distance = (
+            box_size(self.annotated, self.visible)
+            if norm == 'box'
+            else inter_ocular(self.annotated, self.visible, self.layout)
+        )
         known = np.isfinite(distance)
         if not known.all():
-            raise ValueError(f'{self.paths[int(known.argmin())]}: found an eye corner that is not annotated; '
-                             '--norm box needs none')
+            raise ValueError(
+                f'{self.paths[int(known.argmin())]}: found an eye corner that is not annotated; --norm box needs none'
+            )
         return 100 * nme_per_image(self.points, self.annotated, self.visible, distance)
 
 
-def main(argv=None) -> List[Path]:
+def main(argv=None) -> list[Path]:
     args = parse(argv)
     try:
-        models = [predict(read_config(config, args.cfg_options), checkpoint, args.device)
-                  for config, checkpoint in args.models]
+        models = [
+            predict(read_config(config, args.cfg_options), checkpoint, args.device)
+            for config, checkpoint in args.models
+        ]
         first, second = models
         if (first.ids, first.paths, first.layout) != (second.ids, second.paths, second.layout):
-            raise ValueError('the models are tested on different faces: ' + ' and '.join(
-                f'{len(one.ids)} with {one.layout.name}, {one.paths[0]} first' for one in models))
+            raise ValueError(
+                'the models are tested on different faces: '
+                + ' and '.join(f'{len(one.ids)} with {one.layout.name}, {one.paths[0]} first' for one in models)
+            )
         errors = np.stack([one.errors(args.norm) for one in models])
     except (FileNotFoundError, ValueError) as error:
         args.error(str(error))
@@ -78,8 +88,10 @@ def main(argv=None) -> List[Path]:
         written.append(args.out / f'{name}.png')
         figure.savefig(written[-1], dpi=args.dpi)
         wins = [(errors[n] < errors[1 - n])[members].sum() for n in (0, 1)]
-        print(f'{name:<14}{len(members):6} faces   NME {"   ".join(means)}   better on {wins[0]} : {wins[1]}   '
-              f'{written[-1]}')
+        print(
+            f'{name:<14}{len(members):6} faces   NME {"   ".join(means)}   better on {wins[0]} : {wins[1]}   '
+            f'{written[-1]}'
+        )
     return written
 
 
@@ -94,8 +106,14 @@ def parse(argv) -> argparse.Namespace:
     parser.add_argument('--dpi', type=int, default=110)
     parser.add_argument('--out', type=Path, default=Path('work_dirs/comparison'), help='default: %(default)s')
     parser.add_argument('--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={}, metavar='KEY=VALUE',
-                        help='for both models, e.g. test_dataset.data_root=/data/wflw')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=OptionsAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='for both models, e.g. test_dataset.data_root=/data/wflw',
+    )
     args = parser.parse_args(argv)
     args.error = parser.error
     args.models = [args.models[:2], args.models[2:]]
@@ -112,18 +130,25 @@ def predict(cfg, checkpoint: str, device: str) -> Predictions:
     loader = Runner.build_dataloader(cfg.test_dataloader)
     samples = [sample for batch in tqdm(loader, desc=checkpoint, unit='batch') for sample in model.test_step(batch)]
     metas = [sample.metainfo for sample in samples]
-    annotated, points = (np.concatenate([sample.get(f'{kind}_instances').keypoints for sample in samples])
-                         .astype(np.float64) for kind in ('gt', 'pred'))
+    annotated, points = (
+        np.concatenate([sample.get(f'{kind}_instances').keypoints for sample in samples]).astype(np.float64)
+        for kind in ('gt', 'pred')
+    )
     # MMPose's field may have weights behind the flags
     visible = np.concatenate([sample.gt_instances.keypoints_visible for sample in samples])
     visible = visible.reshape(*annotated.shape[:2], -1)[..., 0] > 0
     return Predictions(
         get_layout(cfg.layout),
-        [meta['id'] for meta in metas], [meta['img_path'] for meta in metas],
-        [meta.get('raw_ann_info', {}).get('attributes', {}) for meta in metas], annotated, visible, points)
+        [meta['id'] for meta in metas],
+        [meta['img_path'] for meta in metas],
+        [meta.get('raw_ann_info', {}).get('attributes', {}) for meta in metas],
+        annotated,
+        visible,
+        points,
+    )
 
 
-def subsets(attributes: Sequence[Dict[str, int]]) -> Dict[str, np.ndarray]:
+def subsets(attributes: Sequence[dict[str, int]]) -> dict[str, np.ndarray]:
     """Indices of the faces that have an attribute, by its name; of all faces as ``all`` where there is none."""
     names = dict.fromkeys(name for one in attributes for name in one)
     found = {name: np.flatnonzero([one.get(name, 0) for one in attributes]) for name in names}
@@ -152,7 +177,7 @@ def draw_page(models: Sequence[Predictions], errors: np.ndarray, chosen: np.ndar
         points = [one.points[index, visible] for one in models]
         distances = [np.linalg.norm(own - truth, axis=-1) for own, truth in zip(points, truths)]
         ringed = abs(distances[0] - distances[1]).argmax()
-        size = 20 / len(truths[0])**0.5
+        size = 20 / len(truths[0]) ** 0.5
         low, high = truths[0].min(0), truths[0].max(0)
         reach = MARGIN / 2 * (high - low).max()
         (left, top), (right, bottom) = (low + high) / 2 - reach, (low + high) / 2 + reach

@@ -18,13 +18,12 @@ the highest in x and in y.
 
 Frames annotated as ``excluded`` do not count, unless the evaluator counts them.
 """
+
 import argparse
 import csv
 import sys
 from pathlib import Path
-from typing import Dict, List, NamedTuple
-
-import mmfld  # noqa: F401  registers the components and prepares the environment
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -38,6 +37,7 @@ from mmpose.registry import METRICS, MODELS
 from terminaltables import GithubFlavoredMarkdownTable
 from tqdm import tqdm
 
+import mmfld  # noqa: F401  registers the components and prepares the environment
 from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
 from mmfld.evaluation.functional import coordinate_variances
@@ -48,14 +48,15 @@ ANNOTATED = 'annotated'
 
 class Run(NamedTuple):
     """What a model predicts on its test set."""
+
     layout: FaceLayout
-    areas: Dict[str, float]  # NME, percent
+    areas: dict[str, float]  # NME, percent
     gt: np.ndarray  # (N, K, 2) pixels
     pred: np.ndarray  # (N, K, 2) pixels
     visible: np.ndarray  # (N, K) bool
 
 
-def main(argv=None) -> List[dict]:
+def main(argv=None) -> list[dict]:
     args = parse_args(argv)
     init_default_scope('mmpose')
     runs = {}
@@ -107,28 +108,34 @@ def predict(cfg: Config, checkpoint: str, device: str, label: str) -> Run:
     for batch in tqdm(loader, desc=label, unit='batch'):
         samples = [sample.cpu().numpy().to_dict() for sample in model.test_step(batch)]
         metric.process(None, samples)
-        counted += [sample for sample in samples if getattr(metric, 'count_excluded', True)
-                    or not sample['raw_ann_info'].get('excluded', 0)]
+        counted += [
+            sample
+            for sample in samples
+            if getattr(metric, 'count_excluded', True) or not sample['raw_ann_info'].get('excluded', 0)
+        ]
     if not counted:
         raise ValueError(f'{label}: found no face that counts in its test set')
     metrics = metric.evaluate(len(loader.dataset))
-    gt, pred = (np.concatenate([sample[of]['keypoints'] for sample in counted])
-                for of in ('gt_instances', 'pred_instances'))
+    gt, pred = (
+        np.concatenate([sample[of]['keypoints'] for sample in counted]) for of in ('gt_instances', 'pred_instances')
+    )
     visible = np.concatenate([sample['gt_instances']['keypoints_visible'] for sample in counted])
     visible = visible.reshape(*gt.shape[:2], -1)[..., 0] > 0  # with weights behind the flags, MMPose's field is 3-D
     layout = get_layout(evaluator['layout'])
     return Run(layout, {name: metrics.get(f'NME/area_{name}', np.nan) for name in layout.areas}, gt, pred, visible)
 
 
-def check_same_faces(runs: Dict[str, Run]) -> None:
+def check_same_faces(runs: dict[str, Run]) -> None:
     (first, reference), *others = runs.items()
     for label, run in others:
         if run.gt.shape != reference.gt.shape or not np.allclose(run.gt, reference.gt, atol=2):
-            raise ValueError(f'{label}: found {len(run.gt)} faces of another test set, expected the '
-                             f'{len(reference.gt)} faces of {first}')
+            raise ValueError(
+                f'{label}: found {len(run.gt)} faces of another test set, expected the '
+                f'{len(reference.gt)} faces of {first}'
+            )
 
 
-def measure(runs: Dict[str, Run]) -> List[dict]:
+def measure(runs: dict[str, Run]) -> list[dict]:
     """A row for each model and area: ``landmarks`` (how many), ``nme_percent``, ``variance_x_percent`` and
     ``variance_y_percent``; those of the annotation come first, without an error."""
     reference = next(iter(runs.values()))
@@ -139,13 +146,20 @@ def measure(runs: Dict[str, Run]) -> List[dict]:
         for area, indices in reference.layout.areas.items():
             of_area = variances[list(indices)]
             x, y = of_area[~np.isnan(of_area).any(axis=1)].mean(axis=0) if np.isfinite(of_area).any() else (None, None)
-            rows.append(dict(of=label, area=area, landmarks=len(indices),
-                             nme_percent=None if label == ANNOTATED else runs[label].areas[area],
-                             variance_x_percent=x, variance_y_percent=y))
+            rows.append(
+                dict(
+                    of=label,
+                    area=area,
+                    landmarks=len(indices),
+                    nme_percent=None if label == ANNOTATED else runs[label].areas[area],
+                    variance_x_percent=x,
+                    variance_y_percent=y,
+                )
+            )
     return rows
 
 
-def print_table(rows: List[dict]) -> None:
+def print_table(rows: list[dict]) -> None:
     cells = [['of', 'area', 'landmarks', 'NME %', 'variance x %', 'variance y %']]
     for row in rows:
         of, area, landmarks, *numbers = row.values()
@@ -155,12 +169,15 @@ def print_table(rows: List[dict]) -> None:
     print(table.table)
 
 
-def plot(rows: List[dict]) -> Figure:
+def plot(rows: list[dict]) -> Figure:
     """Bars for each area: NME by model, and the variances of x and y, annotated and by model."""
     figure = Figure(figsize=(13, 4.2), dpi=120, layout='constrained')
     FigureCanvasAgg(figure)
-    panels = dict(nme_percent='NME (%)', variance_x_percent='variance of x (% of squared inter-ocular distance)',
-                  variance_y_percent='variance of y (% of squared inter-ocular distance)')
+    panels = dict(
+        nme_percent='NME (%)',
+        variance_x_percent='variance of x (% of squared inter-ocular distance)',
+        variance_y_percent='variance of y (% of squared inter-ocular distance)',
+    )
     labels = list(dict.fromkeys(row['of'] for row in rows))
     colours = {label: 'grey' if label == ANNOTATED else f'C{index - 1}' for index, label in enumerate(labels)}
     areas = [row['area'] for row in rows if row['of'] == ANNOTATED]
@@ -169,8 +186,9 @@ def plot(rows: List[dict]) -> Figure:
         width = 0.8 / len(shown)
         for index, label in enumerate(shown):
             heights = [np.nan if row[key] is None else row[key] for row in rows if row['of'] == label]
-            axes.bar(np.arange(len(areas)) + (index - (len(shown) - 1) / 2) * width, heights, width,
-                     color=colours[label])
+            axes.bar(
+                np.arange(len(areas)) + (index - (len(shown) - 1) / 2) * width, heights, width, color=colours[label]
+            )
         axes.set_xticks(np.arange(len(areas)), areas)
         axes.set_title(title, fontsize='medium')
         axes.grid(axis='y', alpha=0.3)

@@ -11,16 +11,16 @@ For the crops of the test, and for those of the training data under one draw of 
 
 A picture shows the eight faces that lose most, with the crop and what lies outside it.
 """
+
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
-
-from benchmark_utils import config_parser, load_config
 
 import matplotlib.pyplot as plt
 import mmcv
 import numpy as np
+from benchmark_utils import config_parser, load_config
 from mmengine.logging import MMLogger
 
 from mmfld.doctor.crops import COLUMNS, Crop, faces_of, measure
@@ -54,7 +54,7 @@ def draw(worst: Sequence[Crop]) -> plt.Figure:
     return figure
 
 
-def main(argv: Optional[List[str]] = None) -> Dict[str, dict]:
+def main(argv: list[str] | None = None) -> dict[str, dict]:
     parser = config_parser('What the crops of configs cut off, from annotations alone.', several=True)
     parser.add_argument('--out-dir', type=Path, default=Path('work_dirs/crops'), help='folder for the pictures')
     args = parser.parse_args(argv)
@@ -65,8 +65,10 @@ def main(argv: Optional[List[str]] = None) -> Dict[str, dict]:
         cfg = load_config(args, name)
         for kind, part in (('test', 'test'), ('augmented', 'train')):
             result = measure(cfg, faces_of(cfg[f'{part}_dataloader'].dataset))
-            print(f'{name:<44}{kind:<12}{result["faces"]:>22}'
-                  + ''.join(f'{result[column]:>22.3f}' for column in COLUMNS[1:]))
+            print(
+                f'{name:<44}{kind:<12}{result["faces"]:>22}'
+                + ''.join(f'{result[column]:>22.3f}' for column in COLUMNS[1:])
+            )
             if result['without_nme']:
                 print(f'  the metric cannot measure {result["without_nme"]} of them: they are left out of the NME')
             if result['worst']:

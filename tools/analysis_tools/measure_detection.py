@@ -7,6 +7,7 @@ For thresholds of the mean score of the landmarks, beginning with none: the shar
 are real other faces, and answers for 100 pictures that show no face; all pictures are also turned by the given angles.
 Neither torch nor an OpenMMLab package is needed.
 """
+
 import argparse
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tqdm import tqdm
 from mmfld.runtime import FaceLandmarker
 from mmfld.runtime.media import ImageSource, open_source
 
-THRESHOLDS = (0., 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45)
+THRESHOLDS = (0.0, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45)
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     add_arguments(parser)
     parser.add_argument('--without-faces', type=Path, metavar='FOLDER', help='pictures that show no face')
     parser.add_argument('--detector', default='centerface')
-    parser.add_argument('--angles', type=float, nargs='+', default=[0., 90., 180., 270.], help='degrees')
+    parser.add_argument('--angles', type=float, nargs='+', default=[0.0, 90.0, 180.0, 270.0], help='degrees')
     args = parser.parse_args()
     landmarker = FaceLandmarker(args.model, args.detector, threads=args.threads, min_score=float('-inf'))
     eyes = landmarker.model.layout.eye_corners
@@ -55,8 +56,10 @@ def main() -> None:
     print('threshold | found, % | extra of 100 | false of 100')
     for threshold in THRESHOLDS:
         counts = [np.sum(np.array(scores) >= threshold) * 100 for scores in (right, others, false)]
-        print(f'{threshold:.2f} | {counts[0] / shown:.2f} | {counts[1] / shown:.2f} | '
-              f'{counts[2] / pictures if pictures else np.nan:.2f}')
+        print(
+            f'{threshold:.2f} | {counts[0] / shown:.2f} | {counts[1] / shown:.2f} | '
+            f'{counts[2] / pictures if pictures else np.nan:.2f}'
+        )
 
 
 if __name__ == '__main__':

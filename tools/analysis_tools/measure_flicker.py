@@ -9,19 +9,20 @@ distance in the video; all frames that have a face, as both their neighbours, we
 acceleration of the face, so compare runs on the same videos. It says nothing of lag or error: a filter that never moves
 does not flicker.
 """
+
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmfld.runtime.one_euro_filter import OneEuroFilter
 from mmfld.evaluation.flicker import flicker_per_frame, jitter
 from mmfld.evaluation.functional import inter_ocular
+from mmfld.runtime.one_euro_filter import OneEuroFilter
 from mmfld.structures import FaceLayout, get_layout
 
 
@@ -35,13 +36,14 @@ class Track:
         eyes (ndarray): (T, ) inter-ocular distances, pixels.
         length (int): Number of frames, also those without a face.
     """
+
     points: np.ndarray
     frames: np.ndarray
     eyes: np.ndarray
     length: int
 
 
-Run = Dict[str, Track]  # name of a video -> its face
+Run = dict[str, Track]  # name of a video -> its face
 
 
 def main(argv=None):
@@ -73,13 +75,17 @@ def parse_args(argv):
     parser.add_argument('--legend', nargs='+', help='a label for each run, its path by default')
     parser.add_argument('--layout', default='300w68', help='of the landmarks, default: 300w68')
     parser.add_argument('--frames', type=int, nargs=2, metavar=('FIRST', 'LAST'), help='only these frames')
-    parser.add_argument('--still', action='store_true', help='the faces keep still: also show jitter, the standard '
-                        'deviation of landmarks over time')
+    parser.add_argument(
+        '--still',
+        action='store_true',
+        help='the faces keep still: also show jitter, the standard deviation of landmarks over time',
+    )
     parser.add_argument('--one-euro', action='store_true', help='also smooth each run with the One-Euro filter')
-    parser.add_argument('--min-cutoff', type=float, default=1., help='of the filter, Hz, default: 1')
-    parser.add_argument('--beta', type=float, default=20., help='of the filter, default: 20')
-    parser.add_argument('--fps', type=float, default=25., help='frames per second of the videos for the filter, '
-                        'default: 25')
+    parser.add_argument('--min-cutoff', type=float, default=1.0, help='of the filter, Hz, default: 1')
+    parser.add_argument('--beta', type=float, default=20.0, help='of the filter, default: 20')
+    parser.add_argument(
+        '--fps', type=float, default=25.0, help='frames per second of the videos for the filter, default: 25'
+    )
     parser.add_argument('--plot', type=Path, metavar='PICTURE', help='draw x of a landmark over time')
     parser.add_argument('--landmark', type=int, help='which one to draw, default: an outer eye corner')
     args = parser.parse_args(argv)
@@ -92,7 +98,7 @@ def parse_args(argv):
     return args
 
 
-def read_run(path: Path, layout: FaceLayout, limits: Optional[Sequence[int]] = None) -> Run:
+def read_run(path: Path, layout: FaceLayout, limits: Sequence[int] | None = None) -> Run:
     """The tracks of a json file, or of those in a folder.
 
     Raises:
@@ -105,7 +111,7 @@ def read_run(path: Path, layout: FaceLayout, limits: Optional[Sequence[int]] = N
     return {file.stem: read_track(file, layout, limits) for file in files}
 
 
-def read_track(path: Path, layout: FaceLayout, limits: Optional[Sequence[int]] = None) -> Track:
+def read_track(path: Path, layout: FaceLayout, limits: Sequence[int] | None = None) -> Track:
     """One face of the predictions on a video, in the frames from the first to the last limit.
 
     Raises:
@@ -126,8 +132,10 @@ def read_track(path: Path, layout: FaceLayout, limits: Optional[Sequence[int]] =
             continue
         faces = np.array([face['keypoints'] for face in frame['instances']], np.float64)
         if faces.shape[1:] != (layout.num_keypoints, 2):
-            raise ValueError(f'{path}: frame {frame["frame_id"]}: found keypoints of shape {faces.shape[1:]}, expected '
-                             f'({layout.num_keypoints}, 2) for layout {layout.name!r}')
+            raise ValueError(
+                f'{path}: frame {frame["frame_id"]}: found keypoints of shape {faces.shape[1:]}, expected '
+                f'({layout.num_keypoints}, 2) for layout {layout.name!r}'
+            )
         points.append(follow(faces, points[-1] if points else None))
         frames.append(frame['frame_id'])
     if not points:
@@ -137,7 +145,7 @@ def read_track(path: Path, layout: FaceLayout, limits: Optional[Sequence[int]] =
     return Track(points, np.array(frames), eyes, len(video))
 
 
-def follow(faces: np.ndarray, previous: Optional[np.ndarray]) -> np.ndarray:
+def follow(faces: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
     """Of the faces (N, K, 2) the one nearest to the previous one (K, 2), or the one with the largest box."""
     if previous is None:
         return faces[np.ptp(faces, axis=1).prod(axis=-1).argmax()]
@@ -154,27 +162,31 @@ def smooth(track: Track, one_euro: OneEuroFilter) -> Track:
     return Track(points, track.frames, track.eyes, track.length)
 
 
-def check_same_videos(runs: Dict[str, Run]) -> None:
+def check_same_videos(runs: dict[str, Run]) -> None:
     first, *others = runs
     for label in others:
         # a single video may have been saved under another name
         if max(len(runs[first]), len(runs[label])) > 1 and set(runs[first]) != set(runs[label]):
-            raise ValueError(f'{label}: found the videos {sorted(runs[label])}, expected {sorted(runs[first])} as in '
-                             f'{first}')
+            raise ValueError(
+                f'{label}: found the videos {sorted(runs[label])}, expected {sorted(runs[first])} as in {first}'
+            )
 
 
-def measure(run: Run) -> Tuple[float, float]:
+def measure(run: Run) -> tuple[float, float]:
     """Flicker, mean over frames, and jitter, mean over videos; percent of the mean inter-ocular distance."""
-    flicker = np.concatenate([flicker_per_frame(track.points, frames=track.frames, normalizer=track.eyes.mean())
-                              for track in run.values()])
+    flicker = np.concatenate(
+        [flicker_per_frame(track.points, frames=track.frames, normalizer=track.eyes.mean()) for track in run.values()]
+    )
     jitters = np.array([jitter(track.points, track.frames, track.eyes.mean()) for track in run.values()])
-    return tuple(100 * values[~np.isnan(values)].mean() if not np.isnan(values).all() else np.nan
-                 for values in (flicker, jitters))
+    return tuple(
+        100 * values[~np.isnan(values)].mean() if not np.isnan(values).all() else np.nan
+        for values in (flicker, jitters)
+    )
 
 
-def print_table(runs: Dict[str, Run], still: bool) -> None:
+def print_table(runs: dict[str, Run], still: bool) -> None:
     rows = [['run', 'videos', 'frames', 'no face', 'flicker %', 'ratio'] + (['jitter %', 'ratio'] if still else [])]
-    measured = {label: measure(run)[:1 + still] for label, run in runs.items()}
+    measured = {label: measure(run)[: 1 + still] for label, run in runs.items()}
     reference = next(iter(measured.values()))
     for label, run in runs.items():
         length = sum(track.length for track in run.values())
@@ -187,13 +199,13 @@ def print_table(runs: Dict[str, Run], still: bool) -> None:
         print('  '.join([label.ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(cells, widths[1:])]))
 
 
-def plot(runs: Dict[str, Run], landmark: int) -> Figure:
+def plot(runs: dict[str, Run], landmark: int) -> Figure:
     """x of a landmark over the frames of a video, a line for each run, interrupted where there is no face."""
     figure = Figure(figsize=(10, 4.5), dpi=120, layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for label, run in runs.items():
-        track, = run.values()
+        (track,) = run.values()
         frames = np.arange(track.frames[0], track.frames[-1] + 1)
         x = np.full(len(frames), np.nan)
         x[track.frames - frames[0]] = track.points[:, landmark, 0]

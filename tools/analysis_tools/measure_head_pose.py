@@ -7,14 +7,14 @@ and down and any angle in the picture; the table has the mean absolute errors in
 the side. With annotated real faces, how far the poses of a face and of its mirror image, and of the face turned in the
 picture by 90 degrees, are apart at most, when what should differ is taken off.
 """
+
 import argparse
 import json
 from pathlib import Path
 
-import mmfld  # noqa: F401  prepares the environment and registers the components
-
 import numpy as np
 
+import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.applications import HeadPoseEstimator
 from mmfld.datasets.synthetic import Camera, Expression, FaceShape, Identity, project_face
 from mmfld.structures import FaceLayout, layout_names

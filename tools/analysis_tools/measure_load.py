@@ -11,21 +11,23 @@ Rendered faces, by the weights that come with the package; each part runs in a p
 - ``folder``: listing a folder of 100,000 pictures.
 
 A line for each: growth is how much larger the resident memory is in the last quarter than in the third one (medians),
-in MiB a 1,000 pictures or frames; files are those that are open at the end and were not in the middle; time is that of an
-item in the last quarter against the second one.
+in MiB a 1,000 pictures or frames; files are those that are open at the end and were not in the middle; time is that of
+an item in the last quarter against the second one.
 Ends with status 1 if the growth reaches 1, or a file stays open.
 """
+
 import argparse
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import cycle, islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Iterable, List, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -40,6 +42,7 @@ FAMILY = 3  # a training and its workers
 
 class Load(NamedTuple):
     """One row for each moment: how many items there were, MiB of memory, open files, and seconds since the start."""
+
     rows: np.ndarray
 
     def growth(self) -> float:
@@ -51,7 +54,7 @@ class Load(NamedTuple):
 
     def time_ratio(self) -> float:
         quarter = len(self.rows) // 4
-        first, last = (np.diff(part[:, 3]).mean() for part in (self.rows[quarter:2 * quarter], self.rows[-quarter:]))
+        first, last = (np.diff(part[:, 3]).mean() for part in (self.rows[quarter : 2 * quarter], self.rows[-quarter:]))
         return float(last / first)
 
 
@@ -77,8 +80,11 @@ def main(argv=None) -> int:
             for name, load in zip((part, 'workers'), map(Load, rows if rows.ndim == 3 else [rows])):
                 failed |= load.growth() >= 1 or load.files() > 0
                 items, memory, _, seconds = load.rows[-1]
-                print(f'{name:<20}{items:>8.0f}{memory:>8.0f}{load.growth():>9.2f}{load.files():>7}'
-                      f'{1000 * seconds / items:>12.1f}{load.time_ratio():>7.2f}', flush=True)
+                print(
+                    f'{name:<20}{items:>8.0f}{memory:>8.0f}{load.growth():>9.2f}{load.files():>7}'
+                    f'{1000 * seconds / items:>12.1f}{load.time_ratio():>7.2f}',
+                    flush=True,
+                )
     return int(failed)
 
 
@@ -97,37 +103,74 @@ def run(part: str, folder: Path, pictures: int, minutes: float, epochs: int) -> 
     return np.array(rows)
 
 
-def find(part: str, paths: List[str]) -> Iterable:
+def find(part: str, paths: list[str]) -> Iterable:
     """Landmarks in pictures, one after the other."""
     if part == 'runtime':
         from mmfld.runtime import FaceLandmarker
+
         return map(FaceLandmarker(), paths)
     from mmfld.apis import FaceLandmarkInferencer
+
     return FaceLandmarkInferencer(show_progress=False)(paths)
 
 
 def follow(part: str, video: Path) -> Iterable:
     """Landmarks in the frames of a video."""
     from mmfld.runtime.media import open_source
+
     frames = (frame.image for frame in open_source(str(video)))
     if part == 'tracker':
         from mmfld.runtime import FaceTracker
+
         return map(FaceTracker(), frames)
     from mmfld.apis import FaceLandmarkTracker
+
     return map(FaceLandmarkTracker().track, frames)
 
 
 def train(folder: Path, epochs: int) -> np.ndarray:
     """A training, and its two workers, looked at twice a second: (2, M, 4)."""
-    subprocess.run([sys.executable, str(REPOSITORY / 'tools/dataset_converters/make_synthetic_faces.py'), str(folder),
-                    '--train', str(FACES), '--test', '4', '--image-size', '128'], check=True, capture_output=True)
+    subprocess.run(
+        [
+            sys.executable,
+            str(REPOSITORY / 'tools/dataset_converters/make_synthetic_faces.py'),
+            str(folder),
+            '--train',
+            str(FACES),
+            '--test',
+            '4',
+            '--image-size',
+            '128',
+        ],
+        check=True,
+        capture_output=True,
+    )
     options = [f'{part}_dataset.data_root={folder}/' for part in ('train', 'val', 'test')]
-    options += [f'train_cfg.max_epochs={epochs}', 'train_dataloader.num_workers=2', 'log_level=WARNING',
-                'train_dataloader.batch_size=16', 'model.backbone.width=16', 'model.backbone.num_levels=2']
+    options += [
+        f'train_cfg.max_epochs={epochs}',
+        'train_dataloader.num_workers=2',
+        'log_level=WARNING',
+        'train_dataloader.batch_size=16',
+        'model.backbone.width=16',
+        'model.backbone.num_levels=2',
+    ]
     process = subprocess.Popen(
-        [sys.executable, str(REPOSITORY / 'tools/train.py'), 'configs/synthetic/structured_hg2_mini.py',
-         '--no-validate', '--no-scale', '--work-dir', str(folder / 'run'), '--cfg-options', *options],
-        cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        [
+            sys.executable,
+            str(REPOSITORY / 'tools/train.py'),
+            'configs/synthetic/structured_hg2_mini.py',
+            '--no-validate',
+            '--no-scale',
+            '--work-dir',
+            str(folder / 'run'),
+            '--cfg-options',
+            *options,
+        ],
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     rows, begin = [], time.perf_counter()
     while process.poll() is None:
         time.sleep(0.5)
@@ -136,8 +179,15 @@ def train(folder: Path, epochs: int) -> np.ndarray:
         if len(family) < FAMILY:  # it begins or ends
             continue
         try:
-            now = [(done * FACES, sum(map(memory, members)), sum(len(os.listdir(f'/proc/{one}/fd')) for one in members),
-                    time.perf_counter() - begin) for members in (family[:1], family[1:])]
+            now = [
+                (
+                    done * FACES,
+                    sum(map(memory, members)),
+                    sum(len(os.listdir(f'/proc/{one}/fd')) for one in members),
+                    time.perf_counter() - begin,
+                )
+                for members in (family[:1], family[1:])
+            ]
         except (FileNotFoundError, ProcessLookupError):  # it ends
             break
         if done and (not rows or done * FACES > rows[-1][0][0]):
@@ -152,13 +202,14 @@ def epochs_of(folder: Path) -> int:
     return max((int(path.stem.split('_')[1]) for path in folder.glob('epoch_*.pth')), default=0)
 
 
-def children(process: int) -> List[str]:
+def children(process: int) -> list[str]:
     return Path(f'/proc/{process}/task/{process}/children').read_text().split()
 
 
 def list_names(folder: Path) -> float:
     """Seconds until a folder of pictures is listed."""
     from mmfld.runtime.media import open_source
+
     names = folder / 'names'
     names.mkdir()
     for number in range(NAMES):
@@ -173,9 +224,10 @@ def memory(process: int) -> float:
     return int(Path(f'/proc/{process}/statm').read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 2**20
 
 
-def make_pictures(folder: Path) -> List[str]:
+def make_pictures(folder: Path) -> list[str]:
     """Twenty pictures of one or several faces, of several sizes; their files."""
     from mmfld.datasets.synthetic import SyntheticFaceGenerator
+
     faces = SyntheticFaceGenerator(seed=0, image_size=192)
     paths = []
     for number in range(20):
@@ -188,6 +240,7 @@ def make_pictures(folder: Path) -> List[str]:
 def make_video(folder: Path, frames: int) -> Path:
     """A video of four faces that move, one after the other, again and again."""
     from mmfld.datasets.synthetic import SyntheticClipGenerator
+
     clips = SyntheticClipGenerator(seed=0, image_size=256, num_frames=50)
     images = [face.image for number in range(4) for face in clips[number]]
     path = folder / 'video.mp4'

@@ -12,10 +12,12 @@ NME is in percent of the inter-ocular distance, a mean over the faces (with the 
 the share of faces with a larger one, in percent; "extra" are further answers for 100 pictures, some of which are real
 other faces. Neither torch nor an OpenMMLab package is needed.
 """
+
 import argparse
 import csv
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,12 +28,13 @@ from mmfld.runtime import FaceLandmarker
 from mmfld.runtime.boxes import tight_box
 from mmfld.runtime.crops import turn
 
-WRONG = 8.  # percent
+WRONG = 8.0  # percent
 COLUMNS = ('angle', 'NME', 'above 8', 'detected NME', 'found and right', 'extra', 'angle off')
 
 
 class Turned(NamedTuple):
     """Attributes: image (H, W, 3) uint8 in BGR; landmarks (K, 2) in its pixels."""
+
     image: np.ndarray
     landmarks: np.ndarray
 
@@ -39,7 +42,9 @@ class Turned(NamedTuple):
 def turned(image: np.ndarray, landmarks: np.ndarray, angle: float) -> Turned:
     """A picture, turned clockwise on a canvas that holds all of it."""
     height, width = image.shape[:2]
-    corners = turn(np.array([[[0., 0.], [width - 1., 0.], [width - 1., height - 1.], [0., height - 1.]]]), -angle)[0]
+    corners = turn(
+        np.array([[[0.0, 0.0], [width - 1.0, 0.0], [width - 1.0, height - 1.0], [0.0, height - 1.0]]]), -angle
+    )[0]
     low = np.floor(corners.min(0))
     size = (np.ceil(corners.max(0)) - low + 1).astype(int)
     cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
@@ -47,14 +52,15 @@ def turned(image: np.ndarray, landmarks: np.ndarray, angle: float) -> Turned:
     return Turned(cv2.warpAffine(image, matrix, tuple(size.tolist())), turn(landmarks[None], -angle)[0] - low)
 
 
-def measure(landmarker: FaceLandmarker, faces: Sequence[Tuple[np.ndarray, np.ndarray]], angle: float,
-            offset: Sequence[float]) -> List[float]:
+def measure(
+    landmarker: FaceLandmarker, faces: Sequence[tuple[np.ndarray, np.ndarray]], angle: float, offset: Sequence[float]
+) -> list[float]:
     """A row of :data:`COLUMNS`."""
     eyes = landmarker.model.layout.eye_corners
     given, detected, extra, off = [], [], 0, []
     for image, annotated in faces:
         picture, landmarks = turned(image, annotated + offset, angle)
-        face, = landmarker(picture, tight_box(landmarks)[None])
+        (face,) = landmarker(picture, tight_box(landmarks)[None])
         given.append(nme(face.landmarks, landmarks, eyes))
         errors = [nme(found.landmarks, landmarks, eyes) for found in landmarker(picture)]
         detected.append(min(errors, default=np.inf))
@@ -63,8 +69,15 @@ def measure(landmarker: FaceLandmarker, faces: Sequence[Tuple[np.ndarray, np.nda
         off.append(abs((face.angle - true_angle + 180) % 360 - 180))
     given, detected = np.array(given), np.array(detected)
     right = detected <= WRONG
-    return [angle, given.mean(), (given > WRONG).mean() * 100, detected[right].mean() if right.any() else np.nan,
-            right.mean() * 100, extra / len(faces) * 100, float(np.median(off))]
+    return [
+        angle,
+        given.mean(),
+        (given > WRONG).mean() * 100,
+        detected[right].mean() if right.any() else np.nan,
+        right.mean() * 100,
+        extra / len(faces) * 100,
+        float(np.median(off)),
+    ]
 
 
 def main() -> None:

@@ -14,10 +14,12 @@ For each variant of :mod:`mmfld.robustness`, see ``measure_robustness.py``:
 The last line is of all variants but the faces as they are. The picture has the stated against the real errors of each
 facial area, and the mean error of the faces that are kept if the most doubtful ones are left out.
 """
+
 import argparse
 import csv
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from annotated_faces import add_arguments, read_faces
@@ -31,8 +33,17 @@ from mmfld.runtime import FaceLandmarker
 from mmfld.structures import FaceLayout
 from mmfld.uncertainty.measures import LEVELS, auroc, coverage, negative_log_likelihood, risk_coverage
 
-COLUMNS = ('variant', *(f'{level:.0%}' for level in LEVELS), 'NLL', 'sharpness', 'hidden', 'hidden by score', 'wrong',
-           'wrong by score', 'share wrong')
+COLUMNS = (
+    'variant',
+    *(f'{level:.0%}' for level in LEVELS),
+    'NLL',
+    'sharpness',
+    'hidden',
+    'hidden by score',
+    'wrong',
+    'wrong by score',
+    'share wrong',
+)
 BINS = 8  # of stated errors, equally full
 
 
@@ -45,6 +56,7 @@ class Told(NamedTuple):
         scores, seen (ndarray): (N, K), the stated visibility being the latter.
         visible (ndarray): (N, K) bool.
     """
+
     errors: np.ndarray
     covariances: np.ndarray
     scores: np.ndarray
@@ -69,21 +81,33 @@ def ask(landmarker: FaceLandmarker, variant: str, faces: Sequence) -> Told:
     eyes = list(landmarker.model.layout.eye_corners)
     unit = np.linalg.norm(truth[:, eyes[0]] - truth[:, eyes[1]], axis=-1)[:, None, None] / 100
     errors = (np.stack([face.landmarks for face in found]) - truth) / unit
-    covariances = np.stack([face.covariances for face in found]).astype(float) / unit[..., None]**2
-    return Told(errors, covariances, np.stack([face.scores for face in found]),
-                np.stack([face.visible for face in found]), np.stack([one.visible for one in varied]))
+    covariances = np.stack([face.covariances for face in found]).astype(float) / unit[..., None] ** 2
+    return Told(
+        errors,
+        covariances,
+        np.stack([face.scores for face in found]),
+        np.stack([face.visible for face in found]),
+        np.stack([one.visible for one in varied]),
+    )
 
 
 def row(variant: str, told: Told, degrees: float) -> list:
     """A row of :data:`COLUMNS`."""
     wrong = told.nme > WRONG
-    return [variant, *coverage(told.errors, told.covariances, degrees) * 100,
-            negative_log_likelihood(told.errors, told.covariances, degrees), told.deviation.mean(),
-            auroc(told.seen.ravel(), told.visible.ravel()), auroc(told.scores.ravel(), told.visible.ravel()),
-            auroc(told.deviation.mean(-1), wrong), auroc(-told.scores.mean(-1), wrong), wrong.mean() * 100]
+    return [
+        variant,
+        *coverage(told.errors, told.covariances, degrees) * 100,
+        negative_log_likelihood(told.errors, told.covariances, degrees),
+        told.deviation.mean(),
+        auroc(told.seen.ravel(), told.visible.ravel()),
+        auroc(told.scores.ravel(), told.visible.ravel()),
+        auroc(told.deviation.mean(-1), wrong),
+        auroc(-told.scores.mean(-1), wrong),
+        wrong.mean() * 100,
+    ]
 
 
-def draw(told: Dict[str, Told], layout: FaceLayout) -> Figure:
+def draw(told: dict[str, Told], layout: FaceLayout) -> Figure:
     """Stated against real errors of each area, and which error is left if doubtful faces are left out."""
     figure = Figure(figsize=(12, 5.5), dpi=110, layout='constrained')
     FigureCanvasAgg(figure)
@@ -91,46 +115,80 @@ def draw(told: Dict[str, Told], layout: FaceLayout) -> Figure:
     for area, landmarks in layout.areas.items():
         landmarks = list(landmarks)
         stated = np.concatenate([one.deviation[:, landmarks].ravel() for one in told.values()])
-        squares = np.concatenate([(one.errors[:, landmarks]**2).mean(-1).ravel() for one in told.values()])
+        squares = np.concatenate([(one.errors[:, landmarks] ** 2).mean(-1).ravel() for one in told.values()])
         parts = np.array_split(np.argsort(stated), BINS)
-        left.plot([np.sqrt((stated[part]**2).mean()) for part in parts],
-                  [np.sqrt(squares[part].mean()) for part in parts], '.-', label=area)
+        left.plot(
+            [np.sqrt((stated[part] ** 2).mean()) for part in parts],
+            [np.sqrt(squares[part].mean()) for part in parts],
+            '.-',
+            label=area,
+        )
     limits = np.array([min(left.get_xlim()[0], left.get_ylim()[0]), max(left.get_xlim()[1], left.get_ylim()[1])])
     limits[0] = max(limits[0], 0.3)
     left.plot(limits, limits, color='grey', linestyle=':', zorder=0)
-    left.set(xscale='log', yscale='log', xlim=limits, ylim=limits, xlabel='stated standard deviation, % inter-ocular',
-             ylabel='root mean square of the errors', title='each landmark, all variants, equally full bins')
+    left.set(
+        xscale='log',
+        yscale='log',
+        xlim=limits,
+        ylim=limits,
+        xlabel='stated standard deviation, % inter-ocular',
+        ylabel='root mean square of the errors',
+        title='each landmark, all variants, equally full bins',
+    )
     left.legend()
     groups = ('faces as they are', 'C0', [told['common']]), ('all variants', 'C3', list(told.values()))
     for label, colour, chosen in groups:
         errors = np.concatenate([one.nme for one in chosen])
         kept = np.arange(1, len(errors) + 1) / len(errors)
-        doubts = {'stated errors': np.concatenate([one.deviation.mean(-1) for one in chosen]),
-                  'mean score': np.concatenate([-one.scores.mean(-1) for one in chosen]), 'real errors': errors}
+        doubts = {
+            'stated errors': np.concatenate([one.deviation.mean(-1) for one in chosen]),
+            'mean score': np.concatenate([-one.scores.mean(-1) for one in chosen]),
+            'real errors': errors,
+        }
         for (doubted, doubt), style in zip(doubts.items(), ('-', '--', ':')):
-            right.plot(kept[len(kept) // 50:], risk_coverage(errors, doubt)[len(kept) // 50:], style, color=colour,
-                       label=f'{label}, by the {doubted}')
-    right.set(xlabel='part of the faces that is kept', ylabel='NME of these, %', xlim=(0, 1), ylim=(0, None),
-              title='the most doubtful faces left out')
+            right.plot(
+                kept[len(kept) // 50 :],
+                risk_coverage(errors, doubt)[len(kept) // 50 :],
+                style,
+                color=colour,
+                label=f'{label}, by the {doubted}',
+            )
+    right.set(
+        xlabel='part of the faces that is kept',
+        ylabel='NME of these, %',
+        xlim=(0, 1),
+        ylim=(0, None),
+        title='the most doubtful faces left out',
+    )
     right.legend(fontsize='small')
     return figure
 
 
-def main(argv=None) -> List[list]:
+def main(argv=None) -> list[list]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
-    parser.add_argument('--variants', nargs='+', choices=(*VARIANTS, JITTERED), default=(*VARIANTS, JITTERED),
-                        metavar='VARIANT', help=f'of {", ".join((*VARIANTS, JITTERED))}; default: all')
+    parser.add_argument(
+        '--variants',
+        nargs='+',
+        choices=(*VARIANTS, JITTERED),
+        default=(*VARIANTS, JITTERED),
+        metavar='VARIANT',
+        help=f'of {", ".join((*VARIANTS, JITTERED))}; default: all',
+    )
     parser.add_argument('--csv', type=Path, metavar='FILE', help='write the table, too')
     parser.add_argument('--picture', type=Path, metavar='FILE')
     args = parser.parse_args(argv)
     landmarker = FaceLandmarker(args.model, 'whole_image', threads=args.threads)
     degrees = landmarker.model.degrees_of_freedom
     if degrees is None:
-        parser.error(f'{landmarker.model.path}: this model is not calibrated: export a checkpoint that '
-                     'tools/analysis_tools/calibrate.py has written')
-    faces = [(image, landmarks + args.keypoint_offset)
-             for image, landmarks in read_faces(args.annotations, args.images, args.every)]
+        parser.error(
+            f'{landmarker.model.path}: this model is not calibrated: export a checkpoint that '
+            'tools/analysis_tools/calibrate.py has written'
+        )
+    faces = [
+        (image, landmarks + args.keypoint_offset)
+        for image, landmarks in read_faces(args.annotations, args.images, args.every)
+    ]
     print(f'{len(faces)} faces')
     print(' | '.join(COLUMNS))
     rows, told = [], {}

@@ -2,10 +2,10 @@
 
 Nothing is done for speed. The benchmark commands measure a model beside it, and the tests hold that both give the same.
 """
+
 import copy
 import math
 from functools import partial
-from typing import Tuple
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +49,7 @@ def _hourglass(hourglass: Hourglass, x: Tensor) -> Tensor:
     return _residual(hourglass.up1, x) + F.interpolate(_residual(hourglass.low3, low), scale_factor=2)
 
 
-def plain_forward(network: HourglassAAM, x: Tensor) -> Tuple[StackOutput, ...]:
+def plain_forward(network: HourglassAAM, x: Tensor) -> tuple[StackOutput, ...]:
     """``network(x)`` with the same parameters and running statistics."""
     x = coordinate_channels(F.pixel_unshuffle(x, network.pixel_unshuffle)).contiguous(memory_format=torch.channels_last)
     x = _residual(network.res1, _conv_block(network.stem, x))

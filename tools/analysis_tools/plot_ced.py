@@ -1,4 +1,5 @@
 """Compare evaluations in one CED picture, from the per-image errors that ``FaceAlignmentMetric(out_dir=...)`` saves."""
+
 import argparse
 import csv
 
@@ -37,8 +38,11 @@ def read_errors(path: str, subset: str = None) -> np.ndarray:
         for column in ('nme_percent', subset):
             if column is not None and column not in columns:
                 raise ValueError(f'{path}: no column {column!r}, found {columns}')
-        errors = [float(row['nme_percent']) / 100 for row in reader
-                  if row['nme_percent'] and (subset is None or row[subset] == '1')]
+        errors = [
+            float(row['nme_percent']) / 100
+            for row in reader
+            if row['nme_percent'] and (subset is None or row[subset] == '1')
+        ]
     if not errors:
         raise ValueError(f'{path}: no images' + (f' with {subset} = 1' if subset else ''))
     return np.array(errors)

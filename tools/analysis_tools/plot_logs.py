@@ -1,7 +1,8 @@
 """Curves of training losses and validation results of one or several runs in one picture.
 
-    python tools/analysis_tools/plot_logs.py work_dirs/structured_hg4 work_dirs/star_hg4 --keys loss NME
+python tools/analysis_tools/plot_logs.py work_dirs/structured_hg4 work_dirs/star_hg4 --keys loss NME
 """
+
 import argparse
 from pathlib import Path
 
@@ -34,8 +35,10 @@ def main(argv=None):
                 xs, values = zip(*sorted(curves[key]['points'].items()))
                 panel.plot(xs, values, marker='.' if len(xs) < 100 else None, label=work_dir.name)
                 panel.set_xlabel(curves[key]['x'])
-                print(f'{work_dir.name:<30} {key:<20} last {values[-1]:.5g}  '
-                      f'lowest {min(values):.5g} at {curves[key]["x"]} {xs[values.index(min(values))]}')
+                print(
+                    f'{work_dir.name:<30} {key:<20} last {values[-1]:.5g}  '
+                    f'lowest {min(values):.5g} at {curves[key]["x"]} {xs[values.index(min(values))]}'
+                )
         panel.set_title(key)
         panel.grid(alpha=0.3)
         panel.set_yscale('log' if args.log else 'linear')

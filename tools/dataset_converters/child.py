@@ -3,26 +3,28 @@
 The process is started once and again after a crash: starting it takes longer than reading most files. It ends when its
 standard input does, so with this process, however that ends.
 """
+
 import atexit
 import os
 import pickle
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Timer
-from typing import Any, Callable, Optional
+from typing import Any
 
 try:
     import resource
 except ImportError:  # Windows has no such limits
     resource = None
 
-TIMEOUT = 60.  # seconds
+TIMEOUT = 60.0  # seconds
 MEMORY = 8 * 2**30  # bytes of address space, as a damaged size can ask for any
 
-_process: Optional[subprocess.Popen] = None
+_process: subprocess.Popen | None = None
 
 
 class ChildError(Exception):
@@ -37,8 +39,12 @@ def call(function: Callable, *args: Any) -> Any:
     """
     global _process
     if _process is None:
-        _process = subprocess.Popen([sys.executable, str(Path(__file__).resolve())], stdin=subprocess.PIPE,
-                                    stdout=subprocess.PIPE, env=dict(os.environ, OPENBLAS_NUM_THREADS='1'))
+        _process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).resolve())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=dict(os.environ, OPENBLAS_NUM_THREADS='1'),
+        )
     process, timer = _process, Timer(TIMEOUT, _process.kill)
     timer.start()
     try:
@@ -51,8 +57,9 @@ def call(function: Callable, *args: Any) -> Any:
         process.communicate()
         status, _process = process.returncode, None
         how = signal.Signals(-status).name if status < 0 else f'status {status}'
-        raise ChildError(f'the library that reads it crashed: {how}' if in_time else
-                         f'reading it took longer than {TIMEOUT:g} s') from None
+        raise ChildError(
+            f'the library that reads it crashed: {how}' if in_time else f'reading it took longer than {TIMEOUT:g} s'
+        ) from None
     finally:
         timer.cancel()
     if error is not None:
@@ -70,8 +77,9 @@ def _serve() -> None:
     if resource:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         with suppress(ValueError, OSError):  # macOS may refuse
-            resource.setrlimit(resource.RLIMIT_AS,
-                               (MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most), most))
+            resource.setrlimit(
+                resource.RLIMIT_AS, (MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most), most)
+            )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # that is for the other process
     answers = os.fdopen(os.dup(1), 'wb')
     os.dup2(2, 1)  # what a library prints is no answer

@@ -4,15 +4,17 @@ A converter reads an official folder into :class:`Face` s, lets :func:`check_fac
 hands them to :func:`write_splits`. Everything that is wrong goes through :class:`~problems.Problems`, which stops in
 strict mode and otherwise counts what was left out.
 """
+
 import json
 import os
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any
 
 import numpy as np
 import yaml
@@ -42,15 +44,16 @@ class Face:
             not told, all landmarks get 1.
         fields (dict): Further fields of the annotation in the json; they replace those of :func:`to_coco`.
     """
+
     image: str
     points: np.ndarray
     part: str
     file: Path
-    line: Union[int, str, None]
-    point_lines: Sequence[Union[int, str, None]]
-    attributes: Dict[str, int] = field(default_factory=dict)
-    visible: Optional[np.ndarray] = None
-    fields: Dict[str, Any] = field(default_factory=dict)
+    line: int | str | None
+    point_lines: Sequence[int | str | None]
+    attributes: dict[str, int] = field(default_factory=dict)
+    visible: np.ndarray | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
 
     @property
     def coco_visibility(self) -> np.ndarray:
@@ -64,9 +67,10 @@ class Face:
 @dataclass(frozen=True)
 class Split:
     """One json file: its name, which faces are in it, and how many there are officially (None: no such number)."""
+
     file_name: str
     selects: Callable[[Face], bool]
-    count: Optional[int]
+    count: int | None
 
 
 def official_count(file_name: str) -> int:
@@ -74,15 +78,19 @@ def official_count(file_name: str) -> int:
     return _official_counts()[file_name]
 
 
-@lru_cache(maxsize=None)
-def _official_counts() -> Dict[str, int]:
+@cache
+def _official_counts() -> dict[str, int]:
     # not by mmfld.doctor.official, which needs torch and OpenMMLab
     content = yaml.safe_load(OFFICIAL.read_text(encoding='utf-8'))
-    return {Path(path).name: facts['faces'] for data_set in content.values()
-            for path, facts in data_set['files'].items() if 'faces' in facts}
+    return {
+        Path(path).name: facts['faces']
+        for data_set in content.values()
+        for path, facts in data_set['files'].items()
+        if 'faces' in facts
+    }
 
 
-def check_faces(faces: Sequence[Face], root: Path, problems: Problems) -> List[Tuple[Face, Size]]:
+def check_faces(faces: Sequence[Face], root: Path, problems: Problems) -> list[tuple[Face, Size]]:
     """Decode all images and keep the faces that pass every check.
 
     A face is a duplicate if an earlier one has the same points in an image of the same content.
@@ -96,12 +104,12 @@ def check_faces(faces: Sequence[Face], root: Path, problems: Problems) -> List[T
         list: Pairs of a face and the (width, height) of its image.
     """
     names = list(dict.fromkeys(face.image for face in faces))
-    of_image: Dict[str, List[Face]] = {name: [] for name in names}
+    of_image: dict[str, list[Face]] = {name: [] for name in names}
     for face in faces:
         of_image[face.image].append(face)
 
-    sizes: Dict[str, Optional[Size]] = {}
-    first_seen: Dict[tuple, Face] = {}
+    sizes: dict[str, Size | None] = {}
+    first_seen: dict[tuple, Face] = {}
     passed = set()
     # decoding and hashing release the interpreter lock, so threads use all cores
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -116,8 +124,11 @@ def check_faces(faces: Sequence[Face], root: Path, problems: Problems) -> List[T
                         check_geometry(face, size)
                         twin = first_seen.setdefault((digest, face.points.tobytes()), face)
                         if twin is not face:
-                            raise face.problem('duplicate face', f'found the same points and image content as in '
-                                               f'{twin.file}{"" if twin.line is None else f":{twin.line}"}')
+                            raise face.problem(
+                                'duplicate face',
+                                f'found the same points and image content as in '
+                                f'{twin.file}{"" if twin.line is None else f":{twin.line}"}',
+                            )
                     except Problem as problem:
                         problems.leave_out(problem)
                     else:
@@ -145,19 +156,25 @@ def check_geometry(face: Face, size: Size) -> None:
     if outside.max() > limit:
         worst = int(annotated[outside.argmax()])
         x, y = face.points[worst]
-        raise Problem('landmark far outside', f'found landmark {worst} at ({x:g}, {y:g}) in an image of {size[0]} x '
-                      f'{size[1]} pixels, expected less than {limit:g} outside, the side of the box or image',
-                      face.file, face.point_lines[worst])
+        raise Problem(
+            'landmark far outside',
+            f'found landmark {worst} at ({x:g}, {y:g}) in an image of {size[0]} x '
+            f'{size[1]} pixels, expected less than {limit:g} outside, the side of the box or image',
+            face.file,
+            face.point_lines[worst],
+        )
     width, height = np.ptp(points, axis=0)
     if min(width, height) <= 0 or max(width, height) < MIN_FACE_SIDE:
         raise face.problem('face without extent', f'found all landmarks within {width:g} x {height:g} pixels')
     if outside.min() > 0.5:
-        raise face.problem('face outside of the image', f'found no landmark in the image of {size[0]} x {size[1]} '
-                           'pixels')
+        raise face.problem(
+            'face outside of the image', f'found no landmark in the image of {size[0]} x {size[1]} pixels'
+        )
 
 
-def write_splits(out: Path, splits: Iterable[Split], faces: Sequence[Tuple[Face, Size]], source: Path,
-                 problems: Problems) -> None:
+def write_splits(
+    out: Path, splits: Iterable[Split], faces: Sequence[tuple[Face, Size]], source: Path, problems: Problems
+) -> None:
     """Compare the counts with the official ones and write ``out/annotations/<file_name>`` for each split with faces.
 
     In strict mode nothing is written if one count is wrong.
@@ -172,13 +189,21 @@ def write_splits(out: Path, splits: Iterable[Split], faces: Sequence[Tuple[Face,
         if members and split.count not in (None, len(members)):
             counts = Counter(face.part for face, _ in members)
             parts = ', '.join(f'{count} from {part}' for part, count in counts.items())
-            problems.note(Problem('count', f'{split.file_name}: found {len(members)} faces ({parts}), '
-                                  f'expected {split.count} of the official split', source))
-    write_files({out / 'annotations' / split.file_name: to_coco(members) if members else None
-                 for split, members in chosen}, source)
+            problems.note(
+                Problem(
+                    'count',
+                    f'{split.file_name}: found {len(members)} faces ({parts}), '
+                    f'expected {split.count} of the official split',
+                    source,
+                )
+            )
+    write_files(
+        {out / 'annotations' / split.file_name: to_coco(members) if members else None for split, members in chosen},
+        source,
+    )
 
 
-def write_files(contents: Dict[Path, Optional[dict]], source: Path) -> None:
+def write_files(contents: dict[Path, dict | None], source: Path) -> None:
     """Write what :func:`to_coco` returns to the files that have faces; the others have None.
 
     Raises:
@@ -186,8 +211,10 @@ def write_files(contents: Dict[Path, Optional[dict]], source: Path) -> None:
     """
     old = [path for path, content in contents.items() if content is None and path.exists()]
     if old:
-        raise ConversionError(f'{old[0]}: is of an earlier run, and {source} has no face for it now, so nothing is '
-                              'written; remove it or choose another --out')
+        raise ConversionError(
+            f'{old[0]}: is of an earlier run, and {source} has no face for it now, so nothing is '
+            'written; remove it or choose another --out'
+        )
     for path, content in contents.items():
         if content is None:
             print(f'{path.name}: no face in {source}, not written')
@@ -213,13 +240,14 @@ def write_json(path: Path, content: dict) -> None:
     print(f'{path}: {len(content["annotations"])} faces')
 
 
-def to_coco(members: Sequence[Tuple[Face, Size]]) -> dict:
+def to_coco(members: Sequence[tuple[Face, Size]]) -> dict:
     """MMPose's COCO-style content; several faces of an image share its entry. Ids count from 1."""
-    images: Dict[str, dict] = {}
+    images: dict[str, dict] = {}
     annotations = []
     for face, (width, height) in members:
         image = images.setdefault(
-            face.image, dict(id=len(images) + 1, file_name=face.image, width=width, height=height))
+            face.image, dict(id=len(images) + 1, file_name=face.image, width=width, height=height)
+        )
         visible = face.coco_visibility
         annotated = face.points[visible > 0]
         low, high = annotated.min(axis=0), annotated.max(axis=0)
@@ -230,14 +258,18 @@ def to_coco(members: Sequence[Tuple[Face, Size]]) -> dict:
             image_id=image['id'],
             category_id=1,
             # 6 decimals are what the official lists have
-            keypoints=[value for (x, y), v in zip(face.points.tolist(), visible.tolist())
-                       for value in (round(x, 6), round(y, 6), v)],
+            keypoints=[
+                value
+                for (x, y), v in zip(face.points.tolist(), visible.tolist())
+                for value in (round(x, 6), round(y, 6), v)
+            ],
             num_keypoints=len(annotated),
             bbox=np.concatenate([low, high - low]).round(6).tolist(),
             center=((outer_low + outer_high) / 2).tolist(),
             scale=float((outer_high - outer_low).max() / 200),
             area=float((high - low).prod().round(6)),
-            iscrowd=0)
+            iscrowd=0,
+        )
         if face.attributes:
             annotation['attributes'] = face.attributes
         annotation.update(face.fields)
@@ -245,4 +277,5 @@ def to_coco(members: Sequence[Tuple[Face, Size]]) -> dict:
     return dict(
         categories=[dict(supercategory='person', id=1, name='face', keypoints=[], skeleton=[])],
         images=list(images.values()),
-        annotations=annotations)
+        annotations=annotations,
+    )

@@ -25,11 +25,12 @@ is written on request only.
 ``face_landmarks_300w_select.json``, for choosing a model without the test set, the others to
 ``face_landmarks_300w_fit.json``. (afw has photographs with several faces as several files, which may be divided.)
 """
+
 import argparse
 import hashlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List
 
 from conversion import Face, Split, check_faces, official_count, write_splits
 from image_files import link_images
@@ -38,10 +39,12 @@ from pts_files import pts_with_images, read_pts, report_unread_folders
 
 TRAIN = ('afw', 'helen/trainset', 'lfpw/trainset')
 COMMON = ('helen/testset', 'lfpw/testset')
-CHALLENGE = ('ibug', )
+CHALLENGE = ('ibug',)
 PRIVATE = ('Test/01_Indoor', 'Test/02_Outdoor', '300W/01_Indoor', '300W/02_Outdoor', '01_Indoor', '02_Outdoor')
-OFFICIAL_COUNTS = {part: official_count(f'face_landmarks_300w_{part}.json')
-                   for part in ('train', 'valid', 'valid_common', 'valid_challenge', 'test', 'trainval')}
+OFFICIAL_COUNTS = {
+    part: official_count(f'face_landmarks_300w_{part}.json')
+    for part in ('train', 'valid', 'valid_common', 'valid_challenge', 'test', 'trainval')
+}
 
 
 def main(argv=None) -> int:
@@ -50,12 +53,18 @@ def main(argv=None) -> int:
     parser.add_argument('--out', type=Path, default=Path('data/300w'), help='default: %(default)s')
     parser.add_argument('--zero-based', action='store_true', help='the .pts files count pixels from 0, not from 1')
     parser.add_argument('--trainval', action='store_true', help='also write the training faces of Split I')
-    parser.add_argument('--holdout', type=int, default=0, metavar='N',
-                        help='also divide the training faces into fit and select, with N faces in select')
+    parser.add_argument(
+        '--holdout',
+        type=int,
+        default=0,
+        metavar='N',
+        help='also divide the training faces into fit and select, with N faces in select',
+    )
     add_arguments(parser)
     args = parser.parse_args(argv)
-    return run(lambda problems: convert(args.src, args.out, args.zero_based, args.trainval, args.holdout, problems),
-               args)
+    return run(
+        lambda problems: convert(args.src, args.out, args.zero_based, args.trainval, args.holdout, problems), args
+    )
 
 
 def convert(src: Path, out: Path, zero_based: bool, trainval: bool, holdout: int, problems: Problems) -> None:
@@ -83,18 +92,18 @@ def convert(src: Path, out: Path, zero_based: bool, trainval: bool, holdout: int
     if holdout:
         train = [face.image for face, _ in checked if face.part in TRAIN]
         if not 0 < holdout < len(train):
-            raise ConversionError(f'--holdout: found {holdout}, expected 1 to {len(train) - 1}, as there are '
-                                  f'{len(train)} training faces')
+            raise ConversionError(
+                f'--holdout: found {holdout}, expected 1 to {len(train) - 1}, as there are {len(train)} training faces'
+            )
         selected = choose_holdout(train, holdout)
         splits += [
-            Split('face_landmarks_300w_fit.json',
-                  lambda face: face.part in TRAIN and face.image not in selected, None),
+            Split('face_landmarks_300w_fit.json', lambda face: face.part in TRAIN and face.image not in selected, None),
             Split('face_landmarks_300w_select.json', lambda face: face.image in selected, None),
         ]
     write_splits(out, splits, checked, src, problems)
 
 
-def choose_holdout(file_names: List[str], number: int) -> set:
+def choose_holdout(file_names: list[str], number: int) -> set:
     """The ``number`` names with the smallest SHA-256: fixed, and unrelated to what the images show."""
     return set(sorted(file_names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())[:number])
 
@@ -113,8 +122,15 @@ def read_part(src: Path, part: str, zero_based: bool, problems: Problems) -> Ite
         except Problem as problem:
             problems.leave_out(problem)
         else:
-            yield Face(image.relative_to(src).as_posix(), points if zero_based else points - 1, part, path, None, lines,
-                       attributes)
+            yield Face(
+                image.relative_to(src).as_posix(),
+                points if zero_based else points - 1,
+                part,
+                path,
+                None,
+                lines,
+                attributes,
+            )
 
 
 if __name__ == '__main__':

@@ -21,11 +21,12 @@ The files come from MATLAB and count pixels from 1, the json counts from 0 (``--
 Not read are the ``.mat`` beside an image (parameters of the 3-D model) and the mirrored images in ``AFW_Flip``, ...,
 which have no landmark files: the training pipeline mirrors.
 """
+
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Iterator, Optional, Set
 
 import numpy as np
 from conversion import Face, Split, check_faces, official_count, write_splits
@@ -46,16 +47,24 @@ def main(argv=None) -> int:
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds AFW, HELEN, IBUG, LFPW and landmarks')
     parser.add_argument('--out', type=Path, default=Path('data/300wlp'), help='default: %(default)s')
     parser.add_argument('--points', choices=('2d', '3d'), default='2d', help='pts_2d or pts_3d, default: %(default)s')
-    parser.add_argument('--without-test-faces', type=Path, metavar='FILE',
-                        help='also write a json without renderings of the images in this json of 300W')
+    parser.add_argument(
+        '--without-test-faces',
+        type=Path,
+        metavar='FILE',
+        help='also write a json without renderings of the images in this json of 300W',
+    )
     parser.add_argument('--zero-based', action='store_true', help='the .mat files count pixels from 0, not from 1')
     add_arguments(parser)
     args = parser.parse_args(argv)
-    return run(lambda problems: convert(args.src, args.out, f'pts_{args.points}', args.zero_based,
-                                        args.without_test_faces, problems), args)
+    return run(
+        lambda problems: convert(
+            args.src, args.out, f'pts_{args.points}', args.zero_based, args.without_test_faces, problems
+        ),
+        args,
+    )
 
 
-def convert(src: Path, out: Path, field: str, zero_based: bool, test_set: Optional[Path], problems: Problems) -> None:
+def convert(src: Path, out: Path, field: str, zero_based: bool, test_set: Path | None, problems: Problems) -> None:
     """Read, check and write; see the module."""
     of_test = renderings(test_set) if test_set else set()
     faces = []
@@ -66,8 +75,17 @@ def convert(src: Path, out: Path, field: str, zero_based: bool, test_set: Option
         mirrored = sum(1 for _ in (src / f'{part}_Flip').glob('*.jpg'))
         if mirrored:
             print(f'{part}_Flip: {mirrored} mirrored images, not converted')
-    report_unread_folders(src, (src / folder / f'{part}{ending}' for part in PARTS for folder in ('', 'landmarks')
-                                for ending in ('', '_Flip')), problems, '_pts.mat')
+    report_unread_folders(
+        src,
+        (
+            src / folder / f'{part}{ending}'
+            for part in PARTS
+            for folder in ('', 'landmarks')
+            for ending in ('', '_Flip')
+        ),
+        problems,
+        '_pts.mat',
+    )
     if not faces:
         raise ConversionError(f'{src}: found no face, expected {", ".join(PARTS)} and landmarks')
     link_images(out, src)
@@ -75,12 +93,17 @@ def convert(src: Path, out: Path, field: str, zero_based: bool, test_set: Option
     if test_set:
         left_out = [source(face.image) for face in faces if source(face.image) in of_test]
         if not left_out:
-            raise ConversionError(f'{test_set}: found no image of which {src} has a rendering, expected the test set '
-                                  'of 300W, such as helen/testset/296814969_3.jpg')
-        print(f'without test faces: {len(left_out)} renderings of {len(set(left_out))} of the {len(of_test)} test '
-              'images are left out')
-        splits.append(Split('face_landmarks_300wlp_train_without_test.json',
-                            lambda face: source(face.image) not in of_test, None))
+            raise ConversionError(
+                f'{test_set}: found no image of which {src} has a rendering, expected the test set '
+                'of 300W, such as helen/testset/296814969_3.jpg'
+            )
+        print(
+            f'without test faces: {len(left_out)} renderings of {len(set(left_out))} of the {len(of_test)} test '
+            'images are left out'
+        )
+        splits.append(
+            Split('face_landmarks_300wlp_train_without_test.json', lambda face: source(face.image) not in of_test, None)
+        )
     write_splits(out, splits, check_faces(faces, src, problems), src, problems)
 
 
@@ -89,7 +112,7 @@ def source(image: str) -> str:
     return image.rpartition('_')[0]
 
 
-def renderings(test_set: Path) -> Set[str]:
+def renderings(test_set: Path) -> set[str]:
     """What :func:`source` gives for renderings of the images in a json of 300W.
 
     Raises:
@@ -105,8 +128,10 @@ def renderings(test_set: Path) -> Set[str]:
     for index, image in enumerate(images):
         name = image.get('file_name') if isinstance(image, dict) else None
         if not isinstance(name, str):
-            raise ConversionError(f'{test_set}: images[{index}].file_name: found {shown(json.dumps(name))}, expected a '
-                                  'name such as helen/testset/296814969_3.jpg')
+            raise ConversionError(
+                f'{test_set}: images[{index}].file_name: found {shown(json.dumps(name))}, expected a '
+                'name such as helen/testset/296814969_3.jpg'
+            )
         name = PurePosixPath(name)
         if name.parent.as_posix() not in TEST_FOLDERS:
             raise ConversionError(f'{test_set}: found the image {name}, expected one in {", ".join(TEST_FOLDERS)}')
@@ -119,12 +144,12 @@ def read_part(src: Path, part: str, field: str, zero_based: bool, problems: Prob
     """The faces of one folder in the order of their names; none if it and its landmarks are absent."""
     folder = src / 'landmarks' / part
     images = by_stem(src / part, is_image) if (src / part).is_dir() else {}
-    points_files = {path.name[:-len('_pts.mat')]: path for path in sorted(folder.glob('*_pts.mat'))
-                    if not is_hidden(path.name)}
+    points_files = {
+        path.name[: -len('_pts.mat')]: path for path in sorted(folder.glob('*_pts.mat')) if not is_hidden(path.name)
+    }
     rows = [row_name(field, landmark) for landmark in range(NUM_POINTS)]
     for stem in sorted(images.keys() - points_files.keys()):
-        problems.leave_out(Problem('missing points', f'{folder / stem}_pts.mat does not exist',
-                                   images[stem][0]))
+        problems.leave_out(Problem('missing points', f'{folder / stem}_pts.mat does not exist', images[stem][0]))
     for stem, path in tqdm(points_files.items(), part, unit='file', leave=False):
         # a missing image is reported by the check that opens all images
         found = images.get(stem, [src / part / f'{stem}.jpg'])

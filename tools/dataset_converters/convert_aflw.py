@@ -19,10 +19,11 @@ pixels, are of this box as in MMPose's files, and ``face_box`` is the box itself
 box of the landmarks. The list gives all landmarks, also those that cannot be seen; these have v = 1, the others v = 2.
 Coordinates are taken as they stand in the list, as in the files that MMPose publishes.
 """
+
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Sequence
 
 import numpy as np
 from conversion import Face, Split, check_faces, official_count, write_splits
@@ -34,8 +35,9 @@ from tqdm import tqdm
 
 NUM_POINTS = 19
 IMAGE_FOLDERS = ('0', '2', '3')
-OFFICIAL_COUNTS = {part: official_count(f'face_landmarks_aflw_{part}.json')
-                   for part in ('train', 'test', 'test_frontal')}
+OFFICIAL_COUNTS = {
+    part: official_count(f'face_landmarks_aflw_{part}.json') for part in ('train', 'test', 'test_frontal')
+}
 
 
 def main(argv=None) -> int:
@@ -51,16 +53,20 @@ def main(argv=None) -> int:
 def convert(path: Path, images: Path, out: Path, problems: Problems) -> None:
     """Read, check and write; see the module."""
     if not any((images / folder).is_dir() for folder in IMAGE_FOLDERS):
-        raise ConversionError(f'{images}: found none of the folders {", ".join(IMAGE_FOLDERS)}, expected the images of '
-                              'AFLW in them')
+        raise ConversionError(
+            f'{images}: found none of the folders {", ".join(IMAGE_FOLDERS)}, expected the images of AFLW in them'
+        )
     faces = list(read_list(path, problems))
     link_images(out, images)
     checked = check_faces(faces, images, problems)
     splits = [
         Split('face_landmarks_aflw_train.json', lambda face: face.part == 'train', OFFICIAL_COUNTS['train']),
         Split('face_landmarks_aflw_test.json', lambda face: face.part == 'test', OFFICIAL_COUNTS['test']),
-        Split('face_landmarks_aflw_test_frontal.json',
-              lambda face: face.part == 'test' and face.attributes['frontal'] == 1, OFFICIAL_COUNTS['test_frontal']),
+        Split(
+            'face_landmarks_aflw_test_frontal.json',
+            lambda face: face.part == 'test' and face.attributes['frontal'] == 1,
+            OFFICIAL_COUNTS['test_frontal'],
+        ),
     ]
     write_splits(out, splits, checked, path, problems)
 
@@ -74,10 +80,15 @@ def read_list(path: Path, problems: Problems) -> Iterator[Face]:
     names = content['nameList'].ravel()
     if len(names) != len(data):
         raise Problem('count', f'found {len(names)} names, expected {len(data)} as data has rows', path, 'nameList')
-    order = to_numbers(content['ra'].ravel(), (len(data), ), 'ra', path)
+    order = to_numbers(content['ra'].ravel(), (len(data),), 'ra', path)
     if not np.array_equal(np.sort(order), np.arange(1, len(data) + 1)):
-        raise Problem('bad permutation', f'found numbers from {order.min():g} to {order.max():g} with '
-                      f'{len(np.unique(order))} different ones, expected each from 1 to {len(data)} once', path, 'ra')
+        raise Problem(
+            'bad permutation',
+            f'found numbers from {order.min():g} to {order.max():g} with '
+            f'{len(np.unique(order))} different ones, expected each from 1 to {len(data)} once',
+            path,
+            'ra',
+        )
     for rank, index in enumerate(tqdm(order.astype(int) - 1, 'faces', unit='face')):
         part = 'train' if rank < OFFICIAL_COUNTS['train'] else 'test'
         place = row_name('data', index)
@@ -90,16 +101,16 @@ def read_list(path: Path, problems: Problems) -> Iterator[Face]:
             problems.leave_out(problem)
         else:
             attributes = dict(frontal=int(visible.all())) if part == 'test' else {}
-            yield Face(image, points, part, path, place, [place] * NUM_POINTS, attributes, np.where(visible, 2, 1),
-                       fields)
+            yield Face(
+                image, points, part, path, place, [place] * NUM_POINTS, attributes, np.where(visible, 2, 1), fields
+            )
 
 
 def image_name(cell: np.ndarray, path: Path, index: int) -> str:
     """The text in a cell of ``nameList``, e.g. ``'0/image00002.jpg'``."""
     text, place = np.asarray(cell), f'nameList{{{index + 1}}}'
     if text.dtype.kind != 'U' or text.size != 1:
-        raise Problem('bad image name', f'found {text.dtype} of shape {text.shape}, expected a text', path,
-                      place)
+        raise Problem('bad image name', f'found {text.dtype} of shape {text.shape}, expected a text', path, place)
     return check_image_name(str(text.item()), path, place)
 
 
@@ -108,11 +119,19 @@ def box_fields(box: Sequence[float], path: Path, index: int) -> dict:
     left, right, top, bottom = box
     width, height = right - left, bottom - top
     if min(width, height) <= 0:
-        raise Problem('bad box', f'found {box}, expected xmin, xmax, ymin and ymax with xmin < xmax and ymin < ymax',
-                      path, row_name('bbox', index))
+        raise Problem(
+            'bad box',
+            f'found {box}, expected xmin, xmax, ymin and ymax with xmin < xmax and ymin < ymax',
+            path,
+            row_name('bbox', index),
+        )
     side = float(np.sqrt(width * height))
-    return dict(box_size=side, center=[(left + right) / 2, (top + bottom) / 2], scale=side / 200,
-                face_box=[left, top, width, height])
+    return dict(
+        box_size=side,
+        center=[(left + right) / 2, (top + bottom) / 2],
+        scale=side / 200,
+        face_box=[left, top, width, height],
+    )
 
 
 if __name__ == '__main__':

@@ -10,10 +10,11 @@ The .mat files count pixels from 1, the json counts from 0. A landmark has v = 1
 v = 2 otherwise, as in MMPose's files. The official box of a face stands as ``face_box``, [x, y, w, h]; ``bbox`` is the
 tight box of the landmarks. :mod:`convert_cofw68` adds the annotation of the test faces with 68 points.
 """
+
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import numpy as np
 from conversion import Face, Split, check_faces, official_count, write_splits
@@ -53,8 +54,10 @@ def convert(src: Path, out: Path, problems: Problems) -> None:
     if not faces:
         raise ConversionError(f'{src}: found no face, expected COFW_train_color.mat or COFW_test_color.mat')
     checked = check_faces(faces, images, problems)
-    splits = [Split(f'cofw_{part}.json', lambda face, part=part: face.part == part, count)
-              for part, count in OFFICIAL_COUNTS.items()]
+    splits = [
+        Split(f'cofw_{part}.json', lambda face, part=part: face.part == part, count)
+        for part, count in OFFICIAL_COUNTS.items()
+    ]
     write_splits(out, splits, checked, src, problems)
 
 
@@ -73,8 +76,9 @@ def read_part(path: Path, part: str, images: Path, problems: Problems) -> Iterat
     if cells.dtype != object:
         raise Problem('wrong type', f'found {cells.dtype}, expected a cell array of images', path, images_name)
     if cells.size != len(phis):
-        raise Problem('count', f'found {cells.size} images, expected {len(phis)} as {points_name} has rows', path,
-                      images_name)
+        raise Problem(
+            'count', f'found {cells.size} images, expected {len(phis)} as {points_name} has rows', path, images_name
+        )
     if len(phis) > OFFICIAL_COUNTS[part]:
         raise Problem('count', f'found {len(phis)} faces, expected {OFFICIAL_COUNTS[part]}', path, points_name)
     images.mkdir(parents=True, exist_ok=True)
@@ -84,9 +88,16 @@ def read_part(path: Path, part: str, images: Path, problems: Problems) -> Iterat
         try:
             x, y, occluded = finite_row(phis, index, points_name, path).reshape(3, NUM_POINTS)
             left, top, width, height = finite_row(boxes, index, boxes_name, path).tolist()
-            face = Face(name, np.stack([x, y], axis=1) - 1, part, path, place, [place] * NUM_POINTS,
-                        visible=np.where(to_flags(occluded, path, place), 1, 2),
-                        fields=dict(face_box=[left - 1, top - 1, width, height]))
+            face = Face(
+                name,
+                np.stack([x, y], axis=1) - 1,
+                part,
+                path,
+                place,
+                [place] * NUM_POINTS,
+                visible=np.where(to_flags(occluded, path, place), 1, 2),
+                fields=dict(face_box=[left - 1, top - 1, width, height]),
+            )
             image = Image.fromarray(read_image(path, images_name, index))
         except Problem as problem:
             problems.leave_out(problem)
@@ -101,8 +112,12 @@ def read_image(path: Path, name: str, index: int) -> np.ndarray:
     if pixels.dtype != np.uint8:
         raise Problem('unreadable image', f'found {pixels.dtype}, expected uint8', path, place)
     if pixels.ndim != 2 and not (pixels.ndim == 3 and pixels.shape[2] == 3) or 0 in pixels.shape:
-        raise Problem('unreadable image', f'found {" x ".join(map(str, pixels.shape))}, expected height x width or '
-                      'height x width x 3', path, place)
+        raise Problem(
+            'unreadable image',
+            f'found {" x ".join(map(str, pixels.shape))}, expected height x width or height x width x 3',
+            path,
+            place,
+        )
     return np.ascontiguousarray(pixels)
 
 

@@ -11,10 +11,11 @@ The .mat files count pixels from 1, the json counts from 0. A landmark has v = 1
 v = 2 otherwise. The box of a face in ``cofw68_test_bboxes.mat`` stands as ``face_box``, [x, y, w, h]; ``bbox`` is the
 tight box of the landmarks, by which the errors of COFW-68 are normalised.
 """
+
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import numpy as np
 from conversion import Face, Split, check_faces, write_splits
@@ -28,10 +29,12 @@ IMAGE_SUFFIXES = ('.png', '.jpg')  # of convert_cofw.py and of MMPose
 
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('src', type=Path, metavar='SRC',
-                        help='folder that holds test_annotations and cofw68_test_bboxes.mat')
-    parser.add_argument('--out', type=Path, default=Path('data/cofw'),
-                        help='folder with the images of COFW; default: %(default)s')
+    parser.add_argument(
+        'src', type=Path, metavar='SRC', help='folder that holds test_annotations and cofw68_test_bboxes.mat'
+    )
+    parser.add_argument(
+        '--out', type=Path, default=Path('data/cofw'), help='folder with the images of COFW; default: %(default)s'
+    )
     add_arguments(parser)
     args = parser.parse_args(argv)
     return run(lambda problems: convert(args.src, args.out, problems), args)
@@ -41,8 +44,10 @@ def convert(src: Path, out: Path, problems: Problems) -> None:
     """Read, check and write; see the module."""
     images = out / 'images'
     if not any((images / f'{image_stem("test", 0)}{suffix}').is_file() for suffix in IMAGE_SUFFIXES):
-        raise ConversionError(f'{images}: found no {image_stem("test", 0)}{IMAGE_SUFFIXES[0]}, expected the test '
-                              'images of COFW; run convert_cofw.py first')
+        raise ConversionError(
+            f'{images}: found no {image_stem("test", 0)}{IMAGE_SUFFIXES[0]}, expected the test '
+            'images of COFW; run convert_cofw.py first'
+        )
     checked = check_faces(list(read_faces(src, images, problems)), images, problems)
     write_splits(out, [Split('cofw68_test.json', lambda face: True, OFFICIAL_COUNTS['test'])], checked, src, problems)
 
@@ -66,9 +71,16 @@ def read_faces(src: Path, images: Path, problems: Problems) -> Iterator[Face]:
         except Problem as problem:
             problems.leave_out(problem)
         else:
-            yield Face(find_image(images, image_stem('test', index)), points - 1, 'test', path, None,
-                       [row_name('Points', landmark) for landmark in range(NUM_POINTS)],
-                       visible=np.where(occluded, 1, 2), fields=dict(face_box=[left - 1, top - 1, width, height]))
+            yield Face(
+                find_image(images, image_stem('test', index)),
+                points - 1,
+                'test',
+                path,
+                None,
+                [row_name('Points', landmark) for landmark in range(NUM_POINTS)],
+                visible=np.where(occluded, 1, 2),
+                fields=dict(face_box=[left - 1, top - 1, width, height]),
+            )
 
 
 def find_image(images: Path, stem: str) -> str:

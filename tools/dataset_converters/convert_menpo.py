@@ -8,10 +8,10 @@ beside it. Those of 68 points, in the order of 300W, are the near-frontal faces.
 faces. ``<out>/images`` is a link to SRC. Profile faces have 39 points of another scheme; they are counted and left out.
 ``.pts`` files count pixels from 1, the json counts from 0 (``--zero-based`` for files that already do).
 """
+
 import argparse
 import sys
 from pathlib import Path
-from typing import List
 
 from conversion import Face, Split, check_faces, official_count, write_splits
 from image_files import link_images
@@ -42,7 +42,7 @@ def convert(src: Path, out: Path, zero_based: bool, problems: Problems) -> None:
     write_splits(out, splits, check_faces(faces, src, problems), src, problems)
 
 
-def read_faces(src: Path, zero_based: bool, problems: Problems) -> List[Face]:
+def read_faces(src: Path, zero_based: bool, problems: Problems) -> list[Face]:
     """The near-frontal faces of SRC and its folders, in the order of folders and names."""
     faces, num_profiles = [], 0
     for folder in sorted(folder for folder, _ in walk(src)):

@@ -18,10 +18,11 @@ The json tells the visibility as COCO does:
 Nothing says that these files count pixels from 1 as those of 300W do; the numbers are taken as they stand
 (``--one-based`` subtracts 1).
 """
+
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Sequence, Tuple
 
 import numpy as np
 from conversion import Face, Split, check_faces, official_count, write_splits
@@ -56,12 +57,18 @@ def convert(src: Path, out: Path, one_based: bool, problems: Problems) -> None:
                 print(f'{pose}/{split}set: absent')
     report_unread_folders(src, (src / pose / f'{split}set' for split in OFFICIAL_COUNTS for pose in POSES), problems)
     if not faces:
-        raise ConversionError(f'{src}: found no face, expected folders such as frontal/trainset with images and .pts '
-                              'files')
+        raise ConversionError(
+            f'{src}: found no face, expected folders such as frontal/trainset with images and .pts files'
+        )
     link_images(out, src)
-    splits = [Split(f'face_landmarks_merl_rav_{split}.json',
-                    lambda face, ending=f'/{split}set': face.part.endswith(ending), count)
-              for split, count in OFFICIAL_COUNTS.items()]
+    splits = [
+        Split(
+            f'face_landmarks_merl_rav_{split}.json',
+            lambda face, ending=f'/{split}set': face.part.endswith(ending),
+            count,
+        )
+        for split, count in OFFICIAL_COUNTS.items()
+    ]
     write_splits(out, splits, check_faces(faces, src, problems), src, problems)
 
 
@@ -76,11 +83,19 @@ def read_part(folder: Path, src: Path, one_based: bool, problems: Problems) -> I
             problems.leave_out(problem)
         else:
             points[visible > 0] -= one_based
-            yield Face(image.relative_to(src).as_posix(), points, folder.relative_to(src).as_posix(), path, None, lines,
-                       attributes, visible)
+            yield Face(
+                image.relative_to(src).as_posix(),
+                points,
+                folder.relative_to(src).as_posix(),
+                path,
+                None,
+                lines,
+                attributes,
+                visible,
+            )
 
 
-def split_signs(values: np.ndarray, path: Path, lines: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+def split_signs(values: np.ndarray, path: Path, lines: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Take the numbers of a file apart into positions and visibility.
 
     Args:
@@ -98,8 +113,12 @@ def split_signs(values: np.ndarray, path: Path, lines: Sequence[int]) -> Tuple[n
     mixed = np.flatnonzero(negative & (values > 0).any(axis=1))
     if len(mixed):
         x, y = values[mixed[0]]
-        raise Problem('mixed signs', f'found {x:g} {y:g} for landmark {mixed[0]}, expected two numbers of one sign, '
-                      'which tells the visibility', path, lines[mixed[0]])
+        raise Problem(
+            'mixed signs',
+            f'found {x:g} {y:g} for landmark {mixed[0]}, expected two numbers of one sign, which tells the visibility',
+            path,
+            lines[mixed[0]],
+        )
     not_annotated = (values == -1).all(axis=1)
     visible = np.where(not_annotated, 0, np.where(negative, 1, 2))
     return np.where(not_annotated[:, None], 0, np.abs(values)), visible

@@ -26,10 +26,11 @@ The numbers of the files are taken as pixels counted from 0, as nothing says oth
 A video must have as many frames as there are .pts files, as copies are in circulation that cannot be paired with them:
 one has 24 frames a second instead of 25 and thus 4800 frames, without every 25th, at half the width and height.
 """
+
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, Tuple
 
 import numpy as np
 from conversion import check_geometry, official_count, write_files
@@ -65,19 +66,22 @@ def convert(src: Path, out: Path, one_based: bool, problems: Problems) -> None:
     report_unread_folders(src, [folder], problems)
     source, frames = find_frames(src, problems)
     if source.is_file() and len(frames) != len(points_files):
-        raise ConversionError(f'{source}: found {len(frames)} frames, expected {len(points_files)} as there are .pts '
-                              'files; frames cannot be paired with points if some were dropped')
+        raise ConversionError(
+            f'{source}: found {len(frames)} frames, expected {len(points_files)} as there are .pts '
+            'files; frames cannot be paired with points if some were dropped'
+        )
     faces = list(read_faces(points_files, frames, source, src, one_based, problems))
     if not faces:
         raise ConversionError(f'{src}: found no face with points and a frame')
     link_images(out, src)
     if len(faces) != OFFICIAL_COUNT:
-        problems.note(Problem('count', f'found {len(faces)} faces, expected {OFFICIAL_COUNT} of the official video',
-                              src))
+        problems.note(
+            Problem('count', f'found {len(faces)} faces, expected {OFFICIAL_COUNT} of the official video', src)
+        )
     write_files({out / 'annotations/face_landmarks_talking_face_test.json': video_to_coco(faces)}, src)
 
 
-def find_frames(src: Path, problems: Problems) -> Tuple[Path, Dict[int, Frame]]:
+def find_frames(src: Path, problems: Problems) -> tuple[Path, dict[int, Frame]]:
     """The video or the folder with the images, and its frames.
 
     Raises:
@@ -92,12 +96,20 @@ def find_frames(src: Path, problems: Problems) -> Tuple[Path, Dict[int, Frame]]:
         path = src / f'{VIDEO}{suffix}'
         if path.is_file():
             return path, open_video(path)
-    raise ConversionError(f'{src}: found no frames, expected {VIDEO}_00000.jpg, ... or '
-                          f'{" or ".join(VIDEO + suffix for suffix in VIDEO_SUFFIXES)}')
+    raise ConversionError(
+        f'{src}: found no frames, expected {VIDEO}_00000.jpg, ... or '
+        f'{" or ".join(VIDEO + suffix for suffix in VIDEO_SUFFIXES)}'
+    )
 
 
-def read_faces(points_files: Dict[int, Path], frames: Dict[int, Frame], source: Path, src: Path, one_based: bool,
-               problems: Problems) -> Iterator[Tuple[VideoFace, Size]]:
+def read_faces(
+    points_files: dict[int, Path],
+    frames: dict[int, Frame],
+    source: Path,
+    src: Path,
+    one_based: bool,
+    problems: Problems,
+) -> Iterator[tuple[VideoFace, Size]]:
     """The faces with the sizes of their frames, in order; see :func:`pair_with_points`."""
     common = common_points()
     fgnet, own = list(common), list(common.values())
@@ -110,8 +122,18 @@ def read_faces(points_files: Dict[int, Path], frames: Dict[int, Frame], source: 
             for landmark, line in zip(own, (all_lines[point] for point in fgnet)):
                 lines[landmark] = line
             box = [*all_points.min(axis=0), *all_points.max(axis=0)]
-            face = VideoFace(frame.file.relative_to(src).as_posix(), points, VIDEO, path, None, lines, visible=visible,
-                             fields=dict(landmark_box=np.round(box, 6).tolist()), video=VIDEO, frame=index)
+            face = VideoFace(
+                frame.file.relative_to(src).as_posix(),
+                points,
+                VIDEO,
+                path,
+                None,
+                lines,
+                visible=visible,
+                fields=dict(landmark_box=np.round(box, 6).tolist()),
+                video=VIDEO,
+                frame=index,
+            )
             check_geometry(face, frame.size)
             check_inside(face, frame)
         except Problem as problem:
@@ -126,11 +148,16 @@ def check_inside(face: VideoFace, frame: Frame) -> None:
     if outside.any():
         landmark = int(outside.any(axis=1).argmax())
         x, y = face.points[landmark]
-        raise Problem('landmark outside', f'found landmark {landmark} at ({x:g}, {y:g}), expected it in the frame of '
-                      f'{frame.size[0]} x {frame.size[1]} pixels', face.file, face.point_lines[landmark])
+        raise Problem(
+            'landmark outside',
+            f'found landmark {landmark} at ({x:g}, {y:g}), expected it in the frame of '
+            f'{frame.size[0]} x {frame.size[1]} pixels',
+            face.file,
+            face.point_lines[landmark],
+        )
 
 
-def common_points() -> Dict[int, int]:
+def common_points() -> dict[int, int]:
     """Point of FGNET's scheme -> landmark of ``300w68``, in the order of the module's list."""
     curves = {boundary.name: boundary.indices for boundary in get_layout('300w68').boundaries}
     right, left, lips, tip = curves['right_eye'], curves['left_eye'], curves['outer_lip'], curves['nose_bridge'][-1]

@@ -9,10 +9,11 @@ two official archives unpack. Written are, in ``<out>/annotations``, ``face_land
 link to ``WFLW_images``. The flags stand in each annotation as ``attributes``, so that the test file alone gives the
 subset results too.
 """
+
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import numpy as np
 from conversion import Face, Split, check_faces, official_count, write_splits
@@ -23,13 +24,21 @@ from text_files import check_image_name, decode_line, parse_number, read_lines
 NUM_POINTS = 98
 LIST_FOLDER = 'list_98pt_rect_attr_train_test'
 # name of the attribute -> name of the official subset, in the order of the flags
-FLAGS = dict(large_pose='largepose', expression='expression', illumination='illumination', make_up='makeup',
-             occlusion='occlusion', blur='blur')
+FLAGS = dict(
+    large_pose='largepose',
+    expression='expression',
+    illumination='illumination',
+    make_up='makeup',
+    occlusion='occlusion',
+    blur='blur',
+)
 # a line: coordinates of the landmarks, rectangle of a detector, flags, image
 NUM_COORDINATES, NUM_RECTANGLE = 2 * NUM_POINTS, 4
 NUM_FIELDS = NUM_COORDINATES + NUM_RECTANGLE + len(FLAGS) + 1
-OFFICIAL_COUNTS = {**{part: official_count(f'face_landmarks_wflw_{part}.json') for part in ('train', 'test')},
-                   **{subset: official_count(f'face_landmarks_wflw_test_{subset}.json') for subset in FLAGS.values()}}
+OFFICIAL_COUNTS = {
+    **{part: official_count(f'face_landmarks_wflw_{part}.json') for part in ('train', 'test')},
+    **{subset: official_count(f'face_landmarks_wflw_test_{subset}.json') for subset in FLAGS.values()},
+}
 
 
 def main(argv=None) -> int:
@@ -61,11 +70,18 @@ def convert(src: Path, out: Path, problems: Problems) -> None:
         raise ConversionError(f'{lists}: found no face, expected list_98pt_rect_attr_train.txt or _test.txt')
     link_images(out, root)
     checked = check_faces(faces, root, problems)
-    splits = [Split(f'face_landmarks_wflw_{part}.json', lambda face, part=part: face.part == part,
-                    OFFICIAL_COUNTS[part]) for part in ('train', 'test')]
-    splits += [Split(f'face_landmarks_wflw_test_{subset}.json',
-                     lambda face, flag=flag: face.part == 'test' and face.attributes[flag] == 1,
-                     OFFICIAL_COUNTS[subset]) for flag, subset in FLAGS.items()]
+    splits = [
+        Split(f'face_landmarks_wflw_{part}.json', lambda face, part=part: face.part == part, OFFICIAL_COUNTS[part])
+        for part in ('train', 'test')
+    ]
+    splits += [
+        Split(
+            f'face_landmarks_wflw_test_{subset}.json',
+            lambda face, flag=flag: face.part == 'test' and face.attributes[flag] == 1,
+            OFFICIAL_COUNTS[subset],
+        )
+        for flag, subset in FLAGS.items()
+    ]
     write_splits(out, splits, checked, src, problems)
 
 
@@ -89,20 +105,32 @@ def read_line(line: str, part: str, path: Path, number: int) -> Face:
     """Parse one face; ``path`` and ``number`` say where the line stands."""
     fields = line.split()
     if len(fields) != NUM_FIELDS:
-        raise Problem('wrong point count', f'found {len(fields)} fields, expected {NUM_FIELDS}: {NUM_COORDINATES} '
-                      f'coordinates of {NUM_POINTS} points, {NUM_RECTANGLE} of a rectangle, {len(FLAGS)} flags and '
-                      'an image', path, number)
+        raise Problem(
+            'wrong point count',
+            f'found {len(fields)} fields, expected {NUM_FIELDS}: {NUM_COORDINATES} '
+            f'coordinates of {NUM_POINTS} points, {NUM_RECTANGLE} of a rectangle, {len(FLAGS)} flags and '
+            'an image',
+            path,
+            number,
+        )
     coordinates = fields[:NUM_COORDINATES]
-    rectangle = fields[NUM_COORDINATES:NUM_COORDINATES + NUM_RECTANGLE]
-    flags = fields[NUM_COORDINATES + NUM_RECTANGLE:-1]
+    rectangle = fields[NUM_COORDINATES : NUM_COORDINATES + NUM_RECTANGLE]
+    flags = fields[NUM_COORDINATES + NUM_RECTANGLE : -1]
     points = np.array([parse_number(text, 'coordinate', path, number) for text in coordinates]).reshape(-1, 2)
     for text in rectangle:  # not used, but a line whose rectangle is damaged is not to be trusted
         parse_number(text, 'rectangle', path, number)
     for name, flag in zip(FLAGS, flags):
         if flag not in ('0', '1'):
             raise Problem('bad flag', f'found {shown(flag)} for {name}, expected 0 or 1', path, number)
-    return Face(check_image_name(fields[-1], path, number), points, part, path, number, [number] * NUM_POINTS,
-                {name: int(flag) for name, flag in zip(FLAGS, flags)})
+    return Face(
+        check_image_name(fields[-1], path, number),
+        points,
+        part,
+        path,
+        number,
+        [number] * NUM_POINTS,
+        {name: int(flag) for name, flag in zip(FLAGS, flags)},
+    )
 
 
 if __name__ == '__main__':

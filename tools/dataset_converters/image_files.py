@@ -1,10 +1,11 @@
 """Images of a data set: whether they can be used, and ``<out>/images``, where the training looks for them."""
+
 import hashlib
 import io
 import os
 import shutil
 from pathlib import Path
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 from PIL import Image
 from problems import ConversionError
@@ -13,21 +14,36 @@ from mmfld.runtime.images import decode_image
 
 MIN_SIDE = 16  # pixels; a smaller image holds no face that could be annotated
 MAX_SIDE = 2**15 - 1  # pixels; OpenCV does not warp larger ones
-SUFFIXES = ('.avif', '.bmp', '.gif', '.jfif', '.jp2', '.jpe', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff',
-            '.webp')
+SUFFIXES = (
+    '.avif',
+    '.bmp',
+    '.gif',
+    '.jfif',
+    '.jp2',
+    '.jpe',
+    '.jpeg',
+    '.jpg',
+    '.pgm',
+    '.png',
+    '.ppm',
+    '.tif',
+    '.tiff',
+    '.webp',
+)
 # told by their content, whatever the name; MPO is a JPEG that holds more than one
 PLAIN_FORMATS = ('BMP', 'JPEG', 'JPEG2000', 'MPO', 'PNG', 'PPM', 'TIFF', 'WEBP')
 COPY_MARK = 'copied_from.txt'  # in a copy of the images: what it is a copy of
 _EXIF_ORIENTATION = 0x0112
 
-Size = Tuple[int, int]
+Size = tuple[int, int]
 
 
 class ImageContent(NamedTuple):
     """(width, height) the right way up and a hash of the bytes; ``problem`` is (kind, message) if it cannot be used."""
-    size: Optional[Size] = None
+
+    size: Size | None = None
     digest: str = ''
-    problem: Optional[Tuple[str, str]] = None
+    problem: tuple[str, str] | None = None
 
 
 def is_image(path: Path) -> bool:
@@ -44,23 +60,30 @@ def check_image(path: Path) -> ImageContent:
         image = Image.open(io.BytesIO(content))
         width, height = image.size
         if max(width, height) > MAX_SIDE:
-            return ImageContent(problem=('image too large', f'{path} has {width} x {height} pixels, expected '
-                                         f'{MAX_SIDE} or less a side'))
+            return ImageContent(
+                problem=('image too large', f'{path} has {width} x {height} pixels, expected {MAX_SIDE} or less a side')
+            )
         if min(width, height) < MIN_SIDE:
-            return ImageContent(problem=('image too small', f'{path} has {width} x {height} pixels, expected '
-                                         f'{MIN_SIDE} or more a side'))
+            return ImageContent(
+                problem=('image too small', f'{path} has {width} x {height} pixels, expected {MIN_SIDE} or more a side')
+            )
         expected = Image.registered_extensions().get(path.suffix.lower())
         if image.format not in (*PLAIN_FORMATS, expected):
-            return ImageContent(problem=('wrong image format', f'{path} is a {image.format}, expected a {expected}, as '
-                                         'its name says'))
+            return ImageContent(
+                problem=('wrong image format', f'{path} is a {image.format}, expected a {expected}, as its name says')
+            )
         image.load()  # unlike OpenCV, Pillow refuses damaged data
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
         height, width = decode_image(content, str(path)).shape[:2]  # as in training, so it is to be the same there
     except Exception as error:  # decoders of many formats raise what they like
         return ImageContent(problem=('unreadable image', f'{path} does not decode ({error or type(error).__name__})'))
     if not isinstance(orientation, int):
-        return ImageContent(problem=('bad orientation', f'{path} has {orientation!r} as EXIF orientation, expected a '
-                                     'number from 1 to 8'))
+        return ImageContent(
+            problem=(
+                'bad orientation',
+                f'{path} has {orientation!r} as EXIF orientation, expected a number from 1 to 8',
+            )
+        )
     return ImageContent((width, height), hashlib.sha256(content).hexdigest())
 
 
@@ -76,8 +99,9 @@ def link_images(out: Path, root: Path) -> None:
         return _copy_images(link, root)
     if link.is_symlink() or link.exists():
         if link.resolve() != root:
-            raise ConversionError(f'{link}: found {link.resolve()}, expected a link to {root}; '
-                                  'remove it or choose another --out')
+            raise ConversionError(
+                f'{link}: found {link.resolve()}, expected a link to {root}; remove it or choose another --out'
+            )
         return
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -97,8 +121,10 @@ def own_images(out: Path) -> Path:
     """
     images = out / 'images'
     if images.is_symlink():
-        raise ConversionError(f'{images}: found a link to {images.resolve()}, expected a folder or nothing, for the '
-                              'images; remove it or choose another --out')
+        raise ConversionError(
+            f'{images}: found a link to {images.resolve()}, expected a folder or nothing, for the '
+            'images; remove it or choose another --out'
+        )
     return images
 
 
@@ -111,5 +137,10 @@ def _copy_images(folder: Path, root: Path) -> None:
         if old is None or old.st_size != new.st_size or abs(old.st_mtime - new.st_mtime) > 2:
             shutil.copy2(source, target)
 
-    shutil.copytree(root, folder, dirs_exist_ok=True, copy_function=copy, ignore=lambda parent, names: [
-        name for name in names if (Path(parent) / name).resolve() == folder.resolve()])
+    shutil.copytree(
+        root,
+        folder,
+        dirs_exist_ok=True,
+        copy_function=copy,
+        ignore=lambda parent, names: [name for name in names if (Path(parent) / name).resolve() == folder.resolve()],
+    )

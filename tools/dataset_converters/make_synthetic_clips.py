@@ -15,12 +15,12 @@ The clips depend on the options alone; those of a part are the same for any numb
 complete set with the same options is left alone, an interrupted one is made again, and a set with other options is an
 error unless ``--overwrite`` replaces it.
 """
+
 import argparse
 import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Dict, List
 
 import cv2
 from conversion import write_json
@@ -34,8 +34,10 @@ from mmfld.structures import layout_names
 # index of the first clip: no part reaches the next
 FIRST = dict(train=0, valid=10**9, still=2 * 10**9)
 JPEG_QUALITY = 95
-FILES = (*(f'images/{part}_[0-9][0-9][0-9][0-9]*' for part in FIRST),
-         'annotations/face_landmarks_synthetic_clips_*.json')
+FILES = (
+    *(f'images/{part}_[0-9][0-9][0-9][0-9]*' for part in FIRST),
+    'annotations/face_landmarks_synthetic_clips_*.json',
+)
 
 
 def main(argv=None) -> int:
@@ -45,13 +47,17 @@ def main(argv=None) -> int:
     parser.add_argument('--valid', type=int, default=30, help='validation clips, default: %(default)s')
     parser.add_argument('--still', type=int, default=6, help='still clips, default: %(default)s')
     parser.add_argument('--train-frames', type=int, default=32, help='of a training clip, default: %(default)s')
-    parser.add_argument('--valid-frames', type=int, default=64, help='of a validation or still clip, '
-                        'default: %(default)s')
+    parser.add_argument(
+        '--valid-frames', type=int, default=64, help='of a validation or still clip, default: %(default)s'
+    )
     parser.add_argument('--layout', choices=layout_names(), default='300w68', help='default: %(default)s')
     parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
     parser.add_argument('--image-size', type=int, default=192, help='side of the frames, default: %(default)s')
-    parser.add_argument('--mp4', action='store_true', help='write a video file for each clip instead of an image for '
-                        'each frame; it is compressed more')
+    parser.add_argument(
+        '--mp4',
+        action='store_true',
+        help='write a video file for each clip instead of an image for each frame; it is compressed more',
+    )
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes, default: all cores')
     parser.add_argument('--overwrite', action='store_true', help='replace a set with other options')
     args = parser.parse_args(argv)
@@ -73,32 +79,47 @@ def main(argv=None) -> int:
             if count:
                 make = partial(make_clip, args.out / 'images', part, args.layout, args.mp4)
                 clips = list(tqdm(apply(make, range(count)), part, count, unit='clip'))
-                write_json(args.out / 'annotations' / f'face_landmarks_synthetic_clips_{part}.json', video_to_coco(
-                    [(face, (args.image_size, args.image_size)) for clip in clips for face in clip]))
+                write_json(
+                    args.out / 'annotations' / f'face_landmarks_synthetic_clips_{part}.json',
+                    video_to_coco([(face, (args.image_size, args.image_size)) for clip in clips for face in clip]),
+                )
     finish(args.out, options)
     return 0
 
 
-def make_generators(seed: int, image_size: int, train_frames: int,
-                    valid_frames: int) -> Dict[str, SyntheticClipGenerator]:
+def make_generators(
+    seed: int, image_size: int, train_frames: int, valid_frames: int
+) -> dict[str, SyntheticClipGenerator]:
     """The generator of each part."""
     return dict(
         train=SyntheticClipGenerator(seed, image_size, train_frames),
         valid=SyntheticClipGenerator(seed, image_size, valid_frames),
-        still=SyntheticClipGenerator(seed, image_size, valid_frames, STILL, burst_share=0.))
+        still=SyntheticClipGenerator(seed, image_size, valid_frames, STILL, burst_share=0.0),
+    )
 
 
-def make_clip(folder: Path, part: str, layout: str, mp4: bool, number: int) -> List[VideoFace]:
+def make_clip(folder: Path, part: str, layout: str, mp4: bool, number: int) -> list[VideoFace]:
     """Write one clip and return its annotations; runs in a worker."""
     video = f'{part}_{number:04d}'
     clip = generator()[part][FIRST[part] + number]
     paths = write_video(folder / f'{video}.mp4', clip) if mp4 else write_images(folder / video, clip)
-    return [VideoFace(path.relative_to(folder).as_posix(), face.annotations[layout].astype(float), part, path, None, (),
-                      face.attributes, video=video, frame=frame)
-            for frame, (path, face) in enumerate(zip(paths, clip))]
+    return [
+        VideoFace(
+            path.relative_to(folder).as_posix(),
+            face.annotations[layout].astype(float),
+            part,
+            path,
+            None,
+            (),
+            face.attributes,
+            video=video,
+            frame=frame,
+        )
+        for frame, (path, face) in enumerate(zip(paths, clip))
+    ]
 
 
-def write_images(folder: Path, clip: List[SyntheticFace]) -> List[Path]:
+def write_images(folder: Path, clip: list[SyntheticFace]) -> list[Path]:
     """Write each frame to a file of its own; returns the file of each frame."""
     folder.mkdir()
     paths = [folder / f'{frame:06d}.jpg' for frame in range(len(clip))]
@@ -108,7 +129,7 @@ def write_images(folder: Path, clip: List[SyntheticFace]) -> List[Path]:
     return paths
 
 
-def write_video(path: Path, clip: List[SyntheticFace]) -> List[Path]:
+def write_video(path: Path, clip: list[SyntheticFace]) -> list[Path]:
     """Write all frames to a video; returns the file of each frame."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), FRAME_RATE, clip[0].image.shape[1::-1])
     if not writer.isOpened():

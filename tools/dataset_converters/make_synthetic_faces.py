@@ -11,13 +11,14 @@ The faces depend on the options alone; test faces are the same for any number of
 same options is left alone, an interrupted one is made again, and a set with other options is an error unless
 ``--overwrite`` replaces it.
 """
+
 import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, Tuple
 
 import cv2
 from conversion import Face, to_coco
@@ -32,7 +33,7 @@ FIRST = dict(train=0, test=10**9)
 FILES = ('images/train_*.jpg', 'images/test_*.jpg', 'annotations/synthetic_*.json')
 JPEG_QUALITY = 94
 
-Annotations = Dict[str, Tuple[Face, Face]]  # layout -> as annotated, exact
+Annotations = dict[str, tuple[Face, Face]]  # layout -> as annotated, exact
 
 
 def main(argv=None) -> int:
@@ -42,12 +43,20 @@ def main(argv=None) -> int:
     parser.add_argument('--test', type=int, default=200, help='test faces, default: %(default)s')
     parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
     parser.add_argument('--image-size', type=int, default=256, help='side of the pictures, default: %(default)s')
-    parser.add_argument('--boundary-noise', type=float, default=0.,
-                        help='standard deviation of the annotation noise along the facial boundaries in units of the '
-                        'inter-ocular distance, default: %(default)s')
-    parser.add_argument('--flags', choices=('natural', 'none'), default='natural',
-                        help='large pose, expression, illumination, make-up, occlusion and blur as often as in WFLW, '
-                        'or never; default: %(default)s')
+    parser.add_argument(
+        '--boundary-noise',
+        type=float,
+        default=0.0,
+        help='standard deviation of the annotation noise along the facial boundaries in units of the '
+        'inter-ocular distance, default: %(default)s',
+    )
+    parser.add_argument(
+        '--flags',
+        choices=('natural', 'none'),
+        default='natural',
+        help='large pose, expression, illumination, make-up, occlusion and blur as often as in WFLW, '
+        'or never; default: %(default)s',
+    )
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes, default: all cores')
     parser.add_argument('--overwrite', action='store_true', help='replace a set with other options')
     args = parser.parse_args(argv)
@@ -74,8 +83,9 @@ def main(argv=None) -> int:
 
 def make_part(out: Path, part: str, count: int, image_size: int, noisy: bool, apply: Callable) -> None:
     """Write the pictures and annotations of one part."""
-    faces: List[Annotations] = list(tqdm(apply(partial(make_face, out / 'images', part), range(count)), part, count,
-                                         unit='face'))
+    faces: list[Annotations] = list(
+        tqdm(apply(partial(make_face, out / 'images', part), range(count)), part, count, unit='face')
+    )
     size = (image_size, image_size)
     for layout in layout_names():
         content = to_coco([(face[layout][0], size) for face in faces])
@@ -96,8 +106,10 @@ def make_face(folder: Path, part: str, number: int) -> Annotations:
     if not cv2.imwrite(str(path), face.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
         raise OSError(f'{path}: cannot be written')
     return {
-        layout: tuple(Face(name, points[layout].astype(float), part, path, None, (), face.attributes)
-                      for points in (face.annotations, face.keypoints))
+        layout: tuple(
+            Face(name, points[layout].astype(float), part, path, None, (), face.attributes)
+            for points in (face.annotations, face.keypoints)
+        )
         for layout in layout_names()
     }
 

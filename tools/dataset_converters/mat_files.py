@@ -2,8 +2,10 @@
 
 SciPy and HDF5 can crash over a damaged file, so they read in a process of their own.
 """
+
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple
+from typing import Any
 
 import child
 import h5py
@@ -31,8 +33,15 @@ def load_cell(path: Path, name: str, index: int) -> np.ndarray:
     Raises:
         Problem: If it cannot be read.
     """
-    return _call(_read_cell, path, name, index, kind='unreadable image', what='the cell cannot be read',
-                 place=f'{name}{{{index + 1}}}')
+    return _call(
+        _read_cell,
+        path,
+        name,
+        index,
+        kind='unreadable image',
+        what='the cell cannot be read',
+        place=f'{name}{{{index + 1}}}',
+    )
 
 
 def _load(read: Callable, path: Path, names: Sequence[str], kind: str) -> dict:
@@ -43,20 +52,22 @@ def _load(read: Callable, path: Path, names: Sequence[str], kind: str) -> dict:
     return content
 
 
-def _call(read: Callable, path: Path, *args: Any, kind: str, what: str, place: Optional[str] = None) -> Any:
+def _call(read: Callable, path: Path, *args: Any, kind: str, what: str, place: str | None = None) -> Any:
     try:
         return child.call(read, path, *args)
     except child.ChildError as error:
         raise Problem(kind, f'{what} ({error})', path, place) from error
 
 
-def _read_fields(path: Path, names: Sequence[str]) -> Tuple[List[str], dict]:
+def _read_fields(path: Path, names: Sequence[str]) -> tuple[list[str], dict]:
     content = loadmat(path)
-    return ([name for name in content if not name.startswith('__')],
-            {name: content[name] for name in names if name in content})
+    return (
+        [name for name in content if not name.startswith('__')],
+        {name: content[name] for name in names if name in content},
+    )
 
 
-def _read_datasets(path: Path, names: Sequence[str]) -> Tuple[List[str], dict]:
+def _read_datasets(path: Path, names: Sequence[str]) -> tuple[list[str], dict]:
     with h5py.File(path) as file:
         found = [name for name, item in file.items() if isinstance(item, h5py.Dataset)]
         content = {}
@@ -78,11 +89,12 @@ def check_fields(found: Iterable[str], names: Sequence[str], path: Path) -> None
     found = sorted(found)
     missing = [name for name in names if name not in found]
     if missing:
-        raise Problem('missing field', f'found {", ".join(found) or "nothing"}, expected also {", ".join(missing)}',
-                      path)
+        raise Problem(
+            'missing field', f'found {", ".join(found) or "nothing"}, expected also {", ".join(missing)}', path
+        )
 
 
-def to_numbers(array: np.ndarray, shape: Sequence[Optional[int]], name: str, path: Path) -> np.ndarray:
+def to_numbers(array: np.ndarray, shape: Sequence[int | None], name: str, path: Path) -> np.ndarray:
     """The field ``name`` as float64; ``shape`` is what it must have, in MATLAB's order, with None for any size."""
     array = np.asarray(array)
     if array.dtype.kind not in 'biuf':
@@ -103,8 +115,12 @@ def finite_row(array: np.ndarray, index: int, name: str, path: Path) -> np.ndarr
     row = array[index]
     wrong = np.flatnonzero(~np.isfinite(row))
     if len(wrong):
-        raise Problem('non-finite number', f'found {row[wrong[0]]} in column {wrong[0] + 1}, expected a finite number',
-                      path, row_name(name, index))
+        raise Problem(
+            'non-finite number',
+            f'found {row[wrong[0]]} in column {wrong[0] + 1}, expected a finite number',
+            path,
+            row_name(name, index),
+        )
     return row
 
 

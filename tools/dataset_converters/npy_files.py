@@ -2,6 +2,7 @@
 
 NumPy can crash over a damaged pickle, so it is read in a process of its own.
 """
+
 import pickle
 from pathlib import Path
 
@@ -33,7 +34,10 @@ class _PlainUnpickler(pickle.Unpickler):
     """Reads arrays of plain Python objects and nothing else: a pickle could run any code, which np.load lets it."""
 
     def find_class(self, module: str, name: str):
-        if module in ('numpy', 'numpy.core.multiarray', 'numpy._core.multiarray') and \
-                name in ('ndarray', 'dtype', '_reconstruct'):
+        if module in ('numpy', 'numpy.core.multiarray', 'numpy._core.multiarray') and name in (
+            'ndarray',
+            'dtype',
+            '_reconstruct',
+        ):
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f'found {module}.{name}, expected plain objects')

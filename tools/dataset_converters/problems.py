@@ -3,11 +3,13 @@
 Every converter goes through :func:`run` with the arguments of :func:`add_arguments`. It ends with status 1 if it left a
 face out, unless told otherwise.
 """
+
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Dict, Tuple, Union
+from typing import Any
 
 from tqdm import tqdm
 
@@ -29,7 +31,7 @@ class Problem(ValueError):
             ``'bbox(17, :)'``; None if it is about the whole file.
     """
 
-    def __init__(self, kind: str, message: str, file: Path, line: Union[int, str, None] = None) -> None:
+    def __init__(self, kind: str, message: str, file: Path, line: int | str | None = None) -> None:
         super().__init__(f'{file}{"" if line is None else f":{line}"}: {kind}: {message}')
         self.kind = kind
 
@@ -79,8 +81,11 @@ def shown(value: Any) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what a converter does with problems: ``--strict`` or ``--allow-left-out``."""
     group = parser.add_mutually_exclusive_group()
-    group.add_argument('--strict', action='store_true',
-                       help='stop at the first problem, or count that is not the official one, and write nothing')
+    group.add_argument(
+        '--strict',
+        action='store_true',
+        help='stop at the first problem, or count that is not the official one, and write nothing',
+    )
     group.add_argument('--allow-left-out', action='store_true', help='end with status 0 though faces were left out')
 
 
@@ -116,7 +121,7 @@ def run(convert: Callable[[Problems], None], args: argparse.Namespace) -> int:
     return int(error is not None)
 
 
-def _stamps(out: Path) -> Dict[Path, Tuple[int, int]]:
+def _stamps(out: Path) -> dict[Path, tuple[int, int]]:
     """What changes when an annotation file is replaced."""
     states = {path: path.stat() for path in sorted((out / 'annotations').glob('*.json'))}
     return {path: (state.st_ino, state.st_mtime_ns) for path, state in states.items()}

@@ -1,8 +1,9 @@
 """``.pts`` files, the images beside them, and what else lies in a data set of them."""
+
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 import numpy as np
 from image_files import COPY_MARK, is_image
@@ -16,16 +17,16 @@ def is_hidden(name: str) -> bool:
     return name.startswith('.') or name == '__MACOSX'
 
 
-def by_stem(folder: Path, selects: Callable[[Path], bool]) -> Dict[str, List[Path]]:
+def by_stem(folder: Path, selects: Callable[[Path], bool]) -> dict[str, list[Path]]:
     """The files of a folder that are selected, by their name without suffix, in the order of the names."""
-    files: Dict[str, List[Path]] = {}
+    files: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         if not is_hidden(path.name) and selects(path):
             files.setdefault(path.stem, []).append(path)
     return files
 
 
-def pts_with_images(folder: Path, problems: Problems) -> Iterator[Tuple[Path, Path]]:
+def pts_with_images(folder: Path, problems: Problems) -> Iterator[tuple[Path, Path]]:
     """The ``.pts`` files of a folder in the order of their names, each with the image of the same name.
 
     Images without ``.pts`` and names with several images or ``.pts`` files are reported. Where there is no image, the
@@ -43,13 +44,14 @@ def pts_with_images(folder: Path, problems: Problems) -> Iterator[Tuple[Path, Pa
         for kind, several in (('ambiguous image', found), ('ambiguous points', paths)):
             if len(several) > 1:
                 problems.leave_out(
-                    Problem(kind, f'found {" and ".join(p.name for p in several)}, expected one', paths[0]))
+                    Problem(kind, f'found {" and ".join(p.name for p in several)}, expected one', paths[0])
+                )
                 break
         else:
             yield paths[0], found[0]
 
 
-def walk(src: Path) -> Iterator[Tuple[Path, List[str]]]:
+def walk(src: Path) -> Iterator[tuple[Path, list[str]]]:
     """A folder and those below, sorted, each once whatever links lead to it, with the names of its files.
 
     What is hidden is passed over, and copies that :func:`~image_files.link_images` made.
@@ -79,15 +81,21 @@ def report_unread_folders(src: Path, read: Iterable[Path], problems: Problems, e
         path = folder.resolve()
         if path in read:
             continue
-        faces = {name[:-len(ending)] for name in names if name.lower().endswith(ending)}
+        faces = {name[: -len(ending)] for name in names if name.lower().endswith(ending)}
         if not read.isdisjoint(path.parents):
             faces |= {Path(name).stem for name in names if is_image(Path(name))}
         if faces:
-            problems.leave_out(Problem('folder not read', f'found images or *{ending} of {len(faces)} faces, expected '
-                                       'them where --help says', folder), len(faces))
+            problems.leave_out(
+                Problem(
+                    'folder not read',
+                    f'found images or *{ending} of {len(faces)} faces, expected them where --help says',
+                    folder,
+                ),
+                len(faces),
+            )
 
 
-def read_pts(path: Path, num_points: Sequence[int] = (68, )) -> Tuple[np.ndarray, List[int]]:
+def read_pts(path: Path, num_points: Sequence[int] = (68,)) -> tuple[np.ndarray, list[int]]:
     """Read a ``.pts`` file.
 
     Args:
@@ -104,8 +112,11 @@ def read_pts(path: Path, num_points: Sequence[int] = (68, )) -> Tuple[np.ndarray
     # encodings vary among the parts, but only in comments that some tools add
     decoded = ((number, line.decode(errors='replace').strip()) for number, line in read_lines(path))
     lines = [(number, line) for number, line in decoded if line]
-    header = ((r'version:\s*1(\.0)?', 'version: 1'), (r'n_points:\s*[0-9]+', f'n_points: {expected_count}'),
-              (r'\{', '{'))
+    header = (
+        (r'version:\s*1(\.0)?', 'version: 1'),
+        (r'n_points:\s*[0-9]+', f'n_points: {expected_count}'),
+        (r'\{', '{'),
+    )
     for index, (pattern, expected) in enumerate(header):
         number, line = lines[index] if index < len(lines) else (index + 1, '')
         if not re.fullmatch(pattern, line):
@@ -117,7 +128,7 @@ def read_pts(path: Path, num_points: Sequence[int] = (68, )) -> Tuple[np.ndarray
         found = digits if len(digits) <= 9 else f'{digits[:9]}... ({len(digits)} digits)'
         raise Problem('wrong point count', f'found n_points: {found}, expected {expected_count}', path, number)
 
-    body = lines[len(header):]
+    body = lines[len(header) :]
     end = next((index for index, (_, line) in enumerate(body) if line == '}'), None)
     if end is None:
         raise Problem('no closing brace', "found the end of the file, expected '}'", path, lines[-1][0])

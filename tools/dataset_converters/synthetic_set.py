@@ -3,13 +3,15 @@
 ``OUT/options.json`` holds the options of a set and whether it is complete. A complete set with the same options is left
 alone, an interrupted one is made again, and a set with other options is an error unless it is to be overwritten.
 """
+
 import json
 import multiprocessing
 import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any
 
 import cv2
 
@@ -33,12 +35,16 @@ def prepare(out: Path, options: dict, overwrite: bool, patterns: Sequence[str]) 
         if found == options and complete:
             return True
         if found != options and not overwrite:
-            different = [f'{key} {found.get(key)!r}, not {options.get(key)!r}' for key in {**options, **found}
-                         if found.get(key) != options.get(key)]
+            different = [
+                f'{key} {found.get(key)!r}, not {options.get(key)!r}'
+                for key in {**options, **found}
+                if found.get(key) != options.get(key)
+            ]
             raise ValueError(f'{record}: found a set with {", ".join(different)}; choose another folder or --overwrite')
     elif not overwrite and ((out / 'images').exists() or (out / 'annotations').exists()):
-        raise ValueError(f'{out}: found images or annotations that this command did not make; choose another folder '
-                         'or --overwrite')
+        raise ValueError(
+            f'{out}: found images or annotations that this command did not make; choose another folder or --overwrite'
+        )
     for pattern in patterns:
         for path in out.glob(pattern):
             if path.is_dir():
@@ -68,7 +74,7 @@ def worker_map(workers: int, make_generator: Callable[[], Any], chunksize: int =
         yield map
         return
     # a forked process may inherit a lock of OpenCV's threads
-    with multiprocessing.get_context('spawn').Pool(workers, _start_worker, (make_generator, )) as pool:
+    with multiprocessing.get_context('spawn').Pool(workers, _start_worker, (make_generator,)) as pool:
         yield partial(pool.imap, chunksize=chunksize)
 
 

@@ -1,12 +1,13 @@
 """Lines, numbers and image names in text files, with checks that name file and line."""
+
 import math
+from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
-from typing import Iterator, Tuple, Union
 
 from problems import Problem, shown
 
 
-def read_lines(path: Path) -> Iterator[Tuple[int, bytes]]:
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines of a file with their numbers from 1; for :func:`decode_line`, as each may be broken by itself.
 
     Raises:
@@ -30,8 +31,12 @@ def decode_line(line: bytes, path: Path, number: int) -> str:
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
-        raise Problem('bad text', f'found byte 0x{line[error.start]:02x} in column {error.start + 1}, expected UTF-8',
-                      path, number) from None
+        raise Problem(
+            'bad text',
+            f'found byte 0x{line[error.start]:02x} in column {error.start + 1}, expected UTF-8',
+            path,
+            number,
+        ) from None
     if '\0' in text:
         raise Problem('bad text', f'found byte 0x00 in column {line.index(0) + 1}, expected text', path, number)
     return text
@@ -50,7 +55,7 @@ def parse_number(text: str, kind: str, file: Path, line: int) -> float:
     return number
 
 
-def check_image_name(name: str, file: Path, line: Union[int, str]) -> str:
+def check_image_name(name: str, file: Path, line: int | str) -> str:
     """The name of an image as it is, if it can be one within the data set, with any system's separators.
 
     Raises:
@@ -58,6 +63,7 @@ def check_image_name(name: str, file: Path, line: Union[int, str]) -> str:
     """
     path = PureWindowsPath(name)
     if not path.name or path.anchor or '..' in path.parts or '\0' in name:
-        raise Problem('bad image name', f'found {shown(name)}, expected a name within the data set, such as a/b.jpg',
-                      file, line)
+        raise Problem(
+            'bad image name', f'found {shown(name)}, expected a name within the data set, such as a/b.jpg', file, line
+        )
     return name

@@ -4,10 +4,12 @@ A frame is an image file of its own or a position in a video file. The json of a
 :func:`conversion.to_coco` with an image for each frame, which also has ``video``, the name of the video, and ``frame``,
 its number in it from 0: for a video file, the position to decode.
 """
+
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import cv2
 from conversion import Face, to_coco
@@ -21,9 +23,10 @@ class Frame(NamedTuple):
 
     ``size`` is (width, height), None if it cannot be used; ``problem`` then says why as (kind, message).
     """
+
     file: Path
-    size: Optional[Size]
-    problem: Optional[Tuple[str, str]] = None
+    size: Size | None
+    problem: tuple[str, str] | None = None
 
 
 @dataclass(kw_only=True)
@@ -34,11 +37,12 @@ class VideoFace(Face):
         video (str): Name of the video.
         frame (int): Number of the frame in the video, from 0.
     """
+
     video: str
     frame: int
 
 
-def numbered_files(paths: Iterable[Path], name: str, first: int, problems: Problems) -> Dict[int, Path]:
+def numbered_files(paths: Iterable[Path], name: str, first: int, problems: Problems) -> dict[int, Path]:
     """Files by the number in their name.
 
     Args:
@@ -50,7 +54,7 @@ def numbered_files(paths: Iterable[Path], name: str, first: int, problems: Probl
     Returns:
         dict: Number of the frame, from 0 -> file, in the order of the numbers.
     """
-    files: Dict[int, Path] = {}
+    files: dict[int, Path] = {}
     for path in sorted(path for path in paths if not is_hidden(path.name)):
         match = re.fullmatch(name, path.stem)
         if not match:
@@ -62,7 +66,7 @@ def numbered_files(paths: Iterable[Path], name: str, first: int, problems: Probl
     return dict(sorted(files.items()))
 
 
-def open_images(files: Dict[int, Path]) -> Dict[int, Frame]:
+def open_images(files: dict[int, Path]) -> dict[int, Frame]:
     """The frames of a folder with an image for each. The images are decoded."""
     frames = {}
     for index, path in files.items():
@@ -71,7 +75,7 @@ def open_images(files: Dict[int, Path]) -> Dict[int, Frame]:
     return frames
 
 
-def open_video(path: Path, images: Optional[Path] = None) -> Dict[int, Frame]:
+def open_video(path: Path, images: Path | None = None) -> dict[int, Frame]:
     """The frames of a video file, as many as decode: the number in its header need not be right.
 
     Args:
@@ -84,7 +88,7 @@ def open_video(path: Path, images: Optional[Path] = None) -> Dict[int, Frame]:
         ConversionError: If an image cannot be written.
     """
     capture = cv2.VideoCapture(str(path))
-    frames: Dict[int, Frame] = {}
+    frames: dict[int, Frame] = {}
     size = None
     while capture.grab():
         file = path
@@ -105,8 +109,9 @@ def open_video(path: Path, images: Optional[Path] = None) -> Dict[int, Frame]:
     return frames
 
 
-def pair_with_points(points: Dict[int, Path], frames: Dict[int, Frame], source: Path,
-                     problems: Problems) -> Iterator[Tuple[int, Path, Frame]]:
+def pair_with_points(
+    points: dict[int, Path], frames: dict[int, Frame], source: Path, problems: Problems
+) -> Iterator[tuple[int, Path, Frame]]:
     """The frames that have a ``.pts`` file, in their order.
 
     Reported are, each as a face left out, ``.pts`` files without a frame (as those beyond the end of a video) or with
@@ -123,20 +128,29 @@ def pair_with_points(points: Dict[int, Path], frames: Dict[int, Frame], source: 
     """
     bare = [index for index in frames if index not in points]
     if bare:
-        problems.note(Problem('frames without points', f'found {len(frames)} frames and {len(points)} .pts files, '
-                              f'expected one for each frame; {len(bare)} frames have none, the first is number '
-                              f'{bare[0] + 1}', source))
+        problems.note(
+            Problem(
+                'frames without points',
+                f'found {len(frames)} frames and {len(points)} .pts files, '
+                f'expected one for each frame; {len(bare)} frames have none, the first is number '
+                f'{bare[0] + 1}',
+                source,
+            )
+        )
     for index, path in points.items():
         if index not in frames:
-            problems.leave_out(Problem('missing frame', f'found no frame number {index + 1} in {source}, which has '
-                                       f'{len(frames)}', path))
+            problems.leave_out(
+                Problem(
+                    'missing frame', f'found no frame number {index + 1} in {source}, which has {len(frames)}', path
+                )
+            )
         elif frames[index].problem:
             problems.leave_out(Problem(*frames[index].problem, path))
         else:
             yield index, path, frames[index]
 
 
-def video_to_coco(faces: Sequence[Tuple[VideoFace, Size]]) -> dict:
+def video_to_coco(faces: Sequence[tuple[VideoFace, Size]]) -> dict:
     """The json of faces, each with the (width, height) of its frame."""
     # frames of a video share a file, so they are told apart by other names until each has its image
     content = to_coco([(replace(face, image=f'{face.video}/{face.frame}'), size) for face, size in faces])

@@ -6,24 +6,23 @@
 augmentation and, beside it, each heatmap target of the codec (largest value over the channels; its cells are laid
 over the image border to border). A clip of a FaceVideoDataset is shown as a row of frames, with the targets below them.
 """
+
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
-
-import mmfld  # noqa: F401  registers the components and prepares the environment
 
 import cv2
 import mmcv
 import mmengine
+import numpy as np
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
-import numpy as np
-
+import mmfld  # noqa: F401  registers the components and prepares the environment
 from mmfld.datasets import LoadVideoFrame
 from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
@@ -67,8 +66,9 @@ def transformed_tiles(item: dict, visualizer: PoseLocalVisualizer) -> list:
     tiles = [draw(visualizer, tile, points, instances.keypoints_visible)]
     for name in TARGETS:
         if name in sample.get('gt_fields', ()):
-            heatmap, _ = to_tile(sample.gt_fields.get(name).amax(0).numpy(), points, (0, 0), max(
-                sample.gt_fields.get(name).shape[1:]))
+            heatmap, _ = to_tile(
+                sample.gt_fields.get(name).amax(0).numpy(), points, (0, 0), max(sample.gt_fields.get(name).shape[1:])
+            )
             color = cv2.applyColorMap((heatmap.clip(0, 1) * 255).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
             tiles.append(cv2.addWeighted(tile, 0.5, np.ascontiguousarray(color), 0.5, 0))
     return tiles
@@ -129,10 +129,10 @@ def main(argv=None):
 
     sheets = []
     for first in range(0, len(strips), args.per_sheet):
-        page = strips[first:first + args.per_sheet]
+        page = strips[first : first + args.per_sheet]
         columns = min(len(page), max(1, round(6 * TILE / page[0].shape[1])))
         page += [np.full_like(page[0], 255)] * (-len(page) % columns)
-        rows = [np.concatenate(page[row:row + columns], axis=1) for row in range(0, len(page), columns)]
+        rows = [np.concatenate(page[row : row + columns], axis=1) for row in range(0, len(page), columns)]
         sheets.append(args.out / f'{args.split}_{args.mode}_{len(sheets):02d}.png')
         mmcv.imwrite(np.concatenate(rows)[..., ::-1], str(sheets[-1]))
     print('\nSaved ' + ', '.join(map(str, sheets)))

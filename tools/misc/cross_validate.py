@@ -10,12 +10,12 @@ the end stands the mean NME of each value. ``{fold}`` in an option is the number
 should not have seen it. What was interrupted goes on when the command is repeated, and what is finished is not done
 again.
 """
+
 import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
 from zlib import crc32
 
 import numpy as np
@@ -27,7 +27,7 @@ from mmfld.engine.launch import latest_checkpoint
 from mmfld.engine.rows import REPOSITORY, read_config
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file or row of a table')
     parser.add_argument('--values', required=True, metavar='KEY=V1,V2,...', help='the option and what it is to be')
@@ -43,42 +43,61 @@ def main(argv: Optional[List[str]] = None) -> int:
     cfg = read_config(args.config)
     work_dir = args.work_dir or Path('work_dirs/cross_validation') / args.config.replace('/', '_').removesuffix('.py')
     if cfg.get('starts_from') and not any(
-            option.startswith('load_from=') and '{fold}' in option for option in args.cfg_options):
-        parser.error(f'{args.config} starts from weights of {cfg.starts_from}, which may have seen the fold that is '
-                     'held out: say which have not, --cfg-options load_from=...{fold}...')
+        option.startswith('load_from=') and '{fold}' in option for option in args.cfg_options
+    ):
+        parser.error(
+            f'{args.config} starts from weights of {cfg.starts_from}, which may have seen the fold that is '
+            'held out: say which have not, --cfg-options load_from=...{fold}...'
+        )
     try:
         place, ann_file = training_annotations(cfg)
-        same_runs(work_dir, dict(folds=args.folds, gpus=args.gpus, options=args.cfg_options,
-                                 annotations=crc32(ann_file.read_bytes()) if ann_file.is_file() else None))
+        same_runs(
+            work_dir,
+            dict(
+                folds=args.folds,
+                gpus=args.gpus,
+                options=args.cfg_options,
+                annotations=crc32(ann_file.read_bytes()) if ann_file.is_file() else None,
+            ),
+        )
         folds = write_folds(ann_file, args.folds, work_dir.absolute() / 'folds')
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
 
-    errors: Dict[str, List[float]] = {value: [] for value in values.split(',')}
+    errors: dict[str, list[float]] = {value: [] for value in values.split(',')}
     for value, found in errors.items():
         for fold, (train, held_out) in enumerate(folds):
-            options = [f'{key}={value}', f'{place}={train}', f'val_dataset.ann_file={held_out}',
-                       f'test_dataset.ann_file={held_out}',
-                       *(option.replace('{fold}', str(fold)) for option in args.cfg_options)]
+            options = [
+                f'{key}={value}',
+                f'{place}={train}',
+                f'val_dataset.ann_file={held_out}',
+                f'test_dataset.ann_file={held_out}',
+                *(option.replace('{fold}', str(fold)) for option in args.cfg_options),
+            ]
             folder = work_dir / f'{key}={value}' / f'fold-{fold}'
             found.append(nme(args.config, folder, options, args.gpus, args.dry_run))
     if not args.dry_run:
-        table = [[key, 'NME', 'deviation over folds'],
-                 *([value, f'{np.mean(found):.3f}', f'{np.std(found, ddof=1):.3f}'] for value, found in errors.items())]
+        table = [
+            [key, 'NME', 'deviation over folds'],
+            *([value, f'{np.mean(found):.3f}', f'{np.std(found, ddof=1):.3f}'] for value, found in errors.items()),
+        ]
         print(GithubFlavoredMarkdownTable(table).table)
         print(f'best: {min(errors, key=lambda value: np.mean(errors[value]))}')
     return 0
 
 
-def training_annotations(cfg: Config) -> Tuple[str, Path]:
+def training_annotations(cfg: Config) -> tuple[str, Path]:
     """The option that names the training annotations of the data set that is tested, and the file.
 
     Raises:
         ValueError: If none of the training data, or more than one, lie where the test data do.
     """
     parts = cfg.train_dataset.get('datasets')
-    places = {'train_dataset': cfg.train_dataset} if parts is None else {
-        f'train_dataset.datasets.{number}': part for number, part in enumerate(parts)}
+    places = (
+        {'train_dataset': cfg.train_dataset}
+        if parts is None
+        else {f'train_dataset.datasets.{number}': part for number, part in enumerate(parts)}
+    )
     root = cfg.test_dataset.data_root
     own = [place for place, part in places.items() if part.get('data_root') == root]
     if len(own) != 1:
@@ -98,7 +117,7 @@ def same_runs(work_dir: Path, settings: dict) -> None:
     path.write_text(json.dumps(settings), encoding='utf-8')
 
 
-def write_folds(ann_file: Path, folds: int, folder: Path) -> List[Tuple[Path, Path]]:
+def write_folds(ann_file: Path, folds: int, folder: Path) -> list[tuple[Path, Path]]:
     """Write the annotations of each fold and of all others; returns their files, (others, fold) for each fold.
 
     Raises:
@@ -114,16 +133,22 @@ def write_folds(ann_file: Path, folds: int, folder: Path) -> List[Tuple[Path, Pa
     for fold in range(folds):
         for part, path in (('train', folder / f'train-{fold}.json'), ('test', folder / f'test-{fold}.json')):
             kept = {image for image, own in fold_of.items() if (own == fold) == (part == 'test')}
-            dump(dict(annotations, images=[image for image in annotations['images'] if image['id'] in kept],
-                      annotations=[one for one in annotations['annotations'] if one['image_id'] in kept]), path)
+            dump(
+                dict(
+                    annotations,
+                    images=[image for image in annotations['images'] if image['id'] in kept],
+                    annotations=[one for one in annotations['annotations'] if one['image_id'] in kept],
+                ),
+                path,
+            )
         files.append((folder / f'train-{fold}.json', folder / f'test-{fold}.json'))
     return files
 
 
-def split(images: List[dict], folds: int) -> Dict[int, int]:
+def split(images: list[dict], folds: int) -> dict[int, int]:
     """The fold of each image, by its id: in an order drawn with seed 0, each image or whole video, the largest first,
     goes to the fold that has the fewest images."""
-    groups: Dict[str, List[int]] = {}
+    groups: dict[str, list[int]] = {}
     for image in images:
         groups.setdefault(image.get('video', image['id']), []).append(image['id'])
     if not 2 <= folds <= len(groups):
@@ -137,17 +162,31 @@ def split(images: List[dict], folds: int) -> Dict[int, int]:
     return fold_of
 
 
-def nme(config: str, folder: Path, options: List[str], gpus: int, dry_run: bool) -> float:
+def nme(config: str, folder: Path, options: list[str], gpus: int, dry_run: bool) -> float:
     """Train on the other folds, if that is not done, and test on this one."""
     result = folder / 'result.json'
     if not result.is_file():
         tools = REPOSITORY / 'tools'
-        start = [sys.executable, str(tools / 'train.py'), config] if gpus == 1 else [
-            'bash', str(tools / 'dist_train.sh'), config, str(gpus)]
+        start = (
+            [sys.executable, str(tools / 'train.py'), config]
+            if gpus == 1
+            else ['bash', str(tools / 'dist_train.sh'), config, str(gpus)]
+        )
         command(dry_run, *start, '--work-dir', str(folder), '--no-validate', '--resume', '--cfg-options', *options)
         checkpoint = folder / 'CHECKPOINT' if dry_run else latest_checkpoint(folder)
-        command(dry_run, sys.executable, str(tools / 'test.py'), config, str(checkpoint), '--work-dir', str(folder),
-                '--out', str(result), '--cfg-options', *options)
+        command(
+            dry_run,
+            sys.executable,
+            str(tools / 'test.py'),
+            config,
+            str(checkpoint),
+            '--work-dir',
+            str(folder),
+            '--out',
+            str(result),
+            '--cfg-options',
+            *options,
+        )
         if dry_run:
             return float('nan')
     return json.loads(result.read_text(encoding='utf-8'))['NME']

@@ -5,9 +5,9 @@
 All are the photograph of Grace Hopper that comes with matplotlib (James S. Davis, U.S. Navy, public domain). The three
 are found in one picture, in one call; the small one is drawn again beneath, magnified.
 """
+
 import argparse
 from pathlib import Path
-from typing import Optional, Tuple
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from mmfld.runtime import FaceLandmarker
 from mmfld.runtime.drawing import draw_faces
 
 SIZE = (1200, 430)  # of the picture
-ANGLE = 140.  # degrees clockwise, of the turned face
+ANGLE = 140.0  # degrees clockwise, of the turned face
 SMALL = 0.2  # its size beside the others
 MAGNIFIED = 4
 NOSE_AND_BELOW = slice(250, 345), slice(200, 345)  # rows and columns of the photograph
@@ -42,14 +42,18 @@ def main() -> None:
     if small is not None:
         magnify(drawn, picture, small)
     for face in faces:
-        print(f'{face.box[3] - face.box[1]:.0f} pixels high, turned by {face.angle:.0f} degrees, landmarks score '
-              f'{face.scores.mean():.2f}')
+        print(
+            f'{face.box[3] - face.box[1]:.0f} pixels high, turned by {face.angle:.0f} degrees, landmarks score '
+            f'{face.scores.mean():.2f}'
+        )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(args.out), drawn):
         raise SystemExit(f'{args.out}: OpenCV cannot write this image')
 
 
-def place(picture: np.ndarray, photo: np.ndarray, middle: Tuple[float, float], scale: float, angle: float = 0.) -> None:
+def place(
+    picture: np.ndarray, photo: np.ndarray, middle: tuple[float, float], scale: float, angle: float = 0.0
+) -> None:
     """Draw a photograph on a picture, turned clockwise."""
     height, width = photo.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -angle, scale)
@@ -60,7 +64,7 @@ def place(picture: np.ndarray, photo: np.ndarray, middle: Tuple[float, float], s
     picture[mask] = cv2.warpAffine(source, matrix, size, borderMode=cv2.BORDER_REPLICATE)[mask]
 
 
-def magnify(drawn: np.ndarray, picture: np.ndarray, face, side: Optional[int] = 200) -> None:
+def magnify(drawn: np.ndarray, picture: np.ndarray, face, side: int | None = 200) -> None:
     """Draw a face once more, larger, at the bottom of the picture."""
     x, y = (face.box[:2] + face.box[2:]) / 2
     half = side / MAGNIFIED / 2
@@ -69,7 +73,7 @@ def magnify(drawn: np.ndarray, picture: np.ndarray, face, side: Optional[int] = 
     for point in face.landmarks @ matrix[:, :2].T + matrix[:, 2]:
         cv2.circle(view, tuple(round(float(v) * 16) for v in point), 2 * 16, (0, 255, 0), -1, cv2.LINE_AA, 4)
     top, left = drawn.shape[0] - side - 5, round(x - side / 2)
-    drawn[top:top + side, left:left + side] = view
+    drawn[top : top + side, left : left + side] = view
 
 
 if __name__ == '__main__':

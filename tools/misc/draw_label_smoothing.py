@@ -7,11 +7,10 @@ landmark's smoothed label. Each row on the right is one landmark: image patch (b
 Gaussian around the landmark (e), joint map (f), label distribution (g). All patches are of the same cells; ellipses of
 (g) are drawn at 1 / sqrt(gamma) standard deviations, so that they can be seen.
 """
+
 import argparse
 import sys
 from pathlib import Path
-
-import mmfld  # noqa: F401  prepares the environment and registers the components
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -19,6 +18,7 @@ from matplotlib.patches import Ellipse
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, KEYPOINT_CODECS
 
+import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.codecs.label_smoothing import smoothing_stages
 from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
@@ -38,11 +38,13 @@ def main(argv=None):
     args = parser.parse_args(argv)
     cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
-    codec = KEYPOINT_CODECS.build(next(
-        step.encoder for step in cfg.train_dataloader.dataset.pipeline if step.type == 'GenerateTarget'))
+    codec = KEYPOINT_CODECS.build(
+        next(step.encoder for step in cfg.train_dataloader.dataset.pipeline if step.type == 'GenerateTarget')
+    )
     # the face as in testing, without augmentation
-    dataset = DATASETS.build(dict(cfg.train_dataloader.dataset, test_mode=True,
-                                  pipeline=cfg.test_dataloader.dataset.pipeline[:-1]))
+    dataset = DATASETS.build(
+        dict(cfg.train_dataloader.dataset, test_mode=True, pipeline=cfg.test_dataloader.dataset.pipeline[:-1])
+    )
     sample = dataset[args.index]
     image, points = sample['img'][..., ::-1], sample['transformed_keypoints'][0]
 
@@ -68,14 +70,20 @@ def main(argv=None):
         for c, (title, patch) in enumerate(zip(TITLES, patches)):
             panel = figure.add_subplot(grid[r, 3 + c])
             if c == 0:  # pixels of the patch's cells
-                low, high = (cells_to_pixels(centre + side * (radius + 0.5), codec.heatmap_size, codec.input_size,
-                                             codec.map_grid) for side in (-1, 1))
+                low, high = (
+                    cells_to_pixels(
+                        centre + side * (radius + 0.5), codec.heatmap_size, codec.input_size, codec.map_grid
+                    )
+                    for side in (-1, 1)
+                )
                 panel.imshow(patch, interpolation='nearest')
                 panel.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]))
             elif c < 3:
                 panel.imshow(patch, cmap='inferno')
-                panel.set(xlim=(centre[0] - radius - 0.5, centre[0] + radius + 0.5),
-                          ylim=(centre[1] + radius + 0.5, centre[1] - radius - 0.5))
+                panel.set(
+                    xlim=(centre[0] - radius - 0.5, centre[0] + radius + 0.5),
+                    ylim=(centre[1] + radius + 0.5, centre[1] - radius - 0.5),
+                )
             elif patch is not None:
                 # the edges have a hundredth of the Gaussian's weight in (f): show its logarithm
                 panel.imshow(np.log10(patch + 1e-4) if c == 4 else patch, cmap='inferno')

@@ -5,14 +5,14 @@
 They are those of the rendered faces of this package (:mod:`mmfld.datasets.synthetic`), neutral and of mean shape: in
 units of the distance of the outer eye corners, x to the right of the image, y down, z towards the viewer.
 """
+
 import argparse
 import json
 from pathlib import Path
 
-import mmfld  # noqa: F401  prepares the environment and registers the components
-
 import numpy as np
 
+import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.datasets.synthetic import Camera, Expression, FaceShape, Identity, project_face
 from mmfld.structures import layout_names
 
@@ -21,7 +21,7 @@ def mean_faces() -> dict:
     """Layout -> (K, 3) of the mean face: its frontal view, by parallel rays, lifted to the surface."""
     shape = FaceShape(Identity(), Expression())
     front = project_face(shape, Camera(distance=1e7)).keypoints
-    pivot = (0, .35)  # which the camera shows at (0, 0)
+    pivot = (0, 0.35)  # which the camera shows at (0, 0)
     return {name: np.round(shape.lift(front[name].astype(float) + pivot), 4).tolist() for name in layout_names()}
 
 

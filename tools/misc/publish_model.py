@@ -6,17 +6,17 @@ and what inference needs to know.
 ``FaceLandmarkInferencer(weights=DST)`` needs nothing else. DST holds plain data, read with ``weights_only=True``. Test
 it as any checkpoint, ``tools/test.py CONFIG DST``: half precision should not change the NME's third decimal.
 """
+
 import argparse
 import hashlib
 import sys
 from pathlib import Path
 
-import mmfld  # noqa: F401  prepares the environment and registers the components
-
 import torch
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
+import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
 
@@ -34,7 +34,9 @@ def half(state_dict: dict, path: str) -> dict:
             if rounded.isfinite().all() and (rounded.any() or not value.any()):
                 value = rounded
             elif not (name.endswith('.running_var') and value.isfinite().all()):
-                raise ValueError(f'{path}: {name} has values up to {value.abs().max():g}, expected the range of float16')
+                raise ValueError(
+                    f'{path}: {name} has values up to {value.abs().max():g}, expected the range of float16'
+                )
         result[name] = value.contiguous().clone()
     return result
 
@@ -55,7 +57,7 @@ def publish(config: str, checkpoint: str, dst: Path) -> None:
         raise ValueError(f'{checkpoint} does not fit {config}: {error}') from error
     meta = dict(cfg=cfg.pretty_text, dataset_meta=content['meta']['dataset_meta'], mmfld_version=mmfld.__version__)
     dst.parent.mkdir(parents=True, exist_ok=True)
-    more = {name: content[name] for name in ('calibration', ) if name in content}
+    more = {name: content[name] for name in ('calibration',) if name in content}
     torch.save(dict(meta=meta, state_dict=state_dict, **more), dst)
 
 

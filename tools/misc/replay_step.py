@@ -5,6 +5,7 @@
 The file has the weights before the step and its batch (:class:`mmfld.engine.hooks.FiniteLossHook`). Prints the loss
 terms of the batch as they were and in float32, and of each sample alone, in float32 with the statistics of that sample.
 """
+
 import argparse
 import sys
 

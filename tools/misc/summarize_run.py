@@ -2,14 +2,13 @@
 
     python tools/misc/summarize_run.py CONFIG CHECKPOINT [--out summary.png]
 
-The picture shows faces from the best to the worst with landmarks and heatmaps, and the curves of the run in whose folder
-the checkpoint lies.
+The picture shows faces from the best to the worst with landmarks and heatmaps, and the curves of the run in whose
+folder the checkpoint lies.
 """
+
 import argparse
 import sys
 from pathlib import Path
-
-import mmfld  # noqa: F401  prepares the environment and registers the components
 
 import torch
 from mmengine.registry import init_default_scope
@@ -18,6 +17,7 @@ from mmpose.apis import init_model
 from mmpose.registry import METRICS
 from tqdm import tqdm
 
+import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
@@ -57,13 +57,19 @@ def main(argv=None):
         sample = model.test_step(batch)[0]
         heatmaps = sample.pred_fields.heatmaps.float().cpu()
         heatmaps = torch.softmax(heatmaps.flatten(1), 1).view_as(heatmaps) if heatmaps.min() < 0 else heatmaps
-        faces.append(dict(
-            image=image, nme=errors[index], heatmap=heatmaps.amax(0).sqrt().numpy(),
-            predicted=to_input_pixels(sample.pred_instances.keypoints[0], sample.metainfo),
-            annotated=to_input_pixels(sample.gt_instances.keypoints[0], sample.metainfo)))
+        faces.append(
+            dict(
+                image=image,
+                nme=errors[index],
+                heatmap=heatmaps.amax(0).sqrt().numpy(),
+                predicted=to_input_pixels(sample.pred_instances.keypoints[0], sample.metainfo),
+                annotated=to_input_pixels(sample.gt_instances.keypoints[0], sample.metainfo),
+            )
+        )
     out = args.out or args.checkpoint.parent / 'summary.png'
-    figure = draw_run_summary(faces, args.checkpoint.parent,
-                              f'{Path(args.config).stem}: NME {results["NME"]:.2f} % on {len(errors)} faces')
+    figure = draw_run_summary(
+        faces, args.checkpoint.parent, f'{Path(args.config).stem}: NME {results["NME"]:.2f} % on {len(errors)} faces'
+    )
     figure.savefig(out, dpi=110)
     print(f'NME {results["NME"]:.3f} %   FR {results["FR"]:.2f} %   AUC {results["AUC"]:.4f}   ({len(errors)} faces)')
     print(f'picture {out}')

@@ -1,22 +1,22 @@
 """What the converters of official checkpoints share: the command line, safe reading, writing and reporting."""
+
 import argparse
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence, Tuple
-
-import mmfld  # prepares the environment and registers the components
 
 import torch
 from mmengine import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 
+import mmfld  # prepares the environment and registers the components
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-Weights = Dict[str, torch.Tensor]
+Weights = dict[str, torch.Tensor]
 
 
 def command_parser(description: str) -> argparse.ArgumentParser:
@@ -54,17 +54,20 @@ def read(src: Path) -> dict:
         if 'TorchScript' in str(error):
             raise ValueError(
                 f'{src} is a TorchScript archive, which holds code and is not loaded for safety; if you trust it, '
-                'convert what torch.save(torch.jit.load(SRC).state_dict(), FILE) writes') from error
+                'convert what torch.save(torch.jit.load(SRC).state_dict(), FILE) writes'
+            ) from error
         # PyTorch's message goes on with the advice to load the file unsafely
         reason = re.search(r'Unsupported .*?(?=\. Please|\n|$)', str(error))
-        raise ValueError(f'{src} cannot be read as tensors and plain data, and nothing else is loaded for safety: '
-                         f'{type(error).__name__}: {reason[0] if reason else error}') from error
+        raise ValueError(
+            f'{src} cannot be read as tensors and plain data, and nothing else is loaded for safety: '
+            f'{type(error).__name__}: {reason[0] if reason else error}'
+        ) from error
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{src}: found a {type(checkpoint).__name__}, expected a dict')
     return checkpoint
 
 
-def choose_weights(checkpoint: dict, name: str, or_alone: bool, src: Path) -> Tuple[Weights, str]:
+def choose_weights(checkpoint: dict, name: str, or_alone: bool, src: Path) -> tuple[Weights, str]:
     """The state dict of an official file, and what it is called there.
 
     Args:
@@ -81,8 +84,10 @@ def choose_weights(checkpoint: dict, name: str, or_alone: bool, src: Path) -> Tu
     if or_alone and checkpoint and all(isinstance(value, torch.Tensor) for value in checkpoint.values()):
         return checkpoint, 'state dict'
     found = ', '.join(f'{key!r}: {type(value).__name__}' for key, value in list(checkpoint.items())[:10])
-    raise ValueError(f'{src}: found no weights {name!r} in a dict with {found or "nothing"}, expected an official '
-                     'checkpoint with them' + (' or a state dict' if or_alone else ''))
+    raise ValueError(
+        f'{src}: found no weights {name!r} in a dict with {found or "nothing"}, expected an official '
+        'checkpoint with them' + (' or a state dict' if or_alone else '')
+    )
 
 
 def rename(convert_state_dict: Callable[[Weights], Weights], state_dict: Weights, source: str, src: Path) -> Weights:
@@ -99,7 +104,8 @@ def write(dst: Path, weights: Weights, network: torch.nn.Module, source: str, sr
         dataset_meta=to_plain(parse_pose_metainfo(network.layout.metainfo), 'dataset_meta'),
         converted_from=src.name,
         converted_weights=source,
-        mmfld_version=mmfld.__version__)
+        mmfld_version=mmfld.__version__,
+    )
     dst.parent.mkdir(parents=True, exist_ok=True)
     torch.save(dict(meta=meta, state_dict={f'backbone.{name}': value for name, value in weights.items()}), dst)
 
@@ -110,14 +116,15 @@ def report(src: Path, dst: Path, checkpoint: dict, source: str, network: torch.n
     rows = dict(
         layout=f'{layout.name}: {layout.num_keypoints} landmarks',
         stacks=network.num_stacks,
-        parameters=f'{sum(parameter.numel() for parameter in network.parameters()):,}')
+        parameters=f'{sum(parameter.numel() for parameter in network.parameters()):,}',
+    )
     print(f'{src}: {source}' + (f', epoch {checkpoint["epoch"]}' if 'epoch' in checkpoint else ''))
     for name, text in (rows | found).items():
         print(f'  {name:<10}  {text}')
     print(f'{dst}: written')
 
 
-def print_configs(network: torch.nn.Module, arguments: Sequence[str], option: str, uses: Dict[str, str]) -> None:
+def print_configs(network: torch.nn.Module, arguments: Sequence[str], option: str, uses: dict[str, str]) -> None:
     """Say which configs have a network, for each value of the option that weights do not show.
 
     Args:
@@ -126,7 +133,7 @@ def print_configs(network: torch.nn.Module, arguments: Sequence[str], option: st
         option (str): The argument that weights do not show.
         uses (dict[str, str]): By value of the option, who uses it.
     """
-    fitting: Dict[str, List[str]] = defaultdict(list)
+    fitting: dict[str, list[str]] = defaultdict(list)
     kind, layout = type(network).__name__, network.layout.name
     # the shortest name; ablations have longer ones and the same network
     for path in sorted((REPOSITORY / 'configs').glob('[!_]*/*_hg[0-9].py')):
@@ -145,5 +152,5 @@ def print_configs(network: torch.nn.Module, arguments: Sequence[str], option: st
         print(f'  {value!r} ({methods}): {configs}')
 
 
-def shapes(module: torch.nn.Module) -> Dict[str, torch.Size]:
+def shapes(module: torch.nn.Module) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in module.state_dict().items()}

@@ -16,6 +16,7 @@ but its crop starts from the box of the landmarks, not of a detector.
 Files are read with ``weights_only=True``, so that nothing in them can run code. A TorchScript archive is code: save its
 weights first, with ``torch.save(torch.jit.load(ARCHIVE).state_dict(), SRC)``.
 """
+
 import argparse
 import sys
 
@@ -42,7 +43,7 @@ def convert(args: argparse.Namespace) -> None:
     network = matching_fan(converted)
     write(args.dst, converted, network, source, args.src)
     report(args.src, args.dst, checkpoint, source, network)
-    print_configs(network, ('num_stacks', ), 'pooling', USERS)
+    print_configs(network, ('num_stacks',), 'pooling', USERS)
 
 
 if __name__ == '__main__':

@@ -10,6 +10,7 @@ the boundaries is an error.
 
 Files are read with ``weights_only=True``, so that nothing in them can run code.
 """
+
 import argparse
 import sys
 
@@ -23,8 +24,12 @@ METHODS = dict(in_relu='STAR, ADNet', none='Heatmap Regression without Soft-argm
 
 def main(argv=None) -> int:
     parser = command_parser(__doc__)
-    parser.add_argument('--weights', choices=('net', 'net_ema'), default='net',
-                        help='which weights of an official checkpoint to take, default: %(default)s')
+    parser.add_argument(
+        '--weights',
+        choices=('net', 'net_ema'),
+        default='net',
+        help='which weights of an official checkpoint to take, default: %(default)s',
+    )
     return run(convert, parser.parse_args(argv))
 
 

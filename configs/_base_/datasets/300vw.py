@@ -1,10 +1,12 @@
-# 300VW (Shen et al., ICCV-W 2015) in its videos: 50 to train on, with the faces of 300W, and 64 to test in three scenarios
+# 300VW (Shen et al., ICCV-W 2015) in its videos: 50 to train on, with the faces of 300W, and 64 to test in three
+# scenarios
 layout = '300w68'
 train_videos = dict(
     type='FaceVideoDataset',
     data_root='data/300vw/',
     data_prefix=dict(img='images/'),
-    ann_file='annotations/face_landmarks_300vw_train.json')
+    ann_file='annotations/face_landmarks_300vw_train.json',
+)
 train_dataset = dict(
     type='ConcatDataset',
     datasets=[
@@ -12,9 +14,11 @@ train_dataset = dict(
             type='FaceLandmarkDataset',
             data_root='data/300w/',
             data_prefix=dict(img='images/'),
-            ann_file='annotations/face_landmarks_300w_train.json'),
+            ann_file='annotations/face_landmarks_300w_train.json',
+        ),
         dict(train_videos, clip_length=1),
-    ])
+    ],
+)
 # frame by frame
 val_dataset = dict(train_videos, ann_file='annotations/face_landmarks_300vw_test.json', clip_length=1)
 test_dataset = val_dataset

@@ -5,7 +5,8 @@ train_dataset = dict(
     type='FaceLandmarkDataset',
     data_root='data/cofw/',
     data_prefix=dict(img='images/'),
-    ann_file='annotations/cofw_train.json')
+    ann_file='annotations/cofw_train.json',
+)
 val_dataset = dict(train_dataset, ann_file='annotations/cofw_test.json')
 test_dataset = val_dataset
 

@@ -4,7 +4,8 @@ train_dataset = dict(
     type='FaceLandmarkDataset',
     data_root='data/wflw/',
     data_prefix=dict(img='images/'),
-    ann_file='annotations/face_landmarks_wflw_train.json')
+    ann_file='annotations/face_landmarks_wflw_train.json',
+)
 val_dataset = dict(train_dataset, ann_file='annotations/face_landmarks_wflw_test.json')
 test_dataset = val_dataset
 

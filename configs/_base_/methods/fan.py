@@ -1,18 +1,19 @@
-# What the subpixel and the attentive paper share: FAN, crop, augmentation, and Adam with 1e-4, dropped at epochs 25 and 40
-# (by what factor is not printed). The batch of 10 is FAN's. Of all that, the attentive paper prints only network, Adam,
-# rate and batch.
+# What the subpixel and the attentive paper share: FAN, crop, augmentation, and Adam with 1e-4, dropped at epochs 25
+# and 40 (by what factor is not printed). The batch of 10 is FAN's. Of all that, the attentive paper prints only
+# network, Adam, rate and batch.
 model = dict(
     type='TopdownPoseEstimator',
     # RGB in [0, 1]
-    data_preprocessor=dict(type='PoseDataPreprocessor', mean=[0.] * 3, std=[255.] * 3, bgr_to_rgb=True),
+    data_preprocessor=dict(type='PoseDataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3, bgr_to_rgb=True),
     backbone=dict(type='FAN', num_stacks=2, pooling='max'),
-    test_cfg=dict(flip_test=False))
+    test_cfg=dict(flip_test=False),
+)
 
 crop = dict(rule='face_220')
 load = [dict(type='LoadFaceImage'), dict(type='GetFaceCrop')]
 augmentation = [
     dict(type='RandomFlip', prob=0.5),
-    dict(type='RandomFaceSimilarity', rotation=30., scale=0.15, shift=0., distribution='uniform'),
+    dict(type='RandomFaceSimilarity', rotation=30.0, scale=0.15, shift=0.0, distribution='uniform'),
     dict(type='FaceAffine'),
     dict(type='RandomChannelGain', low=0.6, high=1.4),
 ]
@@ -22,7 +23,7 @@ test_pipeline = [*load, dict(type='FaceAffine'), dict(type='PackPoseInputs')]
 # cascades, the same in each test
 rough_boxes_pipeline = [
     *load,
-    dict(type='RandomFaceSimilarity', rotation=0., scale=0.08, shift=0.08, seed=0),
+    dict(type='RandomFaceSimilarity', rotation=0.0, scale=0.08, shift=0.08, seed=0),
     dict(type='FaceAffine'),
     dict(type='PackPoseInputs'),
 ]

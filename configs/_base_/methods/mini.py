@@ -1,5 +1,5 @@
-# What the CPU-sized models share: 2 stacks of width 128 on 128 x 128 pixels, 45 epochs of 16 faces a step in bfloat16, half
-# an hour on two CPU cores. A config adds codec and head.
+# What the CPU-sized models share: 2 stacks of width 128 on 128 x 128 pixels, 45 epochs of 16 faces a step in bfloat16,
+# half an hour on two CPU cores. A config adds codec and head.
 _base_ = ['../default_runtime.py']
 codec = dict(input_size=(128, 128), heatmap_size=(32, 32))
 model = dict(
@@ -7,9 +7,9 @@ model = dict(
     # BGR in [-1, 1]
     data_preprocessor=dict(type='PoseDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=False),
     # without attention maps: short trials showed no gain from them, and they cost about a quarter of the step time
-    backbone=dict(
-        type='HourglassAAM', num_stacks=2, heatmap_activation='none', use_aam=False, num_levels=3, width=128),
-    test_cfg=dict(flip_test=False))
+    backbone=dict(type='HourglassAAM', num_stacks=2, heatmap_activation='none', use_aam=False, num_levels=3, width=128),
+    test_cfg=dict(flip_test=False),
+)
 
 # Padded, because the height of the landmarks cuts off the contour of faces that are wider than high.
 crop = dict(rule='landmark_height', padding=1.1)
@@ -18,7 +18,7 @@ load = [dict(type='LoadFaceImage'), dict(type='GetFaceCrop')]
 # on the held-out faces (structured_hg2_mini.py).
 augmentation = [
     dict(type='RandomFlip', prob=0.5),
-    dict(type='RandomFaceSimilarity', rotation=10., scale=0.07, shift=0.03),
+    dict(type='RandomFaceSimilarity', rotation=10.0, scale=0.07, shift=0.03),
     dict(type='FaceAffine'),
     dict(type='RandomOcclusion', prob=0.2),
     dict(type='RandomBoxBlur', prob=0.15),
@@ -31,7 +31,7 @@ test_pipeline = [*load, dict(type='FaceAffine'), dict(type='PackPoseInputs')]
 # for testing off-centre faces: boxes as far off as those of OpenCV's cascades, the same in each test
 rough_boxes_pipeline = [
     *load,
-    dict(type='RandomFaceSimilarity', rotation=0., scale=0.08, shift=0.08, seed=0),
+    dict(type='RandomFaceSimilarity', rotation=0.0, scale=0.08, shift=0.08, seed=0),
     dict(type='FaceAffine'),
     dict(type='PackPoseInputs'),
 ]
@@ -50,4 +50,5 @@ param_scheduler = [
 ]
 default_hooks = dict(
     ema=dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.002, gamma=300, update_buffers=True),
-    checkpoint=dict(interval=2))
+    checkpoint=dict(interval=2),
+)

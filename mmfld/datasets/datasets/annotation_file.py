@@ -2,17 +2,19 @@
 
 What cannot be used is a ValueError that names the file, the entry, the field, what was found and what was expected.
 """
+
 import json
 import os
 from collections import Counter
-from typing import Any, Callable, Dict, List, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mmengine import fileio
 
 LONGEST = 120  # characters of a value in a message
 
 
-def read_annotation_file(path: str) -> Dict[str, List[dict]]:
+def read_annotation_file(path: str) -> dict[str, list[dict]]:
     """The sections ``images``, ``annotations`` and ``categories`` of a COCO-style file.
 
     Returns:
@@ -25,8 +27,9 @@ def read_annotation_file(path: str) -> Dict[str, List[dict]]:
     """
     content = _read_json(path)
     if not isinstance(content, dict):
-        raise ValueError(f'{path}: found {_kind(content)}, expected an object with the fields "images" and '
-                         '"annotations"')
+        raise ValueError(
+            f'{path}: found {_kind(content)}, expected an object with the fields "images" and "annotations"'
+        )
     sections = {name: _section(path, content, name) for name in ('images', 'annotations')}
     sections['categories'] = _section(path, content, 'categories') if 'categories' in content else []
     for image in sections['images']:
@@ -40,7 +43,7 @@ def read_annotation_file(path: str) -> Dict[str, List[dict]]:
     return sections
 
 
-def read_box_file(path: str, images: Sequence[int]) -> List[dict]:
+def read_box_file(path: str, images: Sequence[int]) -> list[dict]:
     """Detected boxes: dicts of ``image_id``, ``category_id``, ``bbox`` [x, y, w, h] and ``score``.
 
     Args:
@@ -59,11 +62,17 @@ def read_box_file(path: str, images: Sequence[int]) -> List[dict]:
         if not isinstance(box, dict):
             raise ValueError(f'{path}: {where}: found {shown(box)}, expected an object')
         for field, is_right, expected in (
-                ('category_id', lambda value: type(value) is int, 'an int'),
-                ('image_id', lambda value: type(value) is int and value in images, 'the id of one of the images'),
-                ('score', is_number, 'a finite number'),
-                ('bbox', lambda value: isinstance(value, list) and len(value) >= 4 and all(map(is_number, value))
-                 and min(value[2:4]) > 0, '4 finite numbers, [x, y, w, h] with a positive w and h')):
+            ('category_id', lambda value: type(value) is int, 'an int'),
+            ('image_id', lambda value: type(value) is int and value in images, 'the id of one of the images'),
+            ('score', is_number, 'a finite number'),
+            (
+                'bbox',
+                lambda value: (
+                    isinstance(value, list) and len(value) >= 4 and all(map(is_number, value)) and min(value[2:4]) > 0
+                ),
+                '4 finite numbers, [x, y, w, h] with a positive w and h',
+            ),
+        ):
             _require(path, where, box, field, is_right, expected)
     return boxes
 
@@ -94,7 +103,7 @@ def _without_repetition(pairs: Sequence[tuple]) -> dict:
     return entry
 
 
-def _section(path: str, content: dict, name: str) -> List[dict]:
+def _section(path: str, content: dict, name: str) -> list[dict]:
     if not isinstance(content.get(name), list):
         found = _kind(content[name]) if name in content else 'none'
         raise ValueError(f'{path}: field "{name}": found {found}, expected a list')
@@ -107,8 +116,9 @@ def _section(path: str, content: dict, name: str) -> List[dict]:
     counts = Counter(entry['id'] for entry in content[name])
     repeated = [id_ for id_, count in counts.items() if count > 1]
     if repeated:
-        raise ValueError(f'{path}: field "{name}": found id {repeated[0]} {counts[repeated[0]]} times, expected unique '
-                         'ids')
+        raise ValueError(
+            f'{path}: field "{name}": found id {repeated[0]} {counts[repeated[0]]} times, expected unique ids'
+        )
     return content[name]
 
 
@@ -117,8 +127,14 @@ def _check_image(path: str, image: dict) -> None:
     _require(path, where, image, 'file_name', _is_file_name, 'the name of a file')
     for field in ('width', 'height'):
         if field in image:
-            _require(path, where, image, field, lambda value: is_number(value) and value > 0 and value == int(value),
-                     'a positive whole number of pixels')
+            _require(
+                path,
+                where,
+                image,
+                field,
+                lambda value: is_number(value) and value > 0 and value == int(value),
+                'a positive whole number of pixels',
+            )
             image[field] = int(image[field])
 
 

@@ -1,5 +1,6 @@
 """One annotated face of a COCO-style json file: its numbers as arrays, if they can be those of a face."""
-from typing import Any, Optional, Tuple
+
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ THINNEST_FACE = 0.01  # pixels
 # where landmarks that are not there are often put
 PLACEHOLDERS = np.float32([[0, 0], [-1, -1]])
 
-Size = Optional[Tuple[int, int]]
+Size = tuple[int, int] | None
 
 
 class FaceReader:
@@ -47,7 +48,7 @@ class FaceReader:
             if value not in (0, 1):
                 raise self._error(ann, f'attributes.{name}', value, '0 or 1')
 
-    def landmarks(self, ann: dict) -> Tuple[np.ndarray, np.ndarray]:
+    def landmarks(self, ann: dict) -> tuple[np.ndarray, np.ndarray]:
         """``keypoints``: (K, 2) float32 (x, y), and (K, ) float32, 0 or 1, whether they are annotated."""
         count = self.layout.num_keypoints
         expected = f'{3 * count} numbers, [x, y, v] * {count} of layout {self.layout.name}'
@@ -58,8 +59,12 @@ class FaceReader:
             raise self._fault(ann, 'keypoints', f'{len(found)} entries ({len(found) / 3:g} landmarks)', expected)
         if not set(map(type, found)) <= {int, float}:
             wrong = next(n for n, value in enumerate(found) if type(value) not in (int, float))
-            raise self._fault(ann, 'keypoints', f'an entry that is not a number ({shown(found[wrong])} for landmark '
-                              f'{wrong // 3})', expected)
+            raise self._fault(
+                ann,
+                'keypoints',
+                f'an entry that is not a number ({shown(found[wrong])} for landmark {wrong // 3})',
+                expected,
+            )
         try:
             with np.errstate(over='ignore'):
                 landmarks = np.array(found, dtype=np.float32).reshape(-1, 3)
@@ -69,8 +74,12 @@ class FaceReader:
         wrong = np.flatnonzero(~np.isfinite(points).all(axis=1) | ~np.isin(flags, (0, 1, 2)))
         if len(wrong):
             k = int(wrong[0])
-            raise self._fault(ann, 'keypoints', f'{shown(found[3 * k:3 * k + 3])} for landmark {k}',
-                              'finite x and y, and v of 0 (not annotated), 1 or 2')
+            raise self._fault(
+                ann,
+                'keypoints',
+                f'{shown(found[3 * k : 3 * k + 3])} for landmark {k}',
+                'finite x and y, and v of 0 (not annotated), 1 or 2',
+            )
         if not flags.any():
             raise self._fault(ann, 'keypoints', 'no annotated landmark (all have v = 0)', 'at least two')
         return points + self.offset, np.minimum(1, flags)
@@ -91,11 +100,15 @@ class FaceReader:
         self._check_near(ann, 'keypoints', annotated, size)
         self._check_box(ann, field, box, annotated, size)
         if size and ((annotated < -0.5) | (annotated > np.array(size) - 0.5)).any(axis=1).all():
-            raise self._fault(ann, 'keypoints', f'all landmarks outside, within {np.round(box, 1).tolist()}',
-                              f'a face in an image of {size[0]} x {size[1]}')
+            raise self._fault(
+                ann,
+                'keypoints',
+                f'all landmarks outside, within {np.round(box, 1).tolist()}',
+                f'a face in an image of {size[0]} x {size[1]}',
+            )
         return box
 
-    def face_box(self, ann: dict, annotated: np.ndarray, size: Size) -> Optional[np.ndarray]:
+    def face_box(self, ann: dict, annotated: np.ndarray, size: Size) -> np.ndarray | None:
         """(4, ) float32 x1, y1, x2, y2: ``face_box``, or the square of ``center`` and ``box_size``; None without."""
         side = None
         if 'box_size' in ann:
@@ -126,8 +139,12 @@ class FaceReader:
     def _check_box(self, ann: dict, field: str, box: np.ndarray, annotated: np.ndarray, size: Size) -> None:
         self._check_near(ann, field, box.reshape(2, 2), size)
         if not ((annotated >= box[:2]) & (annotated <= box[2:])).all(axis=1).any():
-            raise self._fault(ann, field, f'a box {np.round(box, 1).tolist()} (x1, y1, x2, y2) without any annotated '
-                              'landmark', 'the box of this face')
+            raise self._fault(
+                ann,
+                field,
+                f'a box {np.round(box, 1).tolist()} (x1, y1, x2, y2) without any annotated landmark',
+                'the box of this face',
+            )
 
     def _check_near(self, ann: dict, field: str, points: np.ndarray, size: Size) -> None:
         """Points (N, 2) lie in the image or beside it, at most by its size."""
@@ -135,8 +152,11 @@ class FaceReader:
         far = np.flatnonzero(((points < -limit) | (points > (2 if size else 1) * limit)).any(axis=1))
         if len(far):
             x, y = points[far[0]]
-            where = f'an image of {size[0]} x {size[1]}' if size else (
-                f'any image, of up to {LARGEST_COORDINATE} pixels a side, or the image\'s "width" and "height"')
+            where = (
+                f'an image of {size[0]} x {size[1]}'
+                if size
+                else (f'any image, of up to {LARGEST_COORDINATE} pixels a side, or the image\'s "width" and "height"')
+            )
             raise self._fault(ann, field, f'a point at ({x:g}, {y:g})', f'points in or near {where}')
 
     def _numbers(self, ann: dict, field: str, expected: str, count: int) -> np.ndarray:

@@ -4,11 +4,13 @@ The files that MMPose publishes for WFLW, 300W, COFW, AFLW and 300VW are read un
 MMPose's own face datasets: the box of a face is the tight box of its landmarks, so that one crop rule gives the same
 crop on every data set, and a face that cannot be used is an error instead of being left out.
 """
+
 import copy
 import logging
 import os
 from collections import defaultdict
-from typing import Any, Iterator, List, Optional, Sequence, Tuple, Union
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,16 +68,18 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
             field, what was found and what was expected.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = '300w68',
-                 *,
-                 seed: Optional[int] = None,
-                 keypoint_offset: Sequence[float] = (0., 0.),
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        layout: str | FaceLayout = '300w68',
+        *,
+        seed: int | None = None,
+        keypoint_offset: Sequence[float] = (0.0, 0.0),
+        **kwargs,
+    ) -> None:
         self.layout = get_layout(layout)
         self.seed = seed
         self.keypoint_offset = np.array(keypoint_offset, dtype=np.float32)
-        if self.keypoint_offset.shape != (2, ) or not np.isfinite(self.keypoint_offset).all():
+        if self.keypoint_offset.shape != (2,) or not np.isfinite(self.keypoint_offset).all():
             raise ValueError(f'keypoint_offset must be two finite numbers, (x, y) in pixels, got {keypoint_offset!r}')
         self._epoch = _SharedInt(0)
         super().__init__(metainfo=self.layout.metainfo, **kwargs)
@@ -98,34 +102,44 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         for index in range(len(self)):
             yield BaseDataset.get_data_info(self, index)
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """Load all faces of the annotation file, or the boxes of ``bbox_file``."""
         for path in filter(None, (self.ann_file, self.bbox_file)):
             if not exists(path):
                 raise FileNotFoundError(f'{type(self).__name__} (layout {self.layout.name}): {path} does not exist')
-        self._on_placeholders: List[Any] = []
-        self.doubts: List[str] = []
+        self._on_placeholders: list[Any] = []
+        self.doubts: list[str] = []
         faces = super().load_data_list()
-        self._doubt(self._on_placeholders, 'faces have a landmark at exactly (0, 0) or (-1, -1) with v > 0, where '
-                    'landmarks that are not there are often put: annotations', '; v = 0 leaves them out')
+        self._doubt(
+            self._on_placeholders,
+            'faces have a landmark at exactly (0, 0) or (-1, -1) with v > 0, where '
+            'landmarks that are not there are often put: annotations',
+            '; v = 0 leaves them out',
+        )
         for doubt in self.doubts:
             print_log(doubt, logger='current', level=logging.WARNING)
         return faces
 
-    def _load_annotations(self) -> Tuple[List[dict], List[dict]]:
+    def _load_annotations(self) -> tuple[list[dict], list[dict]]:
         content = self._read_file()
         faces_of = defaultdict(list)
         for ann in content['annotations']:
             faces_of[ann['image_id']].append(ann)
         images = [image for image in content['images'] if image['id'] % self.sample_interval == 0]
-        instances = [info for image in images for ann in faces_of[image['id']]
-                     if (info := self.parse_data_info(dict(raw_ann_info=ann, raw_img_info=image))) is not None]
+        instances = [
+            info
+            for image in images
+            for ann in faces_of[image['id']]
+            if (info := self.parse_data_info(dict(raw_ann_info=ann, raw_img_info=image))) is not None
+        ]
         if not instances:
-            raise ValueError(f'{self.ann_file}: field "annotations": found no face (sample_interval '
-                             f'{self.sample_interval}), expected at least one')
+            raise ValueError(
+                f'{self.ann_file}: field "annotations": found no face (sample_interval '
+                f'{self.sample_interval}), expected at least one'
+            )
         return instances, images
 
-    def _load_detection_results(self) -> List[dict]:
+    def _load_detection_results(self) -> list[dict]:
         """A sample of each box of ``bbox_file`` that is of category 1, as of the base class."""
         images = {image['id']: image for image in self._read_file()['images']}
         boxes = [box for box in read_box_file(self.bbox_file, list(images)) if box['category_id'] == 1]
@@ -134,11 +148,17 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         for id_, found in enumerate(boxes):
             image = images[found['image_id']]
             x, y, width, height = found['bbox'][:4]
-            samples.append(dict(
-                img_id=found['image_id'], img_path=image['img_path'],
-                bbox=np.array([[x, y, x + width, y + height]], np.float32),
-                bbox_score=np.array([found['score']], np.float32), keypoints=np.zeros((1, count, 2), np.float32),
-                keypoints_visible=np.ones((1, count), np.float32), id=id_))
+            samples.append(
+                dict(
+                    img_id=found['image_id'],
+                    img_path=image['img_path'],
+                    bbox=np.array([[x, y, x + width, y + height]], np.float32),
+                    bbox_score=np.array([found['score']], np.float32),
+                    keypoints=np.zeros((1, count, 2), np.float32),
+                    keypoints_visible=np.ones((1, count), np.float32),
+                    id=id_,
+                )
+            )
         return samples
 
     def _read_file(self) -> dict:
@@ -155,7 +175,7 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         self._doubt(elsewhere, f'images lie outside the folder {root}:')
         return content
 
-    def _doubt(self, cases: List[Any], what: str, way_out: str = '') -> None:
+    def _doubt(self, cases: list[Any], what: str, way_out: str = '') -> None:
         if cases:
             some = ', '.join(map(str, cases[:10])) + (', ...' if len(cases) > 10 else '')
             self.doubts.append(f'{self.ann_file}: {len(cases)} {what} {some}{way_out}')
@@ -182,8 +202,9 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         try:
             raw = copy.deepcopy(ann)
         except RecursionError as error:
-            raise ValueError(f'{self.ann_file}: annotation {ann["id"]}: found fields nested too deep to be read, '
-                             'expected flat ones') from error
+            raise ValueError(
+                f'{self.ann_file}: annotation {ann["id"]}: found fields nested too deep to be read, expected flat ones'
+            ) from error
 
         return {
             **({} if face_box is None else dict(face_box=face_box[None])),

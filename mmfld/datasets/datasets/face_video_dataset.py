@@ -1,6 +1,8 @@
 """Annotated videos of faces, cut into clips of successive frames."""
+
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from typing import Any, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import force_full_init
@@ -75,13 +77,15 @@ class FaceVideoDataset(FaceLandmarkDataset):
             clip. It names the file, the video, what was found and what was expected.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = '300w68',
-                 clip_length: int = 8,
-                 frame_stride: int = 1,
-                 clip_stride: Optional[int] = None,
-                 box: str = 'current',
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        layout: str | FaceLayout = '300w68',
+        clip_length: int = 8,
+        frame_stride: int = 1,
+        clip_stride: int | None = None,
+        box: str = 'current',
+        **kwargs,
+    ) -> None:
         self.clip_length = clip_length
         self.frame_stride = frame_stride
         self.clip_stride = clip_length * frame_stride if clip_stride is None else clip_stride
@@ -90,8 +94,10 @@ class FaceVideoDataset(FaceLandmarkDataset):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name} is {getattr(self, name)}, expected 1 or more')
         if kwargs.get('test_mode', False) and (frame_stride, self.clip_stride) != (1, clip_length):
-            raise ValueError(f'found frame_stride {frame_stride} and clip_stride {self.clip_stride} in test mode, '
-                             f'where each frame is shown once; expected 1 and clip_length, {clip_length}')
+            raise ValueError(
+                f'found frame_stride {frame_stride} and clip_stride {self.clip_stride} in test mode, '
+                f'where each frame is shown once; expected 1 and clip_length, {clip_length}'
+            )
         if box not in BOXES:
             raise ValueError(f'box is {box!r}, expected one of {BOXES}')
         for name, default in dict(bbox_file=None, data_mode='topdown', filter_cfg=None, sample_interval=1).items():
@@ -109,10 +115,11 @@ class FaceVideoDataset(FaceLandmarkDataset):
         frames = shared.pop('frames')
         return dict(
             video=frames[0]['video'],
-            frames=[dict(shared, **frame, clip_frame=n, clip_length=len(frames)) for n, frame in enumerate(frames)])
+            frames=[dict(shared, **frame, clip_frame=n, clip_length=len(frames)) for n, frame in enumerate(frames)],
+        )
 
     @force_full_init
-    def prepare_data(self, idx: int) -> Optional[Union[List[Any], Any]]:
+    def prepare_data(self, idx: int) -> list[Any] | Any | None:
         """Run the pipeline on each frame of the clip ``idx``; None if it gives None for one of them."""
         augment = {} if self.test_mode else dict(clip_seed=self._clip_seed(idx))
         items = []
@@ -132,7 +139,7 @@ class FaceVideoDataset(FaceLandmarkDataset):
         for clip in super().faces():
             yield from clip['frames']
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """Load the frames of the annotation file and cut them into clips."""
         videos = {}
         for frame in super().load_data_list():
@@ -145,18 +152,22 @@ class FaceVideoDataset(FaceLandmarkDataset):
         for field, kind, expected in (('video', str, 'the name of a video'), ('frame', int, 'its place, 0 or more')):
             found = image.get(field)
             if type(found) is not kind or (kind is int and found < 0):
-                raise ValueError(f'{self.ann_file}: image {image["id"]}, field "{field}": found {shown(found)}, '
-                                 f'expected {kind.__name__}, {expected}')
+                raise ValueError(
+                    f'{self.ann_file}: image {image["id"]}, field "{field}": found {shown(found)}, '
+                    f'expected {kind.__name__}, {expected}'
+                )
         return dict(super().parse_data_info(raw_data_info), video=image['video'], frame=image['frame'])
 
-    def _cut(self, video: str, frames: List[dict]) -> List[List[dict]]:
+    def _cut(self, video: str, frames: list[dict]) -> list[list[dict]]:
         """Clips of one video."""
         numbers = np.array([frame['frame'] for frame in frames])
         steps = np.diff(numbers)
         if (steps <= 0).any():
             first = int((steps <= 0).argmax())
-            raise ValueError(f'{self.ann_file}: video {shown(video)}: found frame {numbers[first + 1]} after frame '
-                             f'{numbers[first]}, expected frames in increasing order, with one face each')
+            raise ValueError(
+                f'{self.ann_file}: video {shown(video)}: found frame {numbers[first + 1]} after frame '
+                f'{numbers[first]}, expected frames in increasing order, with one face each'
+            )
         bounds = [0, *(np.flatnonzero(steps > 1) + 1).tolist(), len(frames)]
         segments = [frames[start:end] for start, end in zip(bounds, bounds[1:])]
 
@@ -164,18 +175,26 @@ class FaceVideoDataset(FaceLandmarkDataset):
         if not self.test_mode:
             long_enough = [segment for segment in segments if len(segment) >= span]
             if not long_enough:
-                raise ValueError(f'{self.ann_file}: video {shown(video)}: found at most {max(map(len, segments))} '
-                                 f'consecutive frames, expected {span} or more for a clip of {self.clip_length} frames '
-                                 f'with frame_stride {self.frame_stride}')
+                raise ValueError(
+                    f'{self.ann_file}: video {shown(video)}: found at most {max(map(len, segments))} '
+                    f'consecutive frames, expected {span} or more for a clip of {self.clip_length} frames '
+                    f'with frame_stride {self.frame_stride}'
+                )
             left_out = len(frames) - sum(map(len, long_enough))
             if left_out:
-                print_log(f'{self.ann_file}: video {shown(video)}: {left_out} of {len(frames)} frames are left out, in '
-                          f'segments of less than {span} frames between gaps', logger='current')
+                print_log(
+                    f'{self.ann_file}: video {shown(video)}: {left_out} of {len(frames)} frames are left out, in '
+                    f'segments of less than {span} frames between gaps',
+                    logger='current',
+                )
             segments = long_enough
         if self.box == 'previous':
             segments = [self._with_previous_boxes(segment) for segment in segments]
-        return [segment[start:start + span:self.frame_stride]
-                for segment in segments for start in self._starts(len(segment), span)]
+        return [
+            segment[start : start + span : self.frame_stride]
+            for segment in segments
+            for start in self._starts(len(segment), span)
+        ]
 
     def _starts(self, num_frames: int, span: int) -> Iterable[int]:
         """First frames of the clips of a segment; a clip reaches over ``span`` frames of the video."""
@@ -183,12 +202,14 @@ class FaceVideoDataset(FaceLandmarkDataset):
             return range(0, num_frames, self.clip_stride)
         return [*range(0, num_frames - span, self.clip_stride), num_frames - span]
 
-    def _with_previous_boxes(self, segment: List[dict]) -> List[dict]:
+    def _with_previous_boxes(self, segment: list[dict]) -> list[dict]:
         earlier = [segment[max(index - self.frame_stride, 0)] for index in range(len(segment))]
-        return [dict(frame, **{key: other[key] for key in ('bbox', 'face_box') if key in other})
-                for frame, other in zip(segment, earlier)]
+        return [
+            dict(frame, **{key: other[key] for key in ('bbox', 'face_box') if key in other})
+            for frame, other in zip(segment, earlier)
+        ]
 
-    def _clip_seed(self, idx: int) -> Tuple[int, ...]:
+    def _clip_seed(self, idx: int) -> tuple[int, ...]:
         if self.seed is None:
-            return (np.random.randint(2**31), )
+            return (np.random.randint(2**31),)
         return self.seed, self._epoch.get(), idx % len(self)

@@ -6,6 +6,18 @@ from .landmarks import ProjectedFace, project_face
 from .motion import FRAME_RATE, STILL, Motion
 
 __all__ = [
-    'Burst', 'Camera', 'Expression', 'FLAGS', 'FRAME_RATE', 'FaceShape', 'Identity', 'Motion', 'ProjectedFace', 'STILL',
-    'SyntheticClipGenerator', 'SyntheticFace', 'SyntheticFaceGenerator', 'project_face'
+    'Burst',
+    'Camera',
+    'Expression',
+    'FLAGS',
+    'FRAME_RATE',
+    'FaceShape',
+    'Identity',
+    'Motion',
+    'ProjectedFace',
+    'STILL',
+    'SyntheticClipGenerator',
+    'SyntheticFace',
+    'SyntheticFaceGenerator',
+    'project_face',
 ]

@@ -1,12 +1,12 @@
 """A perspective camera that looks at the head."""
+
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Tuple
 
 import numpy as np
 
 # the point of the head about which it turns and which ``Camera.center`` shows
-_PIVOT = (0., .35, 0.)
+_PIVOT = (0.0, 0.35, 0.0)
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,13 @@ class Camera:
         center (tuple[float, float]): Pixel of the pivot.
         distance (float): Of the camera from the pivot in units of the head.
     """
-    yaw: float = 0.
-    pitch: float = 0.
-    roll: float = 0.
-    scale: float = 1.
-    center: Tuple[float, float] = (0., 0.)
-    distance: float = 10.
+
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    scale: float = 1.0
+    center: tuple[float, float] = (0.0, 0.0)
+    distance: float = 10.0
 
     @cached_property
     def rotation(self) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Clips of synthetic faces that move, with exact landmarks and bursts of disturbance."""
+
 from dataclasses import dataclass, replace
-from typing import List, Optional, Tuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ SCENE_FLAGS = {name: NATURAL[name] for name in ('large_pose', 'illumination', 'm
 BURSTS = (*HELD, 'blur', 'dark')
 BURST_FRAMES = (3, 10)  # shortest and longest burst
 _CLEAN_FRAMES = 4  # at the beginning and between two bursts, at least
-_MARGIN = .02  # of the picture, around all landmarks of all frames
+_MARGIN = 0.02  # of the picture, around all landmarks of all frames
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Burst:
         path (ndarray): (2, 2), (x, y) of the thing in the first and in the last frame, in units of the head, relative
             to a place between the middle of the face and one of its landmarks.
     """
+
     start: int
     stop: int
     kind: str
@@ -47,19 +48,27 @@ class Burst:
             moved = camera.scale * (self.path[0] + passed * (self.path[1] - self.path[0]))
             middle = face.keypoints['300w68'].mean(axis=0)
             # half as large, so that its landmarks are well within the face
-            hold_before(image, self.kind, camera.scale * (1.2 + .6 * self.strength), look,
-                        face.moved(.5, middle / 2 + moved), np.random.default_rng(self.seed))
+            hold_before(
+                image,
+                self.kind,
+                camera.scale * (1.2 + 0.6 * self.strength),
+                look,
+                face.moved(0.5, middle / 2 + moved),
+                np.random.default_rng(self.seed),
+            )
 
     @property
     def blur(self) -> float:
         """As of :func:`photograph`."""
-        return 1.5 + self.strength if self.kind == 'blur' else 0.
+        return 1.5 + self.strength if self.kind == 'blur' else 0.0
 
     def darken(self, look: Appearance) -> Appearance:
         """The looks in too little light, if this is such a burst."""
         if self.kind != 'dark':
             return look
-        return replace(look, gain=look.gain * (.22 - .14 * self.strength), noise=max(look.noise, 4 + 5 * self.strength))
+        return replace(
+            look, gain=look.gain * (0.22 - 0.14 * self.strength), noise=max(look.noise, 4 + 5 * self.strength)
+        )
 
 
 class SyntheticClipGenerator:
@@ -91,31 +100,40 @@ class SyntheticClipGenerator:
         (16, (192, 192, 3), (68, 2), {'burst': 0})
     """
 
-    def __init__(self, seed: int = 0, image_size: int = 192, num_frames: int = 32, motion: Motion = Motion(),
-                 burst_share: float = .25):
-        if num_frames < 1 or not 0 <= burst_share <= .5:
-            raise ValueError(f'found num_frames {num_frames}, burst_share {burst_share}; expected num_frames >= 1, '
-                             'burst_share from 0 to 0.5')
+    def __init__(
+        self,
+        seed: int = 0,
+        image_size: int = 192,
+        num_frames: int = 32,
+        motion: Motion = Motion(),
+        burst_share: float = 0.25,
+    ):
+        if num_frames < 1 or not 0 <= burst_share <= 0.5:
+            raise ValueError(
+                f'found num_frames {num_frames}, burst_share {burst_share}; expected num_frames >= 1, '
+                'burst_share from 0 to 0.5'
+            )
         self.faces = SyntheticFaceGenerator(seed, image_size, flags=SCENE_FLAGS)
         self.num_frames, self.motion, self.burst_share = num_frames, motion, burst_share
 
-    def __getitem__(self, index: int) -> List[SyntheticFace]:
+    def __getitem__(self, index: int) -> list[SyntheticFace]:
         scene = self.faces.scene(index)
-        poses = self.motion.sample(scene.camera, scene.shape.expression, self.num_frames,
-                                   self.faces.stream(index, 'motion'))
+        poses = self.motion.sample(
+            scene.camera, scene.shape.expression, self.num_frames, self.faces.stream(index, 'motion')
+        )
         shapes = [FaceShape(scene.shape.identity, expression) for _, expression in poses]
         faces = [project_face(shape, camera) for shape, (camera, _) in zip(shapes, poses)]
         scale, offset = self._fit(faces)
-        in_burst: List[Optional[Burst]] = [None] * self.num_frames
+        in_burst: list[Burst | None] = [None] * self.num_frames
         for burst in self.bursts(index):
-            in_burst[burst.start:burst.stop] = [burst] * (burst.stop - burst.start)
+            in_burst[burst.start : burst.stop] = [burst] * (burst.stop - burst.start)
         grain = self.faces.stream(index, 'grain')
 
         clip = []
         for frame, ((camera, _), shape, face, burst) in enumerate(zip(poses, shapes, faces, in_burst)):
             center = (scale * np.array(camera.center) + offset).tolist()
             camera, face = replace(camera, scale=scale * camera.scale, center=tuple(center)), face.moved(scale, offset)
-            look, blur = scene.look, 0.
+            look, blur = scene.look, 0.0
             image = render_face(shape, camera, look, scene.background.copy())
             rng = self.faces.stream(index, 'camera')
             if burst:
@@ -126,7 +144,7 @@ class SyntheticClipGenerator:
             clip.append(SyntheticFace(image, face.keypoints, face.keypoints, face.tangents, attributes))
         return clip
 
-    def bursts(self, index: int) -> List[Burst]:
+    def bursts(self, index: int) -> list[Burst]:
         """The bursts of clip ``index``, in order. One that the end would leave less than 3 frames is not there."""
         rng, bursts = self.faces.stream(index, 'bursts'), []
         if not self.burst_share:
@@ -135,16 +153,24 @@ class SyntheticClipGenerator:
         start = _CLEAN_FRAMES + int(rng.uniform(0, clean))
         while start + BURST_FRAMES[0] <= self.num_frames:
             stop = start + int(rng.integers(BURST_FRAMES[0], BURST_FRAMES[1] + 1))
-            bursts.append(Burst(start, min(stop, self.num_frames), BURSTS[rng.integers(len(BURSTS))],
-                                int(rng.integers(2**31)), rng.random(), rng.uniform(-.4, .4, (2, 2))))
+            bursts.append(
+                Burst(
+                    start,
+                    min(stop, self.num_frames),
+                    BURSTS[rng.integers(len(BURSTS))],
+                    int(rng.integers(2**31)),
+                    rng.random(),
+                    rng.uniform(-0.4, 0.4, (2, 2)),
+                )
+            )
             start = stop + _CLEAN_FRAMES + round(rng.exponential(max(clean - _CLEAN_FRAMES, 0)))
         return bursts
 
-    def _fit(self, faces: List[ProjectedFace]) -> Tuple[float, np.ndarray]:
+    def _fit(self, faces: list[ProjectedFace]) -> tuple[float, np.ndarray]:
         """Scale and offset that leave the landmarks of all frames in the picture: 1 and (0, 0) where they are in it."""
         points = np.concatenate([face.keypoints['wflw98'] for face in faces]).astype(float)
         low, high = points.min(axis=0), points.max(axis=0)
         first, last = _MARGIN * self.faces.image_size, (1 - _MARGIN) * self.faces.image_size - 1
-        scale = float(min(1., (last - first) / (high - low).max()))
+        scale = float(min(1.0, (last - first) / (high - low).max()))
         low, high = scale * low, scale * high
         return scale, np.maximum(first - low, 0) - np.maximum(high - last, 0)

@@ -12,8 +12,9 @@ Hence a point of the frontal view has the closed-form surface coordinates ``(the
 features are designed in the plane and put on the surface without any fitting. Bumps are separable, so that evaluating
 the surface on a grid is one matrix product.
 """
+
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -26,45 +27,46 @@ CURVE_STEPS = 48
 CONTOUR_STEPS = 128
 
 # Control points of the mean face, subject's left half, from the inner to the outer end of a curve.
-_EYE_UPPER = np.array([(.186, .012), (.265, -.045), (.343, -.064), (.422, -.047), (.500, .000)])
-_EYE_LOWER = np.array([(.186, .012), (.265, .042), (.343, .050), (.422, .038), (.500, .000)])
-_BROW_UPPER = np.array([(.150, -.195), (.265, -.225), (.382, -.240), (.497, -.220), (.610, -.140)])
-_BROW_LOWER = np.array([(.150, -.130), (.265, -.153), (.382, -.170), (.497, -.160), (.610, -.140)])
-_NOSE_WING = np.array([(.105, .350), (.168, .395), (.185, .440), (.169, .489)])
-_NOSE_BASE = np.array([(0., .529), (.084, .514), (.169, .489)])
-_LIP_UPPER_OUTER = np.array([(0., .666), (.069, .655), (.195, .677), (.306, .708)])
-_LIP_UPPER_INNER = np.array([(0., .714), (.144, .713), (.283, .710)])
-_LIP_LOWER_INNER = np.array([(0., .718), (.144, .717), (.283, .710)])
-_LIP_LOWER_OUTER = np.array([(0., .845), (.124, .832), (.225, .785), (.306, .708)])
-_BRIDGE_Y = np.array([-.005, .145, .291, .436])
-_MOUTH_Y = .712
+_EYE_UPPER = np.array([(0.186, 0.012), (0.265, -0.045), (0.343, -0.064), (0.422, -0.047), (0.500, 0.000)])
+_EYE_LOWER = np.array([(0.186, 0.012), (0.265, 0.042), (0.343, 0.050), (0.422, 0.038), (0.500, 0.000)])
+_BROW_UPPER = np.array([(0.150, -0.195), (0.265, -0.225), (0.382, -0.240), (0.497, -0.220), (0.610, -0.140)])
+_BROW_LOWER = np.array([(0.150, -0.130), (0.265, -0.153), (0.382, -0.170), (0.497, -0.160), (0.610, -0.140)])
+_NOSE_WING = np.array([(0.105, 0.350), (0.168, 0.395), (0.185, 0.440), (0.169, 0.489)])
+_NOSE_BASE = np.array([(0.0, 0.529), (0.084, 0.514), (0.169, 0.489)])
+_LIP_UPPER_OUTER = np.array([(0.0, 0.666), (0.069, 0.655), (0.195, 0.677), (0.306, 0.708)])
+_LIP_UPPER_INNER = np.array([(0.0, 0.714), (0.144, 0.713), (0.283, 0.710)])
+_LIP_LOWER_INNER = np.array([(0.0, 0.718), (0.144, 0.717), (0.283, 0.710)])
+_LIP_LOWER_OUTER = np.array([(0.0, 0.845), (0.124, 0.832), (0.225, 0.785), (0.306, 0.708)])
+_BRIDGE_Y = np.array([-0.005, 0.145, 0.291, 0.436])
+_MOUTH_Y = 0.712
 
 
 @dataclass
 class Identity:
     """Shape coefficients in standard deviations; the default is the mean face."""
-    face_width: float = 0.
-    face_length: float = 0.
-    jaw_width: float = 0.
-    forehead: float = 0.
-    depth: float = 0.
-    eye_size: float = 0.
-    eye_opening: float = 0.
-    eye_spacing: float = 0.
-    eye_tilt: float = 0.
-    brow_height: float = 0.
-    brow_thickness: float = 0.
-    brow_arch: float = 0.
-    brow_tilt: float = 0.
-    nose_length: float = 0.
-    nose_width: float = 0.
-    nose_depth: float = 0.
-    mouth_height: float = 0.
-    mouth_width: float = 0.
-    upper_lip: float = 0.
-    lower_lip: float = 0.
-    chin_depth: float = 0.
-    cheekbones: float = 0.
+
+    face_width: float = 0.0
+    face_length: float = 0.0
+    jaw_width: float = 0.0
+    forehead: float = 0.0
+    depth: float = 0.0
+    eye_size: float = 0.0
+    eye_opening: float = 0.0
+    eye_spacing: float = 0.0
+    eye_tilt: float = 0.0
+    brow_height: float = 0.0
+    brow_thickness: float = 0.0
+    brow_arch: float = 0.0
+    brow_tilt: float = 0.0
+    nose_length: float = 0.0
+    nose_width: float = 0.0
+    nose_depth: float = 0.0
+    mouth_height: float = 0.0
+    mouth_width: float = 0.0
+    upper_lip: float = 0.0
+    lower_lip: float = 0.0
+    chin_depth: float = 0.0
+    cheekbones: float = 0.0
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> 'Identity':
@@ -75,16 +77,17 @@ class Identity:
 @dataclass
 class Expression:
     """Neutral by default. ``*_asymmetry`` adds to the subject's left and subtracts from the right."""
-    mouth_open: float = 0.  # 0 ... 1
-    smile: float = 0.  # -0.6 (sad) ... 1
-    smile_asymmetry: float = 0.
-    pucker: float = 0.  # 0 ... 1
-    brow_raise: float = 0.  # -1 (frown) ... 1
-    brow_asymmetry: float = 0.
-    eye_closure: float = 0.  # -0.4 (wide) ... 1 (closed)
-    closure_asymmetry: float = 0.
-    gaze_x: float = 0.  # -1 ... 1
-    gaze_y: float = 0.
+
+    mouth_open: float = 0.0  # 0 ... 1
+    smile: float = 0.0  # -0.6 (sad) ... 1
+    smile_asymmetry: float = 0.0
+    pucker: float = 0.0  # 0 ... 1
+    brow_raise: float = 0.0  # -1 (frown) ... 1
+    brow_asymmetry: float = 0.0
+    eye_closure: float = 0.0  # -0.4 (wide) ... 1 (closed)
+    closure_asymmetry: float = 0.0
+    gaze_x: float = 0.0  # -1 ... 1
+    gaze_y: float = 0.0
 
     @classmethod
     def sample(cls, rng: np.random.Generator, exaggerated: bool) -> 'Expression':
@@ -92,31 +95,32 @@ class Expression:
         u = rng.random(12)
         n = np.clip(rng.standard_normal(6), -2, 2)
         face = cls(
-            mouth_open=max(0., .5 * u[0] - .35) if u[1] < .7 else .25 * u[0],
-            smile=.25 + .25 * n[0],
-            smile_asymmetry=.06 * n[1],
-            brow_raise=.25 * n[2],
-            brow_asymmetry=.1 * n[3],
-            eye_closure=.1 * n[4] + .05,
-            closure_asymmetry=.04 * n[5],
-            gaze_x=2 * u[2] - 1 if u[3] < .4 else .3 * (u[2] - .5),
-            gaze_y=.6 * (u[4] - .5))
+            mouth_open=max(0.0, 0.5 * u[0] - 0.35) if u[1] < 0.7 else 0.25 * u[0],
+            smile=0.25 + 0.25 * n[0],
+            smile_asymmetry=0.06 * n[1],
+            brow_raise=0.25 * n[2],
+            brow_asymmetry=0.1 * n[3],
+            eye_closure=0.1 * n[4] + 0.05,
+            closure_asymmetry=0.04 * n[5],
+            gaze_x=2 * u[2] - 1 if u[3] < 0.4 else 0.3 * (u[2] - 0.5),
+            gaze_y=0.6 * (u[4] - 0.5),
+        )
         if exaggerated:
             kind = int(u[5] * 6)
             if kind == 0:  # laugh
-                face.mouth_open, face.smile, face.eye_closure = .25 + .45 * u[6], .8 + .3 * u[7], .35 + .3 * u[8]
+                face.mouth_open, face.smile, face.eye_closure = 0.25 + 0.45 * u[6], 0.8 + 0.3 * u[7], 0.35 + 0.3 * u[8]
             elif kind == 1:  # shout, surprise
-                face.mouth_open, face.brow_raise, face.eye_closure = .6 + .4 * u[6], .7 + .4 * u[7], -.35
+                face.mouth_open, face.brow_raise, face.eye_closure = 0.6 + 0.4 * u[6], 0.7 + 0.4 * u[7], -0.35
             elif kind == 2:  # closed eyes
-                face.eye_closure, face.closure_asymmetry, face.brow_raise = 1., 0., -.5 + u[7]
+                face.eye_closure, face.closure_asymmetry, face.brow_raise = 1.0, 0.0, -0.5 + u[7]
             elif kind == 3:  # angry, with teeth
-                face.brow_raise, face.mouth_open, face.smile = -1., .35 * u[6], -.5 + .8 * u[7]
+                face.brow_raise, face.mouth_open, face.smile = -1.0, 0.35 * u[6], -0.5 + 0.8 * u[7]
             elif kind == 4:  # kiss
-                face.pucker, face.smile, face.eye_closure = .8 + .2 * u[6], -.1, .6 * u[7]
+                face.pucker, face.smile, face.eye_closure = 0.8 + 0.2 * u[6], -0.1, 0.6 * u[7]
             else:  # wink with a crooked smile
-                side = 1 if u[9] < .5 else -1
-                face.eye_closure, face.closure_asymmetry = .5, .5 * side
-                face.smile, face.smile_asymmetry, face.brow_asymmetry = .6, .4 * side, -.5 * side
+                side = 1 if u[9] < 0.5 else -1
+                face.eye_closure, face.closure_asymmetry = 0.5, 0.5 * side
+                face.smile, face.smile_asymmetry, face.brow_asymmetry = 0.6, 0.4 * side, -0.5 * side
         return face
 
 
@@ -138,13 +142,13 @@ class FaceShape:
     def __init__(self, identity: Identity, expression: Expression):
         self.identity, self.expression = identity, expression
         i, e = identity, expression
-        self.half_width = .785 * (1 + .035 * i.face_width)
-        self.chin_y = 1.234 * (1 + .045 * i.face_length) + .30 * e.mouth_open
-        self.top_y = -1.28 * (1 + .04 * i.forehead)
-        self.jaw_exponent = 2.4 * (1 + .065 * i.jaw_width)
-        self.depth = .95 * (1 + .04 * i.depth)
-        self._nose_scale = 1 + .05 * i.nose_length + .02 * i.face_length
-        self._mouth_y = _MOUTH_Y * (1 + .03 * i.face_length) + .025 * i.mouth_height + .02 * i.nose_length
+        self.half_width = 0.785 * (1 + 0.035 * i.face_width)
+        self.chin_y = 1.234 * (1 + 0.045 * i.face_length) + 0.30 * e.mouth_open
+        self.top_y = -1.28 * (1 + 0.04 * i.forehead)
+        self.jaw_exponent = 2.4 * (1 + 0.065 * i.jaw_width)
+        self.depth = 0.95 * (1 + 0.04 * i.depth)
+        self._nose_scale = 1 + 0.05 * i.nose_length + 0.02 * i.face_length
+        self._mouth_y = _MOUTH_Y * (1 + 0.03 * i.face_length) + 0.025 * i.mouth_height + 0.02 * i.nose_length
         self.curves = {}
         self.pupils = np.empty((2, 2))
         for index, (name, side) in enumerate(SIDES):
@@ -159,7 +163,7 @@ class FaceShape:
         """w(y), half the width of the head at height y."""
         below = np.clip(y / self.chin_y, 0, 1)
         above = np.clip(y / self.top_y, 0, 1)
-        jaw = (1 - below**self.jaw_exponent)**(1 / self.jaw_exponent)
+        jaw = (1 - below**self.jaw_exponent) ** (1 / self.jaw_exponent)
         return self.half_width * np.where(y > 0, jaw, np.sqrt(1 - above**2.5))
 
     def theta(self, xy: np.ndarray) -> np.ndarray:
@@ -195,57 +199,61 @@ class FaceShape:
         sine, cosine = np.sin(theta).astype(np.float32), np.cos(theta).astype(np.float32)
         x = (width + thickness) * sine
         z = back + (front - back) * np.maximum(cosine, 0) + rear * np.minimum(cosine, 0) + thickness * cosine + bumps
-        up = (np.clip(y / self.top_y, 0, 1)**3).astype(np.float32)[:, None]
+        up = (np.clip(y / self.top_y, 0, 1) ** 3).astype(np.float32)[:, None]
         return x, y.astype(np.float32)[:, None] - thickness * up, z, bumps
 
     def _sections(self, y):
         """w(y), z0(y), zf(y) and the depth behind the ears, each shaped as y."""
-        below = np.clip((y - .4) / (self.chin_y - .4), 0, 1)
+        below = np.clip((y - 0.4) / (self.chin_y - 0.4), 0, 1)
         above = np.clip(y / self.top_y, 0, 1)
-        profile = np.where(y > 0, 1 - .07 * np.clip(y / self.chin_y, 0, 1)**2, (1 - above**2.8)**.5)
-        back = .85 * self.depth * below**2.6
-        skull = np.clip((.75 - y) / .5, 0, 1)
+        profile = np.where(y > 0, 1 - 0.07 * np.clip(y / self.chin_y, 0, 1) ** 2, (1 - above**2.8) ** 0.5)
+        back = 0.85 * self.depth * below**2.6
+        skull = np.clip((0.75 - y) / 0.5, 0, 1)
         skull = skull * skull * (3 - 2 * skull)
-        return self.half_width_at(y), back, self.depth * profile, .04 + 1.05 * skull * np.sqrt(1 - above**2.5)
+        return self.half_width_at(y), back, self.depth * profile, 0.04 + 1.05 * skull * np.sqrt(1 - above**2.5)
 
     def _add_eye(self, index: int, name: str, side: int) -> None:
         i, e = self.identity, self.expression
-        centre = np.array([.343, .006])
-        size = 1 + .06 * i.eye_size
-        closure = np.clip(e.eye_closure + side * e.closure_asymmetry + .12 * max(e.smile - .4, 0), -.5, 1)
+        centre = np.array([0.343, 0.006])
+        size = 1 + 0.06 * i.eye_size
+        closure = np.clip(e.eye_closure + side * e.closure_asymmetry + 0.12 * max(e.smile - 0.4, 0), -0.5, 1)
         upper, lower = (_EYE_UPPER - centre) * size, (_EYE_LOWER - centre) * size
         axis = np.linspace(upper[0], upper[-1], len(upper))
-        up = (upper - axis) * (1 + .13 * i.eye_opening)
-        low = (lower - axis) * (1 + .10 * i.eye_opening)
-        lift = .25 * max(e.smile, 0) + .1 * closure
+        up = (upper - axis) * (1 + 0.13 * i.eye_opening)
+        low = (lower - axis) * (1 + 0.10 * i.eye_opening)
+        lift = 0.25 * max(e.smile, 0) + 0.1 * closure
         low = low * (1 - lift)
         # a closing upper lid meets the lower one, a hair's breadth above it
-        up = up + closure * (low * .92 - up) if closure > 0 else up * (1 - .5 * closure)
-        tilt = np.array([0, -.035 * i.eye_tilt])
-        axis = axis + tilt * (axis[:, :1] / .157)
-        place = centre + [.014 * i.eye_spacing, 0]
+        up = up + closure * (low * 0.92 - up) if closure > 0 else up * (1 - 0.5 * closure)
+        tilt = np.array([0, -0.035 * i.eye_tilt])
+        axis = axis + tilt * (axis[:, :1] / 0.157)
+        place = centre + [0.014 * i.eye_spacing, 0]
         self._add_side(f'{name}_upper_lid', axis + up + place, side)
         self._add_side(f'{name}_lower_lid', axis + low + place, side)
         self._add_axis(f'{name}_eye_axis', *self._middle(axis[[0, 2, 4]] + place, side))
-        gaze = np.array([.038 * e.gaze_x * side, .018 * e.gaze_y + .02 * max(closure, 0)])
-        self.pupils[index] = (place + [0, -.014] + gaze) * [side, 1]
+        gaze = np.array([0.038 * e.gaze_x * side, 0.018 * e.gaze_y + 0.02 * max(closure, 0)])
+        self.pupils[index] = (place + [0, -0.014] + gaze) * [side, 1]
 
     def _add_brow(self, name: str, side: int) -> None:
         i, e = self.identity, self.expression
         middle, half = (_BROW_UPPER + _BROW_LOWER) / 2, (_BROW_LOWER - _BROW_UPPER) / 2
-        half = half * (1 + .22 * i.brow_thickness)
+        half = half * (1 + 0.22 * i.brow_thickness)
         raised = e.brow_raise + side * e.brow_asymmetry
         along = np.linspace(0, 1, len(middle))[:, None]  # 0 inner, 1 outer
-        offset = (-.018 * i.brow_height - .010 * i.brow_arch * np.sin(np.pi * along) - .012 * i.brow_tilt * (along - .5)
-                  - raised * (.075 if raised > 0 else .060 * (1 - .8 * along)))
-        middle = middle + np.hstack([.010 * i.eye_spacing - .025 * max(-raised, 0) * (1 - along), offset])
+        offset = (
+            -0.018 * i.brow_height
+            - 0.010 * i.brow_arch * np.sin(np.pi * along)
+            - 0.012 * i.brow_tilt * (along - 0.5)
+            - raised * (0.075 if raised > 0 else 0.060 * (1 - 0.8 * along))
+        )
+        middle = middle + np.hstack([0.010 * i.eye_spacing - 0.025 * max(-raised, 0) * (1 - along), offset])
         self._add_side(f'{name}_brow_upper', middle - half, side)
         self._add_side(f'{name}_brow_lower', middle + half, side)
         self._add_axis(f'{name}_brow_axis', *self._middle(middle[[0, 2, 4]], side))
 
     def _add_nose(self) -> None:
         i, e = self.identity, self.expression
-        scale = np.array([1 + .09 * i.nose_width + .06 * max(e.smile, 0), self._nose_scale])
+        scale = np.array([1 + 0.09 * i.nose_width + 0.06 * max(e.smile, 0), self._nose_scale])
         bridge = np.stack([np.zeros(4), _BRIDGE_Y * self._nose_scale], axis=1)
         self.curves['nose_bridge'] = _spline(4) @ bridge
         self._add_both('nose_base', *[_NOSE_BASE * scale] * 2)
@@ -255,26 +263,27 @@ class FaceShape:
 
     def _add_mouth(self) -> None:
         i, e = self.identity, self.expression
-        opening = .34 * e.mouth_open + .012 * max(e.smile, 0)
-        width = 1 + .065 * i.mouth_width
+        opening = 0.34 * e.mouth_open + 0.012 * max(e.smile, 0)
+        width = 1 + 0.065 * i.mouth_width
 
         def half(template: np.ndarray, side: int, drop: float, thickness: float) -> np.ndarray:
             smile = e.smile + side * e.smile_asymmetry
             x = template[:, 0]
-            to_corner = (x / .306)**2
+            to_corner = (x / 0.306) ** 2
             y = template[:, 1] - _MOUTH_Y
-            y = y * thickness * (1 - .15 * max(e.smile, 0))
-            y = y + drop * opening * np.sqrt(np.clip(1 - to_corner, 0, 1)) + .30 * opening * to_corner
-            y = y - .075 * smile * to_corner + (.018 * max(smile, 0)) * (1 - to_corner)
-            x = x * width * (1 + .20 * smile - .38 * e.pucker - .18 * opening / .34)
+            y = y * thickness * (1 - 0.15 * max(e.smile, 0))
+            y = y + drop * opening * np.sqrt(np.clip(1 - to_corner, 0, 1)) + 0.30 * opening * to_corner
+            y = y - 0.075 * smile * to_corner + (0.018 * max(smile, 0)) * (1 - to_corner)
+            x = x * width * (1 + 0.20 * smile - 0.38 * e.pucker - 0.18 * opening / 0.34)
             return np.stack([x, y + self._mouth_y], axis=1)
 
-        plump = 1 + .35 * e.pucker
+        plump = 1 + 0.35 * e.pucker
         for name, template, drop, thickness in (
-                ('upper_lip_outer', _LIP_UPPER_OUTER, -.10, plump * (1 + .18 * i.upper_lip)),
-                ('upper_lip_inner', _LIP_UPPER_INNER, -.06, 1.),
-                ('lower_lip_inner', _LIP_LOWER_INNER, 1., 1.),
-                ('lower_lip_outer', _LIP_LOWER_OUTER, 1., plump * (1 + .16 * i.lower_lip))):
+            ('upper_lip_outer', _LIP_UPPER_OUTER, -0.10, plump * (1 + 0.18 * i.upper_lip)),
+            ('upper_lip_inner', _LIP_UPPER_INNER, -0.06, 1.0),
+            ('lower_lip_inner', _LIP_LOWER_INNER, 1.0, 1.0),
+            ('lower_lip_outer', _LIP_LOWER_OUTER, 1.0, plump * (1 + 0.16 * i.lower_lip)),
+        ):
             right, left = (half(template, side, drop, thickness) for _, side in SIDES)
             self._add_both(name, right, left)
         upper, lower = self.curves['upper_lip_inner'], self.curves['lower_lip_inner']
@@ -283,7 +292,7 @@ class FaceShape:
             self._add_axis(name, ends[0], centre, ends[-1])
 
     def _add_contour(self) -> None:
-        start = -.03
+        start = -0.03
         y = np.sin(np.linspace(np.arcsin(start / self.chin_y), np.pi / 2, 1000)) * self.chin_y
         side = np.stack([self.half_width_at(y) * np.sin(CONTOUR_THETA), y], axis=1)
         line = np.concatenate([side * [-1, 1], side[-2::-1]])
@@ -312,28 +321,28 @@ class FaceShape:
     def _make_bumps(self) -> tuple:
         """(amplitude, azimuth, its width, height, its width) of the Gaussian bumps, as an array (n, 5)."""
         i, e = self.identity, self.expression
-        eye = np.arcsin(.343 / self.half_width)
-        nose_y = .44 * self._nose_scale
+        eye = np.arcsin(0.343 / self.half_width)
+        nose_y = 0.44 * self._nose_scale
         lip = self._mouth_y
-        low = lip + .34 * e.mouth_open
-        wing = .17 * (1 + .09 * i.nose_width)
+        low = lip + 0.34 * e.mouth_open
+        wing = 0.17 * (1 + 0.09 * i.nose_width)
         smile = max(e.smile, 0)
         both = [
-            (-.085, eye, .20, -.02, .085),  # eye sockets
-            (.055, eye, .10, .000, .055),  # eye balls
-            (.035, .35, .28, -.20, .06),  # brow ridge
-            (.055 + .015 * i.cheekbones + .03 * smile, .72, .24, .30 - .03 * smile, .17),  # cheekbones
-            (.085, wing, .065, nose_y + .01, .055),  # nose wings
-            (-.025, .52, .10, lip, .10),  # beside the mouth
+            (-0.085, eye, 0.20, -0.02, 0.085),  # eye sockets
+            (0.055, eye, 0.10, 0.000, 0.055),  # eye balls
+            (0.035, 0.35, 0.28, -0.20, 0.06),  # brow ridge
+            (0.055 + 0.015 * i.cheekbones + 0.03 * smile, 0.72, 0.24, 0.30 - 0.03 * smile, 0.17),  # cheekbones
+            (0.085, wing, 0.065, nose_y + 0.01, 0.055),  # nose wings
+            (-0.025, 0.52, 0.10, lip, 0.10),  # beside the mouth
         ]
         middle = [
-            (.045, 0, .15, nose_y - .01, .055),  # nose tip
-            (-.05, 0, .12, -.03, .08),  # root of the nose
-            (.045 + .01 * i.upper_lip + .05 * e.pucker, 0, .26, lip - .03, .035),  # lips
-            (.055 + .01 * i.lower_lip + .05 * e.pucker, 0, .24, low + .07, .045),
-            (-.022, 0, .26, (lip + low) / 2, .014 + .15 * e.mouth_open),
-            (-.05, 0, .26, low + .19, .05),
-            (.07 + .025 * i.chin_depth, 0, .26, self.chin_y - .13, .09),
+            (0.045, 0, 0.15, nose_y - 0.01, 0.055),  # nose tip
+            (-0.05, 0, 0.12, -0.03, 0.08),  # root of the nose
+            (0.045 + 0.01 * i.upper_lip + 0.05 * e.pucker, 0, 0.26, lip - 0.03, 0.035),  # lips
+            (0.055 + 0.01 * i.lower_lip + 0.05 * e.pucker, 0, 0.24, low + 0.07, 0.045),
+            (-0.022, 0, 0.26, (lip + low) / 2, 0.014 + 0.15 * e.mouth_open),
+            (-0.05, 0, 0.26, low + 0.19, 0.05),
+            (0.07 + 0.025 * i.chin_depth, 0, 0.26, self.chin_y - 0.13, 0.09),
         ]
         rows = both + [(a, -t, *rest) for a, t, *rest in both] + middle
         return np.array(rows).T
@@ -341,18 +350,18 @@ class FaceShape:
     def _bump_factors(self, theta: np.ndarray, y: np.ndarray):
         """A_k (n, len(theta)) and B_k (n, len(y)) of the bumps."""
         amplitude, centre, width, height, extent = self._bumps[..., None]
-        along_theta = np.exp(-.5 * ((theta - centre) / width)**2)
-        along_y = amplitude * np.exp(-.5 * ((y - height) / extent)**2)
+        along_theta = np.exp(-0.5 * ((theta - centre) / width) ** 2)
+        along_y = amplitude * np.exp(-0.5 * ((y - height) / extent) ** 2)
         # the ridge of the nose rises from its root to the tip and falls off to the upper lip
-        t = y / (.44 * self._nose_scale)
-        rise = np.clip((t + .35) / 1.35, 0, 1)
-        fall = 1 / (1 + np.exp((t - 1.14) / .045))
-        ridge = (.215 + .024 * self.identity.nose_depth) * rise**1.5 * fall
-        ridge_theta = np.exp(-.5 * (theta / (.125 * (1 + .06 * self.identity.nose_width)))**2)
+        t = y / (0.44 * self._nose_scale)
+        rise = np.clip((t + 0.35) / 1.35, 0, 1)
+        fall = 1 / (1 + np.exp((t - 1.14) / 0.045))
+        ridge = (0.215 + 0.024 * self.identity.nose_depth) * rise**1.5 * fall
+        ridge_theta = np.exp(-0.5 * (theta / (0.125 * (1 + 0.06 * self.identity.nose_width))) ** 2)
         return np.vstack([along_theta, ridge_theta]), np.vstack([along_y, ridge])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _spline(count: int) -> np.ndarray:
     """Matrix (49, count) that samples the cubic spline through ``count`` evenly spaced control points."""
     return CubicSpline(np.linspace(0, 1, count), np.eye(count))(np.linspace(0, 1, CURVE_STEPS + 1))

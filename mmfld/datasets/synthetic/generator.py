@@ -1,10 +1,12 @@
 """Synthetic faces with exact landmarks in four layouts and WFLW-like flags."""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Dict, Mapping, Tuple, Union
 
 import numpy as np
 
 from mmfld.structures import get_layout
+
 from .appearance import Appearance
 from .camera import Camera
 from .face_model import Expression, FaceShape, Identity
@@ -14,12 +16,27 @@ from .renderer import render_face
 
 FLAGS = ('large_pose', 'expression', 'illumination', 'make_up', 'occlusion', 'blur')
 # share of the WFLW test faces that carry each flag
-NATURAL = dict(zip(FLAGS, (.13, .126, .279, .082, .294, .309)))
+NATURAL = dict(zip(FLAGS, (0.13, 0.126, 0.279, 0.082, 0.294, 0.309)))
 
 # Random streams of a face and of a clip. Each part has its own, so that a flag or an option changes nothing but its own
 # part.
-_STREAMS = ('flags', 'identity', 'expression', 'pose', 'place', 'appearance', 'light', 'make_up', 'background',
-            'occlusion', 'camera', 'annotation', 'motion', 'bursts', 'grain')
+_STREAMS = (
+    'flags',
+    'identity',
+    'expression',
+    'pose',
+    'place',
+    'appearance',
+    'light',
+    'make_up',
+    'background',
+    'occlusion',
+    'camera',
+    'annotation',
+    'motion',
+    'bursts',
+    'grain',
+)
 
 
 @dataclass(frozen=True)
@@ -34,11 +51,12 @@ class SyntheticFace:
             lies; (0, 0) where it lies on none.
         attributes (dict[str, int]): The flags, 0 or 1.
     """
+
     image: np.ndarray
-    keypoints: Dict[str, np.ndarray]
-    annotations: Dict[str, np.ndarray]
-    tangents: Dict[str, np.ndarray]
-    attributes: Dict[str, int]
+    keypoints: dict[str, np.ndarray]
+    annotations: dict[str, np.ndarray]
+    tangents: dict[str, np.ndarray]
+    attributes: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -53,12 +71,13 @@ class Scene:
         background (ndarray): (S, S, 3) uint8 BGR.
         flags (dict[str, int]): 0 or 1. Those of occlusion and blur are about the picture, not in the other attributes.
     """
+
     shape: FaceShape
     camera: Camera
     face: ProjectedFace
     look: Appearance
     background: np.ndarray
-    flags: Dict[str, int]
+    flags: dict[str, int]
 
 
 class SyntheticFaceGenerator:
@@ -84,8 +103,13 @@ class SyntheticFaceGenerator:
         ((256, 256, 3), (98, 2))
     """
 
-    def __init__(self, seed: int = 0, image_size: int = 256, boundary_noise: float = 0.,
-                 flags: Union[str, Mapping[str, float]] = 'natural'):
+    def __init__(
+        self,
+        seed: int = 0,
+        image_size: int = 256,
+        boundary_noise: float = 0.0,
+        flags: str | Mapping[str, float] = 'natural',
+    ):
         if isinstance(flags, str):
             if flags not in ('natural', 'none'):
                 raise ValueError(f"flags is {flags!r}, expected 'natural', 'none' or a dict of probabilities")
@@ -93,8 +117,10 @@ class SyntheticFaceGenerator:
         if set(flags) - set(FLAGS):
             raise ValueError(f'flags has {sorted(set(flags) - set(FLAGS))}, expected names among {list(FLAGS)}')
         if seed < 0 or boundary_noise < 0 or not 64 <= image_size <= 800:
-            raise ValueError(f'found seed {seed}, boundary_noise {boundary_noise}, image_size {image_size}; expected '
-                             'seed >= 0, boundary_noise >= 0, image_size from 64 to 800')
+            raise ValueError(
+                f'found seed {seed}, boundary_noise {boundary_noise}, image_size {image_size}; expected '
+                'seed >= 0, boundary_noise >= 0, image_size from 64 to 800'
+            )
         self.seed, self.image_size, self.boundary_noise = seed, image_size, boundary_noise
         self.flags = {name: float(flags.get(name, 0)) for name in FLAGS}
 
@@ -117,8 +143,9 @@ class SyntheticFaceGenerator:
         """What face ``index`` is rendered from."""
         rng = {name: self.stream(index, name) for name in _STREAMS}
         flags = {name: int(rng['flags'].random() < chance) for name, chance in self.flags.items()}
-        shape = FaceShape(Identity.sample(rng['identity']),
-                          Expression.sample(rng['expression'], bool(flags['expression'])))
+        shape = FaceShape(
+            Identity.sample(rng['identity']), Expression.sample(rng['expression'], bool(flags['expression']))
+        )
         camera = Camera(*_pose(rng['pose'], bool(flags['large_pose'])), distance=rng['place'].uniform(6, 14))
         face = project_face(shape, camera)
         scale, offset = self._placement(face.keypoints['wflw98'], rng['place'])
@@ -134,21 +161,21 @@ class SyntheticFaceGenerator:
         """Random numbers for one part of face ``index``, the same at each call."""
         return np.random.default_rng([self.seed, index, _STREAMS.index(name)])
 
-    def _placement(self, points: np.ndarray, rng: np.random.Generator) -> Tuple[float, np.ndarray]:
+    def _placement(self, points: np.ndarray, rng: np.random.Generator) -> tuple[float, np.ndarray]:
         """Scale and offset that give the box of the landmarks its size and place in the picture."""
         low, high = points.min(axis=0), points.max(axis=0)
-        scale = float(rng.uniform(.45, .65) * self.image_size / (high - low).max())
-        middle = self.image_size / 2 - .5 + rng.uniform(-.05, .05, 2) * self.image_size
+        scale = float(rng.uniform(0.45, 0.65) * self.image_size / (high - low).max())
+        middle = self.image_size / 2 - 0.5 + rng.uniform(-0.05, 0.05, 2) * self.image_size
         return scale, middle - scale * (low + high) / 2
 
 
-def _pose(rng: np.random.Generator, large: bool) -> Tuple[float, float, float]:
+def _pose(rng: np.random.Generator, large: bool) -> tuple[float, float, float]:
     """Yaw, pitch and roll in radians: within 30, 14 and 20 degrees of frontal, or one of them beyond."""
     degrees = np.clip(rng.standard_normal(3), -2, 2) * (14, 6, 8)
-    side, amount, kind = np.sign(rng.random() - .5), rng.random(), rng.random()
-    if large and kind < .7:
+    side, amount, kind = np.sign(rng.random() - 0.5), rng.random(), rng.random()
+    if large and kind < 0.7:
         degrees[0] = side * (35 + 24 * amount)
-    elif large and kind < .85:
+    elif large and kind < 0.85:
         degrees[1] = side * (22 + 10 * amount)
     elif large:
         degrees[2] = side * (30 + 30 * amount)

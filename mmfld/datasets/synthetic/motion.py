@@ -4,8 +4,8 @@ A process is a sum of four sinusoids with random frequencies f within a band, ra
 1 / f and add up to 1. So it stays within [-1, 1], and its derivatives have bounds: at 25 frames a second and f below
 1.2 Hz, it changes by 2 pi 1.2 / 25 = .30 a frame at the very most, and by .06 as a rule.
 """
+
 from dataclasses import dataclass, replace
-from typing import List, Tuple
 
 import numpy as np
 
@@ -16,10 +16,18 @@ FRAME_RATE = 25  # frames a second
 
 _SINUSOIDS = 4
 # how far an expression moves either way at most; the mouth and the pucker, which begin at 0, go one way only
-_BOTH_WAYS = dict(smile=.35, smile_asymmetry=.1, brow_raise=.5, brow_asymmetry=.15, eye_closure=.12,
-                  closure_asymmetry=.04, gaze_x=.6, gaze_y=.3)
-_ONE_WAY = dict(mouth_open=.55, pucker=.3)
-_BLINK = (.20, .36)  # its length in seconds
+_BOTH_WAYS = dict(
+    smile=0.35,
+    smile_asymmetry=0.1,
+    brow_raise=0.5,
+    brow_asymmetry=0.15,
+    eye_closure=0.12,
+    closure_asymmetry=0.04,
+    gaze_x=0.6,
+    gaze_y=0.3,
+)
+_ONE_WAY = dict(mouth_open=0.55, pucker=0.3)
+_BLINK = (0.20, 0.36)  # its length in seconds
 
 
 @dataclass(frozen=True)
@@ -40,18 +48,20 @@ class Motion:
             and of the expression. At 25 frames a second, the landmarks of the defaults move by about 1 % of the size
             of the face from frame to frame, and by 5 % at the most.
     """
-    shift: float = .3
-    zoom: float = .10
-    yaw: float = 18.
-    pitch: float = 9.
-    roll: float = 9.
-    expression: float = 1.
-    blinks: float = .4
-    head_band: Tuple[float, float] = (.1, 1.2)
-    expression_band: Tuple[float, float] = (.3, 2.5)
 
-    def sample(self, camera: Camera, expression: Expression, num_frames: int,
-               rng: np.random.Generator) -> List[Tuple[Camera, Expression]]:
+    shift: float = 0.3
+    zoom: float = 0.10
+    yaw: float = 18.0
+    pitch: float = 9.0
+    roll: float = 9.0
+    expression: float = 1.0
+    blinks: float = 0.4
+    head_band: tuple[float, float] = (0.1, 1.2)
+    expression_band: tuple[float, float] = (0.3, 2.5)
+
+    def sample(
+        self, camera: Camera, expression: Expression, num_frames: int, rng: np.random.Generator
+    ) -> list[tuple[Camera, Expression]]:
         """Pose, place and expression in each frame.
 
         Args:
@@ -65,11 +75,18 @@ class Motion:
         """
         time = np.arange(num_frames) / FRAME_RATE
         head = _processes(rng, time, self.head_band, 6)
-        x, y, zoom, yaw, pitch, roll = (head * [self.shift * camera.scale, self.shift * camera.scale, self.zoom,
-                                                *np.deg2rad([self.yaw, self.pitch, self.roll])]).T
+        x, y, zoom, yaw, pitch, roll = (
+            head
+            * [
+                self.shift * camera.scale,
+                self.shift * camera.scale,
+                self.zoom,
+                *np.deg2rad([self.yaw, self.pitch, self.roll]),
+            ]
+        ).T
         names = [*_BOTH_WAYS, *_ONE_WAY]
         moves = _processes(rng, time, self.expression_band, len(names))
-        moves[:, len(_BOTH_WAYS):] = moves[:, len(_BOTH_WAYS):] / 2 + .5
+        moves[:, len(_BOTH_WAYS) :] = moves[:, len(_BOTH_WAYS) :] / 2 + 0.5
         moves *= [self.expression * amplitude for amplitude in (*_BOTH_WAYS.values(), *_ONE_WAY.values())]
         blink = _blinks(rng, time, self.blinks)
 
@@ -77,22 +94,30 @@ class Motion:
         for t in range(num_frames):
             moved = {name: getattr(expression, name) + move for name, move in zip(names, moves[t].tolist())}
             moved['eye_closure'] += float(blink[t]) * (1 - moved['eye_closure'])
-            frames.append((
-                replace(camera, yaw=camera.yaw + float(yaw[t]), pitch=camera.pitch + float(pitch[t]),
-                        roll=camera.roll + float(roll[t]), scale=camera.scale * float(np.exp(zoom[t])),
-                        center=(camera.center[0] + float(x[t]), camera.center[1] + float(y[t]))),
-                replace(expression, **moved)))
+            frames.append(
+                (
+                    replace(
+                        camera,
+                        yaw=camera.yaw + float(yaw[t]),
+                        pitch=camera.pitch + float(pitch[t]),
+                        roll=camera.roll + float(roll[t]),
+                        scale=camera.scale * float(np.exp(zoom[t])),
+                        center=(camera.center[0] + float(x[t]), camera.center[1] + float(y[t])),
+                    ),
+                    replace(expression, **moved),
+                )
+            )
         return frames
 
 
-STILL = Motion(shift=0., zoom=0., yaw=0., pitch=0., roll=0., expression=0., blinks=0.)
+STILL = Motion(shift=0.0, zoom=0.0, yaw=0.0, pitch=0.0, roll=0.0, expression=0.0, blinks=0.0)
 
 
-def _processes(rng: np.random.Generator, time: np.ndarray, band: Tuple[float, float], count: int) -> np.ndarray:
+def _processes(rng: np.random.Generator, time: np.ndarray, band: tuple[float, float], count: int) -> np.ndarray:
     """``count`` smooth processes in [-1, 1] at times (T, ) in seconds; (T, count)."""
     frequency = rng.uniform(*band, (_SINUSOIDS, count))
     phase = rng.uniform(0, 2 * np.pi, (_SINUSOIDS, count))
-    amplitude = rng.uniform(.3, 1, count) / frequency / (1 / frequency).sum(axis=0)
+    amplitude = rng.uniform(0.3, 1, count) / frequency / (1 / frequency).sum(axis=0)
     return (amplitude * np.sin(2 * np.pi * frequency * time[:, None, None] + phase)).sum(axis=1)
 
 
@@ -102,6 +127,6 @@ def _blinks(rng: np.random.Generator, time: np.ndarray, rate: float) -> np.ndarr
     closure = np.zeros(len(time))
     for _ in range(rng.poisson(rate * duration)):
         middle, length = rng.uniform(0, duration), rng.uniform(*_BLINK)
-        phase = np.clip((time - middle) / length, -.5, .5)
-        closure = np.maximum(closure, np.cos(np.pi * phase)**2)
+        phase = np.clip((time - middle) / length, -0.5, 0.5)
+        closure = np.maximum(closure, np.cos(np.pi * phase) ** 2)
     return closure

@@ -5,7 +5,6 @@ pixels, and the position of every pixel within its texel is then found to first 
 the picture is exact to a few hundredths of a pixel and hides what the nose or the cheek hides, at the cost of a few
 array operations.
 """
-from typing import Tuple
 
 import cv2
 import numpy as np
@@ -50,8 +49,9 @@ def render_face(shape: FaceShape, camera: Camera, look: Appearance, image: np.nd
     return image
 
 
-def wrap(texture: np.ndarray, camera: Camera, surface: Tuple[np.ndarray, ...],
-         size: int) -> Tuple[np.ndarray, np.ndarray]:
+def wrap(
+    texture: np.ndarray, camera: Camera, surface: tuple[np.ndarray, ...], size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Wrap a texture around the projected surface.
 
     Args:
@@ -86,7 +86,7 @@ def wrap(texture: np.ndarray, camera: Camera, surface: Tuple[np.ndarray, ...],
     square = np.ones((3, 3), np.uint8)
     solid = cv2.morphologyEx((texel >= 0).astype(np.uint8), cv2.MORPH_CLOSE, square, iterations=2)
     depth = np.where(texel >= 0, near[texel.astype(np.int32)], near.min())
-    texel[cv2.morphologyEx(depth, cv2.MORPH_CLOSE, square) > depth + .08] = -1
+    texel[cv2.morphologyEx(depth, cv2.MORPH_CLOSE, square) > depth + 0.08] = -1
     for _ in range(2):
         texel = np.where(texel >= 0, texel, cv2.dilate(texel, square))
     at = np.flatnonzero(texel >= 0)
@@ -94,36 +94,38 @@ def wrap(texture: np.ndarray, camera: Camera, surface: Tuple[np.ndarray, ...],
     dx = (at % size).astype(np.float32) - x.ravel()[index]
     dy = (at // size).astype(np.float32) - y.ravel()[index]
     xu, yu, xv, yv, area = (a.ravel()[index] for a in (xu, yu, xv, yv, area))
-    scale = 2 / np.maximum(area, .05)
+    scale = 2 / np.maximum(area, 0.05)
     u, v = np.full((2, size * size), -2, np.float32)
     u[at] = index % width + np.clip((yv * dx - xv * dy) * scale, -2, 2)
     v[at] = index // width + np.clip((xu * dy - yu * dx) * scale, -2, 2)
-    picture = cv2.remap(texture, u.reshape(size, size), v.reshape(size, size), cv2.INTER_LINEAR,
-                        borderMode=cv2.BORDER_REPLICATE)
+    picture = cv2.remap(
+        texture, u.reshape(size, size), v.reshape(size, size), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     # a pixel belongs to the head once the head reaches into it, half a pixel too early on average
-    alpha = cv2.GaussianBlur(solid.astype(np.float32), (3, 3), .8)
+    alpha = cv2.GaussianBlur(solid.astype(np.float32), (3, 3), 0.8)
     return picture, np.clip(2 * alpha - 1, 0, 1)
 
 
-def _light(texture: np.ndarray, surface: Tuple[np.ndarray, ...], bumps: np.ndarray, look: Appearance) -> np.ndarray:
+def _light(texture: np.ndarray, surface: tuple[np.ndarray, ...], bumps: np.ndarray, look: Appearance) -> np.ndarray:
     """Diffuse and specular light at half the resolution of the texture; returns uint8."""
     x, y, z = (a[::2, ::2] for a in surface)
     (xu, yu, zu), (xv, yv, zv) = (
         [cv2.Sobel(np.ascontiguousarray(a), cv2.CV_32F, du, dv, ksize=3) for a in (x, y, z)]
-        for du, dv in ((1, 0), (0, 1)))
+        for du, dv in ((1, 0), (0, 1))
+    )
     # towards the camera on the visible side
     normal = [yu * zv - zu * yv, zu * xv - xu * zv, xu * yv - yu * xv]
-    length = np.sqrt(normal[0]**2 + normal[1]**2 + normal[2]**2) + 1e-9
+    length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2) + 1e-9
     towards = sum(n * float(d) for n, d in zip(normal, look.light)) / length
     # light wraps around a little, as it does on skin
-    diffuse = np.maximum((towards + .25) / 1.25, 0)
+    diffuse = np.maximum((towards + 0.25) / 1.25, 0)
     half = look.light + [0, 0, 1]
     half = half / np.linalg.norm(half)
     glance = np.maximum(sum(n * float(d) for n, d in zip(normal, half)) / length, 0)
     gloss = 22 * glance**18 * float(look.diffuse.mean())
     # hollows receive less of the sky
     depth = np.ascontiguousarray(bumps[::2, ::2])
-    hollow = np.clip(1 + 3.2 * (depth - cv2.blur(depth, (21, 21))), .55, 1.12)
+    hollow = np.clip(1 + 3.2 * (depth - cv2.blur(depth, (21, 21))), 0.55, 1.12)
     size = texture.shape[1::-1]
     shade = cv2.merge([(float(a) * hollow + float(d) * diffuse) for a, d in zip(look.ambient, look.diffuse)])
     shade, gloss = cv2.resize(shade, size), cv2.resize(gloss, size)

@@ -8,8 +8,24 @@ from .photometric import RandomBoxBlur, RandomByteNoise, RandomChannelGain, Rand
 from .siamese_views import SiameseViews
 
 __all__ = [
-    'CROP_RULES', 'ConvertKeypoints', 'FaceAffine', 'GetFaceCrop', 'LoadFaceImage', 'LoadVideoFrame', 'PerFrame',
-    'RandomBoxBlur', 'RandomBurst', 'RandomByteNoise', 'RandomChannelGain', 'RandomCover', 'RandomFaceSimilarity',
-    'RandomGamma', 'RandomJPEG', 'RandomLowResolution', 'RandomMotionBlur', 'RandomOcclusion', 'SiameseViews',
-    'crop_matrix'
+    'CROP_RULES',
+    'ConvertKeypoints',
+    'FaceAffine',
+    'GetFaceCrop',
+    'LoadFaceImage',
+    'LoadVideoFrame',
+    'PerFrame',
+    'RandomBoxBlur',
+    'RandomBurst',
+    'RandomByteNoise',
+    'RandomChannelGain',
+    'RandomCover',
+    'RandomFaceSimilarity',
+    'RandomGamma',
+    'RandomJPEG',
+    'RandomLowResolution',
+    'RandomMotionBlur',
+    'RandomOcclusion',
+    'SiameseViews',
+    'crop_matrix',
 ]

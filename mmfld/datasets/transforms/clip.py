@@ -3,11 +3,9 @@
 All other random transforms treat the frames of a clip alike, because they draw from the same random state in each
 frame. The transforms here leave the same state behind in each frame, so that those after them do so as well.
 """
-from typing import Dict, List, Optional
 
 import numpy as np
 from mmcv.transforms import BaseTransform, Compose
-
 from mmpose.registry import TRANSFORMS
 
 from ..random_state import random_state
@@ -28,10 +26,10 @@ class PerFrame(BaseTransform):
         ValueError: If the image is not from a clip that is augmented.
     """
 
-    def __init__(self, transforms: List[dict]):
+    def __init__(self, transforms: list[dict]):
         self.transforms = Compose(transforms)
 
-    def transform(self, results: Dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         _require_clip(self, results)
         # the number drawn is the same in all frames, and another one in the next PerFrame of a pipeline
         with random_state((*results['clip_seed'], _draw_seed(), results['clip_frame'])):
@@ -62,16 +60,17 @@ class RandomBurst(BaseTransform):
             augmented.
     """
 
-    def __init__(self, transforms: List[dict], prob: float = 0.5, min_length: int = 1, max_length: int = 4):
+    def __init__(self, transforms: list[dict], prob: float = 0.5, min_length: int = 1, max_length: int = 4):
         if not 1 <= min_length <= max_length:
-            raise ValueError(f'found min_length {min_length} and max_length {max_length}, expected '
-                             '1 <= min_length <= max_length')
+            raise ValueError(
+                f'found min_length {min_length} and max_length {max_length}, expected 1 <= min_length <= max_length'
+            )
         self.transforms = Compose(transforms)
         self.prob = prob
         self.min_length = min_length
         self.max_length = max_length
 
-    def transform(self, results: Dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         _require_clip(self, results)
         if np.random.rand() >= self.prob:
             return results
@@ -81,19 +80,23 @@ class RandomBurst(BaseTransform):
         seed = _draw_seed()
         if not start <= results['clip_frame'] < start + length:
             return results
-        with random_state((seed, )):
+        with random_state((seed,)):
             return self.transforms(results)
 
     def __repr__(self) -> str:
-        return (f'{self.__class__.__name__}(transforms={self.transforms}, prob={self.prob}, '
-                f'min_length={self.min_length}, max_length={self.max_length})')
+        return (
+            f'{self.__class__.__name__}(transforms={self.transforms}, prob={self.prob}, '
+            f'min_length={self.min_length}, max_length={self.max_length})'
+        )
 
 
 def _draw_seed() -> int:
     return np.random.randint(2**31)
 
 
-def _require_clip(transform: BaseTransform, results: Dict) -> None:
+def _require_clip(transform: BaseTransform, results: dict) -> None:
     if 'clip_seed' not in results:
-        raise ValueError(f'{results.get("img_path")}: found no clip_seed, expected {type(transform).__name__} in the '
-                         'pipeline of a FaceVideoDataset that is not in test mode')
+        raise ValueError(
+            f'{results.get("img_path")}: found no clip_seed, expected {type(transform).__name__} in the '
+            'pipeline of a FaceVideoDataset that is not in test mode'
+        )

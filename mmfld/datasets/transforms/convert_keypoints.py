@@ -1,9 +1,7 @@
 """Landmarks of a data set in another layout."""
-from typing import Dict, Optional
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import TRANSFORMS
 
@@ -47,7 +45,7 @@ class ConvertKeypoints(BaseTransform):
         self.conversion = get_conversion(source, target)
         self.metainfo = parse_pose_metainfo(self.conversion.target.metainfo)
 
-    def transform(self, results: Dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         if 'transformed_keypoints' in results:
             raise ValueError('found transformed_keypoints, expected ConvertKeypoints before FaceAffine')
         results.update({key: value for key, value in self.metainfo.items() if key in results})
@@ -57,13 +55,16 @@ class ConvertKeypoints(BaseTransform):
         visible = self.conversion.scores(results['keypoints_visible'])
         annotated = keypoints[visible > 0]
         if not len(annotated):
-            raise ValueError(f'{results.get("img_path")}: none of the landmarks of layout '
-                             f'{self.conversion.target.name!r} can be made from those that are annotated')
+            raise ValueError(
+                f'{results.get("img_path")}: none of the landmarks of layout '
+                f'{self.conversion.target.name!r} can be made from those that are annotated'
+            )
         results['keypoints'], results['keypoints_visible'] = keypoints, visible
         results['num_keypoints'] = len(annotated)
         results['bbox'] = np.concatenate([annotated.min(axis=0), annotated.max(axis=0)])[None]
         return results
 
     def __repr__(self) -> str:
-        return (f'{self.__class__.__name__}(source={self.conversion.source.name!r}, '
-                f'target={self.conversion.target.name!r})')
+        return (
+            f'{self.__class__.__name__}(source={self.conversion.source.name!r}, target={self.conversion.target.name!r})'
+        )

@@ -1,10 +1,9 @@
 """From a face's landmark box to the network input: named crop rules, a random similarity and ONE warp for both."""
+
 from contextlib import nullcontext
-from typing import Dict, Optional, Tuple, Union
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import TRANSFORMS
 
@@ -52,21 +51,20 @@ class GetFaceCrop(BaseTransform):
         ValueError: While transforming, if the box is empty, or ``face_box`` is needed and the image already mirrored.
     """
 
-    def __init__(self,
-                 rule: str = 'longer_side',
-                 padding: float = 1.,
-                 layout: Union[str, FaceLayout] = '300w68'):
+    def __init__(self, rule: str = 'longer_side', padding: float = 1.0, layout: str | FaceLayout = '300w68'):
         if rule not in CROP_RULES:
             raise ValueError(f'unknown crop rule {rule!r}, expected one of {sorted(CROP_RULES)}')
         self.rule = rule
         self.padding = padding
         self.layout = get_layout(layout)
 
-    def transform(self, results: Dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         face_box = results['face_box'][0] if 'face_box' in results else None
         if face_box is not None and needs_face(self.rule, self.layout) and results.get('flip', False):
-            raise ValueError(f'{results.get("img_path")}: found GetFaceCrop after RandomFlip, which mirrors the '
-                             'landmarks and not the annotated face_box; expected GetFaceCrop before it')
+            raise ValueError(
+                f'{results.get("img_path")}: found GetFaceCrop after RandomFlip, which mirrors the '
+                'landmarks and not the annotated face_box; expected GetFaceCrop before it'
+            )
         center, side = crop_of_box(results['bbox'][0], self.rule, self.padding, self.layout, face_box)
         if not side > 0:
             raise ValueError(f'{results.get("img_path")}: the landmark box {results["bbox"][0].tolist()} is empty')
@@ -104,13 +102,15 @@ class RandomFaceSimilarity(BaseTransform):
             testing on rough boxes. Defaults to None, other numbers each time.
     """
 
-    def __init__(self,
-                 rotation: float = 18.,
-                 scale: float = 0.1,
-                 shift: float = 0.05,
-                 prob: float = 1.,
-                 distribution: str = 'normal',
-                 seed: Optional[int] = None):
+    def __init__(
+        self,
+        rotation: float = 18.0,
+        scale: float = 0.1,
+        shift: float = 0.05,
+        prob: float = 1.0,
+        distribution: str = 'normal',
+        seed: int | None = None,
+    ):
         if distribution not in ('normal', 'uniform'):
             raise ValueError(f"distribution must be 'normal' or 'uniform', got {distribution!r}")
         self.distribution = distribution
@@ -120,12 +120,12 @@ class RandomFaceSimilarity(BaseTransform):
         self.prob = prob
         self.seed = seed
 
-    def transform(self, results: Dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         # a picture in inference has no id
         with nullcontext() if self.seed is None else random_state((self.seed, results.get('id', 0))):
             return self._transform(results)
 
-    def _transform(self, results: Dict) -> dict:
+    def _transform(self, results: dict) -> dict:
         if np.random.rand() >= self.prob:
             return results
         normal = self.distribution == 'normal'
@@ -141,8 +141,10 @@ class RandomFaceSimilarity(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return (f'{self.__class__.__name__}(rotation={self.rotation}, scale={self.scale}, shift={self.shift}, '
-                f'prob={self.prob}, distribution={self.distribution!r}, seed={self.seed})')
+        return (
+            f'{self.__class__.__name__}(rotation={self.rotation}, scale={self.scale}, shift={self.shift}, '
+            f'prob={self.prob}, distribution={self.distribution!r}, seed={self.seed})'
+        )
 
 
 @TRANSFORMS.register_module()
@@ -159,14 +161,14 @@ class FaceAffine(TopdownAffine):
         ValueError: While transforming, if image and crop are larger than OpenCV's warps take.
     """
 
-    def __init__(self, input_size: Tuple[int, int]):
+    def __init__(self, input_size: tuple[int, int]):
         super().__init__(input_size=input_size)
 
-    def transform(self, results: Dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         size = self.input_size
         results['bbox_scale'] = self._fix_aspect_ratio(results['bbox_scale'], aspect_ratio=size[0] / size[1])
         center, scale = results['bbox_center'][0], results['bbox_scale'][0]
-        rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.
+        rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.0
         matrix = crop_matrix(center, scale, rotation, size)
         try:
             results['img'] = warp(results['img'], matrix, size)

@@ -2,11 +2,9 @@
 
 All act on the crop of a face, uint8 (H, W, 3) in place of the key ``img``, and draw from ``numpy.random``.
 """
-from typing import Dict, Optional
 
 import cv2
 import numpy as np
-
 from mmpose.registry import TRANSFORMS
 
 from ...robustness.variants import motion_kernel
@@ -30,8 +28,9 @@ class RandomLowResolution(RandomImageTransform):
     def augment(self, img: np.ndarray) -> np.ndarray:
         height, width = img.shape[:2]
         part = np.exp(np.random.uniform(np.log(self.low), np.log(self.high)))
-        small = cv2.resize(img, (max(2, round(width * part)), max(2, round(height * part))),
-                           interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            img, (max(2, round(width * part)), max(2, round(height * part))), interpolation=cv2.INTER_AREA
+        )
         enlarged_by = cv2.INTER_LINEAR if np.random.rand() < 0.7 else cv2.INTER_CUBIC
         return cv2.resize(small, (width, height), interpolation=enlarged_by)
 
@@ -70,14 +69,15 @@ class RandomMotionBlur(RandomImageTransform):
         self.max_length = max_length
 
     def augment(self, img: np.ndarray) -> np.ndarray:
-        length = np.random.uniform(2, max(3., self.max_length * img.shape[1]))
+        length = np.random.uniform(2, max(3.0, self.max_length * img.shape[1]))
         kernel = motion_kernel(length, np.random.uniform(0, np.pi))
         return cv2.filter2D(img, -1, kernel, borderType=cv2.BORDER_REPLICATE)
 
 
 @TRANSFORMS.register_module()
 class RandomCover(RandomImageTransform):
-    """Covers a part of the crop by a rectangle, an ellipse or a bar, equally often, and says which landmarks are under it:
+    """Covers a part of the crop by a rectangle, an ellipse or a bar, equally often, and says which landmarks are under
+    it:
     ``keypoints_covered`` (1, K) bool, where ``transformed_keypoints`` say where they are.
 
     What covers is, equally often, of one colour, of the crop's own colour at some place, or a piece of the crop from
@@ -94,7 +94,7 @@ class RandomCover(RandomImageTransform):
         self.low = low
         self.high = high
 
-    def transform(self, results: Dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         keypoints = results.get('transformed_keypoints')
         height, width = results['img'].shape[:2]
         cover = np.zeros((height, width), bool)

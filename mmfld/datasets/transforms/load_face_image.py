@@ -1,5 +1,4 @@
 """Images of annotated faces, read as everything here reads them."""
-from typing import Dict, Optional
 
 import numpy as np
 from mmengine import fileio
@@ -40,7 +39,7 @@ class LoadFaceImage(LoadImage):
         super().__init__(**kwargs)
         self.ignore_orientation = ignore_orientation
 
-    def transform(self, results: Dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Load an image that is not there yet."""
         if 'img' not in results:
             path = results['img_path']
@@ -50,13 +49,17 @@ class LoadFaceImage(LoadImage):
             results['img'] = image.astype(np.float32) if self.to_float32 else image
         return super().transform(results)
 
-    def _check_size(self, content: bytes, image: np.ndarray, path: str, expected: Optional[tuple]) -> None:
+    def _check_size(self, content: bytes, image: np.ndarray, path: str, expected: tuple | None) -> None:
         found = image.shape[1::-1]
         if expected is None or found == tuple(expected):
             return
         hint = ''
         if not self.ignore_orientation and decode_image(content, str(path), True).shape[1::-1] == tuple(expected):
-            hint = (', which its pixels have as they are stored, before they are turned as EXIF says: if its points were '
-                    "annotated so, take dict(type='LoadFaceImage', ignore_orientation=True)")
-        raise ValueError(f'{path}: found {found[0]} x {found[1]} pixels, expected {expected[0]} x {expected[1]} as the '
-                         f'annotation file says (width, height of the image){hint}')
+            hint = (
+                ', which its pixels have as they are stored, before they are turned as EXIF says: if its points were '
+                "annotated so, take dict(type='LoadFaceImage', ignore_orientation=True)"
+            )
+        raise ValueError(
+            f'{path}: found {found[0]} x {found[1]} pixels, expected {expected[0]} x {expected[1]} as the '
+            f'annotation file says (width, height of the image){hint}'
+        )

@@ -1,13 +1,12 @@
 """Frames of videos, from image files or from the video file itself."""
+
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Dict, Optional
 
 import cv2
 import numpy as np
 from mmcv import VideoReader
-
 from mmpose.registry import TRANSFORMS
 
 from ...runtime.media import VIDEO_SUFFIXES
@@ -46,7 +45,7 @@ class LoadVideoFrame(LoadFaceImage):
         IndexError: If the video does not have the frame.
     """
 
-    def transform(self, results: Dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         path = results['img_path']
         if 'img' not in results and Path(path).suffix.lower() in VIDEO_SUFFIXES:
             image = _decode(path, results['frame'])
@@ -64,8 +63,10 @@ def _decode(path: str, frame: int) -> np.ndarray:
         raise IndexError(f'{path}: found no frame {frame} that can be decoded, expected one of 0 to {len(reader) - 1}')
     place = reader.place()
     if place is not None and abs(place - frame) > 0.5:
-        raise ValueError(f'{path}: found the frame of number {place:.0f} in the place of {frame}: frames before it are '
-                         'damaged, or do not follow each other at a constant rate; save the frames as images')
+        raise ValueError(
+            f'{path}: found the frame of number {place:.0f} in the place of {frame}: frames before it are '
+            'damaged, or do not follow each other at a constant rate; save the frames as images'
+        )
     return image.copy()  # the reader keeps it for the next call, and transforms write into images
 
 
@@ -80,7 +81,7 @@ class _Video(VideoReader):
         self.read()
         self._start = self._time()
 
-    def place(self) -> Optional[float]:
+    def place(self) -> float | None:
         """The number of the frame by its time; None where the video does not tell it, as some do of their last."""
         time = self._time()
         return (time - self._start) * self.fps if time else None

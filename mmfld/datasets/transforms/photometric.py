@@ -3,12 +3,10 @@
 The rest of STAR's is MMPose's ``RandomFlip`` and mmcv's ``RandomGrayscale``. All act on uint8 images (H, W, 3) in place
 of the key ``img`` and draw from ``numpy.random``.
 """
-from typing import Dict, Optional
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
-
 from mmpose.registry import TRANSFORMS
 
 
@@ -18,7 +16,7 @@ class RandomImageTransform(BaseTransform):
     def __init__(self, prob: float):
         self.prob = prob
 
-    def transform(self, results: Dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         if np.random.rand() < self.prob:
             results['img'] = self.augment(results['img'])
         return results
@@ -53,7 +51,7 @@ class RandomOcclusion(RandomImageTransform):
         wide = np.random.uniform(tall - 0.2, tall + 0.2)
         dy, dx = int(height / 2 * tall) // 2, int(width / 2 * wide) // 2
         y, x = int((height - 1) * np.random.rand()), int((width - 1) * np.random.rand())
-        img[max(y - dy, 0):y + dy + 1, max(x - dx, 0):x + dx + 1] = 0
+        img[max(y - dy, 0) : y + dy + 1, max(x - dx, 0) : x + dx + 1] = 0
         return img
 
 
@@ -84,14 +82,14 @@ class RandomGamma(RandomImageTransform):
         max_gamma (float): Defaults to 4.
     """
 
-    def __init__(self, prob: float = 0.2, max_gamma: float = 4.):
+    def __init__(self, prob: float = 0.2, max_gamma: float = 4.0):
         super().__init__(prob)
         self.max_gamma = max_gamma
 
     def augment(self, img: np.ndarray) -> np.ndarray:
         brighten = np.random.rand() < 0.5
         gamma = np.random.uniform(1 / self.max_gamma, 1) if brighten else np.random.uniform(1, self.max_gamma)
-        return cv2.LUT(img, (255 * (np.arange(256) / 255)**gamma).astype(np.uint8))
+        return cv2.LUT(img, (255 * (np.arange(256) / 255) ** gamma).astype(np.uint8))
 
 
 @TRANSFORMS.register_module()
@@ -124,7 +122,7 @@ class RandomChannelGain(RandomImageTransform):
         low, high (float): Bounds of the uniform factors. Default to 0.6 and 1.4.
     """
 
-    def __init__(self, prob: float = 1., low: float = 0.6, high: float = 1.4):
+    def __init__(self, prob: float = 1.0, low: float = 0.6, high: float = 1.4):
         super().__init__(prob)
         self.low = low
         self.high = high

@@ -1,9 +1,7 @@
 """Several random views of one face, for Siamese training (subpixel paper: Bulat et al., BMVC 2021, section 3.4)."""
-from typing import Dict, List, Optional
 
 import numpy as np
 from mmcv.transforms import BaseTransform, Compose
-
 from mmpose.registry import TRANSFORMS
 
 from .crop import crop_matrix
@@ -36,7 +34,7 @@ class SiameseViews(BaseTransform):
         num_views (int): V. Defaults to 2.
     """
 
-    def __init__(self, augmentation: List[dict], num_views: int = 2):
+    def __init__(self, augmentation: list[dict], num_views: int = 2):
         self.augmentation = Compose(augmentation)
         affine = [step for step in augmentation if step['type'] == 'FaceAffine']
         if len(affine) != 1:
@@ -44,7 +42,7 @@ class SiameseViews(BaseTransform):
         self.crop = Compose(affine)
         self.num_views = num_views
 
-    def transform(self, results: Dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         views = [self.augmentation(dict(results)) for _ in range(self.num_views)]
         directions = {view['flip_direction'] for view in views if view.get('flip', False)}
         if directions - {'horizontal'}:
@@ -54,7 +52,8 @@ class SiameseViews(BaseTransform):
         for key in ('transformed_keypoints', 'input_size', 'input_center', 'input_scale'):
             results[key] = crop[key]
         results['view_matrices'] = np.stack(
-            [(_normalized_matrix(view, results['img'].shape[1]) @ to_image)[:2] for view in views]).astype(np.float32)
+            [(_normalized_matrix(view, results['img'].shape[1]) @ to_image)[:2] for view in views]
+        ).astype(np.float32)
         results['view_flips'] = np.array([bool(view.get('flip', False)) for view in views])
         results['img'] = np.concatenate([view['img'] for view in views], axis=1)
         return results
@@ -66,7 +65,7 @@ class SiameseViews(BaseTransform):
 def _normalized_matrix(view: dict, image_width: int) -> np.ndarray:
     """(3, 3) from pixels of the image as it was loaded to the view in [-1, 1]."""
     width, height = view['input_size']
-    rotation = view['bbox_rotation'][0] if 'bbox_rotation' in view else 0.
+    rotation = view['bbox_rotation'][0] if 'bbox_rotation' in view else 0.0
     matrix = np.eye(3)
     matrix[:2] = crop_matrix(view['bbox_center'][0], view['bbox_scale'][0], rotation, (width, height))
     if view.get('flip', False):  # RandomFlip mirrors the image before the crop

@@ -9,5 +9,15 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .selecting_ema_hook import SelectingEMAHook
 from .sync_statistics_hook import SyncStatisticsHook
 
-__all__ = ['BatchSizeHook', 'EpochSeedHook', 'FiniteLossHook', 'MeasurableFacesHook', 'PlainCheckpointHook',
-           'ProgressBarHook', 'ResumeHook', 'SafeCheckpointHook', 'SelectingEMAHook', 'SyncStatisticsHook']
+__all__ = [
+    'BatchSizeHook',
+    'EpochSeedHook',
+    'FiniteLossHook',
+    'MeasurableFacesHook',
+    'PlainCheckpointHook',
+    'ProgressBarHook',
+    'ResumeHook',
+    'SafeCheckpointHook',
+    'SelectingEMAHook',
+    'SyncStatisticsHook',
+]

@@ -1,5 +1,6 @@
 """Keeps a training to one batch size, also where it is resumed by another number of processes."""
-from typing import List, Optional, Sequence
+
+from collections.abc import Sequence
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -23,11 +24,19 @@ class BatchSizeHook(Hook):
         batch_size (int): Faces, or clips, of a step: processes x size x accumulation.
         allow_mismatch (bool): Whether another batch is a warning at the end of an epoch. Defaults to False.
     """
+
     priority = 'HIGHEST'  # before settings are compared, which may differ because the batch does
     allow_mismatch = False
 
-    def __init__(self, processes: int, size: int, accumulation: int = 1, base: Optional[int] = None,
-                 messages: Sequence[str] = (), as_configured: bool = True) -> None:
+    def __init__(
+        self,
+        processes: int,
+        size: int,
+        accumulation: int = 1,
+        base: int | None = None,
+        messages: Sequence[str] = (),
+        as_configured: bool = True,
+    ) -> None:
         self.processes = processes
         self.size = size
         self.accumulation = accumulation
@@ -51,15 +60,20 @@ class BatchSizeHook(Hook):
         meta = checkpoint.get('meta') or {}
         found = meta.get('batch_size')
         if found is None and not self.as_configured:
-            raise ValueError('the checkpoint to go on from does not say with which batch it was trained, and the '
-                             f'config was changed for one of {self.batch_size}: --no-scale goes on without the change')
+            raise ValueError(
+                'the checkpoint to go on from does not say with which batch it was trained, and the '
+                f'config was changed for one of {self.batch_size}: --no-scale goes on without the change'
+            )
         if found in (None, self.batch_size):
             return
         before = f'{found} ({meta["batch"]})' if 'batch' in meta else f'{found}'
-        message = (f'the checkpoint to go on from was trained with a batch of {before}, whose learning rate and '
-                   f'iterations it holds, found one of {self.batch_size} ({self})')
+        message = (
+            f'the checkpoint to go on from was trained with a batch of {before}, whose learning rate and '
+            f'iterations it holds, found one of {self.batch_size} ({self})'
+        )
         ways = 'go on with processes and train_dataloader.batch_size as they were' + ''.join(
-            f', or with {way}' for way in self._ways_to(found))
+            f', or with {way}' for way in self._ways_to(found)
+        )
         if meta.get('iterations_of_epoch'):
             raise ValueError(f'{message}: it was saved within an epoch, of which it counts the batches: {ways}')
         if not self.allow_mismatch:
@@ -67,7 +81,7 @@ class BatchSizeHook(Hook):
         runner.logger.warning(f'{message}: the training goes on with this one')
         meta['iter'] = meta['epoch'] * runner.max_iters // runner.max_epochs
 
-    def _ways_to(self, batch_size: int) -> List[str]:
+    def _ways_to(self, batch_size: int) -> list[str]:
         """Arguments with which these processes have a batch of that size."""
         ways = []
         passes, rest = divmod(batch_size, self.processes * self.size)

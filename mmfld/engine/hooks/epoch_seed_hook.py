@@ -1,5 +1,6 @@
 """Tells datasets with reproducible augmentation which epoch begins."""
-from typing import Iterator
+
+from collections.abc import Iterator
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -22,8 +23,10 @@ class EpochSeedHook(Hook):
         dataset = runner.train_dataloader.dataset
         told = [inner.set_epoch(runner.epoch) for inner in unwrap(dataset) if hasattr(inner, 'set_epoch')]
         if not told:
-            raise TypeError(f'EpochSeedHook: found training dataset {type(dataset).__name__}, expected one with '
-                            'set_epoch(), e.g. FaceLandmarkDataset')
+            raise TypeError(
+                f'EpochSeedHook: found training dataset {type(dataset).__name__}, expected one with '
+                'set_epoch(), e.g. FaceLandmarkDataset'
+            )
 
 
 def unwrap(dataset: Dataset) -> Iterator[Dataset]:

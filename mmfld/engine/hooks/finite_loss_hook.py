@@ -1,6 +1,8 @@
 """A loss that is no number ends the training before it reaches the weights."""
+
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any
 
 import torch
 from mmengine.dist import get_rank
@@ -44,7 +46,7 @@ class FiniteLossHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         parse = type(model).parse_losses
 
-        def parse_and_check(losses: Dict[str, Any]) -> Tuple[torch.Tensor, Dict[str, torch.Tensor]]:
+        def parse_and_check(losses: dict[str, Any]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
             loss, terms = parse(model, losses)
             self._check(runner, model, loss, terms)
             return loss, terms
@@ -58,8 +60,9 @@ class FiniteLossHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         self._batch = data_batch
 
-    def _check(self, runner: Runner, model: torch.nn.Module, loss: torch.Tensor,
-               terms: Dict[str, torch.Tensor]) -> None:
+    def _check(
+        self, runner: Runner, model: torch.nn.Module, loss: torch.Tensor, terms: dict[str, torch.Tensor]
+    ) -> None:
         if loss.isfinite():
             self.in_a_row = 0
             return
@@ -69,23 +72,36 @@ class FiniteLossHook(Hook):
             return
         path = self._save(runner, model, terms)
         values = ', '.join(f'{name} {float(value):g}' for name, value in terms.items())
-        samples = [f'{meta.get("id")} ({meta.get("img_path")})'
-                   for meta in (sample.metainfo for sample in samples_of(self._batch))]
+        samples = [
+            f'{meta.get("id")} ({meta.get("img_path")})'
+            for meta in (sample.metainfo for sample in samples_of(self._batch))
+        ]
         more = f' and {len(samples) - SHOWN} more' if len(samples) > SHOWN else ''
         times = f'{self.in_a_row} times in a row' if scaler is not None else 'before the step'
         raise FloatingPointError(
             f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}: the loss is not finite, {times}: {values}. '
             f'Samples: {", ".join(samples[:SHOWN])}{more}. `python tools/misc/replay_step.py {path}` takes the step '
-            'again')
+            'again'
+        )
 
-    def _save(self, runner: Runner, model: torch.nn.Module, terms: Dict[str, torch.Tensor]) -> Path:
+    def _save(self, runner: Runner, model: torch.nn.Module, terms: dict[str, torch.Tensor]) -> Path:
         rank = get_rank()
         path = Path(runner.work_dir) / f'not_finite{f"_{rank}" if rank else ""}.pth'
-        meta = dict(cfg=runner.cfg.pretty_text, epoch=runner.epoch, iter=runner.iter, dataset_meta=to_plain(
-            getattr(runner.train_dataloader.dataset, 'metainfo', None), 'dataset_meta'))
-        torch.save(dict(
-            meta=meta, state_dict={name: value.detach().cpu() for name, value in model.state_dict().items()},
-            losses={name: float(value) for name, value in terms.items()}, batch=pack(self._batch)), path)
+        meta = dict(
+            cfg=runner.cfg.pretty_text,
+            epoch=runner.epoch,
+            iter=runner.iter,
+            dataset_meta=to_plain(getattr(runner.train_dataloader.dataset, 'metainfo', None), 'dataset_meta'),
+        )
+        torch.save(
+            dict(
+                meta=meta,
+                state_dict={name: value.detach().cpu() for name, value in model.state_dict().items()},
+                losses={name: float(value) for name, value in terms.items()},
+                batch=pack(self._batch),
+            ),
+            path,
+        )
         return path
 
 

@@ -1,5 +1,6 @@
 """Faces that the metric cannot measure are found before the first epoch, and not after it."""
-from typing import Iterator
+
+from collections.abc import Iterator
 
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
@@ -38,6 +39,8 @@ def _as_evaluated(dataset) -> Iterator[dict]:
     conversions = [step.conversion for step in dataset.pipeline.transforms if isinstance(step, ConvertKeypoints)]
     for face in dataset.faces():
         for conversion in conversions:
-            face.update(keypoints=conversion.keypoints(face['keypoints']),
-                        keypoints_visible=conversion.scores(face['keypoints_visible']))
+            face.update(
+                keypoints=conversion.keypoints(face['keypoints']),
+                keypoints_visible=conversion.scores(face['keypoints_visible']),
+            )
         yield face

@@ -8,6 +8,7 @@ are stored as tensors, numbers, strings and built-in containers instead, and the
 What changes for a reader of the file: arrays come back as (nested) lists, which MMPose's visualizer and inferencers
 take as well, and NumPy scalars as Python numbers.
 """
+
 from collections import Counter, OrderedDict
 from typing import Any
 
@@ -45,7 +46,8 @@ class PlainCheckpointHook(Hook):
         for name, value in scalars.items():
             if isinstance(value, dict):
                 scalars[name] = HistoryBuffer(
-                    value['values'].cpu().numpy(), value['counts'].cpu().numpy(), value['max_length'])
+                    value['values'].cpu().numpy(), value['counts'].cpu().numpy(), value['max_length']
+                )
 
         # runner.resume() compares the data set's meta information by its pickle, where a list differs from an array:
         # hand it the original where that is the same. runner.train_loop would build the training data for a test, too.
@@ -89,6 +91,7 @@ def to_plain(value: Any, path: str) -> Any:
         if isinstance(value, container):
             items = [to_plain(item, f'{path}[{index}]') for index, item in enumerate(value)]
             return set(items) if container is frozenset else container(items)
-    raise TypeError(f'{path} is a {kind.__module__}.{kind.__qualname__}, which cannot be stored as plain data: '
-                    'keep tensors, numbers, strings and built-in containers of them in a checkpoint.')
-
+    raise TypeError(
+        f'{path} is a {kind.__module__}.{kind.__qualname__}, which cannot be stored as plain data: '
+        'keep tensors, numbers, strings and built-in containers of them in a checkpoint.'
+    )

@@ -1,11 +1,9 @@
 """A progress bar for training, for people who watch; log lines serve everybody else."""
-from typing import Optional
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from tqdm import tqdm
-
 from mmpose.registry import HOOKS
+from tqdm import tqdm
 
 
 @HOOKS.register_module()
@@ -26,14 +24,15 @@ class ProgressBarHook(Hook):
             self.shown = {}
             self.bar = tqdm(total=runner.max_iters, initial=runner.iter, desc='training', unit='step')
 
-    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: Optional[dict] = None) -> None:
-        if is_main_process() and (self.every_n_train_iters(runner, self.interval)
-                                  or runner.iter + 1 == runner.max_iters):
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: dict | None = None) -> None:
+        if is_main_process() and (
+            self.every_n_train_iters(runner, self.interval) or runner.iter + 1 == runner.max_iters
+        ):
             self.shown['loss'] = f'{float(outputs["loss"].detach()):.4g}'
             self.bar.set_postfix(self.shown, refresh=False)
             self.bar.update(runner.iter + 1 - self.bar.n)
 
-    def after_val_epoch(self, runner, metrics: Optional[dict] = None) -> None:
+    def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         if is_main_process() and metrics and self.key in metrics:
             self.shown[self.key] = f'{metrics[self.key]:.2f}'
             self.bar.set_postfix(self.shown)

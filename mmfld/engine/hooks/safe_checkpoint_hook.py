@@ -1,7 +1,8 @@
 """Checkpoints of which one that reads is there at every moment."""
+
 import logging
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import torch
 from mmengine.dist import is_main_process
@@ -33,7 +34,7 @@ class SafeCheckpointHook(CheckpointHook):
         FloatingPointError: While training, instead of saving weights that are infinite or NaN.
     """
 
-    def __init__(self, backend_args: Optional[dict] = None, **kwargs: Any) -> None:
+    def __init__(self, backend_args: dict | None = None, **kwargs: Any) -> None:
         super().__init__(backend_args=backend_args or dict(backend='whole_local'), **kwargs)
 
     def before_train(self, runner: Runner) -> None:
@@ -48,11 +49,11 @@ class SafeCheckpointHook(CheckpointHook):
         last = self.last_saved()
         return last is not None and last.name == self.filename_tmpl.format(epoch) and last.is_file()
 
-    def last_saved(self) -> Optional[Path]:
+    def last_saved(self) -> Path | None:
         """The last checkpoint that was written, but for the best ones."""
         return Path(self.last_ckpt) if self.last_ckpt else None
 
-    def save_interrupted(self, runner: Runner, meta: Dict[str, int]) -> Path:
+    def save_interrupted(self, runner: Runner, meta: dict[str, int]) -> Path:
         """Write a checkpoint between two others, which ``last_checkpoint`` names, and return it.
 
         Args:
@@ -77,16 +78,23 @@ class SafeCheckpointHook(CheckpointHook):
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         runner.save_checkpoint(
-            self.out_dir, name, self.file_client_args, save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch,
-            backend_args=self.backend_args, **self.args)
+            self.out_dir,
+            name,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
         if not is_main_process():
             return
         write_whole(str(self.last_ckpt).encode(), Path(runner.work_dir) / 'last_checkpoint')
         for old in (INTERRUPTED, *map(self.filename_tmpl.format, outdated)):
             self._remove(self.file_backend.join_path(self.out_dir, old))
 
-    def _save_best_checkpoint(self, runner: Runner, metrics: Dict[str, float]) -> None:
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
         self._require_finite(runner)
         before = self._best()
         for name in before:
@@ -100,7 +108,7 @@ class SafeCheckpointHook(CheckpointHook):
                 self._remove(path)
                 runner.logger.info(f'The previous best checkpoint {path} is removed')
 
-    def _best(self) -> Dict[Optional[str], Optional[str]]:
+    def _best(self) -> dict[str | None, str | None]:
         """Paths of the best checkpoints, by their metric if there are several."""
         if not self.save_best:
             return {}
@@ -108,7 +116,7 @@ class SafeCheckpointHook(CheckpointHook):
             return {None: self.best_ckpt_path}
         return dict(self.best_ckpt_path_dict)
 
-    def _set_best(self, name: Optional[str], path: Optional[str]) -> None:
+    def _set_best(self, name: str | None, path: str | None) -> None:
         if name is None:
             self.best_ckpt_path = path
         else:
@@ -125,14 +133,16 @@ class SafeCheckpointHook(CheckpointHook):
         if not broken:
             return
         kept = f'the last checkpoint is {self.last_ckpt}' if self.last_ckpt else 'there is no checkpoint'
-        message = (f'after epoch {runner.epoch}, iteration {runner.iter}: {len(broken)} weights are infinite or NaN '
-                   f'({", ".join(broken[:3])}{", ..." if len(broken) > 3 else ""}); they are not saved, {kept}')
+        message = (
+            f'after epoch {runner.epoch}, iteration {runner.iter}: {len(broken)} weights are infinite or NaN '
+            f'({", ".join(broken[:3])}{", ..." if len(broken) > 3 else ""}); they are not saved, {kept}'
+        )
         print_log(message, logger='current', level=logging.ERROR)
         raise FloatingPointError(message)
 
 
 @torch.no_grad()
-def _not_finite(model: torch.nn.Module) -> List[str]:
+def _not_finite(model: torch.nn.Module) -> list[str]:
     """Names of tensors of the state with values that are infinite or NaN."""
     named = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
     finite = torch.stack([value.isfinite().all() for value in named.values()]).tolist() if named else []

@@ -1,5 +1,6 @@
 """Averaged and raw weights are both validated, and the better ones are those of the best checkpoint."""
-from typing import Any, Dict, Optional
+
+from typing import Any
 
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
@@ -38,18 +39,22 @@ class SelectingEMAHook(EMAHook):
         self.metric = metric
         self.raw_is_better = False
 
-    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Put the raw weights back, validate them, and leave the metrics of the better weights in ``metrics``."""
         super().after_val_epoch(runner, metrics)
         averaged, raw = dict(metrics), _validate(runner)
         for found in (averaged, raw):
             if self.metric not in found:
-                raise KeyError(f'SelectingEMAHook: found the metrics {", ".join(found) or "none"}, expected '
-                               f'{self.metric!r} among them')
+                raise KeyError(
+                    f'SelectingEMAHook: found the metrics {", ".join(found) or "none"}, expected '
+                    f'{self.metric!r} among them'
+                )
         scores = {'raw': raw[self.metric], 'ema': averaged[self.metric]}
         self.raw_is_better = scores['raw'] < scores['ema']
-        runner.logger.info(f'{self.metric} of the raw weights {scores["raw"]:.4f}, of the averaged (EMA) '
-                           f'{scores["ema"]:.4f}: the {"raw" if self.raw_is_better else "averaged"} ones are better')
+        runner.logger.info(
+            f'{self.metric} of the raw weights {scores["raw"]:.4f}, of the averaged (EMA) '
+            f'{scores["ema"]:.4f}: the {"raw" if self.raw_is_better else "averaged"} ones are better'
+        )
         metrics.clear()
         metrics.update(raw if self.raw_is_better else averaged)
         metrics.update({f'{weights}/{self.metric}': score for weights, score in scores.items()})
@@ -73,7 +78,7 @@ class SelectingEMAHook(EMAHook):
         super().after_load_checkpoint(runner, checkpoint)
 
 
-def _validate(runner: Runner) -> Dict[str, float]:
+def _validate(runner: Runner) -> dict[str, float]:
     """The metrics of the model as it is."""
     loop = runner.val_loop
     for index, batch in enumerate(loop.dataloader):

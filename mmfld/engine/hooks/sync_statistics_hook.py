@@ -1,4 +1,5 @@
 """Several processes validate and save the same network."""
+
 import torch
 from mmengine.dist import all_reduce, is_distributed
 from mmengine.hooks import EMAHook, Hook
@@ -15,6 +16,7 @@ class SyncStatisticsHook(Hook):
     validation would then be measured by different networks, of which the first one is saved. (MMEngine's
     ``SyncBuffersHook`` leaves the averaged weights out.)
     """
+
     priority = 'HIGH'  # before anything is saved
 
     def after_train_epoch(self, runner: Runner) -> None:

@@ -4,15 +4,14 @@ The network of "Subpixel Heatmap Regression for Facial Landmark Localization" (B
 width 256, 12.1 M parameters. Its original training code and the 2-stack models of the authors halve feature maps by
 maxima, the PyTorch release of the 2017 networks (the face-alignment package) by averages: an argument here.
 """
+
 import re
-from typing import Dict, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
-from torch import Tensor, nn
-
 from mmpose.registry import MODELS
+from torch import Tensor, nn
 
 from ...structures import FaceLayout, get_layout, layout_names
 from ..layers import Conv3x3, ConvBlock, Hourglass
@@ -37,8 +36,13 @@ class HierarchicalBlock(nn.Module):
         self.conv2 = Conv3x3(half, quarter, bias=False)
         self.bn3 = nn.BatchNorm2d(quarter)
         self.conv3 = Conv3x3(quarter, quarter, bias=False)
-        self.shortcut = nn.Identity() if in_channels == out_channels else nn.Sequential(
-            nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True), nn.Conv2d(in_channels, out_channels, 1, bias=False))
+        self.shortcut = (
+            nn.Identity()
+            if in_channels == out_channels
+            else nn.Sequential(
+                nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True), nn.Conv2d(in_channels, out_channels, 1, bias=False)
+            )
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.conv1(F.relu(self.bn1(x), inplace=True))
@@ -68,15 +72,17 @@ class FAN(BaseModule):
         ``features`` (B, C, H/4, W/4).
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = '300w68',
-                 num_stacks: int = 2,
-                 pooling: str = 'max',
-                 num_levels: int = 4,
-                 width: int = 256,
-                 in_channels: int = 3,
-                 upsampling: int = 1,
-                 init_cfg: Optional[dict] = None):
+    def __init__(
+        self,
+        layout: str | FaceLayout = '300w68',
+        num_stacks: int = 2,
+        pooling: str = 'max',
+        num_levels: int = 4,
+        width: int = 256,
+        in_channels: int = 3,
+        upsampling: int = 1,
+        init_cfg: dict | None = None,
+    ):
         super().__init__(init_cfg)
         if pooling not in _POOLING:
             raise ValueError(f"pooling must be 'max' or 'avg', got {pooling!r}")
@@ -95,20 +101,22 @@ class FAN(BaseModule):
         self.res3 = HierarchicalBlock(width // 2, width)
 
         self.hourglasses = nn.ModuleList(
-            Hourglass(num_levels, width, HierarchicalBlock, _POOLING[pooling]) for _ in range(num_stacks))
+            Hourglass(num_levels, width, HierarchicalBlock, _POOLING[pooling]) for _ in range(num_stacks)
+        )
         self.features = nn.ModuleList(
             nn.Sequential(HierarchicalBlock(width, width), ConvBlock(width, width, 1, bn_relu=True))
-            for _ in range(num_stacks))
+            for _ in range(num_stacks)
+        )
         upsample = nn.Conv2d if upsampling == 1 else nn.ConvTranspose2d
-        self.out_heatmaps = nn.ModuleList(
-            upsample(width, keypoints, upsampling, upsampling) for _ in range(num_stacks))
+        self.out_heatmaps = nn.ModuleList(upsample(width, keypoints, upsampling, upsampling) for _ in range(num_stacks))
         self.merge_features = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(num_stacks - 1))
         self.merge_heatmaps = nn.ModuleList(
-            nn.Conv2d(keypoints, width, upsampling, upsampling) for _ in range(num_stacks - 1))
+            nn.Conv2d(keypoints, width, upsampling, upsampling) for _ in range(num_stacks - 1)
+        )
         # the faster layout of convolutions in mixed precision; values and checkpoints do not change
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor) -> Tuple[StackOutput, ...]:
+    def forward(self, x: Tensor) -> tuple[StackOutput, ...]:
         if x.shape[-1] % self.stride or x.shape[-2] % self.stride:
             raise ValueError(f'input height and width must be divisible by {self.stride}, got {tuple(x.shape[-2:])}')
         x = self.res1(self.stem(x.contiguous(memory_format=torch.channels_last)))
@@ -150,7 +158,7 @@ _RENAMES: Renames = (
 )
 
 
-def convert_fan_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
+def convert_fan_state_dict(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename the parameters of an official FAN to those of :class:`FAN`.
 
     ``module.`` prefixes are removed. Everything must be there, with the right shapes, and nothing more.
@@ -172,7 +180,7 @@ def convert_fan_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     return {name: weights[name] for name in network.state_dict()}
 
 
-def matching_fan(state_dict: Dict[str, Tensor]) -> FAN:
+def matching_fan(state_dict: dict[str, Tensor]) -> FAN:
     """The network, without memory on the meta device, whose numbers of landmarks and stacks weights have.
 
     The pooling, which weights do not show, is the default.
@@ -186,12 +194,16 @@ def matching_fan(state_dict: Dict[str, Tensor]) -> FAN:
     num_stacks = count_stacks(state_dict, ('hourglasses', 'features', 'out_heatmaps'))
     keypoints = count_channels(state_dict, 'out_heatmaps')
     if not num_stacks or keypoints is None:
-        raise ValueError('expected the keys of a FAN, such as m0.b1_4.conv1.weight and l0.weight, found '
-                         f'{", ".join(sorted(state_dict)[:5]) or "none"}, ...')
+        raise ValueError(
+            'expected the keys of a FAN, such as m0.b1_4.conv1.weight and l0.weight, found '
+            f'{", ".join(sorted(state_dict)[:5]) or "none"}, ...'
+        )
     layouts = [get_layout(name) for name in layout_names()]
     for layout in layouts:
         if layout.num_keypoints == keypoints:
             with torch.device('meta'):
                 return FAN(layout, num_stacks)
-    raise ValueError(f'found {keypoints} landmarks, expected those of a known layout: '
-                     + ', '.join(f'{layout.name} ({layout.num_keypoints})' for layout in layouts))
+    raise ValueError(
+        f'found {keypoints} landmarks, expected those of a known layout: '
+        + ', '.join(f'{layout.name} ({layout.num_keypoints})' for layout in layouts)
+    )

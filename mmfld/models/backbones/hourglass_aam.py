@@ -4,16 +4,15 @@ The network of ADNet (ICCV 2021), STAR (CVPR 2023) and the structured paper, "He
 (ICCV 2025): 4 stacks with 4 levels, width 256, 13.4 M live parameters. The shortcut convolutions that the reference
 constructs but never uses are not built here; :func:`convert_star_state_dict` drops them from official checkpoints.
 """
+
 import re
-from typing import Dict, Optional, Tuple, Union
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
-from torch import Tensor, nn
-
 from mmpose.registry import MODELS
+from torch import Tensor, nn
 
 from ...structures import FaceLayout, get_layout, layout_names
 from ..layers import Conv3x3, ConvBlock, Hourglass, coord_conv, coordinate_channels, pixel_unshuffle
@@ -23,6 +22,7 @@ from .official_weights import Renames, check_weights, count_channels, count_stac
 
 class Residual(nn.Module):
     """Pre-activation bottleneck 1x1 - 3x3 - 1x1 of half width; no activation after the sum."""
+
     FOLDS = (('conv1', 'bn2'), ('conv2', 'bn3'))
 
     def __init__(self, in_channels: int, out_channels: int):
@@ -56,26 +56,28 @@ class HourglassAAM(BaseModule):
         use_aam (bool): Whether to predict point and edge maps. Defaults to True.
         num_levels (int): Halvings inside an hourglass. Defaults to 4 (STAR's text says 3, its code 4).
         width (int): Channels C of the hourglasses; the stem grows over C/4 and C/2. Defaults to 256.
-        pixel_unshuffle (int): Side r of the blocks of pixels that enter the stem as channels, so that an input of r times
-            the side costs little more. Defaults to 1.
+        pixel_unshuffle (int): Side r of the blocks of pixels that enter the stem as channels, so that an input of r
+            times the side costs little more. Defaults to 1.
         in_channels (int): Defaults to 3.
         init_cfg (dict, optional): PyTorch's default initialisation, as the reference, if None.
 
     Shapes:
-        Input (B, in_channels, H, W) with H and W divisible by ``stride`` = 4 r * 2**num_levels (64 by default); output a
-        tuple of ``num_stacks`` :class:`StackOutput` whose maps are H/4r x W/4r.
+        Input (B, in_channels, H, W) with H and W divisible by ``stride`` = 4 r * 2**num_levels (64 by default); output
+        a tuple of ``num_stacks`` :class:`StackOutput` whose maps are H/4r x W/4r.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = 'wflw98',
-                 num_stacks: int = 4,
-                 heatmap_activation: str = 'none',
-                 use_aam: bool = True,
-                 num_levels: int = 4,
-                 width: int = 256,
-                 pixel_unshuffle: int = 1,
-                 in_channels: int = 3,
-                 init_cfg: Optional[dict] = None):
+    def __init__(
+        self,
+        layout: str | FaceLayout = 'wflw98',
+        num_stacks: int = 4,
+        heatmap_activation: str = 'none',
+        use_aam: bool = True,
+        num_levels: int = 4,
+        width: int = 256,
+        pixel_unshuffle: int = 1,
+        in_channels: int = 3,
+        init_cfg: dict | None = None,
+    ):
         super().__init__(init_cfg)
         if heatmap_activation not in ('none', 'in_relu'):
             raise ValueError(f"heatmap_activation must be 'none' or 'in_relu', got {heatmap_activation!r}")
@@ -86,8 +88,9 @@ class HourglassAAM(BaseModule):
         layout = get_layout(layout)
         keypoints, boundaries = layout.num_keypoints, layout.num_boundaries
         if use_aam and not boundaries:
-            raise ValueError(f'use_aam=True needs facial boundaries, but layout {layout.name!r} has none: expected '
-                             'use_aam=False')
+            raise ValueError(
+                f'use_aam=True needs facial boundaries, but layout {layout.name!r} has none: expected use_aam=False'
+            )
         self.layout = layout
         self.heatmap_activation = heatmap_activation
         self.use_aam = use_aam
@@ -108,7 +111,8 @@ class HourglassAAM(BaseModule):
         self.coord_convs = nn.ModuleList(nn.Conv2d(width + (3 if s == 0 else 5), width, 1) for s in range(num_stacks))
         self.hourglasses = nn.ModuleList(Hourglass(num_levels, width, Residual) for _ in range(num_stacks))
         self.features = nn.ModuleList(
-            nn.Sequential(Residual(width, width), ConvBlock(width, width, 1, bn_relu=True)) for _ in range(num_stacks))
+            nn.Sequential(Residual(width, width), ConvBlock(width, width, 1, bn_relu=True)) for _ in range(num_stacks)
+        )
         self.out_heatmaps = heads(keypoints, num_stacks)
         self.merge_features = heads(width, between)
         self.merge_heatmaps = heads(width, between, keypoints)
@@ -120,7 +124,7 @@ class HourglassAAM(BaseModule):
         # the faster layout of convolutions in mixed precision; values and checkpoints do not change
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor) -> Tuple[StackOutput, ...]:
+    def forward(self, x: Tensor) -> tuple[StackOutput, ...]:
         if x.shape[-1] % self.stride or x.shape[-2] % self.stride:
             raise ValueError(f'input height and width must be divisible by {self.stride}, got {tuple(x.shape[-2:])}')
         x = coordinate_channels(pixel_unshuffle(x, self.pixel_unshuffle)).contiguous(memory_format=torch.channels_last)
@@ -162,7 +166,7 @@ _RENAMES: Renames = (
 )
 
 
-def convert_star_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
+def convert_star_state_dict(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename the parameters of an official STAR, ADNet or structured network to those of :class:`HourglassAAM`.
 
     ``module.`` prefixes and ``n_averaged`` (torch's AveragedModel) are removed, the never used shortcut convolutions of
@@ -187,16 +191,26 @@ def convert_star_state_dict(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
 
     network = matching_hourglass_aam(weights)
     attention = _attention_buffers(network.layout)
-    unused = {f'{name}.{parameter}' for name, module in network.named_modules() if isinstance(module, nn.Identity)
-              for parameter in ('weight', 'bias')}
+    unused = {
+        f'{name}.{parameter}'
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Identity)
+        for parameter in ('weight', 'bias')
+    }
     check_weights(
-        weights, keys, network, f'a network of {network.num_stacks} stacks '
-        f'{"with" if network.use_aam else "without"} AAM for layout {network.layout.name!r}', attention, unused)
+        weights,
+        keys,
+        network,
+        f'a network of {network.num_stacks} stacks '
+        f'{"with" if network.use_aam else "without"} AAM for layout {network.layout.name!r}',
+        attention,
+        unused,
+    )
     _check_attention_buffers(weights, attention, network.layout)
     return {name: weights[name] for name in network.state_dict()}
 
 
-def matching_hourglass_aam(state_dict: Dict[str, Tensor]) -> HourglassAAM:
+def matching_hourglass_aam(state_dict: dict[str, Tensor]) -> HourglassAAM:
     """The network, without memory on the meta device, whose numbers of landmarks, boundaries and stacks weights have.
 
     The heatmap activation, which weights do not show, is the default.
@@ -211,28 +225,32 @@ def matching_hourglass_aam(state_dict: Dict[str, Tensor]) -> HourglassAAM:
     use_aam = any(re.match(r'(out|merge)_(point|edge)_maps\.', name) for name in state_dict)
     keypoints, boundaries = (count_channels(state_dict, f'out_{maps}') for maps in ('heatmaps', 'edge_maps'))
     if not num_stacks or keypoints is None:
-        raise ValueError("expected the keys of STAR's network, such as hgs.0.coordconv.conv.weight and "
-                         f'out_heatmaps.0.conv.weight, found {", ".join(sorted(state_dict)[:5]) or "none"}, ...')
+        raise ValueError(
+            "expected the keys of STAR's network, such as hgs.0.coordconv.conv.weight and "
+            f'out_heatmaps.0.conv.weight, found {", ".join(sorted(state_dict)[:5]) or "none"}, ...'
+        )
     layouts = [get_layout(name) for name in layout_names()]
     for layout in layouts:
         if layout.num_keypoints == keypoints and boundaries in (None, layout.num_boundaries):
             with torch.device('meta'):
                 return HourglassAAM(layout, num_stacks=num_stacks, use_aam=use_aam)
-    raise ValueError(f'found {keypoints} landmarks and {"no" if boundaries is None else boundaries} boundaries, '
-                     'expected those of a known layout: ' + ', '.join(
-                         f'{layout.name} ({layout.num_keypoints} and {layout.num_boundaries})' for layout in layouts))
+    raise ValueError(
+        f'found {keypoints} landmarks and {"no" if boundaries is None else boundaries} boundaries, '
+        'expected those of a known layout: '
+        + ', '.join(f'{layout.name} ({layout.num_keypoints} and {layout.num_boundaries})' for layout in layouts)
+    )
 
 
-def _attention_buffers(layout: FaceLayout) -> Dict[str, Tensor]:
+def _attention_buffers(layout: FaceLayout) -> dict[str, Tensor]:
     """What an official network holds of its layout: which landmarks lie on which boundary, and which on none."""
     incidence = torch.from_numpy(layout.boundary_of_keypoint)
     return {'e2h_transform.weight': incidence[:, :, None, None], 'e2h_transform.bias': (incidence.sum(1) == 0).float()}
 
 
-def _check_attention_buffers(weights: Dict[str, Tensor], expected: Dict[str, Tensor], layout: FaceLayout) -> None:
+def _check_attention_buffers(weights: dict[str, Tensor], expected: dict[str, Tensor], layout: FaceLayout) -> None:
     """Raise if ``weights`` hold these buffers with other values: the heads would fuse what was not trained together."""
 
-    def table(buffers: Dict[str, Tensor]) -> np.ndarray:  # (K, E + 1)
+    def table(buffers: dict[str, Tensor]) -> np.ndarray:  # (K, E + 1)
         return torch.column_stack([buffers[name].cpu().float().squeeze() for name in expected]).numpy()
 
     columns = [*(boundary.name for boundary in layout.boundaries), 'no boundary']
@@ -245,6 +263,8 @@ def _check_attention_buffers(weights: Dict[str, Tensor], expected: Dict[str, Ten
         return  # never filled in: with these no network could have been trained
     differ = np.flatnonzero((found != wanted).any(1))
     if len(differ):
-        raise ValueError(f'e2h_transform: {len(differ)} landmarks lie on other boundaries than in layout '
-                         f'{layout.name!r}; found\n' + '\n'.join(
-                             f'  landmark {k}: {describe(found[k])}, expected {describe(wanted[k])}' for k in differ))
+        raise ValueError(
+            f'e2h_transform: {len(differ)} landmarks lie on other boundaries than in layout '
+            f'{layout.name!r}; found\n'
+            + '\n'.join(f'  landmark {k}: {describe(found[k])}, expected {describe(wanted[k])}' for k in differ)
+        )

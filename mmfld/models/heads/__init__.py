@@ -7,6 +7,11 @@ from .structured_heatmap_head import StructuredHeatmapHead
 from .subpixel_heatmap_head import SubpixelHeatmapHead
 
 __all__ = [
-    'BoundaryMarginalHead', 'CoAttentionMarginalHead', 'CoordinateCorrectionHead', 'STARHead', 'StackedHeatmapHead',
-    'StructuredHeatmapHead', 'SubpixelHeatmapHead'
+    'BoundaryMarginalHead',
+    'CoAttentionMarginalHead',
+    'CoordinateCorrectionHead',
+    'STARHead',
+    'StackedHeatmapHead',
+    'StructuredHeatmapHead',
+    'SubpixelHeatmapHead',
 ]

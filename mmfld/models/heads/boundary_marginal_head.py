@@ -2,7 +2,6 @@
 
 Ours+LAB of Table 3 in "Attentive One-Dimensional Heatmap Regression" (Yin et al., 2020).
 """
-from typing import Tuple, Union
 
 import torch
 from mmpose.registry import MODELS
@@ -35,22 +34,27 @@ class BoundaryMarginalHead(CoAttentionMarginalHead):
             :class:`CoAttentionMarginalHead`; sizes are the same for landmarks and boundaries.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = '300w68',
-                 in_channels: int = 256,
-                 feature_size: int = 64,
-                 length: int = 768,
-                 channels: int = 128,
-                 gamma: float = 0.4,
-                 attention_layout: str = 'position',
-                 loss_boundary: ConfigType = dict(type='MarginalHeatmapLoss'),
-                 **kwargs):
+    def __init__(
+        self,
+        layout: str | FaceLayout = '300w68',
+        in_channels: int = 256,
+        feature_size: int = 64,
+        length: int = 768,
+        channels: int = 128,
+        gamma: float = 0.4,
+        attention_layout: str = 'position',
+        loss_boundary: ConfigType = dict(type='MarginalHeatmapLoss'),
+        **kwargs,
+    ):
         super().__init__(layout, in_channels, feature_size, length, channels, gamma, attention_layout, **kwargs)
         boundaries = self.layout.num_boundaries
         if not boundaries:
-            raise ValueError(f'layout {self.layout.name!r} has no facial boundaries: expected a CoAttentionMarginalHead')
-        self.boundary_branches = MarginalBranches(in_channels, boundaries, feature_size, length, channels, gamma,
-                                                  attention_layout)
+            raise ValueError(
+                f'layout {self.layout.name!r} has no facial boundaries: expected a CoAttentionMarginalHead'
+            )
+        self.boundary_branches = MarginalBranches(
+            in_channels, boundaries, feature_size, length, channels, gamma, attention_layout
+        )
         self.attention = nn.Sequential(nn.Conv2d(in_channels + boundaries, in_channels, 3, padding=1), nn.Sigmoid())
         self.loss_boundary = MODELS.build(loss_boundary)
 
@@ -59,7 +63,7 @@ class BoundaryMarginalHead(CoAttentionMarginalHead):
         landmarks, _ = self.forward_both(feats)
         return landmarks
 
-    def forward_both(self, feats: Features) -> Tuple[Marginals, Marginals]:
+    def forward_both(self, feats: Features) -> tuple[Marginals, Marginals]:
         """Heatmaps of the landmarks, and those of the boundaries, (B, E, L) each."""
         features = feats[-1].features
         boundaries = self.boundary_branches(features)
@@ -72,4 +76,5 @@ class BoundaryMarginalHead(CoAttentionMarginalHead):
         landmarks, boundaries = self.forward_both(feats)
         return dict(
             loss_landmark=self.loss_landmark(landmarks, *marginal_targets(batch_data_samples)),
-            loss_boundary=self.loss_boundary(boundaries, *marginal_targets(batch_data_samples, of='boundary')))
+            loss_boundary=self.loss_boundary(boundaries, *marginal_targets(batch_data_samples, of='boundary')),
+        )

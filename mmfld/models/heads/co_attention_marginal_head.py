@@ -1,5 +1,6 @@
 """Head of the attentive paper: one-dimensional heatmaps with co-attention (Yin et al., 2020)."""
-from typing import List, Sequence, Tuple, Union
+
+from collections.abc import Sequence
 
 import torch
 from mmengine.structures import InstanceData, PixelData
@@ -13,7 +14,7 @@ from ..stack_output import StackOutput
 from .uncertain_head import PEAK, UncertainHead
 
 Features = Sequence[StackOutput]
-Marginals = Tuple[Tensor, Tensor]
+Marginals = tuple[Tensor, Tensor]
 
 
 @MODELS.register_module()
@@ -35,22 +36,25 @@ class CoAttentionMarginalHead(UncertainHead):
         decoder (dict, optional): The codec that turns heatmaps into landmarks.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = '300w68',
-                 in_channels: int = 256,
-                 feature_size: int = 64,
-                 length: int = 768,
-                 channels: int = 128,
-                 gamma: float = 0.4,
-                 attention_layout: str = 'position',
-                 loss_landmark: ConfigType = dict(type='MarginalHeatmapLoss'),
-                 decoder: OptConfigType = None,
-                 init_cfg: OptConfigType = None):
+    def __init__(
+        self,
+        layout: str | FaceLayout = '300w68',
+        in_channels: int = 256,
+        feature_size: int = 64,
+        length: int = 768,
+        channels: int = 128,
+        gamma: float = 0.4,
+        attention_layout: str = 'position',
+        loss_landmark: ConfigType = dict(type='MarginalHeatmapLoss'),
+        decoder: OptConfigType = None,
+        init_cfg: OptConfigType = None,
+    ):
         super().__init__(init_cfg)
         self.layout = get_layout(layout)
         self.num_keypoints = self.layout.num_keypoints
-        self.branches = MarginalBranches(in_channels, self.layout.num_keypoints, feature_size, length, channels, gamma,
-                                         attention_layout)
+        self.branches = MarginalBranches(
+            in_channels, self.layout.num_keypoints, feature_size, length, channels, gamma, attention_layout
+        )
         self.loss_landmark = MODELS.build(loss_landmark)
         self.decoder = KEYPOINT_CODECS.build(decoder) if decoder is not None else None
         if self.decoder is not None and self.decoder.length != length:
@@ -68,8 +72,9 @@ class CoAttentionMarginalHead(UncertainHead):
         """``loss_landmark`` of maps over x and y, (B, K, L) each, of whatever origin."""
         return self.loss_landmark(maps, *marginal_targets(batch_data_samples))
 
-    def predict(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
-                test_cfg: ConfigType = {}) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:
+    def predict(
+        self, feats: Features | list[Features], batch_data_samples: OptSampleList, test_cfg: ConfigType = {}
+    ) -> list[InstanceData] | tuple[list[InstanceData], list[PixelData]]:
         """Landmarks of a batch.
 
         Args:
@@ -85,8 +90,9 @@ class CoAttentionMarginalHead(UncertainHead):
         maps = self.predict_maps(feats, batch_data_samples, test_cfg)
         return self.pack(maps, test_cfg.get('output_heatmaps', False))
 
-    def predict_maps(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
-                     test_cfg: ConfigType = {}) -> Marginals:
+    def predict_maps(
+        self, feats: Features | list[Features], batch_data_samples: OptSampleList, test_cfg: ConfigType = {}
+    ) -> Marginals:
         """As :meth:`forward`, averaged with those of the mirrored input if ``test_cfg.flip_test``."""
         if not test_cfg.get('flip_test', False):
             return self(feats)
@@ -107,11 +113,12 @@ class CoAttentionMarginalHead(UncertainHead):
             axis = axis / axis.sum(-1, keepdim=True).clamp(min=1e-6)
             at = torch.arange(axis.shape[-1], device=axis.device) * (pixels / axis.shape[-1])
             mean = (axis * at).sum(-1, keepdim=True)
-            variances.append((axis * (at - mean)**2).sum(-1))
+            variances.append((axis * (at - mean) ** 2).sum(-1))
         return torch.diag_embed(torch.stack(variances, -1))
 
-    def pack(self, maps: Marginals,
-             output_heatmaps: bool = False) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:
+    def pack(
+        self, maps: Marginals, output_heatmaps: bool = False
+    ) -> list[InstanceData] | tuple[list[InstanceData], list[PixelData]]:
         """Decode maps and put them into MMPose's containers.
 
         With ``output_heatmaps`` the predictions have ``keypoint_x_labels`` and ``keypoint_y_labels`` (1, K, L), and the
@@ -128,13 +135,15 @@ class CoAttentionMarginalHead(UncertainHead):
         return preds, [PixelData(heatmaps=joint) for joint in joint_maps(maps, self.branches.feature_size)]
 
 
-def marginal_targets(batch_data_samples: OptSampleList, of: str = 'keypoint') -> Tuple[Marginals, Tensor]:
+def marginal_targets(batch_data_samples: OptSampleList, of: str = 'keypoint') -> tuple[Marginals, Tensor]:
     """Targets over x and y, (B, K, L) each, and weights (B, K) of a batch encoded by :class:`MarginalHeatmap`.
 
     With ``of='boundary'`` those of the facial boundaries, see :class:`BoundaryMarginalHeatmap`.
     """
-    x, y, weights = (torch.cat([sample.gt_instance_labels[f'{of}_{key}'] for sample in batch_data_samples])
-                     for key in ('x_labels', 'y_labels', 'weights'))
+    x, y, weights = (
+        torch.cat([sample.gt_instance_labels[f'{of}_{key}'] for sample in batch_data_samples])
+        for key in ('x_labels', 'y_labels', 'weights')
+    )
     return (x, y), weights
 
 

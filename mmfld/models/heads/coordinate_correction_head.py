@@ -2,14 +2,14 @@
 
 A baseline in the subpixel paper (Bulat et al., BMVC 2021, Table 1).
 """
-from typing import List, Sequence, Tuple, Union
+
+from collections.abc import Sequence
 
 import torch
 from mmengine.structures import InstanceData, PixelData
-from torch import Tensor, nn
-
 from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
+from torch import Tensor, nn
 
 from ...codecs import decoders
 from ...structures import FaceLayout, normalized_to_cells
@@ -37,16 +37,18 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
         loss_landmark, stack_weights, decoder: See :class:`SubpixelHeatmapHead`.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = '300w68',
-                 in_channels: int = 256,
-                 correction: str = 'static',
-                 loss_correction: ConfigType = dict(type='MSELoss', use_target_weight=True),
-                 correction_weight: float = 1e-4,
-                 loss_landmark: ConfigType = dict(type='KeypointMSELoss', use_target_weight=True),
-                 stack_weights: Sequence[float] = (1., 1.),
-                 decoder: OptConfigType = None,
-                 init_cfg: OptConfigType = None):
+    def __init__(
+        self,
+        layout: str | FaceLayout = '300w68',
+        in_channels: int = 256,
+        correction: str = 'static',
+        loss_correction: ConfigType = dict(type='MSELoss', use_target_weight=True),
+        correction_weight: float = 1e-4,
+        loss_landmark: ConfigType = dict(type='KeypointMSELoss', use_target_weight=True),
+        stack_weights: Sequence[float] = (1.0, 1.0),
+        decoder: OptConfigType = None,
+        init_cfg: OptConfigType = None,
+    ):
         super().__init__(layout, loss_landmark, stack_weights, decoder, init_cfg=init_cfg)
         if correction not in ('static', 'dynamic'):
             raise ValueError(f"correction must be 'static' or 'dynamic', got {correction!r}")
@@ -76,15 +78,19 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
     def loss(self, feats: Features, batch_data_samples: OptSampleList, train_cfg: ConfigType = {}) -> dict:
         """Those of the base class and ``loss_correction``."""
         losses = super().loss(feats, batch_data_samples, train_cfg)
-        labels, weights = (torch.cat([sample.gt_instance_labels[key] for sample in batch_data_samples])
-                           for key in ('keypoint_labels', 'keypoint_weights'))
+        labels, weights = (
+            torch.cat([sample.gt_instance_labels[key] for sample in batch_data_samples])
+            for key in ('keypoint_labels', 'keypoint_weights')
+        )
         targets = self.correction_targets(self.fuse(feats[-1]), labels)
         losses['loss_correction'] = self.correction_weight * self.loss_correction(
-            self.corrections(feats), targets, weights[..., None])
+            self.corrections(feats), targets, weights[..., None]
+        )
         return losses
 
-    def predict(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
-                test_cfg: ConfigType = {}) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:
+    def predict(
+        self, feats: Features | list[Features], batch_data_samples: OptSampleList, test_cfg: ConfigType = {}
+    ) -> list[InstanceData] | tuple[list[InstanceData], list[PixelData]]:
         """As the base class, with the displacements added."""
         result = super().predict(feats, batch_data_samples, test_cfg)
         preds = result[0] if test_cfg.get('output_heatmaps', False) else result
@@ -93,13 +99,14 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
             pred.keypoints = pred.keypoints + correction
         return result
 
-    def corrections_in_pixels(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
-                              test_cfg: ConfigType = {}) -> Tensor:
+    def corrections_in_pixels(
+        self, feats: Features | list[Features], batch_data_samples: OptSampleList, test_cfg: ConfigType = {}
+    ) -> Tensor:
         """(B, K, 2) float32 displacements in pixels of the network input, for the arguments of :meth:`predict`."""
         if test_cfg.get('flip_test', False):
             feats, flipped = feats
             order = list(batch_data_samples[0].metainfo['flip_indices'])
-            mirrored = self.corrections(flipped)[:, order] * flipped[-1].features.new_tensor([-1., 1.])
+            mirrored = self.corrections(flipped)[:, order] * flipped[-1].features.new_tensor([-1.0, 1.0])
             corrections = (self.corrections(feats) + mirrored) / 2
         else:
             corrections = self.corrections(feats)

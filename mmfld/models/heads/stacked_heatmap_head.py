@@ -1,13 +1,13 @@
 """What the heads on stacked hourglasses share: attention fusion, auxiliary losses, stack weights and the flip test."""
-from typing import List, Optional, Sequence, Tuple, Union
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from mmengine.structures import InstanceData, PixelData
-from torch import Tensor
-
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
+from torch import Tensor
 
 from ...structures import FaceLayout, cells_to_pixels, get_layout
 from ..losses.heatmap_moments import heatmap_moments
@@ -22,8 +22,8 @@ class StackedHeatmapHead(UncertainHead):
 
     Subclasses say what the landmark loss compares in :meth:`landmark_targets`.
 
-    The heatmaps H of a stack are fused with its point maps P and edge maps E to F = (W E + b) P H (anisotropic attention
-    of ADNet, Eq. 8), with W the incidence of landmarks and boundaries and b = 1 for landmarks on no boundary.
+    The heatmaps H of a stack are fused with its point maps P and edge maps E to F = (W E + b) P H (anisotropic
+    attention of ADNet, Eq. 8), with W the incidence of landmarks and boundaries and b = 1 for landmarks on no boundary.
 
     Args:
         layout (str | FaceLayout): Defaults to ``'wflw98'``.
@@ -37,16 +37,18 @@ class StackedHeatmapHead(UncertainHead):
         loss_regularization (dict, optional): Further loss on the fused maps, with the arguments of ``loss_landmark``.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout],
-                 loss_landmark: ConfigType,
-                 loss_point: OptConfigType = None,
-                 loss_edge: OptConfigType = None,
-                 fuse: str = 'mul',
-                 stack_weights: Optional[Sequence[float]] = None,
-                 decoder: OptConfigType = None,
-                 loss_regularization: OptConfigType = None,
-                 init_cfg: OptConfigType = None):
+    def __init__(
+        self,
+        layout: str | FaceLayout,
+        loss_landmark: ConfigType,
+        loss_point: OptConfigType = None,
+        loss_edge: OptConfigType = None,
+        fuse: str = 'mul',
+        stack_weights: Sequence[float] | None = None,
+        decoder: OptConfigType = None,
+        loss_regularization: OptConfigType = None,
+        init_cfg: OptConfigType = None,
+    ):
         super().__init__(init_cfg)
         if fuse not in ('mul', 'none'):
             raise ValueError(f"fuse must be 'mul' or 'none', got {fuse!r}")
@@ -56,7 +58,8 @@ class StackedHeatmapHead(UncertainHead):
         self.stack_weights = stack_weights
         self.loss_landmark = MODELS.build(loss_landmark)
         self.loss_point, self.loss_edge, self.loss_regularization = (
-            MODELS.build(loss) if loss is not None else None for loss in (loss_point, loss_edge, loss_regularization))
+            MODELS.build(loss) if loss is not None else None for loss in (loss_point, loss_edge, loss_regularization)
+        )
         self.decoder = KEYPOINT_CODECS.build(decoder) if decoder is not None else None
         incidence = torch.from_numpy(layout.boundary_of_keypoint)
         # the layout is in the config, so it need not be in checkpoints
@@ -70,7 +73,7 @@ class StackedHeatmapHead(UncertainHead):
         attention = F.conv2d(stack.edge_maps, self.edge_to_point.to(stack.edge_maps), self.no_edge.to(stack.edge_maps))
         return attention * stack.point_maps * stack.heatmaps
 
-    def forward(self, feats: Features) -> Tuple[Tensor, ...]:
+    def forward(self, feats: Features) -> tuple[Tensor, ...]:
         """Fused maps (B, K, h, w) of every stack."""
         return tuple(self.fuse(stack) for stack in feats)
 
@@ -85,12 +88,14 @@ class StackedHeatmapHead(UncertainHead):
         """
         return {}
 
-    def predict(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
-                test_cfg: ConfigType = {}) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:
+    def predict(
+        self, feats: Features | list[Features], batch_data_samples: OptSampleList, test_cfg: ConfigType = {}
+    ) -> list[InstanceData] | tuple[list[InstanceData], list[PixelData]]:
         """Landmarks from the last stack.
 
         Args:
-            feats: Outputs of the backbone, or with ``test_cfg.flip_test`` a list of two, the second of the mirrored input.
+            feats: Outputs of the backbone, or with ``test_cfg.flip_test`` a list of two, the second of the mirrored
+                input.
             batch_data_samples (list[PoseDataSample]): The batch.
             test_cfg (dict): ``flip_test`` and ``output_heatmaps``.
 
@@ -101,8 +106,9 @@ class StackedHeatmapHead(UncertainHead):
         maps = self.predict_maps(feats, batch_data_samples, test_cfg)
         return self.pack(maps, test_cfg.get('output_heatmaps', False))
 
-    def predict_maps(self, feats: Union[Features, List[Features]], batch_data_samples: OptSampleList,
-                     test_cfg: ConfigType = {}) -> Tensor:
+    def predict_maps(
+        self, feats: Features | list[Features], batch_data_samples: OptSampleList, test_cfg: ConfigType = {}
+    ) -> Tensor:
         """(B, K, h, w) of the last stack, averaged with those of the mirrored input if ``test_cfg.flip_test``."""
         if not test_cfg.get('flip_test', False):
             return self.fuse(feats[-1])
@@ -110,8 +116,9 @@ class StackedHeatmapHead(UncertainHead):
         order = batch_data_samples[0].metainfo['flip_indices']
         return (self.fuse(feats[-1]) + self.fuse(flipped[-1]).flip(-1)[:, list(order)]) / 2
 
-    def pack(self, maps: Tensor,
-             output_heatmaps: bool = False) -> Union[List[InstanceData], Tuple[List[InstanceData], List[PixelData]]]:
+    def pack(
+        self, maps: Tensor, output_heatmaps: bool = False
+    ) -> list[InstanceData] | tuple[list[InstanceData], list[PixelData]]:
         """Decode maps (B, K, h, w) and put them into MMPose's containers, see :meth:`predict`."""
         preds = self.decode(maps)
         self.tell_uncertainty(preds, maps)
@@ -146,7 +153,7 @@ class StackedHeatmapHead(UncertainHead):
         """
         targets = self.landmark_targets(batch_data_samples)
         weights = keypoint_weights(batch_data_samples)
-        stack_weights = self.stack_weights or [2.**(s - len(feats) + 1) for s in range(len(feats))]
+        stack_weights = self.stack_weights or [2.0 ** (s - len(feats) + 1) for s in range(len(feats))]
         if len(stack_weights) != len(feats):
             raise ValueError(f'{len(stack_weights)} stack_weights for a network of {len(feats)} stacks')
 
@@ -159,11 +166,15 @@ class StackedHeatmapHead(UncertainHead):
             losses['loss_regularization'] = over_stacks(self.loss_regularization, fused, targets, weights)
         if feats[0].edge_maps is not None:
             if self.loss_point is None or self.loss_edge is None:
-                raise ValueError(f'{type(self).__name__} has no loss for the point and edge maps of the network: '
-                                 'expected a backbone with use_aam=False')
+                raise ValueError(
+                    f'{type(self).__name__} has no loss for the point and edge maps of the network: '
+                    'expected a backbone with use_aam=False'
+                )
             if 'point_heatmaps' not in batch_data_samples[0].get('gt_fields', ()):
-                raise ValueError(f'{type(self).__name__} found no point_heatmaps in gt_fields of the data samples, which '
-                                 'the losses of the point and edge maps need: expected a codec with with_maps=True')
+                raise ValueError(
+                    f'{type(self).__name__} found no point_heatmaps in gt_fields of the data samples, which '
+                    'the losses of the point and edge maps need: expected a codec with with_maps=True'
+                )
             points = torch.stack([sample.gt_fields.point_heatmaps for sample in batch_data_samples])
             edges = torch.stack([sample.gt_fields.edge_heatmaps for sample in batch_data_samples])
             losses['loss_point'] = over_stacks(self.loss_point, [stack.point_maps for stack in feats], points)

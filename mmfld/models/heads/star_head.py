@@ -1,11 +1,11 @@
 """Head of STAR (Zhou et al., CVPR 2023), of ADNet (ICCV 2021) and of the soft-argmax baselines."""
-from typing import Optional, Sequence, Union
+
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
-
 from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
+from torch import Tensor
 
 from ...codecs.decoders import spatial_softmax
 from ...structures import FaceLayout
@@ -35,19 +35,22 @@ class STARHead(StackedHeatmapHead):
         fuse, stack_weights, decoder: See :class:`StackedHeatmapHead`.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = 'wflw98',
-                 loss_landmark: ConfigType = dict(type='STARLoss'),
-                 loss_point: ConfigType = dict(type='WeightedAdaptiveWingLoss', loss_weight=10.),
-                 loss_edge: ConfigType = dict(type='WeightedAdaptiveWingLoss', loss_weight=10.),
-                 loss_regularization: OptConfigType = None,
-                 target_key: str = 'keypoint_labels',
-                 fuse: str = 'mul',
-                 stack_weights: Optional[Sequence[float]] = None,
-                 decoder: OptConfigType = None,
-                 init_cfg: OptConfigType = None):
-        super().__init__(layout, loss_landmark, loss_point, loss_edge, fuse, stack_weights, decoder,
-                         loss_regularization, init_cfg)
+    def __init__(
+        self,
+        layout: str | FaceLayout = 'wflw98',
+        loss_landmark: ConfigType = dict(type='STARLoss'),
+        loss_point: ConfigType = dict(type='WeightedAdaptiveWingLoss', loss_weight=10.0),
+        loss_edge: ConfigType = dict(type='WeightedAdaptiveWingLoss', loss_weight=10.0),
+        loss_regularization: OptConfigType = None,
+        target_key: str = 'keypoint_labels',
+        fuse: str = 'mul',
+        stack_weights: Sequence[float] | None = None,
+        decoder: OptConfigType = None,
+        init_cfg: OptConfigType = None,
+    ):
+        super().__init__(
+            layout, loss_landmark, loss_point, loss_edge, fuse, stack_weights, decoder, loss_regularization, init_cfg
+        )
         if target_key not in ('keypoint_labels', 'keypoint_samples'):
             raise ValueError(f"target_key must be 'keypoint_labels' or 'keypoint_samples', got {target_key!r}")
         self.target_key = target_key

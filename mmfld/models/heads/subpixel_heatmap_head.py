@@ -1,11 +1,11 @@
 """Head of the subpixel paper: subpixel heatmap regression (Bulat, Sanchez and Tzimiropoulos, BMVC 2021)."""
-from typing import Sequence, Union
+
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
-
 from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
+from torch import Tensor
 
 from ...structures import FaceLayout
 from .stacked_heatmap_head import Features, StackedHeatmapHead
@@ -27,13 +27,15 @@ class SubpixelHeatmapHead(StackedHeatmapHead):
         decoder (dict, optional): The codec that turns the last stack's heatmaps into landmarks.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = '300w68',
-                 loss_landmark: ConfigType = dict(type='KeypointMSELoss', use_target_weight=True),
-                 stack_weights: Sequence[float] = (1., 1.),
-                 decoder: OptConfigType = None,
-                 loss_window: OptConfigType = None,
-                 init_cfg: OptConfigType = None):
+    def __init__(
+        self,
+        layout: str | FaceLayout = '300w68',
+        loss_landmark: ConfigType = dict(type='KeypointMSELoss', use_target_weight=True),
+        stack_weights: Sequence[float] = (1.0, 1.0),
+        decoder: OptConfigType = None,
+        loss_window: OptConfigType = None,
+        init_cfg: OptConfigType = None,
+    ):
         super().__init__(layout, loss_landmark, stack_weights=stack_weights, decoder=decoder, init_cfg=init_cfg)
         self.loss_window = MODELS.build(loss_window) if loss_window is not None else None
 
@@ -45,8 +47,12 @@ class SubpixelHeatmapHead(StackedHeatmapHead):
         """That of the base class and, where there is such a loss, ``loss_window``, the weighted sum over stacks."""
         losses = super().loss(feats, batch_data_samples, train_cfg)
         if self.loss_window is not None:
-            labels, weights = (torch.cat([sample.gt_instance_labels[key] for sample in batch_data_samples])
-                               for key in ('keypoint_labels', 'keypoint_weights'))
-            losses['loss_window'] = sum(factor * self.loss_window(maps, labels, weights)
-                                        for factor, maps in zip(self.stack_weights, self(feats)))
+            labels, weights = (
+                torch.cat([sample.gt_instance_labels[key] for sample in batch_data_samples])
+                for key in ('keypoint_labels', 'keypoint_weights')
+            )
+            losses['loss_window'] = sum(
+                factor * self.loss_window(maps, labels, weights)
+                for factor, maps in zip(self.stack_weights, self(feats))
+            )
         return losses

@@ -1,5 +1,4 @@
 """What heads have in common that say how far their landmarks may be off."""
-from typing import List, Optional
 
 from mmengine.structures import InstanceData
 from mmpose.models.heads.base_head import BaseHead
@@ -21,7 +20,7 @@ class UncertainHead(BaseHead):
 
     def __init__(self, init_cfg: OptConfigType = None):
         super().__init__(init_cfg)
-        self.calibration: Optional[LandmarkCalibration] = None
+        self.calibration: LandmarkCalibration | None = None
 
     def spread(self, *maps: Tensor) -> Tensor:
         """(B, K, 2, 2) float32 covariances of the maps, squared pixels of the network input, (x, y) order."""
@@ -39,7 +38,7 @@ class UncertainHead(BaseHead):
             return self.calibration(scores, self.spread(*maps))
         return Uncertainty(self.spread(*maps) if self.decoder.has_distributions else None, None)
 
-    def tell_uncertainty(self, preds: List[InstanceData], *maps: Tensor) -> None:
+    def tell_uncertainty(self, preds: list[InstanceData], *maps: Tensor) -> None:
         """Add ``keypoint_covariances`` (1, K, 2, 2) and ``keypoints_visible`` (1, K) to predictions, if the weights are
         calibrated."""
         if self.calibration is None:

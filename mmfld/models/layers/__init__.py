@@ -9,6 +9,15 @@ from .temporal_refinement import TemporalRefinement, temporal_sums
 from .winograd_conv import Conv3x3
 
 __all__ = [
-    'CoAttention', 'Conv3x3', 'ConvBlock', 'Hourglass', 'MarginalBranches', 'TemporalRefinement', 'coord_conv',
-    'coordinate_channels', 'fold_batch_norm', 'pixel_unshuffle', 'temporal_sums'
+    'CoAttention',
+    'Conv3x3',
+    'ConvBlock',
+    'Hourglass',
+    'MarginalBranches',
+    'TemporalRefinement',
+    'coord_conv',
+    'coordinate_channels',
+    'fold_batch_norm',
+    'pixel_unshuffle',
+    'temporal_sums',
 ]

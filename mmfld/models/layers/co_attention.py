@@ -1,5 +1,4 @@
 """Co-attention between features over the x and over the y axis (attentive paper: Yin et al., 2020, Eq. 9 and 10)."""
-from typing import Tuple
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +21,8 @@ class CoAttention(nn.Module):
         rows (int): Number of rows the features keep across the axis.
         gamma (float): Weight of the attended features. Defaults to 0.4.
         layout (str): What a and b are. ``'position'``: a positions and b rows, so that every position of one axis
-            attends to all positions of the other. ``'literal'``: a rows and b positions, the matrices of an image as the
-            paper draws them; rows then attend to rows. Defaults to ``'position'``.
+            attends to all positions of the other. ``'literal'``: a rows and b positions, the matrices of an image as
+            the paper draws them; rows then attend to rows. Defaults to ``'position'``.
     """
 
     def __init__(self, positions: int, rows: int, gamma: float = 0.4, layout: str = 'position'):
@@ -36,7 +35,7 @@ class CoAttention(nn.Module):
         self.P = nn.Parameter(nn.init.xavier_uniform_(torch.empty(side, side)))
         self.Q = nn.Parameter(nn.init.xavier_uniform_(torch.empty(side, side)))
 
-    def forward(self, x: Tensor, y: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Features over both axes, (B, C, rows, positions) each, to the same."""
         if self.layout == 'position':
             x, y = self.attend(x.mT, y)
@@ -44,9 +43,9 @@ class CoAttention(nn.Module):
         x, y = self.attend(x, y.mT)
         return x, y.mT
 
-    def attend(self, x: Tensor, y: Tensor) -> Tuple[Tensor, Tensor]:
+    def attend(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Eq. 9 and 10: D^x (..., a, b) and D^y (..., b, a) to the same."""
-        scale = self.P.shape[1]**-0.5
+        scale = self.P.shape[1] ** -0.5
         xy = torch.softmax(y.mT @ self.P @ x.mT * scale, dim=-1)
         yx = torch.softmax(x @ self.Q @ y * scale, dim=-1)
         return x + self.gamma * yx @ y.mT, y + self.gamma * (xy @ x).mT

@@ -1,10 +1,12 @@
 """The convolution of stems, features and maps in the stacked hourglasses."""
+
 from torch import nn
 
 
 class ConvBlock(nn.Sequential):
     """Convolution with bias and 'same' padding, then optionally BatchNorm and ReLU."""
-    FOLDS = (('conv', 'bn'), )
+
+    FOLDS = (('conv', 'bn'),)
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, bn_relu: bool = False):
         super().__init__()

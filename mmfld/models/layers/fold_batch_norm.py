@@ -1,4 +1,5 @@
 """What can be computed once when the weights of a network are final."""
+
 import copy
 
 from torch import nn

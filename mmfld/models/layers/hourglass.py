@@ -1,5 +1,6 @@
 """One hourglass of a stacked hourglass network (Newell et al., ECCV 2016)."""
-from typing import Callable
+
+from collections.abc import Callable
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,8 +19,13 @@ class Hourglass(nn.Module):
         (B, width, h, w) to the same, with h and w divisible by 2**levels.
     """
 
-    def __init__(self, levels: int, width: int, block: Callable[[int, int], nn.Module],
-                 pool: Callable[[Tensor, int], Tensor] = F.max_pool2d):
+    def __init__(
+        self,
+        levels: int,
+        width: int,
+        block: Callable[[int, int], nn.Module],
+        pool: Callable[[Tensor, int], Tensor] = F.max_pool2d,
+    ):
         super().__init__()
         self.up1 = block(width, width)
         self.low1 = block(width, width)

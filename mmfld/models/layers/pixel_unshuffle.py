@@ -1,4 +1,5 @@
 """Blocks of pixels as channels."""
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -7,8 +8,8 @@ from torch import Tensor
 def pixel_unshuffle(x: Tensor, block: int) -> Tensor:
     """``torch.nn.functional.pixel_unshuffle``, of which ONNX makes a convolution.
 
-    Without an operator for it, an exported model would transpose six axes, which takes four times as long in onnxruntime
-    as a convolution whose kernels pick one pixel each. Both are exact.
+    Without an operator for it, an exported model would transpose six axes, which takes four times as long in
+    onnxruntime as a convolution whose kernels pick one pixel each. Both are exact.
 
     Args:
         x (Tensor): (B, C, H, W), H and W divisible by ``block``.

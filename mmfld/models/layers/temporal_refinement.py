@@ -1,6 +1,6 @@
 """Refinement of heatmaps by those of the frames before (attentive paper: Yin et al., 2020, Eq. 13 and Fig. 2b)."""
+
 from math import ceil
-from typing import Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -34,14 +34,16 @@ class TemporalRefinement(nn.Module):
         ValueError: If an argument is out of range, or if weights of other dilations are loaded.
     """
 
-    def __init__(self,
-                 num_maps: int,
-                 channels: int = 128,
-                 kernel_size: int = 5,
-                 decay: float = 0.3,
-                 sigma: float = 1.,
-                 reach: float = 3.,
-                 dims: int = 1):
+    def __init__(
+        self,
+        num_maps: int,
+        channels: int = 128,
+        kernel_size: int = 5,
+        decay: float = 0.3,
+        sigma: float = 1.0,
+        reach: float = 3.0,
+        dims: int = 1,
+    ):
         super().__init__()
         if not 0 <= decay <= 1:
             raise ValueError(f'decay must be in [0, 1], got {decay}')
@@ -58,22 +60,36 @@ class TemporalRefinement(nn.Module):
         self.register_buffer('dilations', torch.tensor(dilations))
 
         def layer(in_channels: int, out_channels: int, dilation: int, bias: bool = False) -> nn.Module:
-            return conv(in_channels, out_channels, kernel_size, padding=dilation * (kernel_size // 2),
-                        dilation=dilation, bias=bias)
+            return conv(
+                in_channels,
+                out_channels,
+                kernel_size,
+                padding=dilation * (kernel_size // 2),
+                dilation=dilation,
+                bias=bias,
+            )
 
         first, second, third, fourth = dilations
-        self.cnn3 = nn.Sequential(layer(num_maps, channels, first), norm(channels), nn.ReLU(inplace=True),
-                                  layer(channels, channels, second), norm(channels), nn.ReLU(inplace=True))
+        self.cnn3 = nn.Sequential(
+            layer(num_maps, channels, first),
+            norm(channels),
+            nn.ReLU(inplace=True),
+            layer(channels, channels, second),
+            norm(channels),
+            nn.ReLU(inplace=True),
+        )
         last = layer(channels, num_maps, fourth, bias=True)
         self.cnn4 = nn.Sequential(layer(channels, channels, third), norm(channels), nn.ReLU(inplace=True), last)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
-    def forward(self,
-                heatmaps: Tensor,
-                state: Optional[Tensor] = None,
-                moves: Optional[Tensor] = None,
-                remembered: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        heatmaps: Tensor,
+        state: Tensor | None = None,
+        moves: Tensor | None = None,
+        remembered: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Refine successive frames.
 
         Args:
@@ -103,19 +119,19 @@ class TemporalRefinement(nn.Module):
             found = state_dict.setdefault(name, torch.ones_like(self.dilations)).tolist()
             if found != self.dilations.tolist():
                 advice = ': reach=0 in the refinement reads them' if max(found) == 1 else ''
-                raise ValueError(f'{name}: found weights of dilations {found}, expected '
-                                 f'{self.dilations.tolist()}{advice}')
+                raise ValueError(
+                    f'{name}: found weights of dilations {found}, expected {self.dilations.tolist()}{advice}'
+                )
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
-def dilations_for(reach: float, kernel_size: int) -> Tuple[int, ...]:
+def dilations_for(reach: float, kernel_size: int) -> tuple[int, ...]:
     """Of four convolutions, each twice that of the one before, rounded up, that together reach so many bins."""
     unit = reach / (kernel_size // 2) / (2**LAYERS - 1)
     return tuple(max(1, ceil(unit * 2**layer - 1e-9)) for layer in range(LAYERS))
 
 
-def temporal_sums(features: Tensor, decay: float, state: Optional[Tensor] = None,
-                  moves: Optional[Tensor] = None) -> Tensor:
+def temporal_sums(features: Tensor, decay: float, state: Tensor | None = None, moves: Tensor | None = None) -> Tensor:
     """V_t = U_t + lambda V_{t-1} of all frames (Eq. 13).
 
     Args:
@@ -135,10 +151,10 @@ def temporal_sums(features: Tensor, decay: float, state: Optional[Tensor] = None
         return torch.stack(sums, dim=1)
     steps = torch.arange(features.shape[1], device=features.device)
     ages = steps[:, None] - steps
-    weights = torch.where(ages >= 0, decay**ages.clamp(min=0).to(features.dtype), 0)
+    weights = torch.where(ages >= 0, decay ** ages.clamp(min=0).to(features.dtype), 0)
     sums = torch.einsum('ts,bs...->bt...', weights, features)
     if state is not None:
-        fading = decay**(steps + 1).to(features.dtype)
+        fading = decay ** (steps + 1).to(features.dtype)
         sums = sums + fading.view(1, -1, *[1] * (state.ndim - 1)) * state[:, None]
     return sums
 
@@ -158,6 +174,7 @@ def moved(sums: Tensor, move: Tensor) -> Tensor:
     source = (torch.arange(length, device=sums.device) - shift) / scale  # (B, L)
     below = source.floor()
     padded = F.pad(sums, (1, 1))
-    low, high = (padded.gather(2, (below.long() + step).clamp(0, length + 1)[:, None].expand_as(sums))
-                 for step in (1, 2))
+    low, high = (
+        padded.gather(2, (below.long() + step).clamp(0, length + 1)[:, None].expand_as(sums)) for step in (1, 2)
+    )
     return torch.lerp(low, high, (source - below)[:, None].to(sums.dtype))

@@ -8,7 +8,8 @@ one, at what the processor can give. Winograd's F(4x4, 3x3) computes 4 x 4 outpu
 with 36 multiplications where the definition has 144; summed over channels they are 36 matrix products. Both gradients
 are sums of the same products. GPU libraries choose such algorithms by themselves.
 """
-from typing import Iterator, Optional, Tuple
+
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +19,18 @@ from torch.autograd.function import once_differentiable
 OUT, IN = 4, 6  # sides of a tile of outputs and of the inputs that it depends on
 BLOCK = 8192  # tiles x channels that a core works on at once: 36 * 4 bytes of each are about its cache
 
-_INPUT = torch.tensor([[4., 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0],
-                       [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]])
-_KERNEL = torch.tensor([[6., 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]).double() / 24
-_OUTPUT = torch.tensor([[1., 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
+_INPUT = torch.tensor(
+    [
+        [4.0, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ]
+)
+_KERNEL = torch.tensor([[6.0, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]).double() / 24
+_OUTPUT = torch.tensor([[1.0, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 CONSTANT = IN + 1  # of the 36 products the one that adds equally to all outputs
 
 
@@ -46,7 +55,7 @@ def _tiles(x: Tensor, side: int) -> Tensor:
     return x.unfold(1, side, OUT).unfold(2, side, OUT).permute(4, 5, 0, 1, 2, 3)
 
 
-def _blocks(tiles: Tensor, *others: Tensor) -> Iterator[Tuple[Tensor, ...]]:
+def _blocks(tiles: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Cut along images and rows, tensors whose dimensions 2 and 3 these are, into parts that stay in the cache."""
     batch, rows, columns, channels = tiles.shape[2:]
     limit = max(BLOCK * torch.get_num_threads() // channels, columns)
@@ -60,7 +69,7 @@ def _kernel(weight: Tensor) -> Tensor:
     return _both_sides(_KERNEL, weight.permute(2, 3, 0, 1)).view(IN**2, *weight.shape[:2])
 
 
-def _convolve(x: Tensor, kernel: Tensor, bias: Optional[Tensor] = None) -> Tensor:
+def _convolve(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
     """Channels-last map (B, O, H, W) of x (B, C, H, W), a transformed kernel (36, C, O) and a bias (O,)."""
     (batch, channels, height, width), filters = x.shape, kernel.shape[2]
     out = torch.empty((batch, filters, height, width), dtype=x.dtype, memory_format=torch.channels_last)
@@ -73,15 +82,14 @@ def _convolve(x: Tensor, kernel: Tensor, bias: Optional[Tensor] = None) -> Tenso
 
 
 class _WinogradConv(torch.autograd.Function):
-
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
         return _convolve(x, _kernel(weight).transpose(1, 2), bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         grad_x = grad_weight = grad_bias = None
         if ctx.needs_input_grad[0]:
@@ -111,7 +119,7 @@ class Conv3x3(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True):
         super().__init__(in_channels, out_channels, 3, padding=1, bias=bias)
         self.frozen = False  # whether the weight is final, so that the transformed kernel can be kept
-        self._kept_kernel: Optional[Tensor] = None
+        self._kept_kernel: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         if not self._gains(x):
@@ -130,7 +138,12 @@ class Conv3x3(nn.Conv2d):
         # these first: what depends on the number of inputs would fix the size of an exported batch
         if torch.jit.is_tracing() or torch.compiler.is_compiling() or torch.is_autocast_enabled('cpu'):
             return False
-        return (x.device.type == 'cpu' and x.dtype == self.weight.dtype == torch.float32 and x.dim() == 4
-                and x.shape[2] % OUT == 0 and x.shape[3] % OUT == 0
-                and min(self.in_channels, self.out_channels) >= 64
-                and x.numel() >= enough_inputs())
+        return (
+            x.device.type == 'cpu'
+            and x.dtype == self.weight.dtype == torch.float32
+            and x.dim() == 4
+            and x.shape[2] % OUT == 0
+            and x.shape[3] % OUT == 0
+            and min(self.in_channels, self.out_channels) >= 64
+            and x.numel() >= enough_inputs()
+        )

@@ -10,8 +10,17 @@ from .structured_heatmap_loss import StructuredHeatmapLoss, margin_table, struct
 from .weighted_adaptive_wing_loss import WeightedAdaptiveWingLoss
 
 __all__ = [
-    'AnisotropicDirectionLoss', 'DistributionRegularization', 'LocalSoftArgmaxLoss', 'MahalanobisLoss',
-    'MarginalHeatmapLoss', 'STARLoss',
-    'SoftArgmaxLoss', 'StructuredHeatmapLoss', 'WeightedAdaptiveWingLoss', 'heatmap_moments', 'margin_table',
-    'principal_axes', 'structured_heatmap_loss'
+    'AnisotropicDirectionLoss',
+    'DistributionRegularization',
+    'LocalSoftArgmaxLoss',
+    'MahalanobisLoss',
+    'MarginalHeatmapLoss',
+    'STARLoss',
+    'SoftArgmaxLoss',
+    'StructuredHeatmapLoss',
+    'WeightedAdaptiveWingLoss',
+    'heatmap_moments',
+    'margin_table',
+    'principal_axes',
+    'structured_heatmap_loss',
 ]

@@ -1,11 +1,9 @@
 """Anisotropic direction loss (ADL) of ADNet (Huang et al., ICCV 2021), the baseline of the STAR paper's Table 6."""
-from typing import Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
 from mmpose.registry import MODELS
+from torch import Tensor, nn
 
 from ...structures import FaceLayout, get_layout
 from .distances import smooth_l1
@@ -31,10 +29,7 @@ class AnisotropicDirectionLoss(nn.Module):
         loss_weight (float): Defaults to 1.
     """
 
-    def __init__(self,
-                 layout: Union[str, FaceLayout] = 'wflw98',
-                 ratio: Optional[float] = None,
-                 loss_weight: float = 1.):
+    def __init__(self, layout: str | FaceLayout = 'wflw98', ratio: float | None = None, loss_weight: float = 1.0):
         super().__init__()
         if ratio is not None and not ratio >= 1:
             raise ValueError(f'ratio must be at least 1, got {ratio}')
@@ -51,7 +46,7 @@ class AnisotropicDirectionLoss(nn.Module):
         behind = F.normalize(targets[:, self.previous] - targets, dim=-1)
         return F.normalize(ahead - behind, dim=-1)
 
-    def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Optional[Tensor] = None) -> Tensor:
+    def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Tensor | None = None) -> Tensor:
         """Loss of a batch.
 
         Args:
@@ -64,8 +59,10 @@ class AnisotropicDirectionLoss(nn.Module):
         """
         expected = (heatmaps.shape[0], len(self.previous), 2)
         if heatmaps.dim() != 4 or heatmaps.shape[1] != expected[1] or targets.shape != expected:
-            raise ValueError(f'expected heatmaps (B, K, h, w) and targets (B, K, 2) with K = {expected[1]}, '
-                             f'got {tuple(heatmaps.shape)} and {tuple(targets.shape)}')
+            raise ValueError(
+                f'expected heatmaps (B, K, h, w) and targets (B, K, 2) with K = {expected[1]}, '
+                f'got {tuple(heatmaps.shape)} and {tuple(targets.shape)}'
+            )
         mean, covariance = heatmap_moments(heatmaps)
         targets = targets.to(mean)
         errors = mean - targets
@@ -77,7 +74,7 @@ class AnisotropicDirectionLoss(nn.Module):
             # not by matmul, which autocast would run in half precision
             variances = (covariance.detach()[:, :, None] * axes[..., None] * axes[..., None, :]).sum((-2, -1))
             ratio = (variances[..., :1] / variances[..., 1:].clamp(min=1e-12)).clamp(1, 9)
-        factors = mean.new_tensor([1., 0.]) + mean.new_tensor([0., 1.]) * ratio  # 1 along, r across
+        factors = mean.new_tensor([1.0, 0.0]) + mean.new_tensor([0.0, 1.0]) * ratio  # 1 along, r across
         components = (axes * errors[..., None, :]).sum(-1) * (2 * factors / (ratio + 1)).sqrt()
         directed = (along != 0).any(-1, keepdim=True)
         loss = smooth_l1(torch.where(directed, components, errors))
@@ -86,7 +83,7 @@ class AnisotropicDirectionLoss(nn.Module):
         return self.loss_weight * loss.mean()
 
 
-def _neighbours(layout: FaceLayout) -> Tuple[Tensor, Tensor]:
+def _neighbours(layout: FaceLayout) -> tuple[Tensor, Tensor]:
     """(K,) indices of the previous and the following landmark on the boundary, itself where there is none."""
     previous, following = torch.arange(layout.num_keypoints), torch.arange(layout.num_keypoints)
     for boundary in reversed(layout.boundaries):

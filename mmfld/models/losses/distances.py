@@ -1,11 +1,12 @@
 """Distances between predicted and annotated landmarks, in the form the STAR reference code gives them."""
+
 import math
 
 import torch
 from torch import Tensor
 
 THRESHOLD = 0.01  # s of smooth-l1 and omega of Wing, in units of [-1, 1]
-WING_CURVATURE = 2.
+WING_CURVATURE = 2.0
 
 
 def l1(errors: Tensor) -> Tensor:

@@ -2,12 +2,10 @@
 
 As in the STAR paper (Zhou et al., CVPR 2023, Table 3) and the subpixel paper (Bulat et al., BMVC 2021, section 4.1).
 """
-from typing import Optional
 
 import torch
-from torch import Tensor, nn
-
 from mmpose.registry import MODELS
+from torch import Tensor, nn
 
 from ...codecs.decoders import spatial_softmax
 from ...structures import normalized_to_cells
@@ -30,11 +28,9 @@ class DistributionRegularization(nn.Module):
         loss_weight (float): Defaults to 1; neither paper gives it.
     """
 
-    def __init__(self,
-                 sigma: float = 1.,
-                 tau: Optional[float] = None,
-                 grid: str = 'align_corners',
-                 loss_weight: float = 1.):
+    def __init__(
+        self, sigma: float = 1.0, tau: float | None = None, grid: str = 'align_corners', loss_weight: float = 1.0
+    ):
         super().__init__()
         if not sigma > 0:
             raise ValueError(f'sigma must be positive, got {sigma}')
@@ -45,7 +41,7 @@ class DistributionRegularization(nn.Module):
         self.grid = grid
         self.loss_weight = loss_weight
 
-    def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Optional[Tensor] = None) -> Tensor:
+    def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Tensor | None = None) -> Tensor:
         """Loss of a batch.
 
         Args:
@@ -57,8 +53,10 @@ class DistributionRegularization(nn.Module):
             Tensor: Scalar, the mean over batch and landmarks times ``loss_weight``.
         """
         if heatmaps.dim() != 4 or targets.shape != (*heatmaps.shape[:2], 2):
-            raise ValueError('expected heatmaps (B, K, h, w) and targets (B, K, 2), '
-                             f'got {tuple(heatmaps.shape)} and {tuple(targets.shape)}')
+            raise ValueError(
+                'expected heatmaps (B, K, h, w) and targets (B, K, 2), '
+                f'got {tuple(heatmaps.shape)} and {tuple(targets.shape)}'
+            )
         with torch.autocast(heatmaps.device.type, enabled=False):
             heatmaps = heatmaps if heatmaps.dtype == torch.float64 else heatmaps.float()
             if self.tau is None:
@@ -67,8 +65,9 @@ class DistributionRegularization(nn.Module):
                 predicted = spatial_softmax(heatmaps, 1 / self.tau)
             expected = self.gaussian(targets.to(predicted), heatmaps.shape[-1], heatmaps.shape[-2])
             log_middle = ((predicted + expected) / 2 + TINY).log()
-            loss = (predicted * ((predicted + TINY).log() - log_middle)
-                    + expected * ((expected + TINY).log() - log_middle)).sum((2, 3)) / 2
+            loss = (
+                predicted * ((predicted + TINY).log() - log_middle) + expected * ((expected + TINY).log() - log_middle)
+            ).sum((2, 3)) / 2
         if keypoint_weights is not None:
             loss = loss * keypoint_weights
         return self.loss_weight * loss.mean()
@@ -79,6 +78,6 @@ class DistributionRegularization(nn.Module):
 
         def along(centre: Tensor, cells: int) -> Tensor:
             offsets = torch.arange(cells, device=centre.device, dtype=centre.dtype) - centre[..., None]
-            return torch.softmax(-offsets**2 / (2 * self.sigma**2), dim=-1)
+            return torch.softmax(-(offsets**2) / (2 * self.sigma**2), dim=-1)
 
         return along(centres[..., 1], height)[..., None] * along(centres[..., 0], width)[..., None, :]

@@ -1,5 +1,4 @@
 """Mean and covariance of heatmaps as distributions over [-1, 1], and principal axes in closed form."""
-from typing import Tuple
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ class _Moments(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, heatmaps: Tensor) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(ctx, heatmaps: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         height, width = heatmaps.shape[-2:]
         x, y = _grid(width, heatmaps), _grid(height, heatmaps)
         total = heatmaps.sum((2, 3))
@@ -28,7 +27,7 @@ class _Moments(torch.autograd.Function):
         cross = (torch.matmul(heatmaps, dx[..., None])[..., 0] * dy).sum(-1)
         scatter = torch.stack([(columns * dx**2).sum(-1), cross, (rows * dy**2).sum(-1)], -1) * scale[..., None]
         flat = heatmaps.flatten(2)
-        squares = torch.linalg.vector_norm(flat, dim=-1)**2 * scale**2
+        squares = torch.linalg.vector_norm(flat, dim=-1) ** 2 * scale**2
         ctx.save_for_backward(heatmaps, total, scale, mean, scatter, squares)
         return total * scale, squares, mean, scatter
 
@@ -47,8 +46,10 @@ class _Moments(torch.autograd.Function):
         along_x = grad_mean[..., 0] - lost * (2 * xx * mean_x + xy * mean_y)
         along_y = grad_mean[..., 1] - lost * (2 * yy * mean_y + xy * mean_x)
         constant = torch.where(
-            total > 1e-6, -(grad_scatter * scatter).sum(-1) - 2 * grad_squares * squares,
-            grad_mass + along_x * mean_x + along_y * mean_y)
+            total > 1e-6,
+            -(grad_scatter * scatter).sum(-1) - 2 * grad_squares * squares,
+            grad_mass + along_x * mean_x + along_y * mean_y,
+        )
 
         def of(values: Tensor) -> Tensor:
             return (values * scale)[..., None]
@@ -66,7 +67,7 @@ def _grid(cells: int, like: Tensor) -> Tensor:
     return torch.linspace(-1, 1, cells, device=like.device, dtype=like.dtype)
 
 
-def heatmap_moments(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
+def heatmap_moments(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and covariance of non-negative maps in [-1, 1], where -1 and 1 are the centres of the outermost cells.
 
     The covariance is that of weighted samples, sum p (q - m)(q - m)^T / (V1 - V2 / V1) with V1 = sum p + 1e-5 and
@@ -90,7 +91,7 @@ def heatmap_moments(heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
         return mean, covariance[..., [0, 1, 1, 2]].unflatten(-1, (2, 2))
 
 
-def principal_axes(covariance: Tensor) -> Tuple[Tensor, Tensor]:
+def principal_axes(covariance: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues and eigenvectors of symmetric 2 x 2 matrices, on any device and with gradients that stay finite.
 
     The eigenvectors' gradient grows without bound towards isotropic matrices. Therefore the half difference r of the

@@ -2,12 +2,10 @@
 
 The loss through the window in the subpixel paper (Bulat et al., BMVC 2021, section 4.3).
 """
-from typing import Optional
 
 import torch
-from torch import Tensor, nn
-
 from mmpose.registry import MODELS
+from torch import Tensor, nn
 
 from ...codecs import decoders
 from ...structures import normalized_to_cells
@@ -29,14 +27,14 @@ class LocalSoftArgmaxLoss(nn.Module):
             does that is missing on 64 x 64 cells, pi sigma^2 / 4096.
     """
 
-    def __init__(self, window: int = 5, tau: float = 10., grid: str = 'half_pixel', loss_weight: float = 1e-3):
+    def __init__(self, window: int = 5, tau: float = 10.0, grid: str = 'half_pixel', loss_weight: float = 1e-3):
         super().__init__()
         self.window = window
         self.tau = tau
         self.grid = grid
         self.loss_weight = loss_weight
 
-    def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Optional[Tensor] = None) -> Tensor:
+    def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Tensor | None = None) -> Tensor:
         """Loss of a batch.
 
         Args:
@@ -51,7 +49,7 @@ class LocalSoftArgmaxLoss(nn.Module):
             found = decoders.local_soft_argmax(heatmaps, self.window, self.tau)
             cells = normalized_to_cells(targets.to(found), heatmaps.shape[:-3:-1], self.grid)
             inside = ((cells - decoders.argmax(heatmaps)).abs() <= self.window / 2).all(-1)
-            loss = ((found - cells)**2).sum(-1) * inside
+            loss = ((found - cells) ** 2).sum(-1) * inside
             if keypoint_weights is not None:
                 loss = loss * keypoint_weights
             return self.loss_weight * loss.mean()

@@ -2,9 +2,9 @@
 
 The STAR paper (Zhou et al., CVPR 2023) compares STAR with it (Section 5.4).
 """
-from torch import Tensor
 
 from mmpose.registry import MODELS
+from torch import Tensor
 
 from .star_loss import STARLoss
 
@@ -24,7 +24,7 @@ class MahalanobisLoss(STARLoss):
         restriction, restriction_weight, loss_weight: See :class:`STARLoss`.
     """
 
-    def __init__(self, restriction: str = 'value', restriction_weight: float = 1., loss_weight: float = 1.):
+    def __init__(self, restriction: str = 'value', restriction_weight: float = 1.0, loss_weight: float = 1.0):
         super().__init__('l2', restriction, restriction_weight, loss_weight)
 
     def deviation(self, projections: Tensor, variances: Tensor) -> Tensor:

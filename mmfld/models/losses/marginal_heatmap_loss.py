@@ -1,5 +1,4 @@
 """Loss of the attentive paper (Yin et al., 2020) on one-dimensional heatmaps."""
-from typing import Optional, Tuple
 
 from mmpose.registry import MODELS
 from torch import Tensor, nn
@@ -15,14 +14,13 @@ class MarginalHeatmapLoss(nn.Module):
         loss_weight (float): Defaults to 1.
     """
 
-    def __init__(self, loss_weight: float = 1.):
+    def __init__(self, loss_weight: float = 1.0):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self,
-                maps: Tuple[Tensor, Tensor],
-                targets: Tuple[Tensor, Tensor],
-                target_weight: Optional[Tensor] = None) -> Tensor:
+    def forward(
+        self, maps: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor], target_weight: Tensor | None = None
+    ) -> Tensor:
         """Loss of a batch.
 
         Args:

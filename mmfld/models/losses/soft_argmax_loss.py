@@ -1,9 +1,7 @@
 """Distance between soft-argmax and annotation: what STAR and the structured loss are compared with (STAR, Eq. 2)."""
-from typing import Optional
-
-from torch import Tensor, nn
 
 from mmpose.registry import MODELS
+from torch import Tensor, nn
 
 from ...codecs.decoders import spatial_softmax
 from ...structures import cells_to_normalized, normalized_to_cells
@@ -27,11 +25,13 @@ class SoftArgmaxLoss(nn.Module):
         loss_weight (float): Defaults to 1.
     """
 
-    def __init__(self,
-                 distance: str = 'smooth_l1',
-                 tau: Optional[float] = None,
-                 grid: str = 'align_corners',
-                 loss_weight: float = 1.):
+    def __init__(
+        self,
+        distance: str = 'smooth_l1',
+        tau: float | None = None,
+        grid: str = 'align_corners',
+        loss_weight: float = 1.0,
+    ):
         super().__init__()
         self.distance = get_distance(distance)
         if tau is not None and not tau > 0:
@@ -40,7 +40,7 @@ class SoftArgmaxLoss(nn.Module):
         self.grid = grid
         self.loss_weight = loss_weight
 
-    def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Optional[Tensor] = None) -> Tensor:
+    def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Tensor | None = None) -> Tensor:
         """Arguments and result as :meth:`STARLoss.forward`, but for ``tau`` and ``grid``."""
         targets = as_samples(heatmaps, targets)
         if self.tau is not None:

@@ -1,9 +1,7 @@
 """Self-adaptive ambiguity reduction (STAR) loss (Zhou et al., CVPR 2023)."""
-from typing import Optional
-
-from torch import Tensor, nn
 
 from mmpose.registry import MODELS
+from torch import Tensor, nn
 
 from .distances import get_distance
 from .heatmap_moments import EPSILON, heatmap_moments, principal_axes
@@ -30,11 +28,13 @@ class STARLoss(nn.Module):
         loss_weight (float): Defaults to 1.
     """
 
-    def __init__(self,
-                 distance: str = 'smooth_l1',
-                 restriction: str = 'value',
-                 restriction_weight: float = 1.,
-                 loss_weight: float = 1.):
+    def __init__(
+        self,
+        distance: str = 'smooth_l1',
+        restriction: str = 'value',
+        restriction_weight: float = 1.0,
+        loss_weight: float = 1.0,
+    ):
         super().__init__()
         if restriction not in ('value', 'detach', 'none'):
             raise ValueError(f"unknown restriction {restriction!r}, expected 'value', 'detach' or 'none'")
@@ -43,7 +43,7 @@ class STARLoss(nn.Module):
         self.restriction_weight = restriction_weight
         self.loss_weight = loss_weight
 
-    def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Optional[Tensor] = None) -> Tensor:
+    def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Tensor | None = None) -> Tensor:
         """Loss of a batch.
 
         Args:
@@ -76,6 +76,8 @@ def as_samples(heatmaps: Tensor, targets: Tensor) -> Tensor:
     """Targets (B, K, 2) or (B, K, S, 2) as (B, K, S, 2); an error where they do not belong to the heatmaps."""
     samples = targets[:, :, None] if targets.dim() == 3 else targets
     if heatmaps.dim() != 4 or samples.dim() != 4 or heatmaps.shape[:2] != samples.shape[:2] or samples.shape[-1] != 2:
-        raise ValueError('expected heatmaps (B, K, h, w) and targets (B, K, 2) or (B, K, S, 2), '
-                         f'got {tuple(heatmaps.shape)} and {tuple(targets.shape)}')
+        raise ValueError(
+            'expected heatmaps (B, K, h, w) and targets (B, K, 2) or (B, K, S, 2), '
+            f'got {tuple(heatmaps.shape)} and {tuple(targets.shape)}'
+        )
     return samples

@@ -4,18 +4,17 @@ For one landmark with scores F over the cells and annotated cell y,
 
     L(y) = eps * ln( sum_y' exp( (alpha * Delta(y, y') + F(y')) / eps ) ) - F(y).
 
-With Delta = 0 this is cross-entropy with temperature eps. The paper leaves two things open, both arguments here: the unit
-of Delta and of its threshold 0.01 (default [-1, 1], in which that constant was introduced), and the norm behind the
-smooth-l1 threshold (default Euclidean; Eq. 12 writes squared l2 inside and l1 outside).
+With Delta = 0 this is cross-entropy with temperature eps. The paper leaves two things open, both arguments here: the
+unit of Delta and of its threshold 0.01 (default [-1, 1], in which that constant was introduced), and the norm behind
+the smooth-l1 threshold (default Euclidean; Eq. 12 writes squared l2 inside and l1 outside).
 """
+
 import math
-from typing import Optional
 
 import torch
+from mmpose.registry import MODELS
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-
-from mmpose.registry import MODELS
 
 from ...structures import normalized_to_cells
 
@@ -23,13 +22,15 @@ MARGINS = ('none', 'l1', 'l2', 'smooth_l1')
 UNITS = ('normalized', 'cell', 'pixel')
 
 
-def margin_table(height: int,
-                 width: int,
-                 margin: str = 'smooth_l1',
-                 unit: str = 'normalized',
-                 norm: str = 'l2',
-                 threshold: float = 0.01,
-                 input_size: int = 256) -> Tensor:
+def margin_table(
+    height: int,
+    width: int,
+    margin: str = 'smooth_l1',
+    unit: str = 'normalized',
+    norm: str = 'l2',
+    threshold: float = 0.01,
+    input_size: int = 256,
+) -> Tensor:
     """Delta for every offset between two cells of a map.
 
     Args:
@@ -115,16 +116,13 @@ class _StructuredLoss(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_loss: Tensor):
-        gradient, = ctx.saved_tensors
+        (gradient,) = ctx.saved_tensors
         return gradient * grad_loss[..., None, None], None, None, None
 
 
-def structured_heatmap_loss(scores: Tensor,
-                            cells: Tensor,
-                            margin: str = 'smooth_l1',
-                            alpha: float = 1.,
-                            epsilon: float = 1.,
-                            **margin_options) -> Tensor:
+def structured_heatmap_loss(
+    scores: Tensor, cells: Tensor, margin: str = 'smooth_l1', alpha: float = 1.0, epsilon: float = 1.0, **margin_options
+) -> Tensor:
     """Structured loss of each landmark, averaged over its label samples (Eq. 11 and 13).
 
     Computed in float32 at least, also under autocast. Memory does not grow with the number of samples.
@@ -142,8 +140,10 @@ def structured_heatmap_loss(scores: Tensor,
     if cells.dim() == 3:
         cells = cells[:, :, None]
     if scores.dim() != 4 or cells.dim() != 4 or scores.shape[:2] != cells.shape[:2] or cells.shape[-1] != 2:
-        raise ValueError('expected scores (B, K, h, w) and targets (B, K, 2) or (B, K, S, 2), '
-                         f'got {tuple(scores.shape)} and {tuple(cells.shape)}')
+        raise ValueError(
+            'expected scores (B, K, h, w) and targets (B, K, 2) or (B, K, S, 2), '
+            f'got {tuple(scores.shape)} and {tuple(cells.shape)}'
+        )
     table = alpha * margin_table(*scores.shape[2:], margin, **margin_options)
     with torch.autocast(scores.device.type, enabled=False):
         scores = scores if scores.dtype == torch.float64 else scores.float()
@@ -168,16 +168,18 @@ class StructuredHeatmapLoss(nn.Module):
         loss_weight (float): Lambda of Eq. A14. Defaults to 1.
     """
 
-    def __init__(self,
-                 margin: str = 'smooth_l1',
-                 alpha: float = 1.,
-                 epsilon: float = 1.,
-                 unit: str = 'normalized',
-                 norm: str = 'l2',
-                 threshold: float = 0.01,
-                 input_size: int = 256,
-                 grid: str = 'align_corners',
-                 loss_weight: float = 1.):
+    def __init__(
+        self,
+        margin: str = 'smooth_l1',
+        alpha: float = 1.0,
+        epsilon: float = 1.0,
+        unit: str = 'normalized',
+        norm: str = 'l2',
+        threshold: float = 0.01,
+        input_size: int = 256,
+        grid: str = 'align_corners',
+        loss_weight: float = 1.0,
+    ):
         super().__init__()
         if not epsilon > 0 or not math.isfinite(epsilon):
             raise ValueError(f'epsilon must be positive, got {epsilon}')
@@ -191,7 +193,7 @@ class StructuredHeatmapLoss(nn.Module):
         self.grid = grid
         self.loss_weight = loss_weight
 
-    def forward(self, scores: Tensor, targets: Tensor, keypoint_weights: Optional[Tensor] = None) -> Tensor:
+    def forward(self, scores: Tensor, targets: Tensor, keypoint_weights: Tensor | None = None) -> Tensor:
         """Loss of a batch.
 
         Args:

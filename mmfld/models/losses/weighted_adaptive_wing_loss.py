@@ -1,13 +1,12 @@
 """Adaptive wing loss with the weighted loss map (AWing, ICCV 2019; as used by ADNet, STAR and structured)."""
+
 import math
-from typing import Tuple
 
 import torch
-from torch import Tensor
-from torch.autograd.function import once_differentiable
-
 from mmpose.models.losses import AdaptiveWingLoss
 from mmpose.registry import MODELS
+from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 NEAR = 0.2  # value of the target from which on a cell and its eight neighbours count more
 
@@ -25,7 +24,7 @@ class WeightedAdaptiveWingLoss(AdaptiveWingLoss):
         **kwargs: ``alpha``, ``omega``, ``epsilon``, ``theta`` of the base class, whose defaults are the paper's.
     """
 
-    def __init__(self, map_weight: float = 10., loss_weight: float = 1., **kwargs):
+    def __init__(self, map_weight: float = 10.0, loss_weight: float = 1.0, **kwargs):
         super().__init__(loss_weight=loss_weight, **kwargs)
         self.map_weight = map_weight
 
@@ -41,7 +40,7 @@ class WeightedAdaptiveWingLoss(AdaptiveWingLoss):
         with torch.autocast(output.device.type, enabled=False):
             return self.loss_weight * _WeightedAdaptiveWing.apply(output, target, self)
 
-    def value_and_slope(self, output: Tensor, target: Tensor) -> Tuple[Tensor, Tensor]:
+    def value_and_slope(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Loss of each cell of maps (B, C, h, w) and its derivative by the output, without ``loss_weight``.
 
         The base class reduces to a scalar, so the formulas are written out here (AWing, Eq. 4, 5 and 9), powers as
@@ -86,7 +85,7 @@ class _WeightedAdaptiveWing(torch.autograd.Function):
         dtype = torch.promote_types(output.dtype, torch.float32)
         gradient = torch.empty_like(output, dtype=dtype)  # rounded to a half type after the scale of the loss
         images = 1 if output.device.type == 'cpu' else len(output)
-        total = 0.
+        total = 0.0
         for out, wanted, slopes in zip(output.split(images), target.split(images), gradient.split(images)):
             value, slope = loss.value_and_slope(out.to(dtype), wanted.to(dtype))
             total = total + value.sum()
@@ -98,5 +97,5 @@ class _WeightedAdaptiveWing(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_loss: Tensor):
-        gradient, = ctx.saved_tensors
+        (gradient,) = ctx.saved_tensors
         return (gradient * grad_loss).to(ctx.output_dtype), None, None

@@ -1,10 +1,10 @@
 """What lets MMPose's own heads follow a stacked network."""
-from typing import Sequence, Tuple
+
+from collections.abc import Sequence
 
 from mmengine.model import BaseModule
-from torch import Tensor
-
 from mmpose.registry import MODELS
+from torch import Tensor
 
 from ..stack_output import StackOutput
 
@@ -17,7 +17,7 @@ class StackFeatures(BaseModule):
     ``HeatmapHead``, ``SimCCHead``, ..., which read the last of a tuple of feature maps.
     """
 
-    def forward(self, feats: Sequence[StackOutput]) -> Tuple[Tensor, ...]:
+    def forward(self, feats: Sequence[StackOutput]) -> tuple[Tensor, ...]:
         """Outputs of the stacks -> their features, (B, C, h, w) each.
 
         Raises:

@@ -2,8 +2,10 @@
 
 "Attentive One-Dimensional Heatmap Regression" (Yin et al., 2020).
 """
+
+from collections.abc import Sequence
 from itertools import groupby
-from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,15 +17,16 @@ from torch import Tensor
 from ..heads import CoAttentionMarginalHead, StackedHeatmapHead
 from ..layers import TemporalRefinement
 
-Maps = Tuple[Tensor, ...]  # over x and over y, or over both together
+Maps = tuple[Tensor, ...]  # over x and over y, or over both together
 
 
 class TrackState(NamedTuple):
-    """What a track remembers of the frames before: V of each axis, however many they were, and where the last crop lay.
-    """
+    """What a track remembers of the frames before: V of each axis, however many they were, and where the last crop
+    lay."""
+
     x: Tensor  # (C, L); (C, h, w) of a two-dimensional head, which has no other axis
-    y: Optional[Tensor] = None  # (C, L)
-    crop: Optional[Tensor] = None  # (4, ): centre in image pixels, side in image pixels, angle in radians
+    y: Tensor | None = None  # (C, L)
+    crop: Tensor | None = None  # (4, ): centre in image pixels, side in image pixels, angle in radians
 
 
 @MODELS.register_module()
@@ -58,19 +61,21 @@ class FaceTracker(TopdownPoseEstimator):
         ValueError: If ``move_state`` is to go with a two-dimensional head, or the head has no codec.
     """
 
-    def __init__(self,
-                 backbone: ConfigType,
-                 head: ConfigType,
-                 refinement: ConfigType = {},
-                 freeze_detector: bool = True,
-                 detector_loss_weight: float = 0.,
-                 min_score: float = 0.5,
-                 move_state: bool = False,
-                 train_cfg: OptConfigType = None,
-                 test_cfg: OptConfigType = None,
-                 data_preprocessor: OptConfigType = None,
-                 init_cfg: OptMultiConfig = None,
-                 metainfo: Optional[dict] = None):
+    def __init__(
+        self,
+        backbone: ConfigType,
+        head: ConfigType,
+        refinement: ConfigType = {},
+        freeze_detector: bool = True,
+        detector_loss_weight: float = 0.0,
+        min_score: float = 0.5,
+        move_state: bool = False,
+        train_cfg: OptConfigType = None,
+        test_cfg: OptConfigType = None,
+        data_preprocessor: OptConfigType = None,
+        init_cfg: OptMultiConfig = None,
+        metainfo: dict | None = None,
+    ):
         super().__init__(
             backbone,
             head=head,
@@ -78,10 +83,12 @@ class FaceTracker(TopdownPoseEstimator):
             test_cfg=test_cfg,
             data_preprocessor=data_preprocessor,
             init_cfg=init_cfg,
-            metainfo=metainfo)
+            metainfo=metainfo,
+        )
         if not isinstance(self.head, (CoAttentionMarginalHead, StackedHeatmapHead)):
-            raise TypeError('FaceTracker needs a CoAttentionMarginalHead or a StackedHeatmapHead, found '
-                            f'{type(self.head).__name__}')
+            raise TypeError(
+                f'FaceTracker needs a CoAttentionMarginalHead or a StackedHeatmapHead, found {type(self.head).__name__}'
+            )
         if self.head.decoder is None:
             raise ValueError('FaceTracker needs a head with a decoder, whose sigma says how far the refinement reaches')
         axes = 2 if isinstance(self.head, CoAttentionMarginalHead) else 1
@@ -98,8 +105,8 @@ class FaceTracker(TopdownPoseEstimator):
         if freeze_detector:
             self.backbone.requires_grad_(False)
             self.head.requires_grad_(False)
-        self._seen: Optional[Tuple[str, int]] = None  # video and number of the last frame that was predicted
-        self._state: Optional[TrackState] = None  # batched, of one video
+        self._seen: tuple[str, int] | None = None  # video and number of the last frame that was predicted
+        self._state: TrackState | None = None  # batched, of one video
 
     def train(self, mode: bool = True) -> 'FaceTracker':
         super().train(mode)
@@ -108,8 +115,9 @@ class FaceTracker(TopdownPoseEstimator):
             self.head.eval()
         return self
 
-    def refine(self, maps: Maps, state: Optional[TrackState] = None,
-               crops: Optional[Tensor] = None) -> Tuple[Maps, TrackState]:
+    def refine(
+        self, maps: Maps, state: TrackState | None = None, crops: Tensor | None = None
+    ) -> tuple[Maps, TrackState]:
         """Refine the detector's heatmaps of T successive frames of B videos.
 
         Args:
@@ -125,9 +133,12 @@ class FaceTracker(TopdownPoseEstimator):
         if self.move_state:
             before = crops[:, :1] if state is None else state.crop[:, None]
             moves = self._moves(torch.cat([before, crops[:, :-1]], dim=1), crops)
-        refined, sums = zip(*(
-            refinement(axis, before, move, remembered) for refinement, axis, before, move in zip(
-                self._refinements, maps, state or [None] * len(maps), moves)))
+        refined, sums = zip(
+            *(
+                refinement(axis, before, move, remembered)
+                for refinement, axis, before, move in zip(self._refinements, maps, state or [None] * len(maps), moves)
+            )
+        )
         crop = crops[:, -1] if self.move_state else None
         return refined, TrackState(*sums, *[None] * (2 - len(sums)), crop)
 
@@ -148,8 +159,10 @@ class FaceTracker(TopdownPoseEstimator):
         crops = None
         if self.move_state:
             if 'bbox_rotation' not in data_samples[0].metainfo:
-                raise KeyError("'bbox_rotation' is missing in the metainfo, which move_state needs in training: "
-                               'expected it among the meta_keys of PackPoseInputs')
+                raise KeyError(
+                    "'bbox_rotation' is missing in the metainfo, which move_state needs in training: "
+                    'expected it among the meta_keys of PackPoseInputs'
+                )
             crops = _crops(data_samples, inputs).unflatten(0, clip)
         refined, _ = self.refine(tuple(axis.unflatten(0, clip) for axis in detected), crops=crops)
         losses = dict(loss_landmark=self._loss_of(tuple(axis.flatten(0, 1) for axis in refined), data_samples))
@@ -179,13 +192,15 @@ class FaceTracker(TopdownPoseEstimator):
                 self._state = None
             part = slice(first, last + 1)
             maps, self._state = self.refine(
-                tuple(axis[None, part] for axis in detected), self._state, None if crops is None else crops[None, part])
+                tuple(axis[None, part] for axis in detected), self._state, None if crops is None else crops[None, part]
+            )
             self._seen = _place(data_samples[last])
             refined.append(maps)
         return self._pack(tuple(torch.cat([axis[0] for axis in maps]) for maps in zip(*refined)), data_samples)
 
-    def stream(self, inputs: Tensor, data_samples: SampleList,
-               states: Sequence[Optional[TrackState]]) -> Tuple[SampleList, List[TrackState]]:
+    def stream(
+        self, inputs: Tensor, data_samples: SampleList, states: Sequence[TrackState | None]
+    ) -> tuple[SampleList, list[TrackState]]:
         """Predict one frame of several tracks, whose states the caller keeps.
 
         Args:
@@ -199,16 +214,18 @@ class FaceTracker(TopdownPoseEstimator):
         detected = self._detect(inputs, data_samples)
         crops = _crops(data_samples, inputs) if self.move_state else None
         empty = TrackState(*(axis.new_zeros(self.refine_x.channels, *axis.shape[2:]) for axis in detected))
-        states = [state or empty._replace(crop=None if crops is None else crops[track])
-                  for track, state in enumerate(states)]
+        states = [
+            state or empty._replace(crop=None if crops is None else crops[track]) for track, state in enumerate(states)
+        ]
         batched = TrackState(*(None if parts[0] is None else torch.stack(parts) for parts in zip(*states)))
-        maps, state = self.refine(tuple(axis[:, None] for axis in detected), batched,
-                                  None if crops is None else crops[:, None])
+        maps, state = self.refine(
+            tuple(axis[:, None] for axis in detected), batched, None if crops is None else crops[:, None]
+        )
         parts = ([None] * len(states) if part is None else part for part in state)
         return self._pack(tuple(axis[:, 0] for axis in maps), data_samples), [TrackState(*one) for one in zip(*parts)]
 
     @property
-    def _refinements(self) -> List[TemporalRefinement]:
+    def _refinements(self) -> list[TemporalRefinement]:
         return [self.refine_x] if self.refine_y is None else [self.refine_x, self.refine_y]
 
     def _detect(self, inputs: Tensor, data_samples: SampleList) -> Maps:
@@ -227,7 +244,7 @@ class FaceTracker(TopdownPoseEstimator):
         instances, fields = preds if output_heatmaps else (preds, None)
         return self.add_pred_to_datasample(instances, fields, data_samples)
 
-    def _moves(self, before: Tensor, after: Tensor) -> Tuple[Tensor, Tensor]:
+    def _moves(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         """Where bins of one crop lie in another, of the same angle: crops (B, T, 4) -> (B, T, 2), scale and shift, of
         each axis."""
         codec = self.head.decoder
@@ -236,8 +253,9 @@ class FaceTracker(TopdownPoseEstimator):
         scale = before[..., 2:3] / after[..., 2:3]
         offset = before[..., :2] - after[..., :2]
         cos, sin = after[..., 3].cos(), after[..., 3].sin()
-        turned = torch.stack([cos * offset[..., 0] + sin * offset[..., 1],
-                              cos * offset[..., 1] - sin * offset[..., 0]], dim=-1)
+        turned = torch.stack(
+            [cos * offset[..., 0] + sin * offset[..., 1], cos * offset[..., 1] - sin * offset[..., 0]], dim=-1
+        )
         # the middle of the one crop, in bins of either
         shift = codec.centres(middle + turned * size / after[..., 2:3]) - scale * codec.centres(middle)
         return tuple(torch.stack([scale[..., 0], axis], dim=-1) for axis in shift.unbind(-1))
@@ -250,8 +268,8 @@ def maps_score(maps: Maps) -> Tensor:
     return torch.stack(peaks).amin(0).mean(-1)
 
 
-def _as_tuple(maps: Union[Tensor, Maps]) -> Maps:
-    return maps if isinstance(maps, tuple) else (maps, )
+def _as_tuple(maps: Tensor | Maps) -> Maps:
+    return maps if isinstance(maps, tuple) else (maps,)
 
 
 def _crops(data_samples: SampleList, like: Tensor) -> Tensor:
@@ -262,31 +280,33 @@ def _crops(data_samples: SampleList, like: Tensor) -> Tensor:
         side = np.asarray(meta['input_scale'], np.float64)
         # FaceAffine's input_center lies half a pixel of the crop further
         centre = meta['input_center'] - 0.5 * side / np.array(meta['input_size'])
-        rows.append([*centre, side[0], np.deg2rad(meta.get('bbox_rotation', [0.])[0])])
+        rows.append([*centre, side[0], np.deg2rad(meta.get('bbox_rotation', [0.0])[0])])
     return like.new_tensor(np.array(rows))
 
 
-def _clip_shape(data_samples: SampleList) -> Tuple[int, int]:
+def _clip_shape(data_samples: SampleList) -> tuple[int, int]:
     """(B, T) of a batch of clips."""
     lengths = {sample.metainfo.get('clip_length') for sample in data_samples}
     if None in lengths:
         raise KeyError("'clip_length' is missing in the metainfo: FaceTracker is trained on a FaceVideoDataset")
     length = max(lengths)
     if len(lengths) != 1 or len(data_samples) % length:
-        raise ValueError(f'expected whole clips of one length, found {len(data_samples)} frames of clips of '
-                         f'{sorted(lengths)} frames')
+        raise ValueError(
+            f'expected whole clips of one length, found {len(data_samples)} frames of clips of {sorted(lengths)} frames'
+        )
     return len(data_samples) // length, length
 
 
-def _place(sample) -> Optional[Tuple[str, int]]:
+def _place(sample) -> tuple[str, int] | None:
     """Video and frame number of a sample, if it says."""
     if 'video' not in sample.metainfo:
         return None
     return sample.metainfo['video'], sample.metainfo['frame']
 
 
-def _successive(data_samples: SampleList) -> List[Tuple[int, int]]:
+def _successive(data_samples: SampleList) -> list[tuple[int, int]]:
     """First and last index of each run of successive frames of one video."""
+
     def key(indexed):
         index, sample = indexed
         place = _place(sample)

@@ -1,14 +1,12 @@
 """Siamese training of a top-down estimator (subpixel paper: Bulat et al., BMVC 2021, section 3.4)."""
-from typing import Tuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
+from torch import Tensor
 
 from ..stack_output import StackOutput
 
@@ -24,8 +22,8 @@ class SiameseTopdownPoseEstimator(TopdownPoseEstimator):
     Cells that no view sees count as zero on both sides. Prediction is that of the base class, from one view.
 
     Goes with :class:`~mmfld.datasets.transforms.SiameseViews`, with ``'view_matrices'`` and ``'view_flips'`` among the
-    ``meta_keys`` of ``PackPoseInputs``, and with heatmaps on the half-pixel grid. Only heatmaps are merged: networks with
-    point or edge maps and heads that read features are not supported.
+    ``meta_keys`` of ``PackPoseInputs``, and with heatmaps on the half-pixel grid. Only heatmaps are merged: networks
+    with point or edge maps and heads that read features are not supported.
     """
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:
@@ -42,8 +40,10 @@ class SiameseTopdownPoseEstimator(TopdownPoseEstimator):
             matrices = torch.from_numpy(np.stack([sample.metainfo['view_matrices'] for sample in data_samples]))
             flips = torch.from_numpy(np.stack([sample.metainfo['view_flips'] for sample in data_samples]))
         except KeyError as error:
-            raise KeyError(f'{error.args[0]!r} is missing: SiameseViews must be in the training pipeline, and '
-                           "'view_matrices' and 'view_flips' in the meta_keys of PackPoseInputs") from None
+            raise KeyError(
+                f'{error.args[0]!r} is missing: SiameseViews must be in the training pipeline, and '
+                "'view_matrices' and 'view_flips' in the meta_keys of PackPoseInputs"
+            ) from None
         batch, num_views = flips.shape
         matrices, flips = matrices.to(inputs.device), flips.to(inputs.device)
         permutation = torch.tensor(data_samples[0].metainfo['flip_indices'], device=inputs.device)
@@ -61,7 +61,7 @@ class SiameseTopdownPoseEstimator(TopdownPoseEstimator):
         return self.head.loss(merged, data_samples, train_cfg=self.train_cfg)
 
 
-def merge_views(maps: Tensor, matrices: Tensor, flips: Tensor, permutation: Tensor) -> Tuple[Tensor, Tensor]:
+def merge_views(maps: Tensor, matrices: Tensor, flips: Tensor, permutation: Tensor) -> tuple[Tensor, Tensor]:
     """Average of maps after they have been warped back to the frame of the crop.
 
     Computed in float32 at least, also under autocast.

@@ -11,6 +11,7 @@ has ``raw``, which returns its boxes as they are, and ``calibration``, is calibr
 ``raw`` also returns five points of each face in ten further columns, the eyes first, and there is ``by_points``, a
 :class:`PointCalibration`, these tell where a face is and by what angle it is turned.
 """
+
 from .build import DETECTORS, Detector, build_detector
 from .calibration import BoxCalibration, PointCalibration
 from .centerface import CenterFaceDetector
@@ -19,5 +20,16 @@ from .mmdetection import MMDetFaceDetector
 from .wheels import MTCNNDetector, SlimeFaceDetector
 from .whole_image import WholeImage
 
-__all__ = ['BoxCalibration', 'CenterFaceDetector', 'DETECTORS', 'Detector', 'MMDetFaceDetector', 'MTCNNDetector',
-           'OpenCVFaceDetector', 'PointCalibration', 'SlimeFaceDetector', 'WholeImage', 'build_detector']
+__all__ = [
+    'BoxCalibration',
+    'CenterFaceDetector',
+    'DETECTORS',
+    'Detector',
+    'MMDetFaceDetector',
+    'MTCNNDetector',
+    'OpenCVFaceDetector',
+    'PointCalibration',
+    'SlimeFaceDetector',
+    'WholeImage',
+    'build_detector',
+]

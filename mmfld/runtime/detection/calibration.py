@@ -1,6 +1,6 @@
 """What a detector calls the box of a face, and the tight box of its landmarks."""
+
 from dataclasses import dataclass, replace
-from typing import Tuple
 
 import numpy as np
 
@@ -18,9 +18,10 @@ class BoxCalibration:
         whole_height (float): Least height of the detector's box, as a part of its width, of faces of which nothing is
             covered. Defaults to 0, which says nothing.
     """
-    shift: Tuple[float, float] = (0., 0.)
-    scale: Tuple[float, float] = (1., 1.)
-    whole_height: float = 0.
+
+    shift: tuple[float, float] = (0.0, 0.0)
+    scale: tuple[float, float] = (1.0, 1.0)
+    whole_height: float = 0.0
 
     def __call__(self, boxes: np.ndarray, covered: bool = False) -> np.ndarray:
         """Detector's boxes (N, 4) as x1, y1, x2, y2 -> estimated landmark boxes (N, 4).
@@ -48,7 +49,8 @@ class BoxCalibration:
         true_middle, true_size = middle_and_size(landmark_boxes)
         return cls(
             shift=tuple(np.median((true_middle - middle) / size, axis=0).tolist()),
-            scale=tuple(np.median(true_size / size, axis=0).tolist()))
+            scale=tuple(np.median(true_size / size, axis=0).tolist()),
+        )
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,10 @@ class PointCalibration:
             mean distance from it (root of the mean square) and of 1, for the four sides of the landmark box from the
             middle of the detector's; all in parts of the root of that box's area.
     """
-    weights: Tuple[Tuple[float, float, float, float], ...]
 
-    def __call__(self, boxes: np.ndarray, points: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    weights: tuple[tuple[float, float, float, float], ...]
+
+    def __call__(self, boxes: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Boxes (N, 4) and points (N, P, 2), the eyes first -> landmark boxes (N, 4), in the image turned by the angles
         (N, ) around its first pixel, see :func:`mmfld.runtime.crops.turn`."""
         angle, middle, size, features = self._features(boxes, points)
@@ -83,13 +86,13 @@ class PointCalibration:
         return cls(tuple(map(tuple, weights.tolist())))
 
     @staticmethod
-    def _features(boxes: np.ndarray, points: np.ndarray) -> Tuple[np.ndarray, ...]:
+    def _features(boxes: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, ...]:
         step = points[:, 1] - points[:, 0]
         angle = np.rad2deg(np.arctan2(step[:, 1], step[:, 0]))
         middle, sides = middle_and_size(boxes)
         points, middle = turn(points, angle), turn(middle[:, None], angle)[:, 0]
-        size = np.sqrt(np.maximum(sides.prod(axis=1), 1.))
+        size = np.sqrt(np.maximum(sides.prod(axis=1), 1.0))
         mean = points.mean(axis=1)
-        radius = np.sqrt(((points - mean[:, None])**2).sum(axis=2).mean(axis=1))
+        radius = np.sqrt(((points - mean[:, None]) ** 2).sum(axis=2).mean(axis=1))
         features = np.column_stack([(mean - middle) / size[:, None], radius / size, np.ones(len(size))])
         return angle, middle, size, features

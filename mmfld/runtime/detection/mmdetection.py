@@ -1,6 +1,7 @@
 """Detectors of MMDetection, where that is installed."""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Sequence, Union
 
 import numpy as np
 
@@ -24,29 +25,37 @@ class MMDetFaceDetector:
             a round of refinement mends for boxes not far from them; :meth:`BoxCalibration.fit` measures it.
     """
 
-    def __init__(self,
-                 model=None,
-                 weights: Optional[Union[str, Path]] = None,
-                 device: Optional[str] = None,
-                 cat_ids: Sequence[int] = (0, ),
-                 score_thr: float = 0.3,
-                 nms_thr: float = 0.3,
-                 calibration: BoxCalibration = BoxCalibration()):
+    def __init__(
+        self,
+        model=None,
+        weights: str | Path | None = None,
+        device: str | None = None,
+        cat_ids: Sequence[int] = (0,),
+        score_thr: float = 0.3,
+        nms_thr: float = 0.3,
+        calibration: BoxCalibration = BoxCalibration(),
+    ):
         try:
             from mmdet.apis import DetInferencer  # slow to import, and only needed here
         except ImportError as error:
-            raise ImportError(f"detector 'mmdet' needs MMDetection, which does not import ({error}): run "
-                              '`pip install --no-deps mmdet==3.3.0`') from error
+            raise ImportError(
+                f"detector 'mmdet' needs MMDetection, which does not import ({error}): run "
+                '`pip install --no-deps mmdet==3.3.0`'
+            ) from error
         if model is None or weights is None:
             from mmpose.apis.inferencers.utils import default_det_models
+
             default = default_det_models['face']
         if weights is None:
             url = f' (that of MMPose is {default["weights"]})' if model is None else ''
-            raise ValueError(f"detector 'mmdet' needs the weights of a detector, found none, and downloads nothing by "
-                             f'itself: give a file as detector_weights, or a URL to download it{url}')
+            raise ValueError(
+                f"detector 'mmdet' needs the weights of a detector, found none, and downloads nothing by "
+                f'itself: give a file as detector_weights, or a URL to download it{url}'
+            )
         check_path('detector_weights', weights)
-        self.inferencer = DetInferencer(default['model'] if model is None else model, str(weights), device,
-                                        scope='mmdet', show_progress=False)
+        self.inferencer = DetInferencer(
+            default['model'] if model is None else model, str(weights), device, scope='mmdet', show_progress=False
+        )
         self.cat_ids = tuple(cat_ids)
         self.score_thr = score_thr
         self.nms_thr = nms_thr

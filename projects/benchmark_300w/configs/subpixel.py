@@ -5,7 +5,8 @@ model = dict(
     # The heatmaps start near zero, as those of MMPose's head: against a squared error, the noise of PyTorch's default
     # would have to be unlearned first (9 % instead of 69 % NME after the first epoch).
     backbone=dict(init_cfg=dict(type='Normal', std=0.001, override=dict(name='out_heatmaps'))),
-    head=dict(type='SubpixelHeatmapHead', stack_weights=(1., )))
+    head=dict(type='SubpixelHeatmapHead', stack_weights=(1.0,)),
+)
 # for the row with Siamese training
 siamese_pipeline = [
     *_base_.load,
@@ -13,8 +14,19 @@ siamese_pipeline = [
     dict(type='GenerateTarget'),
     dict(
         type='PackPoseInputs',
-        meta_keys=('id', 'img_id', 'img_path', 'input_size', 'input_center', 'input_scale', 'flip_indices',
-                   'view_matrices', 'view_flips')),
+        meta_keys=(
+            'id',
+            'img_id',
+            'img_path',
+            'input_size',
+            'input_center',
+            'input_scale',
+            'flip_indices',
+            'view_matrices',
+            'view_flips',
+        ),
+    ),
 ]
 from mmfld.engine.combine import combine
+
 combine(globals())
