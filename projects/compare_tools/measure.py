@@ -20,9 +20,9 @@ if __name__ == '__main__':
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from adapters import TOOLS, Detections, versions  # noqa: E402
+from data import VARIANTS, AnnotatedFace, read_faces  # noqa: E402
 from schemes import POINT_SETS, shared  # noqa: E402
 
-from data import VARIANTS, AnnotatedFace, read_faces  # noqa: E402
 from mmfld.robustness import vary  # noqa: E402
 from mmfld.runtime.boxes import overlaps, tight_box  # noqa: E402
 from mmfld.runtime.images import read_image  # noqa: E402

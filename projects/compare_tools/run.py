@@ -18,11 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adapters import TOOLS
+from data import VARIANTS, read_faces
 from measure import NOT_INSTALLED
 from report import write
 from tqdm import tqdm
-
-from data import VARIANTS, read_faces
 
 PROJECT = Path(__file__).resolve().parent
 REPOSITORY = PROJECT.parents[1]

@@ -320,7 +320,7 @@ def test_frames_have_the_size_that_the_loader_sees(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 8
     Image.new('RGB', (WIDTH, HEIGHT)).save(tmp_path / '000001.jpg', exif=exif)
-    frame = importlib.import_module('video_frames').open_images({0: tmp_path / '000001.jpg'})[0]
+    frame = importlib.import_module('mmfld.conversion.video_frames').open_images({0: tmp_path / '000001.jpg'})[0]
     assert (frame.size, frame.problem) == ((HEIGHT, WIDTH), None)
 
 
@@ -367,7 +367,7 @@ def test_an_empty_list_is_an_error(tmp_path):
 def test_names_in_a_mat_file_stay_within_the_data_set(tmp_path, name):
     data = make_aflw(True)(tmp_path)
     fields = ['nameList', 'data', 'bbox', 'mask_new', 'ra']
-    content = importlib.import_module('mat_files').load_mat(data.damaged, fields)
+    content = importlib.import_module('mmfld.conversion.mat_files').load_mat(data.damaged, fields)
     savemat(data.damaged, {**content, 'nameList': as_cells([name, *(face.image for face in data.faces[1:])])})
     outcome = convert('convert_aflw', data, tmp_path / 'out')
     assert outcome.status == 1
@@ -391,7 +391,7 @@ def test_a_mat_file_over_which_scipy_crashes_costs_one_face(tmp_path):
 
 
 def test_a_crash_is_a_sentence_and_the_next_call_works():
-    child = importlib.import_module('child')
+    child = importlib.import_module('mmfld.conversion.child')
     with pytest.raises(child.ChildError, match='crashed: SIGSEGV'):
         child.call(ctypes.string_at, 0)
     with pytest.raises(child.ChildError, match='crashed: status 3'):
@@ -400,20 +400,20 @@ def test_a_crash_is_a_sentence_and_the_next_call_works():
 
 
 def test_what_hangs_is_ended(monkeypatch):
-    child = importlib.import_module('child')
+    child = importlib.import_module('mmfld.conversion.child')
     monkeypatch.setattr(child, 'TIMEOUT', 0.2)
     with pytest.raises(child.ChildError, match='took longer than 0.2 s'):
         child.call(time.sleep, 600)
 
 
 def test_a_damaged_size_takes_no_more_memory_than_there_is():
-    child = importlib.import_module('child')
+    child = importlib.import_module('mmfld.conversion.child')
     with pytest.raises(child.ChildError, match='MemoryError'):
         child.call(bytearray, child.MEMORY)
 
 
 def test_an_error_of_the_function_is_told():
-    child = importlib.import_module('child')
+    child = importlib.import_module('mmfld.conversion.child')
     with pytest.raises(child.ChildError, match="ValueError: invalid literal for int.*'x'"):
         child.call(int, 'x')
 
@@ -521,7 +521,7 @@ def test_wrong_json_of_a_test_set_is_an_error(tmp_path, text, message):
 def test_wrong_number_in_a_npy_of_frames_is_an_error(tmp_path, number, message):
     path = tmp_path / 'broken.npy'
     np.save(path, np.array({'401': [number]}, dtype=object))
-    with pytest.raises(importlib.import_module('problems').Problem) as caught:
+    with pytest.raises(importlib.import_module('mmfld.conversion.problems').Problem) as caught:
         importlib.import_module('convert_300vw').read_broken_frames(path)
     assert str(caught.value).startswith(f'{path}: bad frame: {message}')
 
@@ -540,6 +540,6 @@ def test_wrong_number_in_a_npy_of_frames_is_an_error(tmp_path, number, message):
 def test_wrong_row_of_a_list_of_frames_is_an_error(tmp_path, row, message):
     path = tmp_path / 'broken.csv'
     path.write_bytes(b'video,frame_1based\n401,1\n' + row + b'\n')
-    with pytest.raises(importlib.import_module('problems').Problem) as caught:
+    with pytest.raises(importlib.import_module('mmfld.conversion.problems').Problem) as caught:
         importlib.import_module('convert_300vw').read_broken_frames(path)
     assert str(caught.value).startswith(f'{path}:3: {message}')

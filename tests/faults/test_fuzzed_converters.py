@@ -68,14 +68,14 @@ COUNTS = {
 @pytest.fixture(autouse=True)
 def _converters(monkeypatch):
     monkeypatch.syspath_prepend(str(CONVERTERS))
-    monkeypatch.setattr(importlib.import_module('child'), 'TIMEOUT', 5)
+    monkeypatch.setattr(importlib.import_module('mmfld.conversion.child'), 'TIMEOUT', 5)
     for name, counts in COUNTS.items():
         for attribute, value in counts.items():
             monkeypatch.setattr(importlib.import_module(name), attribute, value)
 
 
 def problem_class() -> type:
-    return importlib.import_module('problems').Problem
+    return importlib.import_module('mmfld.conversion.problems').Problem
 
 
 @contextmanager

@@ -190,7 +190,7 @@ def make_aflw(compressed: bool) -> Callable[[Path], TinySet]:
         )
 
         def read(content: bytes) -> list[Face]:
-            found = importlib.import_module('mat_files').load_mat(path, ['nameList', 'data'])
+            found = importlib.import_module('mmfld.conversion.mat_files').load_mat(path, ['nameList', 'data'])
             return [
                 Face(str(np.ravel(name)[0]), row.reshape(2, 19).T)
                 for name, row in zip(found['nameList'].ravel(), found['data'].astype(float))
@@ -210,7 +210,7 @@ def make_300w_lp(folder: Path) -> TinySet:
     path = folder / 'src/landmarks/AFW/AFW_1_0_pts.mat'
 
     def read(content: bytes) -> list[Face]:
-        found = importlib.import_module('mat_files').load_mat(path, ['pts_2d'])['pts_2d']
+        found = importlib.import_module('mmfld.conversion.mat_files').load_mat(path, ['pts_2d'])['pts_2d']
         return [Face(faces[1].image, found.astype(float) - 1)]
 
     return TinySet([str(folder / 'src')], path, faces[::2], faces[1:2], read)
@@ -233,7 +233,7 @@ def make_cofw(folder: Path) -> TinySet:
         file['bboxesTr'] = np.tile([9.0, 4, 42, 32], (2, 1)).T
 
     def read(content: bytes) -> list[Face]:
-        found = importlib.import_module('mat_files').load_mat73(path, ['phisTr'])['phisTr']
+        found = importlib.import_module('mmfld.conversion.mat_files').load_mat73(path, ['phisTr'])['phisTr']
         return [Face(face.image, row[:58].reshape(2, 29).T - 1) for face, row in zip(faces, found)]
 
     return TinySet([str(path.parent)], path, [], faces, read)

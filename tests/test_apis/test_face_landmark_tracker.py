@@ -14,8 +14,8 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData, PixelData
 
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
-from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.runtime import tracking
+from mmfld.synthetic import SyntheticFaceGenerator
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/structured_hg2_mini.py'
 BLUE, GREEN, RED = range(3)

@@ -6,8 +6,8 @@ import pytest
 
 from mmfld.applications import TEMPLATES, align, eye_opening, five_points, mouth_opening
 from mmfld.applications.alignment import similarity
-from mmfld.datasets.synthetic import Camera, Expression, FaceShape, Identity, project_face
 from mmfld.structures import get_layout, layout_names
+from mmfld.synthetic import Camera, Expression, FaceShape, Identity, project_face
 
 
 def face(expression=Expression(), roll=0.0, scale=60.0, center=(200.0, 150.0)):

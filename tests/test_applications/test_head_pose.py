@@ -10,8 +10,8 @@ import pytest
 
 from mmfld.applications import HeadPoseEstimator, draw_axes
 from mmfld.applications.head_pose import mean_faces
-from mmfld.datasets.synthetic import Camera, Expression, FaceShape, Identity, project_face
 from mmfld.structures import get_layout, layout_names
+from mmfld.synthetic import Camera, Expression, FaceShape, Identity, project_face
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmfld.datasets.synthetic import SyntheticFaceGenerator
+from mmfld.synthetic import SyntheticFaceGenerator
 
 ANALYSIS_TOOLS = Path(__file__).parents[2] / 'tools/analysis_tools'
 GOLDEN = {'wflw98': 'WFLW', '300w68': '300W', 'cofw29': 'COFW'}

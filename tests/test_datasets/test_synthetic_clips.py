@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from mmfld.datasets.synthetic import STILL, Expression, Motion, SyntheticClipGenerator, SyntheticFaceGenerator
-from mmfld.datasets.synthetic.clip import SCENE_FLAGS
 from mmfld.structures import layout_names
+from mmfld.synthetic import STILL, Expression, Motion, SyntheticClipGenerator, SyntheticFaceGenerator
+from mmfld.synthetic.clip import SCENE_FLAGS
 
 EYES = range(36, 48)  # of 300w68: blinks are fast
 

@@ -9,18 +9,10 @@ import numpy as np
 import pytest
 
 from mmfld.datasets import FaceLandmarkDataset
-from mmfld.datasets.synthetic import (
-    FLAGS,
-    Camera,
-    Expression,
-    FaceShape,
-    Identity,
-    SyntheticFaceGenerator,
-    project_face,
-)
-from mmfld.datasets.synthetic.painter import Unrolled
-from mmfld.datasets.synthetic.renderer import wrap
 from mmfld.structures import get_layout, layout_names
+from mmfld.synthetic import FLAGS, Camera, Expression, FaceShape, Identity, SyntheticFaceGenerator, project_face
+from mmfld.synthetic.painter import Unrolled
+from mmfld.synthetic.renderer import wrap
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools/dataset_converters'
 

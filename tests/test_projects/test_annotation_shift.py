@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from mmengine.structures import InstanceData
 
-from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.datasets.transforms.crop import FaceAffine
 from mmfld.structures import convert_keypoints, get_layout
+from mmfld.synthetic import SyntheticFaceGenerator
 
 PROJECT = Path(__file__).resolve().parents[2] / 'projects' / 'semantic_ambiguity'
 SHIFT = np.array([1.2, 0.7])

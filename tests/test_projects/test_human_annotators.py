@@ -12,8 +12,8 @@ from scipy.spatial import procrustes
 from scipy.spatial.distance import cdist
 
 from mmfld.codecs import ImageAwareSmoothing
-from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.structures import Boundary, FaceLayout, denormalize, get_layout, pixels_to_cells
+from mmfld.synthetic import SyntheticFaceGenerator
 
 RUN = Path(__file__).parents[2] / 'projects' / 'semantic_ambiguity' / 'human_annotators.py'
 LAYOUT = get_layout('cofw29')

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from mmfld.datasets.synthetic import SyntheticFaceGenerator
+from mmfld.synthetic import SyntheticFaceGenerator
 
 RUN = Path(__file__).parents[2] / 'projects' / 'quantisation_error' / 'run.py'
 

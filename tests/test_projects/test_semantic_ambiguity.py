@@ -14,10 +14,10 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 
-from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 from mmfld.engine.rows import read_config, read_rows
 from mmfld.structures import cells_to_pixels, get_layout
+from mmfld.synthetic import SyntheticFaceGenerator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = REPOSITORY / 'projects' / 'semantic_ambiguity'

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.runtime.look import likeness, look
+from mmfld.synthetic import SyntheticFaceGenerator
 
 GENERATOR = SyntheticFaceGenerator(5, flags='none')
 

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.runtime import FaceLandmarker, FaceTracker
 from mmfld.runtime.boxes import tight_box
+from mmfld.synthetic import SyntheticFaceGenerator
 
 from .fakes import FakeDetector, FakeFace, FakeModel, RememberingModel, picture
 

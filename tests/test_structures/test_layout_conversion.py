@@ -6,8 +6,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mmfld.datasets.synthetic import Camera, Expression, FaceShape, Identity, project_face
 from mmfld.structures import convert_keypoints, get_conversion, get_layout
+from mmfld.synthetic import Camera, Expression, FaceShape, Identity, project_face
 
 CONVERSIONS = [('wflw98', '300w68'), ('300w68', '300w49'), ('300w68', 'cofw25'), ('cofw29', 'cofw25')]
 

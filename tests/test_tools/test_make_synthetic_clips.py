@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmfld.datasets.synthetic import STILL, SyntheticClipGenerator
+from mmfld.synthetic import STILL, SyntheticClipGenerator
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools/dataset_converters'
 

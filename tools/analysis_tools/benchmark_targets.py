@@ -24,9 +24,9 @@ from scipy.interpolate import splev, splprep
 
 from mmfld.codecs import ImageAwareSmoothing
 from mmfld.codecs.boundary_maps import edge_maps, point_maps
-from mmfld.datasets.synthetic import SyntheticFaceGenerator
 from mmfld.engine.endings import run_tool
 from mmfld.structures import FaceLayout, get_layout, normalize
+from mmfld.synthetic import SyntheticFaceGenerator
 
 IMAGE_SIZE = (1024, 768)  # what a photograph of WFLW has
 

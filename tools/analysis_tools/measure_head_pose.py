@@ -16,8 +16,8 @@ import numpy as np
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.applications import HeadPoseEstimator
-from mmfld.datasets.synthetic import Camera, Expression, FaceShape, Identity, project_face
 from mmfld.structures import FaceLayout, layout_names
+from mmfld.synthetic import Camera, Expression, FaceShape, Identity, project_face
 
 MOST = 60, 30, 180  # degrees of yaw, pitch and roll
 BINS = 0, 15, 30, 45, 60

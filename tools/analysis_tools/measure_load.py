@@ -226,7 +226,7 @@ def memory(process: int) -> float:
 
 def make_pictures(folder: Path) -> list[str]:
     """Twenty pictures of one or several faces, of several sizes; their files."""
-    from mmfld.datasets.synthetic import SyntheticFaceGenerator
+    from mmfld.synthetic import SyntheticFaceGenerator
 
     faces = SyntheticFaceGenerator(seed=0, image_size=192)
     paths = []
@@ -239,7 +239,7 @@ def make_pictures(folder: Path) -> list[str]:
 
 def make_video(folder: Path, frames: int) -> Path:
     """A video of four faces that move, one after the other, again and again."""
-    from mmfld.datasets.synthetic import SyntheticClipGenerator
+    from mmfld.synthetic import SyntheticClipGenerator
 
     clips = SyntheticClipGenerator(seed=0, image_size=256, num_frames=50)
     images = [face.image for number in range(4) for face in clips[number]]

@@ -43,14 +43,23 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from conversion import check_geometry, write_files
-from image_files import Size, is_image, link_images, own_images
-from npy_files import load_object
-from problems import ConversionError, Problem, Problems, add_arguments, run, shown
-from pts_files import read_pts, report_unread_folders
-from text_files import decode_line, read_lines
 from tqdm import tqdm
-from video_frames import Frame, VideoFace, numbered_files, open_images, open_video, pair_with_points, video_to_coco
+
+from mmfld.conversion.face_sets import check_geometry, write_files
+from mmfld.conversion.image_files import Size, is_image, link_images, own_images
+from mmfld.conversion.npy_files import load_object
+from mmfld.conversion.problems import ConversionError, Problem, Problems, add_arguments, run, shown
+from mmfld.conversion.pts_files import read_pts, report_unread_folders
+from mmfld.conversion.text_files import decode_line, read_lines
+from mmfld.conversion.video_frames import (
+    Frame,
+    VideoFace,
+    numbered_files,
+    open_images,
+    open_video,
+    pair_with_points,
+    video_to_coco,
+)
 
 # split -> video -> number of frames; of the training videos only the sum is known
 VIDEOS: dict[str, dict[str, int | None]] = dict(

@@ -29,12 +29,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from conversion import Face, Split, check_faces, official_count, write_splits
-from image_files import is_image, link_images
-from mat_files import finite_row, load_mat, row_name, to_numbers
-from problems import ConversionError, Problem, Problems, add_arguments, run, shown
-from pts_files import by_stem, is_hidden, report_unread_folders
 from tqdm import tqdm
+
+from mmfld.conversion.face_sets import Face, Split, check_faces, official_count, write_splits
+from mmfld.conversion.image_files import is_image, link_images
+from mmfld.conversion.mat_files import finite_row, load_mat, row_name, to_numbers
+from mmfld.conversion.problems import ConversionError, Problem, Problems, add_arguments, run, shown
+from mmfld.conversion.pts_files import by_stem, is_hidden, report_unread_folders
 
 NUM_POINTS = 68
 PARTS = ('AFW', 'HELEN', 'IBUG', 'LFPW')

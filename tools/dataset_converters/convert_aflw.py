@@ -26,12 +26,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from conversion import Face, Split, check_faces, official_count, write_splits
-from image_files import link_images
-from mat_files import finite_row, load_mat, row_name, to_flags, to_numbers
-from problems import ConversionError, Problem, Problems, add_arguments, run
-from text_files import check_image_name
 from tqdm import tqdm
+
+from mmfld.conversion.face_sets import Face, Split, check_faces, official_count, write_splits
+from mmfld.conversion.image_files import link_images
+from mmfld.conversion.mat_files import finite_row, load_mat, row_name, to_flags, to_numbers
+from mmfld.conversion.problems import ConversionError, Problem, Problems, add_arguments, run
+from mmfld.conversion.text_files import check_image_name
 
 NUM_POINTS = 19
 IMAGE_FOLDERS = ('0', '2', '3')

@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from conversion import Face, Split, check_faces, official_count, write_splits
-from image_files import own_images
-from mat_files import finite_row, load_cell, load_mat73, row_name, to_flags, to_numbers
 from PIL import Image
-from problems import ConversionError, Problem, Problems, add_arguments, run
 from tqdm import tqdm
+
+from mmfld.conversion.face_sets import Face, Split, check_faces, official_count, write_splits
+from mmfld.conversion.image_files import own_images
+from mmfld.conversion.mat_files import finite_row, load_cell, load_mat73, row_name, to_flags, to_numbers
+from mmfld.conversion.problems import ConversionError, Problem, Problems, add_arguments, run
 
 NUM_POINTS = 29
 OFFICIAL_COUNTS = {part: official_count(f'cofw_{part}.json') for part in ('train', 'test')}

@@ -18,10 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from conversion import Face, Split, check_faces, write_splits
 from convert_cofw import OFFICIAL_COUNTS, image_stem
-from mat_files import finite_row, load_mat, row_name, to_flags, to_numbers
-from problems import ConversionError, Problem, Problems, add_arguments, run
+
+from mmfld.conversion.face_sets import Face, Split, check_faces, write_splits
+from mmfld.conversion.mat_files import finite_row, load_mat, row_name, to_flags, to_numbers
+from mmfld.conversion.problems import ConversionError, Problem, Problems, add_arguments, run
 
 NUM_POINTS = 68
 IMAGE_SUFFIXES = ('.png', '.jpg')  # of convert_cofw.py and of MMPose

@@ -13,10 +13,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from conversion import Face, Split, check_faces, official_count, write_splits
-from image_files import link_images
-from problems import ConversionError, Problem, Problems, add_arguments, run
-from pts_files import pts_with_images, read_pts, walk
+from mmfld.conversion.face_sets import Face, Split, check_faces, official_count, write_splits
+from mmfld.conversion.image_files import link_images
+from mmfld.conversion.problems import ConversionError, Problem, Problems, add_arguments, run
+from mmfld.conversion.pts_files import pts_with_images, read_pts, walk
 
 NUM_POINTS, NUM_PROFILE_POINTS = 68, 39
 OFFICIAL_COUNT = official_count('face_landmarks_menpo_test.json')

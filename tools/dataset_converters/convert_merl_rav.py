@@ -25,10 +25,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from conversion import Face, Split, check_faces, official_count, write_splits
-from image_files import link_images
-from problems import ConversionError, Problem, Problems, add_arguments, run
-from pts_files import pts_with_images, read_pts, report_unread_folders
+
+from mmfld.conversion.face_sets import Face, Split, check_faces, official_count, write_splits
+from mmfld.conversion.image_files import link_images
+from mmfld.conversion.problems import ConversionError, Problem, Problems, add_arguments, run
+from mmfld.conversion.pts_files import pts_with_images, read_pts, report_unread_folders
 
 # folder -> attribute
 POSES = dict(frontal='frontal', left='profile', lefthalf='half_profile', right='profile', righthalf='half_profile')

@@ -33,12 +33,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from conversion import check_geometry, official_count, write_files
-from image_files import Size, is_image, link_images
-from problems import ConversionError, Problem, Problems, add_arguments, run
-from pts_files import read_pts, report_unread_folders
-from video_frames import Frame, VideoFace, numbered_files, open_images, open_video, pair_with_points, video_to_coco
 
+from mmfld.conversion.face_sets import check_geometry, official_count, write_files
+from mmfld.conversion.image_files import Size, is_image, link_images
+from mmfld.conversion.problems import ConversionError, Problem, Problems, add_arguments, run
+from mmfld.conversion.pts_files import read_pts, report_unread_folders
+from mmfld.conversion.video_frames import (
+    Frame,
+    VideoFace,
+    numbered_files,
+    open_images,
+    open_video,
+    pair_with_points,
+    video_to_coco,
+)
 from mmfld.structures import get_layout
 
 VIDEO = 'franck'

@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from conversion import Face, Split, check_faces, official_count, write_splits
-from image_files import link_images
-from problems import ConversionError, Problem, Problems, add_arguments, run, shown
-from text_files import check_image_name, decode_line, parse_number, read_lines
+
+from mmfld.conversion.face_sets import Face, Split, check_faces, official_count, write_splits
+from mmfld.conversion.image_files import link_images
+from mmfld.conversion.problems import ConversionError, Problem, Problems, add_arguments, run, shown
+from mmfld.conversion.text_files import check_image_name, decode_line, parse_number, read_lines
 
 NUM_POINTS = 98
 LIST_FOLDER = 'list_98pt_rect_attr_train_test'

@@ -23,13 +23,13 @@ from functools import partial
 from pathlib import Path
 
 import cv2
-from conversion import write_json
-from synthetic_set import finish, generator, prepare, worker_map
 from tqdm import tqdm
-from video_frames import VideoFace, video_to_coco
 
-from mmfld.datasets.synthetic import FRAME_RATE, STILL, SyntheticClipGenerator, SyntheticFace
+from mmfld.conversion.face_sets import write_json
+from mmfld.conversion.synthetic_set import finish, generator, prepare, worker_map
+from mmfld.conversion.video_frames import VideoFace, video_to_coco
 from mmfld.structures import layout_names
+from mmfld.synthetic import FRAME_RATE, STILL, SyntheticClipGenerator, SyntheticFace
 
 # index of the first clip: no part reaches the next
 FIRST = dict(train=0, valid=10**9, still=2 * 10**9)

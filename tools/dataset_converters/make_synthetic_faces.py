@@ -21,12 +21,12 @@ from functools import partial
 from pathlib import Path
 
 import cv2
-from conversion import Face, to_coco
-from synthetic_set import finish, generator, prepare, worker_map
 from tqdm import tqdm
 
-from mmfld.datasets.synthetic import SyntheticFaceGenerator
+from mmfld.conversion.face_sets import Face, to_coco
+from mmfld.conversion.synthetic_set import finish, generator, prepare, worker_map
 from mmfld.structures import layout_names
+from mmfld.synthetic import SyntheticFaceGenerator
 
 # index of the first face: no training set reaches the test faces
 FIRST = dict(train=0, test=10**9)

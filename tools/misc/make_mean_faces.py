@@ -2,7 +2,7 @@
 
     python tools/misc/make_mean_faces.py mmfld/applications/mean_faces.json
 
-They are those of the rendered faces of this package (:mod:`mmfld.datasets.synthetic`), neutral and of mean shape: in
+They are those of the rendered faces of this package (:mod:`mmfld.synthetic`), neutral and of mean shape: in
 units of the distance of the outer eye corners, x to the right of the image, y down, z towards the viewer.
 """
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
-from mmfld.datasets.synthetic import Camera, Expression, FaceShape, Identity, project_face
 from mmfld.structures import layout_names
+from mmfld.synthetic import Camera, Expression, FaceShape, Identity, project_face
 
 
 def mean_faces() -> dict:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 
-from problems import Problem, shown
+from .problems import Problem, shown
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:

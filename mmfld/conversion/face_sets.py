@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 import yaml
-from image_files import Size, check_image
-from problems import ConversionError, Problem, Problems
 from tqdm import tqdm
 
 import mmfld
+
+from .image_files import Size, check_image
+from .problems import ConversionError, Problem, Problems
 
 OFFICIAL = Path(mmfld.__file__).with_name('doctor') / 'official.yml'
 MIN_FACE_SIDE = 2  # pixels, of the larger side; smaller "faces" are points in other units

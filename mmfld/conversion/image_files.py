@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
-from problems import ConversionError
 
 from mmfld.runtime.images import decode_image
+
+from .problems import ConversionError
 
 MIN_SIDE = 16  # pixels; a smaller image holds no face that could be annotated
 MAX_SIDE = 2**15 - 1  # pixels; OpenCV does not warp larger ones

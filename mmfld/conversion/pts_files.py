@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from image_files import COPY_MARK, is_image
-from problems import Problem, Problems, shown
-from text_files import parse_number, read_lines
 from tqdm import tqdm
+
+from .image_files import COPY_MARK, is_image
+from .problems import Problem, Problems, shown
+from .text_files import parse_number, read_lines
 
 
 def is_hidden(name: str) -> bool:

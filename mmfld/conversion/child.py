@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Timer
+from types import ModuleType
 from typing import Any
 
 try:
@@ -80,6 +81,9 @@ def _serve() -> None:
             resource.setrlimit(
                 resource.RLIMIT_AS, (MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most), most)
             )
+    # the function lies in a module of mmfld; the package itself would import torch and OpenMMLab
+    package = sys.modules['mmfld'] = ModuleType('mmfld')
+    package.__path__ = [str(Path(__file__).resolve().parents[1])]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # that is for the other process
     answers = os.fdopen(os.dup(1), 'wb')
     os.dup2(2, 1)  # what a library prints is no answer

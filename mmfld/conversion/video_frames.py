@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-from conversion import Face, to_coco
-from image_files import Size, check_image
-from problems import ConversionError, Problem, Problems
-from pts_files import is_hidden
+
+from .face_sets import Face, to_coco
+from .image_files import Size, check_image
+from .problems import ConversionError, Problem, Problems
+from .pts_files import is_hidden
 
 
 class Frame(NamedTuple):

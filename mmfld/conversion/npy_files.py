@@ -6,9 +6,10 @@ NumPy can crash over a damaged pickle, so it is read in a process of its own.
 import pickle
 from pathlib import Path
 
-import child
 import numpy as np
-from problems import Problem
+
+from . import child
+from .problems import Problem
 
 
 def load_object(path: Path) -> object:

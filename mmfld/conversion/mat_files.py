@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import child
 import h5py
 import numpy as np
-from problems import Problem
 from scipy.io import loadmat
+
+from . import child
+from .problems import Problem
 
 
 def load_mat(path: Path, names: Sequence[str]) -> dict:
