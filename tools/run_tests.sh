@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash tools/setup_env.sh
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} # each process computes with one thread
-exec .venv/bin/python -m pytest -c tests/pytest.ini --rootdir . -n auto --maxprocesses 4 --dist worksteal "$@"
+exec .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal "$@"

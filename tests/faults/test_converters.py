@@ -34,11 +34,6 @@ from .tiny_sets import (
 CONVERTERS = Path(__file__).resolve().parents[2] / 'tools/dataset_converters'
 
 
-@pytest.fixture(autouse=True)
-def _converters_importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(CONVERTERS))
-
-
 @pytest.fixture
 def data(tmp_path) -> TinySet:
     """300W with the faces afw/a.jpg, afw/b.jpg and ibug/c.png; the second one is to be damaged."""

@@ -24,7 +24,6 @@ from mmfld.runtime.images import decode_image
 from .mutations import ANY_BYTES, ANY_TEXT, Mutation, mutate
 from .tiny_sets import Outcome, TinySet, convert, make_300w_lp, make_aflw, make_cofw, make_image, make_pts, make_wflw
 
-CONVERTERS = Path(__file__).resolve().parents[2] / 'tools/dataset_converters'
 PATIENCE = 30  # seconds for one input
 TURNED = Image.Exif()
 TURNED[0x0112] = 6  # by 90 degrees
@@ -67,7 +66,6 @@ COUNTS = {
 
 @pytest.fixture(autouse=True)
 def _converters(monkeypatch):
-    monkeypatch.syspath_prepend(str(CONVERTERS))
     monkeypatch.setattr(importlib.import_module('mmfld.conversion.child'), 'TIMEOUT', 5)
     for name, counts in COUNTS.items():
         for attribute, value in counts.items():

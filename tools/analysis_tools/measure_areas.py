@@ -12,7 +12,7 @@ the highest in x and in y.
 * Variances are those of :func:`mmfld.evaluation.functional.coordinate_variances`, in percent of the squared
   inter-ocular distance: the mean over the landmarks of the area, for the annotated and for the predicted landmarks. In
   these coordinates of the face the contour's are the highest in x and in y, as the paper says, on the common, the
-  challenge and the private faces of 300W (``tests/test_evaluation/test_functional.py``). In pixels of the crop the
+  challenge and the private faces of 300W (``tests/evaluation/test_functional.py``). In pixels of the crop the
   contour's are the lowest in x, as crops are made by its extent; in pixels of the image they are those of place and
   size of the face. So we take these.
 
