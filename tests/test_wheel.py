@@ -1,25 +1,36 @@
 """What ``pip install .`` puts into an environment is found from any folder."""
 
+import shutil
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+
+import mmfld
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope='module')
 def installed(tmp_path_factory) -> Path:
-    """The folder of a wheel's files."""
+    """The folder into which ``pip install .`` puts the package; built from a copy, as building leaves files behind."""
     folder = tmp_path_factory.mktemp('wheel')
-    subprocess.run(
-        [sys.executable, 'setup.py', '-q', 'build_py', '--build-lib', str(folder)],
-        cwd=REPOSITORY,
-        check=True,
-        capture_output=True,
+    left_out = shutil.ignore_patterns(
+        '.*', 'data', 'work_dirs', 'outputs', 'build', 'dist', '*.egg-info', '__pycache__'
     )
-    return folder
+    shutil.copytree(REPOSITORY, folder / 'source', ignore=left_out)
+    # what it needs is here already, setuptools too
+    options = ['--no-deps', '--no-build-isolation', '--no-index', '--target', str(folder / 'site')]
+    done = subprocess.run(
+        [sys.executable, '-m', 'pip', 'install', '-q', *options, '.'],
+        cwd=folder / 'source',
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / 'site'
 
 
 @pytest.mark.parametrize('pattern', ['configs/**/*.py', 'projects/*/*.yml', 'tools/**/*.py', 'tools/**/*.sh'])
@@ -48,3 +59,10 @@ for path in (DEFAULT_WEIGHTS, DEFAULT_MODEL):
     assert done.returncode == 0, done.stderr
     found = done.stdout.splitlines()
     assert len(found) == 4 and all(path.startswith(f'{installed}/mmfld/') for path in found), found
+
+
+def test_the_metadata_names_version_and_extras(installed):
+    [metadata] = distributions(name='mmfld', path=[str(installed)])
+    assert metadata.version == mmfld.__version__
+    assert {'runtime', 'files', 'ray', 'export', 'openmmlab'} <= set(metadata.metadata.get_all('Provides-Extra'))
+    assert [entry.value for entry in metadata.entry_points] == ['mmfld.cli.main:main']
