@@ -3,15 +3,27 @@
 Without MMPose, or where something that it needs is missing or too old, there is :mod:`mmfld.runtime`, which needs
 nothing of OpenMMLab, :mod:`mmfld.applications`, :mod:`mmfld.doctor` and :mod:`mmfld.robustness`; importing anything
 else says in one sentence what to install.
+
+In the program ``mmfld``, most of whose commands take no torch, they are registered by :func:`load_components`.
 """
 
 import sys
 import warnings
 from importlib.util import find_spec
+from pathlib import Path
 
 from .version import __version__
 
-__all__ = ['__version__']
+__all__ = ['__version__', 'load_components']
+
+
+def load_components() -> bool:
+    """Register the components in ``mmpose.registry``, where OpenMMLab is there; whether it is. Safe to call again."""
+    if not _has_openmmlab():
+        return False
+    from . import codecs, datasets, engine, evaluation, models, structures, visualization  # noqa: F401
+
+    return True
 
 
 class _NeedsOpenMMLab:
@@ -25,6 +37,8 @@ class _NeedsOpenMMLab:
             from .compat import prepare
 
             prepare()
+            if name == f'{__name__}.apis':  # which builds models from the registry
+                load_components()
 
 
 def _has_openmmlab() -> bool:
@@ -36,14 +50,19 @@ def _has_openmmlab() -> bool:
     try:
         prepare()
     except ImportError as error:
-        warnings.warn(f'only mmfld.runtime can be used: {error}', RuntimeWarning, stacklevel=3)
+        warnings.warn(f'only mmfld.runtime can be used: {error}', RuntimeWarning, stacklevel=4)
         return False
     return True
 
 
-if _has_openmmlab():
-    from . import codecs, datasets, engine, evaluation, models, structures, visualization  # noqa: E402
+def _is_program() -> bool:
+    """Whether this process is the command ``mmfld``, or ``python -m mmfld``."""
+    if sys.argv[:1] == ['-m']:  # while a module is looked for
+        return sys.orig_argv[-len(sys.argv)] == __name__
+    return Path(*sys.argv[:1]).stem == __name__
 
+
+if not _is_program() and load_components():
     __all__ += ['codecs', 'datasets', 'engine', 'evaluation', 'models', 'structures', 'visualization']
 else:
     sys.meta_path.insert(0, _NeedsOpenMMLab)

@@ -16,6 +16,8 @@ import pytest
 from matplotlib.cbook import get_sample_data
 from mmpose.registry import DATASETS
 
+from mmfld.cli.convert import converters
+from mmfld.cli.main import COMMANDS
 from mmfld.engine.rows import read_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -145,6 +147,11 @@ def test_every_command_names_a_tool_and_options_that_it_knows(path):
         ('mmfld predict photos/ --config x', ['mmfld predict has no --config']),
         ('mmfld export CONFIG CHECKPOINT model.onnx --half --no-flip-test', []),
         ('mmfld sing', ['mmfld has no command sing']),
+        ('mmfld track video.mp4 --out found --smooth --smoothed', ['mmfld track has no --smoothed']),
+        ('mmfld train CONFIG --resume --quiet --loud', ['mmfld train has no --loud']),
+        ('mmfld calibrate CONFIG CHECKPOINT DST --overwrite --over', ['mmfld calibrate has no --over']),
+        ('mmfld convert wflw SRC --strict --stricter', ['mmfld convert has no --stricter']),
+        ('mmfld convert wlfw SRC', ['mmfld convert knows no wlfw']),
         ('tools/dist_train.sh CONFIG 4 --accumulate', []),
         ('tools/dist_train.sh CONFIG 4 --accumulated', ['tools/dist_train.sh has no --accumulated']),
         (
@@ -189,9 +196,14 @@ def command_faults(words: list[str]) -> Iterator[str]:
         if not given or not re.fullmatch('[a-z]+', given[0]):
             return
         name, tools = f'mmfld {given[0]}', [ROOT / 'mmfld' / 'cli' / f'{given[0]}.py']
-        if not tools[0].is_file():
+        if given[0] not in COMMANDS:
             yield f'mmfld has no command {given[0]}'
             return
+        if given[0] == 'convert':
+            known = converters()
+            if given[1:2] and given[1] not in ('NAME', *known):
+                yield f'mmfld convert knows no {given[1]}'
+            tools = [known[word] for word in given[1:2] if word in known]
     else:
         tools = [path for one in expanded(name) for path in ROOT.glob(one)]
         if not tools and name != ANY:
@@ -211,7 +223,7 @@ def options(tool: Path) -> set[str]:
         called = [ROOT / 'tools' / name for name in re.findall(r'\$tools/(\w+\.py)', text)]
         return set(re.findall(r'(?<![\w-])--[a-z][\w-]*', text)).union(*map(options, called))
     tree = ast.parse(text)
-    found = {'--help'}
+    found = {'--help', *(['--quiet'] if tool.parent.name == 'cli' else [])}
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == 'add_argument':
             names = [
@@ -227,7 +239,7 @@ def options(tool: Path) -> set[str]:
 
 def sources_of_arguments(tree: ast.Module, tool: Path) -> Iterator[Path]:
     """The modules whose functions that add arguments a tool uses, told by their names."""
-    called = {match[1] for match in re.finditer(r'\b(\w+)\.add_arguments\(', ast.unparse(tree))}
+    called = {match[1] for match in re.finditer(r'\b(\w+)\.add_\w*arguments\(', ast.unparse(tree))}
     for node in ast.walk(tree):
         if not isinstance(node, ast.ImportFrom):
             continue
@@ -243,6 +255,7 @@ def sources_of_arguments(tree: ast.Module, tool: Path) -> Iterator[Path]:
                     yield module
     if tool == ROOT / 'tools' / 'doctor.py':  # which is mmfld doctor
         yield ROOT / 'mmfld' / 'cli' / 'doctor.py'
+    yield from (ROOT / path for path in re.findall(r"TOOL = '([^']+)'", ast.unparse(tree)))  # mmfld calibrate
 
 
 # ---------------------------------------------------------------------------------------------------------------- texts

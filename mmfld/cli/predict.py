@@ -17,6 +17,18 @@ from .inputs import open_inputs, output_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_common_arguments(parser)
+    parser.add_argument(
+        '--track',
+        action='store_true',
+        help='follow the faces of a video, a camera, or a folder whose pictures are its frames, as mmfld track does; '
+        'they get numbers, and a face is told from its second frame on',
+    )
+    predict_bulk.add_arguments(parser)
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those of ``mmfld predict`` and ``mmfld track``."""
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='image, folder of images, video, webcam or webcam:1')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for what is found')
     parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
@@ -50,15 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='json',
         help='a json file for each input (default), or one table with a row a face',
     )
-    parser.add_argument(
-        '--track',
-        action='store_true',
-        help='follow the faces of a video, a camera, or a folder whose pictures are its frames; they '
-        'get numbers, and a face is told from its second frame on',
-    )
-    parser.add_argument('--smooth', action='store_true', help='with --track: a One-Euro filter')
+    parser.add_argument('--smooth', action='store_true', help='calm tracked faces by a One-Euro filter')
     parser.add_argument('--strict', action='store_true', help='stop at the first input that cannot be read')
-    predict_bulk.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         if args.draw_uncertainty and landmarker.model.degrees_of_freedom is None:
             raise ValueError(
                 f'--draw-uncertainty: {landmarker.model.path} is not calibrated, expected the export of a '
-                'checkpoint that tools/analysis_tools/calibrate.py has written'
+                'checkpoint that mmfld calibrate has written'
             )
     sources, broken = open_inputs(args.inputs, args.strict)
     if args.track:
@@ -93,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         if pictures:
             raise argparse.ArgumentError(
                 None,
-                f'--track: {pictures[0].names[0]} is one picture, expected a video, a camera or a folder of frames',
+                f'{pictures[0].names[0]} is one picture, expected a video, a camera or a folder of frames to track',
             )
     for source in sources:
         if source.notice:

@@ -1,4 +1,4 @@
-"""What ``tools/train.py`` and ``tools/test.py`` share: their common arguments, and running without CUDA."""
+"""What training and testing share: their common arguments, and running without CUDA."""
 
 import argparse
 import logging
@@ -22,10 +22,16 @@ from .work_dir import RESUMABLE
 def argument_parser(description: str) -> argparse.ArgumentParser:
     """A parser with the arguments that training and testing have in common."""
     parser = argparse.ArgumentParser(description=description)
+    add_arguments(parser)
+    return parser
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those that training and testing have in common."""
     parser.add_argument(
         'config',
-        help='config file, or a row of a table, projects/reproduce/star.yml:wflw; a relative '
-        'name is also looked for in the repository',
+        help='config file, or a row of a table, projects/reproduce/star.yml:wflw; also looked for in the repository, '
+        'where the end of its path is enough, wflw/star_hg4 or star.yml:wflw',
     )
     parser.add_argument('--work-dir', help='folder for logs and results; default: work_dirs/FOLDER/NAME of the config')
     parser.add_argument('--show-dir', help='folder for pictures of predictions')
@@ -46,7 +52,6 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
-    return parser
 
 
 def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
@@ -79,14 +84,12 @@ def require_start(parser: argparse.ArgumentParser, args: argparse.Namespace, cfg
     """Find the weights from which a training starts, where row or config say ``starts_from``.
 
     They are those of ``load_from``, and else the last of the training that is named, in the folder where
-    ``tools/train.py`` puts it; these are set in ``cfg``. Exits with a one-line message if that is not there or not
+    training puts it; these are set in ``cfg``. Exits with a one-line message if that is not there or not
     finished, or if a row is not trained.
     """
     row = find_row(args.config)
     if row and row.trained_as:
-        parser.error(
-            f'{row} is not trained: it tests weights of {row.trained_as}, python tools/test.py {row} CHECKPOINT'
-        )
+        parser.error(f'{row} is not trained: it tests weights of {row.trained_as}, mmfld test {row} CHECKPOINT')
     needed = cfg.get('starts_from')
     if row and row.starts_from:
         start = read_rows(row.file).row(row.starts_from)

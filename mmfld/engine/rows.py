@@ -1,4 +1,4 @@
-"""A paper's tables as rows of a yml file, and any config by its name: ``configs/wflw/star_hg4.py`` or ``star.yml:ROW``.
+"""A paper's tables as rows of a yml file, and any config by its name: ``wflw/star_hg4`` or ``star.yml:ROW``.
 
 The file names the ``paper``, its ``venue``, its ``tables`` (title, metrics and perhaps a note) and the ``rows``. A row
 is a config and what the cell of the table changes in it:
@@ -27,6 +27,7 @@ from mmengine.config import Config
 from ruamel.yaml import YAML, YAMLError
 
 from ..evaluation.face_alignment_metric import NORMS, norms_of
+from ..repository import REPOSITORY, config_files, find, nearest_names, row_files, shown
 from .combine import (
     NEW,
     SAID_ONCE,
@@ -40,9 +41,6 @@ from .combine import (
 from .fields import COUNT, TEXT, Field, check_fields, is_mapping, is_number, is_text, nearest
 from .options import check_options
 
-PACKAGE = Path(__file__).resolve().parents[1]
-# of the checkout, or what the wheel holds of it
-REPOSITORY = PACKAGE / '.mim' if (PACKAGE / '.mim').is_dir() else PACKAGE.parent
 METRIC = re.compile(r'(?:(?P<norm>[a-z_]+)/)?(?P<kind>NME|FR|AUC)(?P<clamped>_clamped)?(?:/(?P<subset>\w+))?')
 
 
@@ -82,11 +80,6 @@ class Paper:
         if name not in self.rows:
             raise KeyError(f'{shown(self.file)} has no row {name!r}{nearest(name, self.rows)}')
         return self.rows[name]
-
-
-def shown(path: Path) -> str:
-    """A path from the root of the repository, where it lies in it."""
-    return path.relative_to(REPOSITORY).as_posix() if path.is_relative_to(REPOSITORY) else str(path)
 
 
 def read_rows(path: str | Path) -> Paper:
@@ -156,12 +149,13 @@ def read_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
     """The config of a file, ``configs/wflw/star_hg4.py``, or of a row, ``projects/reproduce/star.yml:table3-l1-wflw``.
 
     Args:
-        name (str | Path): A relative name is looked for in the working directory and in the repository.
+        name (str | Path): A relative name is looked for in the working directory and in the repository; it may be
+            short: ``wflw/star_hg4``, ``star.yml:wflw``, see :func:`mmfld.repository.find`.
         options (dict, optional): Values by keys with dots, as of ``--cfg-options``. What a config combines from parts
             (:mod:`mmfld.engine.combine`) takes them first, so that ``codec.length=64`` reaches encoder and head.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If there is no such file, or several have the short name.
         KeyError: If the row is unknown, or an option fits nothing in the config; a key that is new begins with ``+``.
         ValueError: If an option is of another kind than what it replaces, the file of rows cannot be used, or a config
             changes what was combined before.
@@ -208,10 +202,10 @@ def read_config(name: str | Path, options: dict[str, Any] | None = None) -> Conf
 
 
 def find_config(name: str | Path) -> Path:
-    """The file of a config or of rows; a relative name is looked for in the working directory and in the repository.
+    """The file of a config or of rows, as :func:`read_config` looks for it.
 
     Raises:
-        FileNotFoundError: If there is none; it names near ones.
+        FileNotFoundError: If there is none, and it names near ones; or if several have the short name.
     """
     return _find(name)
 
@@ -222,33 +216,21 @@ def find_row(name: str) -> Row | None:
     return read_rows(file).row(row) if colon and file.endswith(('.yml', '.yaml')) else None
 
 
-def row_files() -> list[Path]:
-    """All files of rows in the repository, those of the papers and of the studies."""
-    return sorted(REPOSITORY.glob('projects/*/*.yml'))
-
-
 def known_names() -> dict[str, str]:
     """Configs and rows of the repository as they are named on a command line, with the words that describe them."""
-    names = {shown(path): shown(path) for path in sorted((REPOSITORY / 'configs').glob('[!_]*/*.py'))}
+    names = {shown(path): shown(path) for path in config_files()}
     for path in row_files():
         names.update({str(row): f'{row} {row.config}' for row in read_rows(path).rows.values()})
     return names
 
 
 def _find(name: str | Path, beside: Path | None = None) -> Path:
-    path = Path(name)
-    for candidate in (*([beside.parent / path] if beside else []), path, REPOSITORY / path):
-        if candidate.is_file():
-            return candidate.resolve()
-    # cells of tables were once configs with long names, so by words and not by letters
-    wanted = _words(str(name))
-    names = {shown(file): shown(file) for file in row_files()} if path.suffix == '.yml' else known_names()
-    near = sorted(names, key=lambda other: -len(wanted & _words(names[other])) / len(wanted | _words(names[other])))
-    raise FileNotFoundError(f'{name} found neither in {Path.cwd()} nor in {REPOSITORY}; near: {", ".join(near[:5])}')
-
-
-def _words(text: str) -> set:
-    return set(re.split(r'[^a-z0-9.]+', text.lower().replace('.py', ' ').replace('.yml', ' ')))
+    path = find(name, beside)
+    if path is None:
+        tables = Path(name).suffix in ('.yml', '.yaml')
+        near = nearest_names(str(name), {shown(file): shown(file) for file in row_files()} if tables else known_names())
+        raise FileNotFoundError(f'{name} found neither in {Path.cwd()} nor in {REPOSITORY}; near: {", ".join(near)}')
+    return path
 
 
 def _is_metric(value: Any) -> bool:

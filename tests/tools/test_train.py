@@ -4,9 +4,9 @@ import logging
 import runpy
 from pathlib import Path
 
-import mmengine.logging
 import pytest
 
+from mmfld.cli import train
 from mmfld.engine import work_dir
 from mmfld.engine.strict_runner import StrictRunner
 
@@ -23,7 +23,7 @@ def said(monkeypatch):
     """What the tool logs: messages with their levels."""
     messages = []
     monkeypatch.setattr(
-        mmengine.logging, 'print_log', lambda message, logger, level=logging.INFO: messages.append((message, level))
+        train, 'print_log', lambda message, logger, level=logging.INFO: messages.append((message, level))
     )
     return messages
 

@@ -35,6 +35,9 @@ class MMDetFaceDetector:
         nms_thr: float = 0.3,
         calibration: BoxCalibration = BoxCalibration(),
     ):
+        from ... import load_components
+
+        load_components()
         try:
             from mmdet.apis import DetInferencer  # slow to import, and only needed here
         except ImportError as error:
