@@ -241,14 +241,18 @@ def write_json(path: Path, content: dict) -> None:
     print(f'{path}: {len(content["annotations"])} faces')
 
 
-def to_coco(members: Sequence[tuple[Face, Size]]) -> dict:
-    """MMPose's COCO-style content; several faces of an image share its entry. Ids count from 1."""
+def to_coco(members: Sequence[tuple[Face, Size | None]], names: Sequence[str] | None = None) -> dict:
+    """MMPose's COCO-style content; several faces of an image share its entry. Ids count from 1.
+
+    Args:
+        members (list): Faces, and the sizes of their images, where they are known.
+        names (Sequence[str], optional): Of the landmarks.
+    """
     images: dict[str, dict] = {}
     annotations = []
-    for face, (width, height) in members:
-        image = images.setdefault(
-            face.image, dict(id=len(images) + 1, file_name=face.image, width=width, height=height)
-        )
+    for face, size in members:
+        sides = {} if size is None else dict(zip(('width', 'height'), size))
+        image = images.setdefault(face.image, dict(id=len(images) + 1, file_name=face.image, **sides))
         visible = face.coco_visibility
         annotated = face.points[visible > 0]
         low, high = annotated.min(axis=0), annotated.max(axis=0)
@@ -276,7 +280,7 @@ def to_coco(members: Sequence[tuple[Face, Size]]) -> dict:
         annotation.update(face.fields)
         annotations.append(annotation)
     return dict(
-        categories=[dict(supercategory='person', id=1, name='face', keypoints=[], skeleton=[])],
+        categories=[dict(supercategory='person', id=1, name='face', keypoints=list(names or ()), skeleton=[])],
         images=list(images.values()),
         annotations=annotations,
     )

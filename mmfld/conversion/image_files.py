@@ -11,7 +11,8 @@ from PIL import Image
 
 from mmfld.runtime.images import decode_image
 
-from .problems import ConversionError
+from .problems import ConversionError, Problem
+from .text_files import check_image_name
 
 MIN_SIDE = 16  # pixels; a smaller image holds no face that could be annotated
 MAX_SIDE = 2**15 - 1  # pixels; OpenCV does not warp larger ones
@@ -86,6 +87,41 @@ def check_image(path: Path) -> ImageContent:
             )
         )
     return ImageContent((width, height), hashlib.sha256(content).hexdigest())
+
+
+def find_image(name: str, root: Path, file: Path, line: int | str | None) -> str:
+    """The name within a folder of images of one that an annotation file names.
+
+    It is looked for from that folder, from its ``images``, from beside the file, and from where the command runs; with
+    the separators of any system.
+
+    Args:
+        name (str): As it stands in the file.
+        root (Path): The folder of images.
+        file (Path): The annotation file.
+        line (int | str, optional): Where the name stands.
+
+    Returns:
+        str: Relative to ``root``, with forward slashes. Of an image that is nowhere, the name as it is.
+
+    Raises:
+        Problem: If it is no name, or that of an image outside of the folder.
+    """
+    for text in dict.fromkeys((name, name.replace('\\', '/'))):
+        for start in (root, root / 'images', file.parent, Path()):
+            path = Path(os.path.abspath(start / text))
+            if text and path.is_file():
+                try:
+                    return path.relative_to(os.path.abspath(root)).as_posix()
+                except ValueError:
+                    message = f'found {path}, expected an image in {root}: --images tells another folder'
+                    raise Problem('image elsewhere', message, file, line) from None
+    return check_image_name(name.replace('\\', '/'), file, line)
+
+
+def path_from(file: Path, image: Path) -> str:
+    """How an annotation file names an image: from its own folder, with forward slashes."""
+    return Path(os.path.relpath(image, file.parent)).as_posix()
 
 
 def link_images(out: Path, root: Path) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from .image_files import COPY_MARK, is_image
+from .annotations import NamedFace
+from .image_files import COPY_MARK, Size, is_image
 from .problems import Problem, Problems, shown
-from .text_files import parse_number, read_lines
+from .text_files import check_free, parse_number, read_lines, write_text
+
+FURTHER_FACE = re.compile(r'\.face[0-9]+$')  # of an image: a stem, as a file holds one face
 
 
 def is_hidden(name: str) -> bool:
@@ -27,8 +30,10 @@ def by_stem(folder: Path, selects: Callable[[Path], bool]) -> dict[str, list[Pat
     return files
 
 
-def pts_with_images(folder: Path, problems: Problems) -> Iterator[tuple[Path, Path]]:
+def pts_with_images(folder: Path, problems: Problems, images_folder: Path | None = None) -> Iterator[tuple[Path, Path]]:
     """The ``.pts`` files of a folder in the order of their names, each with the image of the same name.
+
+    That lies beside it, or in ``images_folder``. ``NAME.face2.pts`` without one of its own is of the image ``NAME``.
 
     Images without ``.pts`` and names with several images or ``.pts`` files are reported. Where there is no image, the
     path is that of the missing one, which :func:`check_faces` reports.
@@ -36,12 +41,17 @@ def pts_with_images(folder: Path, problems: Problems) -> Iterator[tuple[Path, Pa
     Yields:
         tuple: Path of the ``.pts`` file, path of the image.
     """
-    images = by_stem(folder, is_image)
+    images_folder = images_folder or folder
+    images = by_stem(images_folder, is_image) if images_folder.is_dir() else {}
     points_files = by_stem(folder, lambda path: path.suffix.lower() == '.pts')
+    for stem in points_files:
+        of_image = FURTHER_FACE.sub('', stem)
+        if stem not in images and of_image in images:
+            images[stem] = images[of_image]
     for stem in sorted(images.keys() - points_files.keys()):
         problems.leave_out(Problem('missing points', f'no {stem}.pts beside the image', images[stem][0]))
     for stem, paths in tqdm(points_files.items(), folder.name, unit='file', leave=False):
-        found = images.get(stem, [folder / f'{stem}.jpg'])
+        found = images.get(stem, [images_folder / f'{FURTHER_FACE.sub("", stem)}.jpg'])
         for kind, several in (('ambiguous image', found), ('ambiguous points', paths)):
             if len(several) > 1:
                 problems.leave_out(
@@ -96,12 +106,12 @@ def report_unread_folders(src: Path, read: Iterable[Path], problems: Problems, e
             )
 
 
-def read_pts(path: Path, num_points: Sequence[int] = (68,)) -> tuple[np.ndarray, list[int]]:
+def read_pts(path: Path, num_points: Sequence[int] | None = (68,)) -> tuple[np.ndarray, list[int]]:
     """Read a ``.pts`` file.
 
     Args:
         path (Path): The file.
-        num_points (Sequence[int]): How many points it may hold.
+        num_points (Sequence[int], optional): How many points it may hold. None: any number but none.
 
     Returns:
         tuple: (K, 2) float64 as they stand in the file, and the line of each.
@@ -109,7 +119,7 @@ def read_pts(path: Path, num_points: Sequence[int] = (68,)) -> tuple[np.ndarray,
     Raises:
         Problem: If the file is not such a file.
     """
-    expected_count = ' or '.join(map(str, num_points))
+    expected_count = 'a number of points' if num_points is None else ' or '.join(map(str, num_points))
     # encodings vary among the parts, but only in comments that some tools add
     decoded = ((number, line.decode(errors='replace').strip()) for number, line in read_lines(path))
     lines = [(number, line) for number, line in decoded if line]
@@ -124,7 +134,11 @@ def read_pts(path: Path, num_points: Sequence[int] = (68,)) -> tuple[np.ndarray,
             raise Problem('bad header', f'found {shown(line)}, expected {expected!r}', path, number)
     number, line = lines[1]
     digits = line.split(':')[1].strip()
-    announced = {str(count): count for count in num_points}.get(digits.lstrip('0'))
+    told = digits.lstrip('0')
+    if num_points is None:
+        announced = int(told) if told and len(told) <= 9 else None
+    else:
+        announced = {str(count): count for count in num_points}.get(told)
     if announced is None:
         found = digits if len(digits) <= 9 else f'{digits[:9]}... ({len(digits)} digits)'
         raise Problem('wrong point count', f'found n_points: {found}, expected {expected_count}', path, number)
@@ -142,3 +156,63 @@ def read_pts(path: Path, num_points: Sequence[int] = (68,)) -> tuple[np.ndarray,
             raise Problem('bad point', f'found {shown(line)}, expected two numbers', path, number)
         points.append([parse_number(text, 'coordinate', path, number) for text in fields])
     return np.array(points), [number for number, _ in body[:end]]
+
+
+def read_pts_faces(path: Path, images: Path, problems: Problems) -> Iterator[NamedFace]:
+    """The faces of a file, or of all in a folder and those below, each beside its image.
+
+    Args:
+        path (Path): Folder or file.
+        images (Path): Where the images are: the folder itself, or one of the same folders below.
+        problems (Problems): Takes what is left out.
+    """
+    if path.is_dir():
+        pairs = [
+            pair
+            for folder in sorted(folder for folder, _ in walk(path))
+            for pair in pts_with_images(folder, problems, images / folder.relative_to(path))
+        ]
+    else:
+        beside = by_stem(images, is_image) if images.is_dir() else {}
+        stem = path.stem if path.stem in beside else FURTHER_FACE.sub('', path.stem)
+        pairs = [(path, beside.get(stem, [images / f'{stem}.jpg'])[0])]
+    for file, image in pairs:
+        try:
+            points, lines = read_pts(file, None)
+        except Problem as problem:
+            problems.leave_out(problem)
+        else:
+            yield NamedFace(image.relative_to(images).as_posix(), points, file.parent.name, file, None, lines)
+
+
+def write_pts(
+    out: Path, faces: Sequence[tuple[NamedFace, Size | None]], images: Path, overwrite: bool, problems: Problems
+) -> None:
+    """Write ``out/NAME.pts`` for each face, further ones of an image as ``NAME.face2.pts``, and so on.
+
+    A face with a landmark that is not annotated is left out, as the format cannot say so.
+
+    Raises:
+        ConversionError: If a file is there already, before anything is written, or cannot be written.
+    """
+    files: dict[Path, str] = {}
+    for face, _ in faces:
+        missing = np.flatnonzero(face.coco_visibility == 0)
+        if len(missing):
+            name = face.names[missing[0]] if face.names else missing[0]
+            problems.leave_out(
+                face.problem('missing landmark', f'found no landmark {name}, expected all of them in a .pts file')
+            )
+            continue
+        stem = out / face.image
+        number, path = 1, stem.with_suffix('.pts')
+        while path in files:
+            number += 1
+            path = stem.with_suffix(f'.face{number}.pts')
+        lines = [f'{x:.6f} {y:.6f}' for x, y in face.points]
+        files[path] = '\n'.join(['version: 1', f'n_points: {len(lines)}', '{', *lines, '}', ''])
+    for path in files:
+        check_free(path, overwrite)
+    for path, text in files.items():
+        write_text(path, text, overwrite)
+    print(f'{out}: {len(files)} faces, one a file')

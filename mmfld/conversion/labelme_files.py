@@ -1,0 +1,91 @@
+"""The json files of labelme, one an image.
+
+Each landmark is a shape of the type ``point`` whose label is its name. Those with one ``group_id`` are a face, and
+those without are one.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .annotations import NamedFace, unique_names
+from .image_files import Size, find_image
+from .problems import Problem, Problems, shown
+from .pts_files import walk
+from .text_files import is_number, read_content
+
+HINT = '; faces of one image need a group_id each'
+
+
+def read_labelme(path: Path, images: Path, problems: Problems) -> Iterator[NamedFace]:
+    """The faces of a file, or of all in a folder and those below. See :func:`.imglab_files.read_imglab`."""
+    if path.is_dir():
+        files = [folder / name for folder, names in walk(path) for name in names if name.lower().endswith('.json')]
+    else:
+        files = [path]
+    for file in files:
+        try:
+            yield from _faces(file, images, problems)
+        except Problem as problem:
+            problems.leave_out(problem)
+
+
+def _faces(file: Path, images: Path, problems: Problems) -> Iterator[NamedFace]:
+    try:
+        content = json.loads(read_content(file))
+    except (ValueError, RecursionError) as error:
+        raise Problem('bad json', f'found no valid json ({error})', file) from error
+    if not isinstance(content, dict) or not isinstance(content.get('shapes'), list):
+        raise Problem('bad json', 'found no list "shapes", expected a file of labelme', file)
+    if not isinstance(content.get('imagePath'), str):
+        raise Problem('bad json', f'imagePath: found {shown(content.get("imagePath"))}, expected a file name', file)
+    groups: dict[Any, list[tuple[str, dict]]] = {}
+    others = set()
+    for index, shape in enumerate(content['shapes']):
+        place = f'shapes[{index}]'
+        if not isinstance(shape, dict):
+            raise Problem('bad json', f'found {shown(shape)}, expected an object', file, place)
+        if shape.get('shape_type', 'point') == 'point':
+            groups.setdefault(str(shape.get('group_id')), []).append((place, shape))
+        else:
+            others.add(str(shape['shape_type']))
+    if others:
+        problems.note(Problem('other shapes', f'found {", ".join(sorted(others))}, not read', file))
+    if not groups:
+        problems.note(Problem('image without faces', f'found no points in {shown(content["imagePath"])}', file))
+    for shapes in groups.values():
+        try:
+            yield _face(content, shapes, file, images)
+        except Problem as problem:
+            problems.leave_out(problem)
+
+
+def _face(content: dict, shapes: list[tuple[str, dict]], file: Path, images: Path) -> NamedFace:
+    name = find_image(content['imagePath'], images, file, None)
+    points, names = [], []
+    for place, shape in shapes:
+        names.append(shape.get('label') if isinstance(shape.get('label'), str) else '')
+        point = shape.get('points')
+        is_point = isinstance(point, list) and len(point) == 1 and isinstance(point[0], list) and len(point[0]) == 2
+        if not is_point or not all(is_number(value) for value in point[0]):
+            raise Problem('bad point', f'found {shown(point)}, expected [[x, y]], two finite numbers', file, place)
+        points.append(point[0])
+    first = shapes[0][0]
+    return NamedFace(
+        name,
+        np.array(points, float),
+        file.parent.name,
+        file,
+        first,
+        [place for place, _ in shapes],
+        names=unique_names(names, file, first, HINT),
+        size=_size(content),
+    )
+
+
+def _size(content: dict) -> Size | None:
+    size = (content.get('imageWidth'), content.get('imageHeight'))
+    return size if all(type(side) is int and side > 0 for side in size) else None
