@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,3 +216,12 @@ def test_deviations_of_a_mean_are_the_mean_of_the_deviations():
     )
     with pytest.raises(ValueError, match=r'covariances have shape \(25, 2, 2\), expected \(..., 68, 2, 2\)'):
         conversion.covariances(found)
+
+
+def test_98_of_the_106_landmarks_of_lapa_are_mirrored_as_those_of_wflw():
+    """What the page on layouts says which these are."""
+    page = Path(__file__).resolve().parents[2] / 'docs' / 'concepts' / 'layouts.md'
+    kept = eval(re.search(r'kept = (np\.r_\[.*?\])', page.read_text())[1]).tolist()
+    lapa = get_layout(dict(from_file='configs/_base_/datasets/lapa.py'))
+    assert lapa.num_keypoints == 106 and len(kept) == 98
+    assert tuple(kept.index(lapa.flip_indices[k]) for k in kept) == get_layout('wflw98').flip_indices
