@@ -14,7 +14,7 @@ from mmengine import Config
 from mmengine.dataset import BaseDataset
 from mmpose.registry import DATASETS
 
-from ..structures import FaceLayout, get_layout, layout_names
+from ..structures import FaceLayout, layout_of_counts
 from .crops import geometric_steps
 
 PARTS = ('train', 'val', 'test')
@@ -170,12 +170,10 @@ def _kind_of(file: Path) -> dict:
         raise ValueError(
             f'{file}: found no COCO-style json with the keypoints of a face ({type(fault).__name__}: {fault})'
         ) from fault
-    layouts = {get_layout(name).num_keypoints: name for name in layout_names()}
-    if count not in layouts:
-        raise ValueError(
-            f'{file}: found {count:g} landmarks in the first face, expected one of '
-            f'{", ".join(f"{number} ({name})" for number, name in layouts.items())}'
-        )
+    try:
+        layout = layout_of_counts(count).name
+    except ValueError as fault:
+        raise ValueError(f'{file}: first face: {fault}') from fault
     if of_videos:
-        return dict(type='FaceVideoDataset', clip_length=1, test_mode=True, layout=layouts[count])
-    return dict(type='FaceLandmarkDataset', layout=layouts[count])
+        return dict(type='FaceVideoDataset', clip_length=1, test_mode=True, layout=layout)
+    return dict(type='FaceLandmarkDataset', layout=layout)

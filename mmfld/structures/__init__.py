@@ -7,7 +7,7 @@ from .coordinates import (
     normalized_to_cells,
     pixels_to_cells,
 )
-from .face_layout import Boundary, FaceLayout, get_layout, layout_names
+from .face_layout import Boundary, FaceLayout, get_layout, layout_names, layout_of_counts
 from .layout_conversion import LayoutConversion, convert_keypoints, get_conversion
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     'get_conversion',
     'get_layout',
     'layout_names',
+    'layout_of_counts',
     'normalize',
     'normalized_to_cells',
     'pixels_to_cells',

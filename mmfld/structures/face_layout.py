@@ -335,6 +335,37 @@ def get_layout(layout: str | FaceLayout | Mapping[str, Any]) -> FaceLayout:
     return _LAYOUTS[layout]
 
 
+def layout_of_counts(num_keypoints: int, num_boundaries: int | None = None) -> FaceLayout:
+    """The annotation scheme with so many landmarks and, where it is said, boundaries.
+
+    >>> layout_of_counts(29).name
+    'cofw29'
+
+    Raises:
+        ValueError: If no scheme has them, or several do; they are named.
+    """
+    schemes = _SCHEMES.values()
+    found = [
+        layout
+        for layout in schemes
+        if layout.num_keypoints == num_keypoints and num_boundaries in (None, layout.num_boundaries)
+    ]
+    if len(found) == 1:
+        return found[0]
+    boundaries = num_boundaries is not None
+    counts = f'{num_keypoints:g} landmarks' + (f' and {num_boundaries} boundaries' if boundaries else '')
+    if found:
+        names = ', '.join(layout.name for layout in found)
+        raise ValueError(f'found {counts}, which several layouts have: {names}; say by layout which one it is')
+    raise ValueError(
+        f'found {counts}, expected those of a known layout: '
+        + ', '.join(
+            f'{layout.name} ({layout.num_keypoints}' + (f' and {layout.num_boundaries})' if boundaries else ')')
+            for layout in schemes
+        )
+    )
+
+
 def known_layouts() -> tuple[str, ...]:
     """The names that :func:`get_layout` knows."""
     return tuple(_LAYOUTS)

@@ -1,12 +1,13 @@
 """Face layouts: index tables against the reference, and what must hold in any layout."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
-from mmfld.structures import Boundary, FaceLayout, get_layout, layout_names
+from mmfld.structures import Boundary, FaceLayout, face_layout, get_layout, layout_names, layout_of_counts
 
 GOLDEN = {'wflw98': 'WFLW', '300w68': '300W', 'cofw29': 'COFW'}
 SUBSETS = ('300w49', 'cofw25')
@@ -34,6 +35,28 @@ def segments(boundary: Boundary) -> set:
 
 def test_layout_names():
     assert set(layout_names()) == set(NUMBERS) - set(SUBSETS)
+
+
+@pytest.mark.parametrize('name', layout_names())
+def test_a_scheme_is_found_by_its_counts(name):
+    layout = get_layout(name)
+    assert layout_of_counts(layout.num_keypoints) is layout
+    assert layout_of_counts(layout.num_keypoints, layout.num_boundaries) is layout
+
+
+def test_several_schemes_with_as_many_landmarks_are_an_error_that_names_them(monkeypatch):
+    other = dataclasses.replace(get_layout('300w68'), name='other68', boundaries=())
+    monkeypatch.setitem(face_layout._SCHEMES, 'other68', other)
+    message = 'found 68 landmarks, which several layouts have: 300w68, other68; say by layout which one it is'
+    with pytest.raises(ValueError, match=re.escape(message)):
+        layout_of_counts(68)
+    assert layout_of_counts(68, 0) is other  # the boundaries tell them apart
+
+
+def test_counts_of_no_scheme_are_an_error_that_names_all():
+    message = 'found 28.5 landmarks, expected those of a known layout: wflw98 (98), 300w68 (68), '
+    with pytest.raises(ValueError, match=re.escape(message)):
+        layout_of_counts(28.5)
 
 
 def test_numbers(layout):

@@ -14,16 +14,20 @@ from mmpose.registry import MODELS
 
 import mmfld  # prepares the environment and registers the components
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
+from mmfld.structures.face_layout import known_layouts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Weights = dict[str, torch.Tensor]
 
 
 def command_parser(description: str) -> argparse.ArgumentParser:
-    """With the arguments ``src``, ``dst`` and ``overwrite``."""
+    """With the arguments ``src``, ``dst``, ``layout`` and ``overwrite``."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('src', type=Path, metavar='SRC', help='official checkpoint')
     parser.add_argument('dst', type=Path, metavar='DST', help='file to write')
+    parser.add_argument(
+        '--layout', choices=known_layouts(), help='face layout, default: the one with as many landmarks and boundaries'
+    )
     parser.add_argument('--overwrite', action='store_true', help='replace DST if it exists')
     return parser
 
@@ -90,10 +94,16 @@ def choose_weights(checkpoint: dict, name: str, or_alone: bool, src: Path) -> tu
     )
 
 
-def rename(convert_state_dict: Callable[[Weights], Weights], state_dict: Weights, source: str, src: Path) -> Weights:
+def rename(
+    convert_state_dict: Callable[[Weights, str | None], Weights],
+    state_dict: Weights,
+    layout: str | None,
+    source: str,
+    src: Path,
+) -> Weights:
     """Call ``convert_state_dict``; its error also names the file and the entry."""
     try:
-        return convert_state_dict(state_dict)
+        return convert_state_dict(state_dict, layout)
     except ValueError as error:
         raise ValueError(f'{src}: {source}: {error}') from error
 

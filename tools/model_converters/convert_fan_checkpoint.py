@@ -1,11 +1,11 @@
 """Convert an official checkpoint of FAN for mmfld.
 
-    python tools/model_converters/convert_fan_checkpoint.py SRC DST [--overwrite]
+    python tools/model_converters/convert_fan_checkpoint.py SRC DST [--layout LAYOUT] [--overwrite]
 
 SRC is a state dict with the keys of the public FAN (face-alignment package), alone or as ``state_dict`` of a dict. DST
 then works with ``tools/test.py CONFIG DST``, with ``FaceLandmarkInferencer(CONFIG, DST)`` and as ``load_from`` of a
-training. The face layout and the number of stacks are found from the weights; a key too much, too few or of another
-shape is an error.
+training. The number of stacks is found from the weights, and so is the face layout where only one has as many
+landmarks; a key too much, too few or of another shape is an error.
 
 What the weights do not tell must stand in the config: the pooling; RGB input in [0, 1], which is
 ``mean=[0, 0, 0], std=[255, 255, 255], bgr_to_rgb=True`` of the data preprocessor; and for the face-alignment package a
@@ -39,8 +39,8 @@ def convert(args: argparse.Namespace) -> None:
     """
     checkpoint = read(args.src)
     state_dict, source = choose_weights(checkpoint, 'state_dict', True, args.src)
-    converted = rename(convert_fan_state_dict, state_dict, source, args.src)
-    network = matching_fan(converted)
+    converted = rename(convert_fan_state_dict, state_dict, args.layout, source, args.src)
+    network = matching_fan(converted, args.layout)
     write(args.dst, converted, network, source, args.src)
     report(args.src, args.dst, checkpoint, source, network)
     print_configs(network, ('num_stacks',), 'pooling', USERS)

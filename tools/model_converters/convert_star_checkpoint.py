@@ -1,12 +1,12 @@
 """Convert an official checkpoint of STAR, ADNet or "Heatmap Regression without Soft-argmax" for mmfld.
 
-    python tools/model_converters/convert_star_checkpoint.py SRC DST [--weights net_ema] [--overwrite]
+    python tools/model_converters/convert_star_checkpoint.py SRC DST [--weights net_ema] [--layout LAYOUT] [--overwrite]
 
 SRC is what the official code saves, a dict with the weights ``net``, their moving average ``net_ema``, ``optimizer``,
 ``scheduler`` and ``epoch``, or a state dict alone. DST then works with ``tools/test.py CONFIG DST``, with
-``FaceLandmarkInferencer(CONFIG, DST)`` and as ``load_from`` of a training. The face layout, the number of stacks and
-whether there is AAM are found from the weights; a key too much, too few or of another shape, or another definition of
-the boundaries is an error.
+``FaceLandmarkInferencer(CONFIG, DST)`` and as ``load_from`` of a training. The number of stacks and whether there is
+AAM are found from the weights, and so is the face layout where only one has as many landmarks and boundaries; a key too
+much, too few or of another shape, or another definition of the boundaries is an error.
 
 Files are read with ``weights_only=True``, so that nothing in them can run code.
 """
@@ -41,8 +41,8 @@ def convert(args: argparse.Namespace) -> None:
     """
     checkpoint = read(args.src)
     state_dict, source = choose_weights(checkpoint, args.weights, args.weights == 'net', args.src)
-    converted = rename(convert_star_state_dict, state_dict, source, args.src)
-    network = matching_hourglass_aam(converted)
+    converted = rename(convert_star_state_dict, state_dict, args.layout, source, args.src)
+    network = matching_hourglass_aam(converted, args.layout)
     write(args.dst, converted, network, source, args.src)
 
     found = dict(AAM='yes' if network.use_aam else 'no')

@@ -13,7 +13,7 @@ from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ...structures import FaceLayout, get_layout, layout_names
+from ...structures import FaceLayout, get_layout, layout_of_counts
 from ..layers import Conv3x3, ConvBlock, Hourglass
 from ..stack_output import StackOutput
 from .official_weights import Renames, check_weights, count_channels, count_stacks, rename_keys
@@ -158,38 +158,41 @@ _RENAMES: Renames = (
 )
 
 
-def convert_fan_state_dict(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+def convert_fan_state_dict(state_dict: dict[str, Tensor], layout: str | FaceLayout | None = None) -> dict[str, Tensor]:
     """Rename the parameters of an official FAN to those of :class:`FAN`.
 
     ``module.`` prefixes are removed. Everything must be there, with the right shapes, and nothing more.
 
     Args:
-        state_dict (dict[str, Tensor]): 4 levels, width 256 and any number of stacks, for one of the known layouts.
+        state_dict (dict[str, Tensor]): 4 levels, width 256 and any number of stacks.
+        layout (str | FaceLayout, optional): Defaults to the known one with as many landmarks.
 
     Returns:
         dict[str, Tensor]: For a strict ``FAN.load_state_dict``; tensors are shared, not copied.
 
     Raises:
-        ValueError: If no known layout has the number of landmarks; or if keys are unknown, missing, there twice or of
-            the wrong shape, which are all listed.
+        ValueError: If ``layout`` is left out and not exactly one known layout has the number of landmarks; or if keys
+            are unknown, missing, there twice or of the wrong shape, which are all listed.
     """
     keys = rename_keys(state_dict, _RENAMES)
     weights = {name: state_dict[official[0]] for name, official in keys.items()}
-    network = matching_fan(weights)
+    network = matching_fan(weights, layout)
     check_weights(weights, keys, network, f'a FAN of {network.num_stacks} stacks for layout {network.layout.name!r}')
     return {name: weights[name] for name in network.state_dict()}
 
 
-def matching_fan(state_dict: dict[str, Tensor]) -> FAN:
+def matching_fan(state_dict: dict[str, Tensor], layout: str | FaceLayout | None = None) -> FAN:
     """The network, without memory on the meta device, whose numbers of landmarks and stacks weights have.
 
     The pooling, which weights do not show, is the default.
 
     Args:
         state_dict (dict[str, Tensor]): With the names of :class:`FAN`; only some keys are looked at.
+        layout (str | FaceLayout, optional): Defaults to the known one with as many landmarks.
 
     Raises:
-        ValueError: If the keys are those of another network, or no known layout has this number of landmarks.
+        ValueError: If the keys are those of another network; or if ``layout`` is left out and not exactly one known
+            layout has this number of landmarks.
     """
     num_stacks = count_stacks(state_dict, ('hourglasses', 'features', 'out_heatmaps'))
     keypoints = count_channels(state_dict, 'out_heatmaps')
@@ -198,12 +201,6 @@ def matching_fan(state_dict: dict[str, Tensor]) -> FAN:
             'expected the keys of a FAN, such as m0.b1_4.conv1.weight and l0.weight, found '
             f'{", ".join(sorted(state_dict)[:5]) or "none"}, ...'
         )
-    layouts = [get_layout(name) for name in layout_names()]
-    for layout in layouts:
-        if layout.num_keypoints == keypoints:
-            with torch.device('meta'):
-                return FAN(layout, num_stacks)
-    raise ValueError(
-        f'found {keypoints} landmarks, expected those of a known layout: '
-        + ', '.join(f'{layout.name} ({layout.num_keypoints})' for layout in layouts)
-    )
+    layout = layout_of_counts(keypoints) if layout is None else layout
+    with torch.device('meta'):
+        return FAN(layout, num_stacks)

@@ -14,7 +14,7 @@ from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ...structures import FaceLayout, get_layout, layout_names
+from ...structures import FaceLayout, get_layout, layout_of_counts
 from ..layers import Conv3x3, ConvBlock, Hourglass, coord_conv, coordinate_channels, pixel_unshuffle
 from ..stack_output import StackOutput
 from .official_weights import Renames, check_weights, count_channels, count_stacks, rename_keys
@@ -166,7 +166,7 @@ _RENAMES: Renames = (
 )
 
 
-def convert_star_state_dict(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+def convert_star_state_dict(state_dict: dict[str, Tensor], layout: str | FaceLayout | None = None) -> dict[str, Tensor]:
     """Rename the parameters of an official STAR, ADNet or structured network to those of :class:`HourglassAAM`.
 
     ``module.`` prefixes and ``n_averaged`` (torch's AveragedModel) are removed, the never used shortcut convolutions of
@@ -175,21 +175,22 @@ def convert_star_state_dict(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
 
     Args:
         state_dict (dict[str, Tensor]): As stored under ``net`` in an official checkpoint; 4 levels, width 256 and any
-            number of stacks, with or without AAM, for one of the known layouts.
+            number of stacks, with or without AAM.
+        layout (str | FaceLayout, optional): Defaults to the known one with as many landmarks and boundaries.
 
     Returns:
         dict[str, Tensor]: For a strict ``HourglassAAM.load_state_dict``; tensors are shared, not copied.
 
     Raises:
-        ValueError: If no known layout has the numbers of landmarks and boundaries; if keys are unknown, missing, there
-            twice or of the wrong shape, which are all listed; or if the ``e2h_transform`` buffers show that the
-            network was trained with other boundaries than those of the layout.
+        ValueError: If ``layout`` is left out and not exactly one known layout has the numbers of landmarks and
+            boundaries; if keys are unknown, missing, there twice or of the wrong shape, which are all listed; or if the
+            ``e2h_transform`` buffers show that the network was trained with other boundaries than those of the layout.
     """
     keys = rename_keys(state_dict, _RENAMES)
     keys.pop('n_averaged', None)
     weights = {name: state_dict[official[0]] for name, official in keys.items()}
 
-    network = matching_hourglass_aam(weights)
+    network = matching_hourglass_aam(weights, layout)
     attention = _attention_buffers(network.layout)
     unused = {
         f'{name}.{parameter}'
@@ -210,16 +211,18 @@ def convert_star_state_dict(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: weights[name] for name in network.state_dict()}
 
 
-def matching_hourglass_aam(state_dict: dict[str, Tensor]) -> HourglassAAM:
+def matching_hourglass_aam(state_dict: dict[str, Tensor], layout: str | FaceLayout | None = None) -> HourglassAAM:
     """The network, without memory on the meta device, whose numbers of landmarks, boundaries and stacks weights have.
 
     The heatmap activation, which weights do not show, is the default.
 
     Args:
         state_dict (dict[str, Tensor]): With the names of :class:`HourglassAAM`; only some keys are looked at.
+        layout (str | FaceLayout, optional): Defaults to the known one with as many landmarks and boundaries.
 
     Raises:
-        ValueError: If the keys are those of another network, or no known layout has these numbers.
+        ValueError: If the keys are those of another network; or if ``layout`` is left out and not exactly one known
+            layout has these numbers.
     """
     num_stacks = count_stacks(state_dict, ('hourglasses', 'features', 'coord_convs', 'out_heatmaps'))
     use_aam = any(re.match(r'(out|merge)_(point|edge)_maps\.', name) for name in state_dict)
@@ -229,16 +232,9 @@ def matching_hourglass_aam(state_dict: dict[str, Tensor]) -> HourglassAAM:
             "expected the keys of STAR's network, such as hgs.0.coordconv.conv.weight and "
             f'out_heatmaps.0.conv.weight, found {", ".join(sorted(state_dict)[:5]) or "none"}, ...'
         )
-    layouts = [get_layout(name) for name in layout_names()]
-    for layout in layouts:
-        if layout.num_keypoints == keypoints and boundaries in (None, layout.num_boundaries):
-            with torch.device('meta'):
-                return HourglassAAM(layout, num_stacks=num_stacks, use_aam=use_aam)
-    raise ValueError(
-        f'found {keypoints} landmarks and {"no" if boundaries is None else boundaries} boundaries, '
-        'expected those of a known layout: '
-        + ', '.join(f'{layout.name} ({layout.num_keypoints} and {layout.num_boundaries})' for layout in layouts)
-    )
+    layout = layout_of_counts(keypoints, boundaries) if layout is None else layout
+    with torch.device('meta'):
+        return HourglassAAM(layout, num_stacks=num_stacks, use_aam=use_aam)
 
 
 def _attention_buffers(layout: FaceLayout) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """FAN: published sizes, the forward pass of the public layout from converted weights, and small variants."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mmfld.models import FAN
 from mmfld.models.backbones import convert_fan_state_dict
-from mmfld.structures import get_layout
+from mmfld.models.backbones.fan import matching_fan
+from mmfld.structures import face_layout, get_layout
 
 MISSING = 'missing keys, as FAN names them'
 
@@ -232,6 +234,19 @@ def test_unknown_number_of_landmarks(checkpoint):
     assert error_of(with_landmarks(checkpoint, 28)) == (
         'found 28 landmarks, expected those of a known layout: wflw98 (98), 300w68 (68), cofw29 (29), aflw19 (19)'
     )
+
+
+def test_which_of_two_layouts_with_as_many_landmarks_has_to_be_said(checkpoint, monkeypatch):
+    other = replace(get_layout('300w68'), name='other68')
+    monkeypatch.setitem(face_layout._SCHEMES, 'other68', other)
+    assert error_of(checkpoint).startswith('found 68 landmarks, which several layouts have: 300w68, other68')
+    converted = convert_fan_state_dict(checkpoint, '300w68')
+    assert matching_fan(converted, other).layout is other
+
+
+def test_weights_that_do_not_fit_the_layout_that_is_said(checkpoint):
+    with pytest.raises(ValueError, match="do not fit a FAN of 2 stacks for layout 'cofw29'"):
+        convert_fan_state_dict(checkpoint, 'cofw29')
 
 
 @pytest.mark.parametrize('state_dict', [{}, {'layer1.0.conv1.weight': torch.zeros(1)}])

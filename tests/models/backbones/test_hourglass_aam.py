@@ -1,6 +1,7 @@
 """HourglassAAM: published parameter counts, the reference's outputs from converted weights, and small variants."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from mmpose.registry import MODELS
 
 from mmfld.models import HourglassAAM, StructuredHeatmapHead
 from mmfld.models.backbones import convert_star_state_dict
-from mmfld.structures import get_layout
+from mmfld.models.backbones.hourglass_aam import matching_hourglass_aam
+from mmfld.structures import face_layout, get_layout
 
 # layout -> name in the reference, live parameters (structured paper: 13.48 M for WFLW, STAR: 13.37 M for 300W)
 REFERENCE = {'wflw98': ('WFLW', 13_476_468), '300w68': ('300W', 13_368_708), 'cofw29': ('COFW', 13_225_028)}
@@ -234,6 +236,14 @@ def test_both_counts_must_be_those_of_the_layout(checkpoint):
         for key, value in checkpoint.items()
     }
     assert error_of(changed).startswith('found 29 landmarks and 13 boundaries, expected')
+
+
+def test_which_of_two_layouts_with_as_many_landmarks_has_to_be_said(checkpoint, monkeypatch):
+    other = replace(get_layout('cofw29'), name='other29')
+    monkeypatch.setitem(face_layout._SCHEMES, 'other29', other)
+    assert error_of(checkpoint).startswith('found 29 landmarks and 7 boundaries, which several layouts have: cofw29')
+    converted = convert_star_state_dict(checkpoint, 'cofw29')
+    assert matching_hourglass_aam(converted, other).layout is other
 
 
 @pytest.mark.parametrize('state_dict', [{}, {'layer1.0.conv1.weight': torch.zeros(1)}])

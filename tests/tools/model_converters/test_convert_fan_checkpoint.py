@@ -192,6 +192,14 @@ def test_torchscript_archives_are_refused_with_a_way_out(convert, tmp_path):
     )
 
 
+def test_the_layout_can_be_said(weights, save, convert, tmp_path):
+    src = save(weights)
+    status, printed, _ = convert(src, tmp_path / 'fan.pth', '--layout', '300w68')
+    assert status == 0 and '300w68: 68 landmarks' in printed
+    status, _, error = convert(src, tmp_path / 'other.pth', '--layout', 'wflw98')
+    assert status == 1 and f"{src}: state dict: the weights do not fit a FAN of 2 stacks for layout 'wflw98'" in error
+
+
 def test_an_existing_file_is_kept(save, convert, tmp_path):
     (tmp_path / 'out.pth').write_text('mine')
     assert convert(save(dict()), tmp_path / 'out.pth')[::2] == (
