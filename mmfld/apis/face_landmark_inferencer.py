@@ -71,11 +71,12 @@ class FaceLandmarkInferencer(Pose2DInferencer):
 
     Models, checkpoints, the test pipeline with its crop rule, drawing and the format of the results are MMPose's.
 
-    >>> inferencer = FaceLandmarkInferencer()  # the model that comes with the package
-    >>> inferencer = FaceLandmarkInferencer('configs/300w/structured_hg2_mini.py', 'checkpoint.pth')
-    >>> for result in inferencer('photos/', vis_out_dir='outputs'):
+    >>> inferencer = FaceLandmarkInferencer()  # the model that comes with the package; or a config and a checkpoint
+    Loads checkpoint by local backend from path: ...
+    >>> for result in inferencer('photo.jpg', vis_out_dir='outputs'):  # or a folder, a video, arrays
     ...     for face in result['predictions'][0]:
-    ...         print(face['keypoints'], face['keypoint_scores'], face['bbox'], face['bbox_score'])
+    ...         print(len(face['keypoints']), len(face['keypoint_scores']), len(face['bbox'][0]))
+    68 68 4
 
     One object serves several threads.
 

@@ -29,12 +29,14 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
     a method ``stream``, as :class:`~mmfld.models.FaceTracker`, is called through it and remembers the frames before,
     each face by itself; any other predicts frame by frame.
 
-    >>> tracker = FaceLandmarkTracker('configs/300w/structured_hg2_mini.py', 'checkpoint.pth')
-    >>> for frame in frames:                            # (H, W, 3) uint8 in BGR
-    ...     for face in tracker.track(frame):
-    ...         print(face['track_id'], face['keypoints'])
-    >>> for result in tracker('video.mp4', vis_out_dir='outputs'):
-    ...     print([face['track_id'] for face in result['predictions'][0]])
+    >>> tracker = FaceLandmarkTracker()  # the model that comes with the package; or a config and a checkpoint
+    Loads checkpoint by local backend from path: ...
+    >>> frames = [cv2.imread('photo.jpg')] * 3  # (H, W, 3) uint8 in BGR; files of videos: tracker('video.mp4')
+    >>> for frame in frames:
+    ...     print([face['track_id'] for face in tracker.track(frame)])
+    []
+    [0]
+    [0]
 
     What happens to a face:
 

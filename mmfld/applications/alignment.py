@@ -85,8 +85,11 @@ def align(
     What lies outside the image is black. Large faces are scaled down without aliasing: each pixel of the crop is a mean
     over those of the image that it covers.
 
-    >>> for face in landmarker(image):
-    ...     crop = align(image, face.landmarks, 112).image
+    >>> from mmfld.runtime import FaceLandmarker, read_image
+    >>> image = read_image('photo.jpg')
+    >>> for face in FaceLandmarker()(image):
+    ...     print(align(image, face.landmarks, 112).image.shape)
+    (112, 112, 3)
 
     Args:
         image (ndarray): (H, W, 3) or (H, W).

@@ -63,9 +63,9 @@ class HeadPoseEstimator:
     """Head pose by :func:`cv2.solvePnP`, refined to the most likely one by the landmarks' own uncertainty.
 
     >>> estimate = HeadPoseEstimator()
-    >>> for face in landmarker(image):
-    ...     pose = estimate(face.landmarks, face.covariances)
-    ...     print(pose.yaw, pose.pitch, pose.roll)
+    >>> facing = mean_faces()['300w68'][:, :2] * 80  # towards the camera, its eyes 80 pixels apart
+    >>> round(estimate(facing[:, ::-1] * (-1, 1)).roll)  # turned clockwise by a quarter
+    90
 
     Args:
         layout (str | FaceLayout): Of the landmarks. Defaults to ``'300w68'``.

@@ -9,6 +9,10 @@ def eye_opening(landmarks: np.ndarray, layout: str | FaceLayout = '300w68') -> n
     """Eye aspect ratio (EAR; Soukupova and Cech, 2016): the mean distance of opposite points of the upper and the lower
     lid, over the distance of the corners. About 0.3 for open eyes and 0.1 for closed ones.
 
+    >>> from mmfld.applications.head_pose import mean_faces
+    >>> eye_opening(mean_faces()['300w68'][:, :2]).round(1).tolist()
+    [0.3, 0.3]
+
     Args:
         landmarks (ndarray): (..., K, 2).
         layout (str | FaceLayout): Of the landmarks; its boundaries ``right_eye`` and ``left_eye`` go around the eyes

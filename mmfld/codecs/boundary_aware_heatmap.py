@@ -16,6 +16,13 @@ class BoundaryAwareHeatmap(HeatmapCodec):
     Grids: landmark heatmaps use ``align_corners`` (outermost cells on the image border, as STAR's networks), point and
     edge maps ``half_pixel``; the reference keeps both, and its weights depend on that.
 
+    >>> mouth = dict(name='mouth', num_keypoints=2, boundaries=[dict(name='lips', indices=[0, 1])])
+    >>> encoded = BoundaryAwareHeatmap(mouth).encode(np.array([[[-0.5, 127.5], [255.5, 127.5]]]))
+    >>> encoded['keypoint_labels'].tolist()
+    [[[-1.0, 0.0], [1.0, 0.0]]]
+    >>> encoded['point_heatmaps'].shape, encoded['edge_heatmaps'].shape
+    ((2, 64, 64), (1, 64, 64))
+
     Encoded:
 
     - ``keypoint_labels`` (1, K, 2) float32: in [-1, 1], clamped to the image

@@ -22,6 +22,11 @@ POINTS_PER_SIGMA = 1  # on the curve: the maps then differ by less than 0.015 fr
 class BoundaryMarginalHeatmap(MarginalHeatmap):
     """:class:`MarginalHeatmap` that also encodes facial boundaries.
 
+    >>> mouth = dict(name='mouth', num_keypoints=2, boundaries=[dict(name='lips', indices=[0, 1])])
+    >>> encoded = BoundaryMarginalHeatmap(layout=mouth).encode(np.array([[[100.0, 180.0], [160.0, 180.0]]]))
+    >>> encoded['boundary_x_labels'].shape
+    (1, 1, 768)
+
     Encoded beside the landmarks, for E boundaries:
 
     - ``boundary_x_labels``, ``boundary_y_labels`` (1, E, L) float32: the density of points spread evenly along the

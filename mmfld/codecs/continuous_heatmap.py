@@ -26,6 +26,14 @@ class ContinuousHeatmap(HeatmapCodec):
 
     The peak is 1, not Eq. 1's 1 / (2 pi sigma^2): only then is the paper's tau = 10 the right temperature.
 
+    >>> codec = ContinuousHeatmap()
+    >>> encoded = codec.encode(np.array([[[100.3, 50.7]]]))
+    >>> encoded['heatmaps'].shape
+    (1, 64, 64)
+    >>> keypoints, scores = codec.decode(encoded['heatmaps'])
+    >>> print(keypoints.round(1))  # as near as five cells tell
+    [[[100.4  50.6]]]
+
     Encoded:
 
     - ``heatmaps`` (K, h, w) float32
@@ -117,6 +125,10 @@ class ContinuousHeatmap(HeatmapCodec):
 
 def gaussian_maps(centres: Tensor, size: Sequence[int], sigma: float) -> Tensor:
     """Gaussians of peak 1, over the whole map.
+
+    >>> print(gaussian_maps(torch.tensor([1.0, 0.0]), (3, 2), sigma=1.0).numpy().round(2))
+    [[0.61 1.   0.61]
+     [0.37 0.61 0.37]]
 
     Args:
         centres (Tensor): (..., 2) float, in cells and (x, y) order.

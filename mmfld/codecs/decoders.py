@@ -11,7 +11,12 @@ from torch import Tensor
 
 
 def argmax(heatmaps: Tensor) -> Tensor:
-    """Cell of the maximum (structured paper, Eq. 1); the first one in row order where several are equal."""
+    """Cell of the maximum (structured paper, Eq. 1); the first one in row order where several are equal.
+
+    >>> maps = torch.tensor([[[[0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.5, 0.0]]]])  # one map of 4 x 2 cells
+    >>> argmax(maps).tolist()
+    [[[1.0, 1.0]]]
+    """
     width = heatmaps.shape[-1]
     flat = heatmaps.flatten(2).argmax(2)
     cells = torch.stack([flat % width, torch.div(flat, width, rounding_mode='floor')], dim=-1)
@@ -22,6 +27,9 @@ def quarter_shift(heatmaps: Tensor) -> Tensor:
     """Maximum, moved by 0.25 cell towards its larger neighbour in x and in y.
 
     The standard refinement of hourglass models; not moved on the border of the map or where both neighbours are equal.
+
+    >>> quarter_shift(torch.tensor([[[[0.0, 0.0, 0.0], [0.2, 1.0, 0.5], [0.0, 0.0, 0.0]]]])).tolist()
+    [[[1.25, 1.0]]]
     """
     cells = argmax(heatmaps)
     patches = patches_around(heatmaps, cells.long(), 3, 3)  # (B, K, 3, 3), -inf outside
@@ -33,6 +41,10 @@ def quarter_shift(heatmaps: Tensor) -> Tensor:
 
 def local_soft_argmax(heatmaps: Tensor, window: int | tuple[int, int] = 5, tau: float = 10.0) -> Tensor:
     """Softmax-weighted mean position in a window around the maximum (subpixel paper, Eq. 4).
+
+    >>> maps = torch.tensor([[[[0.0, 0.0, 0.0], [0.0, 1.0, 0.9], [0.0, 0.0, 0.0]]]])
+    >>> print(local_soft_argmax(maps, window=3, tau=10.0).numpy().round(2))
+    [[[1.27 1.  ]]]
 
     Args:
         heatmaps (Tensor): (B, K, h, w).
@@ -58,7 +70,11 @@ def local_soft_argmax(heatmaps: Tensor, window: int | tuple[int, int] = 5, tau: 
 
 
 def expectation(heatmaps: Tensor) -> Tensor:
-    """Mean position of non-negative maps (STAR reference code); the centre of the map where a map is all zero."""
+    """Mean position of non-negative maps (STAR reference code); the centre of the map where a map is all zero.
+
+    >>> expectation(torch.tensor([[[[0.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 0.0]]]])).tolist()
+    [[[1.5, 1.0]]]
+    """
     heatmaps = heatmaps.to(_at_least_float32(heatmaps.dtype))
     height, width = heatmaps.shape[-2:]
     total = heatmaps.sum((2, 3)).clamp(min=1e-6)
@@ -70,7 +86,11 @@ def expectation(heatmaps: Tensor) -> Tensor:
 
 
 def spatial_softmax(scores: Tensor, epsilon: float = 1.0) -> Tensor:
-    """softmax(F / epsilon) over the cells of each map (B, K, h, w), float32 at least."""
+    """softmax(F / epsilon) over the cells of each map (B, K, h, w), float32 at least.
+
+    >>> spatial_softmax(torch.zeros(1, 1, 2, 2)).tolist()
+    [[[[0.25, 0.25], [0.25, 0.25]]]]
+    """
     scores = scores.to(_at_least_float32(scores.dtype))
     return torch.softmax(scores.flatten(2) / epsilon, dim=2).view_as(scores)
 

@@ -27,6 +27,11 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
     boundary; in a layout without boundaries it varies the same way in all directions. Samples are continuous and
     clamped to the image; the structured loss snaps them to cells.
 
+    >>> mouth = dict(name='mouth', num_keypoints=2, boundaries=[dict(name='lips', indices=[0, 1])])
+    >>> encoded = ImageAwareSmoothing(mouth).encode(np.array([[[100.0, 180.0], [160.0, 180.0]]]))
+    >>> encoded['keypoint_labels'].shape, encoded['keypoint_samples'].shape
+    ((1, 2, 2), (1, 2, 10, 2))
+
     Encoded besides the base class's:
 
     - ``keypoint_samples`` (1, K, S, 2) float32: in [-1, 1]; S = 1, the annotation itself, with ``mode='none'``

@@ -56,6 +56,12 @@ def refine_edges(edge: np.ndarray) -> np.ndarray:
 def smoothing_stages(edge_maps: np.ndarray, cells: np.ndarray, patch_radius: int = 8) -> SmoothingStages:
     """All stages from edge maps to the covariance of each landmark's label distribution.
 
+    >>> edge = np.zeros((1, 32, 32), np.float32)
+    >>> edge[0, 16] = 1.0  # a level line
+    >>> (xx, _), (_, yy) = smoothing_stages(edge, np.array([[16.0, 16.0]])).covariances[0]
+    >>> bool(xx > yy)  # the label varies along it
+    True
+
     Args:
         edge_maps (ndarray): (E, h, w) float32 in [0, 1].
         cells (ndarray): (K, 2) landmark positions in cells of the edge maps.

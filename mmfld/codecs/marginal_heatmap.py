@@ -22,6 +22,14 @@ class MarginalHeatmap(BaseKeypointCodec):
 
     Two maps of L bins take the place of L x L cells, so that L can be several times the side of the input.
 
+    >>> codec = MarginalHeatmap()
+    >>> encoded = codec.encode(np.array([[[100.3, 50.7]]]))
+    >>> encoded['keypoint_x_labels'].shape
+    (1, 1, 768)
+    >>> keypoints, scores = codec.decode(encoded['keypoint_x_labels'][0], encoded['keypoint_y_labels'][0])
+    >>> print(keypoints.round(2))  # bins of a third of a pixel
+    [[[100.33  50.67]]]
+
     Encoded:
 
     - ``keypoint_x_labels``, ``keypoint_y_labels`` (1, K, L) float32, names and shapes of MMPose's SimCC labels

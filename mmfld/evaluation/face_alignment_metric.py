@@ -54,6 +54,14 @@ class FaceAlignmentMetric(BaseMetric):
     original image pixels; NME is the mean over images. Every sample is counted. (The STAR reference code drops the
     first one of each list, so subset numbers published with it can differ slightly.)
 
+    >>> own = dict(name='eyes', num_keypoints=2, eye_corners=[0, 1])
+    >>> metric = FaceAlignmentMetric(own, per_area=False)
+    >>> truth = dict(keypoints=np.array([[[20.0, 40.0], [80.0, 40.0]]]), keypoints_visible=np.ones((1, 2)))
+    >>> found = dict(keypoints=truth['keypoints'] + (3.0, 0.0))
+    >>> metric.process([], [dict(id=0, img_path='a.jpg', pred_instances=found, gt_instances=truth)])
+    >>> {name: round(value, 3) for name, value in metric.evaluate(1).items()}
+    {'NME': 5.0, 'FR': 0.0, 'AUC': 0.5}
+
     ==================  ========================================================================================
     ``norm``            d
     ==================  ========================================================================================

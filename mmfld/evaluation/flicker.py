@@ -16,6 +16,10 @@ import numpy as np
 def second_differences(tracks: np.ndarray, frames: np.ndarray | None = None) -> np.ndarray:
     """||p[t+1] - 2 p[t] + p[t-1]|| of every landmark and frame.
 
+    >>> to_and_fro = np.array([[[1.0, 0.0]], [[-1.0, 0.0]], [[1.0, 0.0]]])
+    >>> second_differences(to_and_fro).ravel().tolist()
+    [nan, 4.0, nan]
+
     Args:
         tracks (np.ndarray): (T, K, 2) landmarks; NaN where one is missing.
         frames (np.ndarray, optional): (T, ) int, increasing, the places of the frames in the video. Defaults to
@@ -68,7 +72,12 @@ def flicker(
     frames: np.ndarray | None = None,
     normalizer: np.ndarray | None = None,
 ) -> float:
-    """Mean of :func:`flicker_per_frame` over the frames in which it is defined; NaN if there are none."""
+    """Mean of :func:`flicker_per_frame` over the frames in which it is defined; NaN if there are none.
+
+    >>> uniform = np.arange(5.0)[:, None, None] * (2.0, 1.0)  # steady motion does not flicker
+    >>> flicker(uniform)
+    0.0
+    """
     values = flicker_per_frame(pred, gt, frames, normalizer)
     values = values[~np.isnan(values)]
     return float(values.mean()) if len(values) else np.nan
@@ -76,6 +85,9 @@ def flicker(
 
 def jitter(tracks: np.ndarray, frames: np.ndarray | None = None, normalizer: float | None = None) -> float:
     """Standard deviation over time of the landmarks of a face that keeps still.
+
+    >>> round(jitter(np.array([[[0.0, 0.0]], [[2.0, 2.0]], [[1.0, 1.0]]])), 3)
+    1.0
 
     Of each landmark the rms over x and y of the sample standard deviation, then the mean over landmarks. A landmark
     that is missing for a while, or a gap, separates segments: deviations are from the mean of the segment, pooled over

@@ -23,6 +23,10 @@ from mmfld.structures import FaceLayout
 def nme_per_image(pred: np.ndarray, gt: np.ndarray, visible: np.ndarray, normalizers: np.ndarray) -> np.ndarray:
     """Normalised mean error of each image: mean over annotated landmarks of ||pred - gt|| / d.
 
+    >>> truth = np.array([[[0.0, 0.0], [100.0, 0.0]]])
+    >>> nme_per_image(truth + (3.0, 4.0), truth, np.array([[True, True]]), np.array([100.0])).tolist()
+    [0.05]
+
     Args:
         pred (np.ndarray): (N, K, 2) predicted landmarks, pixels.
         gt (np.ndarray): (N, K, 2) true landmarks, pixels of the same image.
@@ -107,6 +111,10 @@ def coordinate_variances(keypoints: np.ndarray, visible: np.ndarray, layout: Fac
 def ced(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cumulative error distribution, exact.
 
+    >>> errors, share = ced(np.array([0.08, 0.02]))
+    >>> errors.tolist(), share.tolist()
+    ([0.0, 0.02, 0.08], [0.0, 0.5, 1.0])
+
     Args:
         errors (np.ndarray): (N, ).
 
@@ -122,14 +130,22 @@ def ced(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def failure_rate(errors: np.ndarray, threshold: float, legacy: bool = False) -> float:
-    """Fraction of the errors (N, ) that are strictly greater than the threshold; ``legacy`` as in the module text."""
+    """Fraction of the errors (N, ) that are strictly greater than the threshold; ``legacy`` as in the module text.
+
+    >>> failure_rate(np.array([0.02, 0.08, 0.1, 0.2]), threshold=0.1)
+    0.25
+    """
     if legacy:
         return round(float(1 - _legacy_ced(errors, threshold)[1][-1]), 4)
     return float((_checked(errors) > threshold).mean())
 
 
 def auc(errors: np.ndarray, threshold: float, legacy: bool = False) -> float:
-    """Area under the CED curve of the errors (N, ) up to the threshold, in [0, 1]; ``legacy`` as in the module text."""
+    """Area under the CED curve of the errors (N, ) up to the threshold, in [0, 1]; ``legacy`` as in the module text.
+
+    >>> auc(np.array([0.0, 0.05, 0.2]), threshold=0.1)  # 1, a half and nothing
+    0.5
+    """
     if legacy:
         x, y = _legacy_ced(errors, threshold)
         return round(float(simpson(y, x=x) / threshold), 6)

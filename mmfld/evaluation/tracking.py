@@ -68,6 +68,9 @@ def match_faces(
 def identity_switches(numbers: np.ndarray) -> np.ndarray:
     """Matches with another number than the match before.
 
+    >>> identity_switches(np.array([0, 0, LOST, 0, 3, 3])).tolist()
+    [False, False, False, False, True, False]
+
     Args:
         numbers (np.ndarray): (T, ) int, the number of the matched face of each frame of a video, ``LOST`` where none
             is.

@@ -11,7 +11,11 @@ INSIDE = 0.02  # of a box, at least
 
 
 def tight_box(points: np.ndarray) -> np.ndarray:
-    """Landmarks (..., K, 2) -> their boxes (..., 4)."""
+    """Landmarks (..., K, 2) -> their boxes (..., 4).
+
+    >>> tight_box(np.array([[3.0, 8.0], [5.0, 1.0]])).tolist()
+    [3.0, 1.0, 5.0, 8.0]
+    """
     return np.concatenate([points.min(axis=-2), points.max(axis=-2)], axis=-1)
 
 
@@ -22,6 +26,9 @@ def middle_and_size(boxes: np.ndarray):
 
 def overlaps(boxes: np.ndarray, others: np.ndarray, mode: str = 'iou') -> np.ndarray:
     """(N, 4), (M, 4) -> (N, M) float64.
+
+    >>> overlaps(np.array([[0, 0, 10, 10]]), np.array([[0, 0, 10, 5], [20, 0, 30, 10]])).tolist()
+    [[0.5, 0.0]]
 
     Args:
         mode (str): ``'iou'``, intersection over union; ``'iof'``, the part of ``boxes`` that lies in ``others``; or
@@ -41,7 +48,12 @@ def overlaps(boxes: np.ndarray, others: np.ndarray, mode: str = 'iou') -> np.nda
 
 
 def non_maximum_suppression(boxes: np.ndarray, iou_threshold: float) -> np.ndarray:
-    """Indices of the boxes (N, 5), with scores, that stay: the best, and each that overlaps no better one by more."""
+    """Indices of the boxes (N, 5), with scores, that stay: the best, and each that overlaps no better one by more.
+
+    >>> boxes = np.array([[0, 0, 10, 10, 0.6], [1, 0, 11, 10, 0.9], [50, 50, 60, 60, 0.7]])
+    >>> non_maximum_suppression(boxes, 0.5).tolist()
+    [1, 2]
+    """
     order = np.argsort(-boxes[:, 4], kind='stable')
     kept = []
     while len(order):

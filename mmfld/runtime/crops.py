@@ -111,7 +111,13 @@ def turn(points: np.ndarray, angle: np.ndarray) -> np.ndarray:
 
 def eye_angle(landmarks: np.ndarray, layout: FaceLayout) -> np.ndarray:
     """The angle (...) of a crop in which the outer corners of the eyes of a face (..., K, 2) lie side by side; 0 where
-    none are annotated."""
+    none are annotated.
+
+    >>> from mmfld.structures import get_layout
+    >>> eyes = get_layout(dict(name='eyes', num_keypoints=2, eye_corners=[0, 1]))
+    >>> float(eye_angle(np.array([[50.0, 10.0], [50.0, 90.0]]), eyes))  # a face that is turned clockwise by a quarter
+    90.0
+    """
     if layout.eye_corners is None:
         return np.zeros(landmarks.shape[:-2])
     one, other = layout.eye_corners

@@ -23,6 +23,9 @@ KINDS = 'a file name, the bytes of a file, a file opened in binary mode, an arra
 def read_image(image: Image) -> np.ndarray:
     """An image as all else here takes it.
 
+    >>> read_image(np.zeros((4, 6), np.uint16)).shape  # grey, 16 bit
+    (4, 6, 3)
+
     Args:
         image (str | Path | bytes | BinaryIO | ndarray | PIL.Image): File, its content, or what is open to read this
             from, wherever it stands, of an animation its first frame, with a warning; array (H, W) grey, (H, W, 1),

@@ -55,7 +55,8 @@ class FaceLandmarker:
 
     >>> landmarker = FaceLandmarker()
     >>> for face in landmarker('photo.jpg'):
-    ...     print(face.landmarks, face.scores, face.box, face.score, face.angle)
+    ...     print(face.landmarks.shape, face.scores.shape, face.box.shape, face.score > 0.5)
+    (68, 2) (68,) (4,) True
 
     One object serves several threads, can be pickled, and works on in a forked process. In a ``with`` statement it is
     closed at its end.

@@ -29,9 +29,12 @@ class OneEuroFilter:
       well: with the defaults, noise of 0.5 % of the scale is halved, its second differences become a fifth.
 
     >>> smooth = OneEuroFilter(rate=30)
-    >>> for keypoints in frames:  # (K, 2) pixels
-    ...     eyes = np.linalg.norm(keypoints[36] - keypoints[45])
-    ...     keypoints = smooth(keypoints, eyes)
+    >>> for x in (100.0, 101.0, 100.0, 101.0):  # one landmark that trembles, of a face whose eyes are 80 pixels apart
+    ...     print(smooth(np.array([[x, 50.0]]), scale=80).round(1).tolist())
+    [[100.0, 50.0]]
+    [[100.3, 50.0]]
+    [[100.2, 50.0]]
+    [[100.5, 50.0]]
 
     Args:
         min_cutoff (float): Cut-off frequency at rest, Hz. Defaults to 1.

@@ -18,7 +18,13 @@ COLUMNS = dict(file=str, frame=int, time=float, face=int)  # before the values
 
 def to_dict(face: Face) -> dict[str, Any]:
     """A face as MMPose's inferencers write it, with the angle, its number if it is followed, and
-    ``keypoint_covariances`` and ``keypoints_visible`` if there are any."""
+    ``keypoint_covariances`` and ``keypoints_visible`` if there are any.
+
+    >>> from mmfld.runtime import FaceLandmarker
+    >>> [face] = FaceLandmarker()('photo.jpg')
+    >>> sorted(to_dict(face))
+    ['angle', 'bbox', 'bbox_score', 'keypoint_covariances', 'keypoint_scores', 'keypoints', 'keypoints_visible']
+    """
     number = {} if face.track_id is None else dict(track_id=face.track_id)
     told = dict(keypoint_covariances=face.covariances, keypoints_visible=face.visible)
     told = {name: values.tolist() for name, values in told.items() if values is not None}

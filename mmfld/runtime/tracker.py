@@ -14,9 +14,11 @@ class FaceTracker:
     """Follows the landmarks of all faces of one video: the crop of a frame comes from the frame before, turned as it.
 
     >>> tracker = FaceTracker()
-    >>> for frame in frames:                  # (H, W, 3) uint8 in BGR
-    ...     for face in tracker(frame):
-    ...         print(face.track_id, face.landmarks)
+    >>> for frame in ['photo.jpg'] * 3:  # or arrays (H, W, 3) uint8 in BGR, as a camera gives them
+    ...     print([face.track_id for face in tracker(frame)])
+    []
+    [0]
+    [0]
 
     A model that refines landmarks by the frames before remembers those of each face. What begins, doubts about and ends
     a track is told in :class:`mmfld.apis.FaceLandmarkTracker`. One object is for one video and one thread; several may

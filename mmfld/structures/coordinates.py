@@ -26,7 +26,11 @@ GRIDS = ('half_pixel', 'align_corners')
 
 
 def normalize(pixels, size: Size):
-    """Pixels (..., 2) of an image of ``size`` -> [-1, 1]. Points outside the image are not clamped."""
+    """Pixels (..., 2) of an image of ``size`` -> [-1, 1]. Points outside the image are not clamped.
+
+    >>> normalize(np.array([-0.5, 127.5, 255.5]), 256).tolist()  # left border, middle and right border
+    [-1.0, 0.0, 1.0]
+    """
     size = _like(size, pixels)
     return (2 * pixels + 1) / size - 1
 
@@ -56,7 +60,13 @@ def normalized_to_cells(points, size: Size, grid: str):
 
 
 def cells_to_pixels(cells, heatmap_size: Size, input_size: Size, grid: str):
-    """Heatmap cells (..., 2) -> pixels of the network input; ``grid`` may also be ``'proportional'``."""
+    """Heatmap cells (..., 2) -> pixels of the network input; ``grid`` may also be ``'proportional'``.
+
+    >>> cells_to_pixels(np.array([0.0, 63.0]), 64, 256, 'half_pixel').tolist()  # the middles of the outermost cells
+    [1.5, 253.5]
+    >>> cells_to_pixels(np.array([0.0, 63.0]), 64, 256, 'align_corners').tolist()
+    [-0.5, 255.5]
+    """
     if grid == 'proportional':
         return cells * (_like(input_size, cells) / _like(heatmap_size, cells))
     return denormalize(cells_to_normalized(cells, heatmap_size, grid), input_size)

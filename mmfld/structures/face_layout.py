@@ -320,6 +320,10 @@ def get_layout(layout: str | FaceLayout | Mapping[str, Any]) -> FaceLayout:
     """Look a layout up by name, or make one of its fields, see :func:`mmfld.structures.own_layout.own_layout`; a
     :class:`FaceLayout` passes through.
 
+    >>> layout = get_layout('300w68')
+    >>> layout.num_keypoints, layout.eye_corners, layout.boundaries[0].name
+    (68, (36, 45), 'contour')
+
     Raises:
         KeyError: If no layout has this name; the known names are listed.
         ValueError: If fields make no layout.

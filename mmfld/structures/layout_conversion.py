@@ -118,6 +118,9 @@ class LayoutConversion:
 def convert_keypoints(keypoints: np.ndarray, source: str | FaceLayout, target: str | FaceLayout) -> np.ndarray:
     """Convert landmarks from one layout to another.
 
+    >>> convert_keypoints(np.zeros((98, 2)), 'wflw98', '300w68').shape
+    (68, 2)
+
     Args:
         keypoints (ndarray): (..., K, 2) float, (x, y) in any coordinates whose axes are those of an upright face; the
             brows of ``wflw98 -> 300w68`` depend on them.

@@ -12,7 +12,9 @@ WHOLE = 'face'  # the area of all landmarks where none are told
 def own_layout(fields: Mapping[str, Any]) -> FaceLayout:
     """A layout from plain values, as a config or a file holds them.
 
-    >>> own_layout(dict(name='own5', num_keypoints=5, flip_pairs=[[0, 1], [3, 4]], eye_corners=[0, 1]))
+    >>> layout = own_layout(dict(name='own5', num_keypoints=5, flip_pairs=[[0, 1], [3, 4]], eye_corners=[0, 1]))
+    >>> layout.flip_indices
+    (1, 0, 2, 4, 3)
 
     Args:
         fields (Mapping): ``name`` and ``num_keypoints``, and at will those of :class:`FaceLayout`: ``flip_pairs``, else

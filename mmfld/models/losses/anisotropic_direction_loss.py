@@ -22,6 +22,11 @@ class AnisotropicDirectionLoss(nn.Module):
     the gradient. Across is the bisector of the directions to the two neighbours on the boundary. Landmarks on no
     boundary, or with neighbours that give no direction, have r = 1.
 
+    >>> brow = dict(name='brow', num_keypoints=3, boundaries=[dict(name='brow', indices=[0, 1, 2])])
+    >>> loss = AnisotropicDirectionLoss(brow, ratio=2.0)
+    >>> loss.tangents(torch.tensor([[[-0.5, 0.0], [0.0, 0.0], [0.5, 0.0]]])).tolist()  # a level brow
+    [[[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]]
+
     Args:
         layout (str | FaceLayout): Gives the neighbours; of a landmark on two boundaries those on the first one.
             Defaults to ``'wflw98'``.

@@ -20,7 +20,11 @@ def l2(errors: Tensor) -> Tensor:
 
 
 def smooth_l1(errors: Tensor) -> Tensor:
-    """``0.5 / s |e|^2`` for Euclidean lengths ``|e|`` below s = 0.01, ``|e| - 0.5 s`` above (STAR paper, Eq. 8)."""
+    """``0.5 / s |e|^2`` for Euclidean lengths ``|e|`` below s = 0.01, ``|e| - 0.5 s`` above (STAR paper, Eq. 8).
+
+    >>> [round(value, 4) for value in smooth_l1(torch.tensor([[0.004, 0.0], [0.03, 0.04]])).tolist()]
+    [0.0008, 0.045]
+    """
     length = torch.linalg.vector_norm(errors, dim=-1)
     return torch.where(length < THRESHOLD, 0.5 / THRESHOLD * length**2, length - 0.5 * THRESHOLD)
 

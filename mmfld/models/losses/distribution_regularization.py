@@ -20,6 +20,14 @@ class DistributionRegularization(nn.Module):
     Between 0 (equal) and ln 2 = 0.693 (disjoint). Computed in float32 at least, also under autocast. With ``tau`` it is
     the Gaussian prior of the subpixel paper's global soft-argmax.
 
+    >>> loss, target = DistributionRegularization(), torch.zeros(1, 1, 2)
+    >>> round(loss(loss.gaussian(target, 9, 9), target).item(), 3)
+    0.0
+    >>> far = torch.zeros(1, 1, 9, 9)
+    >>> far[..., 0, 0] = 1.0
+    >>> round(loss(far, target).item(), 3)
+    0.693
+
     Args:
         sigma (float): Of the Gaussian, in cells. Defaults to 1.
         tau (float, optional): Raw scores F are normalised to softmax(tau F). Defaults to None: the maps are

@@ -70,6 +70,12 @@ def _grid(cells: int, like: Tensor) -> Tensor:
 def heatmap_moments(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and covariance of non-negative maps in [-1, 1], where -1 and 1 are the centres of the outermost cells.
 
+    >>> maps = torch.zeros(1, 1, 5, 5)
+    >>> maps[..., 2, 3] = 1.0
+    >>> mean, covariance = heatmap_moments(maps)
+    >>> mean.numpy().round(3).tolist()
+    [[[0.5, 0.0]]]
+
     The covariance is that of weighted samples, sum p (q - m)(q - m)^T / (V1 - V2 / V1) with V1 = sum p + 1e-5 and
     V2 = sum p^2 + 1e-5 (STAR paper, Eq. 4; the two constants are its reference code's). Computed in float32 at least,
     also under autocast.
@@ -93,6 +99,10 @@ def heatmap_moments(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
 
 def principal_axes(covariance: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues and eigenvectors of symmetric 2 x 2 matrices, on any device and with gradients that stay finite.
+
+    >>> eigenvalues, eigenvectors = principal_axes(torch.tensor([[4.0, 0.0], [0.0, 1.0]]))
+    >>> eigenvalues.numpy().round(3).tolist(), eigenvectors[-1].abs().numpy().round(3).tolist()
+    ([1.0, 4.0], [1.0, 0.0])
 
     The eigenvectors' gradient grows without bound towards isotropic matrices. Therefore the half difference r of the
     eigenvalues is computed as sqrt(r^2 + t^2) with t = 1e-5 * (their mean + 1e-5): the eigenvalues are exact to t, the

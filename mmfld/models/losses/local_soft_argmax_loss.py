@@ -19,6 +19,12 @@ class LocalSoftArgmaxLoss(nn.Module):
     of the window around its map's maximum does not count: no weights inside of it could decode to it. The paper reports
     that such a loss does not help, without its form and its weight. Computed in float32 at least, also under autocast.
 
+    >>> maps = torch.zeros(1, 1, 8, 8)
+    >>> maps[..., 3, 3] = 3.0
+    >>> loss = LocalSoftArgmaxLoss(grid='align_corners', loss_weight=1.0)
+    >>> round(loss(maps, torch.tensor([[[1 / 7, -1 / 7]]])).item(), 3)  # a cell to the right
+    1.0
+
     Args:
         window (int): d, in cells. Defaults to 5.
         tau (float): Of the softmax. Defaults to 10.

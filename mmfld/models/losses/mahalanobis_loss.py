@@ -20,6 +20,14 @@ class MahalanobisLoss(STARLoss):
     The paper takes it from LUVLi's Gaussian log-likelihood (CVPR 2020), whose other part is the log determinant of C.
     There it is the squared distance; the paper does not say whether it is here.
 
+    >>> import torch
+    >>> maps = torch.zeros(1, 1, 5, 5)
+    >>> maps[..., 2, 1:4] = 1 / 3  # spread along x, with mean 0
+    >>> loss = MahalanobisLoss(restriction='none')
+    >>> along, across = (loss(maps, torch.tensor([[error]])).item() for error in ([0.1, 0.0], [0.0, 0.1]))
+    >>> along < across
+    True
+
     Args:
         restriction, restriction_weight, loss_weight: See :class:`STARLoss`.
     """

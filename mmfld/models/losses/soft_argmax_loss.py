@@ -17,6 +17,12 @@ class SoftArgmaxLoss(nn.Module):
     Non-negative maps are normalised by their sum; raw scores F, with ``tau``, to softmax(tau F), as in the global
     soft-argmax of the subpixel paper's Table 1.
 
+    >>> import torch
+    >>> maps = torch.zeros(1, 1, 5, 5)
+    >>> maps[..., 2, 2] = 1.0  # at (0, 0)
+    >>> round(SoftArgmaxLoss(distance='l1')(maps, torch.tensor([[[0.5, 0.0]]])).item(), 4)  # mean over x and y
+    0.25
+
     Args:
         distance (str): ``'l1'`` and ``'l2'`` (means over x and y), ``'smooth_l1'`` or ``'wing'`` (of the Euclidean
             length), in units of [-1, 1]. Defaults to ``'smooth_l1'``.

@@ -19,6 +19,14 @@ class STARLoss(nn.Module):
     restriction, is the sum of the eigenvalues as in the reference code; Eq. 7 writes their mean. Computed in float32 at
     least, also under autocast.
 
+    >>> import torch
+    >>> maps = torch.zeros(1, 1, 5, 5)
+    >>> maps[..., 2, 1:4] = 1 / 3  # spread along x, with mean 0
+    >>> loss = STARLoss(restriction='none')
+    >>> along, across = (loss(maps, torch.tensor([[error]])).item() for error in ([0.1, 0.0], [0.0, 0.1]))
+    >>> along < across  # an error along the spread counts less
+    True
+
     Args:
         distance (str): d: ``'l1'``, ``'l2'``, ``'smooth_l1'`` or ``'wing'``, in units of [-1, 1]. Defaults to
             ``'smooth_l1'``.

@@ -18,6 +18,14 @@ class WeightedAdaptiveWingLoss(AdaptiveWingLoss):
     A cell is near where the 3x3 maximum of the target is at least 0.2. Computed in float32 under autocast. The gradient
     is that of the closed form, for the output alone: none flows to the target.
 
+    >>> target = torch.zeros(1, 1, 5, 5)
+    >>> target[..., 2, 2] = 1.0
+    >>> missed, false = torch.zeros(1, 1, 5, 5), target.clone()
+    >>> false[..., 0, 0] = 1.0
+    >>> loss = WeightedAdaptiveWingLoss()
+    >>> bool(loss(missed, target) > loss(false, target))  # what is missed at the point counts more than what is far
+    True
+
     Args:
         map_weight (float): Extra weight near the target; 0 gives the plain loss. Defaults to 10.
         loss_weight (float): Defaults to 1.
