@@ -1,6 +1,8 @@
 """``mmfld export``: a checkpoint as an ONNX file."""
 
 import argparse
+import sys
+from contextlib import redirect_stdout
 from hashlib import sha256
 from pathlib import Path
 
@@ -42,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
 
     given = {name: getattr(args, name) for name in FIELDS if getattr(args, name) is not None}
     fields = {**known_fields(args.checkpoint), **given}
-    export_onnx(args.config, args.checkpoint, args.path, args.half, args.flip_test, fields)
+    with redirect_stdout(sys.stderr):
+        export_onnx(args.config, args.checkpoint, args.path, args.half, args.flip_test, fields)
     return 0
 
 

@@ -5,9 +5,10 @@ import importlib
 import os
 import sys
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from types import ModuleType
 
+from ..unread import UNREAD, is_stdout_broken
 from ..version import __version__
 from .arguments import Parser
 from .completion import PrintCompletion
@@ -65,8 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes it once more
-        return 141
+        return UNREAD if is_stdout_broken() else 1
 
 
 def _run(argv: list[str]) -> int:
@@ -83,6 +83,8 @@ def _run(argv: list[str]) -> int:
             from .. import load_components
 
             load_components()
+        if name in WITH_OPENMMLAB and QUIET in argv:
+            _quiet_openmmlab()
         if name in COMMANDS and place == 0 and hasattr(module := _module(name), 'main'):
             return module.main(rest)
         args = make_parser([name]).parse_args(argv)
@@ -91,8 +93,7 @@ def _run(argv: list[str]) -> int:
     except argparse.ArgumentError as error:
         return _fail(name, error, 2)
     except BrokenPipeError as error:
-        print(flush=True)  # which fails as well, if it is this pipe
-        return _fail(name, error, 1)
+        return UNREAD if is_stdout_broken() else _fail(name, error, 1)
     except (OSError, ImportError, ValueError, TypeError) as error:
         return _fail(name, error, 1)
 
@@ -125,6 +126,13 @@ def _make_full_parser() -> Program:
             _module(name)
             known.append(name)
     return make_parser(known)
+
+
+def _quiet_openmmlab() -> None:
+    from mmengine.logging import MMLogger
+
+    with redirect_stdout(sys.stderr):  # where it logs from now on
+        MMLogger.get_current_instance().setLevel('WARNING')
 
 
 def _module(name: str) -> ModuleType:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 
 from ..applications.measures import FaceMeasures
 from ..runtime import FaceLandmarker, FaceTracker
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         predict_bulk.check(args)
     if args.ray:
         return predict_bulk.run(args)
-    with wrong_arguments():
+    with wrong_arguments(), redirect_stdout(sys.stderr):  # what detectors log
         args.out = output_folder(args.out)
         landmarker = FaceLandmarker(
             args.model,

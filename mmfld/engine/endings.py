@@ -18,7 +18,8 @@ from mmengine.logging import MMLogger
 from torch.distributed import DistError
 from tqdm import tqdm
 
-from .rows import REPOSITORY
+from ..repository import REPOSITORY
+from ..unread import UNREAD, is_stdout_broken
 
 # faults of the surroundings, wherever they come to light
 SURROUNDINGS = (OSError, MemoryError, CalledProcessError, torch.OutOfMemoryError, DistError)
@@ -43,7 +44,8 @@ def run_tool(main: Callable[[], Any]) -> int:
 
     An error of which the message says it all, see :func:`sentence_of`, ends it with status 1 and with that sentence as
     the last line. Its traceback is in the log file of the run, and with ``log_level='DEBUG'`` on the screen, too. Any
-    other error goes on with its traceback, which is in the log file as well.
+    other error goes on with its traceback, which is in the log file as well. If nobody reads stdout any more, it ends
+    without a word, with the status 141.
     """
     try:
         status = main()
@@ -52,6 +54,8 @@ def run_tool(main: Callable[[], Any]) -> int:
         _say('interrupted')
         return 130
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and is_stdout_broken():
+            return UNREAD
         logger = _write_to_log(error)
         sentence = sentence_of(error)
         if sentence is None:

@@ -1,9 +1,11 @@
 """``mmfld train`` and ``mmfld test``: what they make of their arguments, and what they print where."""
 
+import logging
 from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 from mmfld.cli import train
 from mmfld.cli.main import main
@@ -67,10 +69,13 @@ def test_quiet_logs_only_what_is_wrong_unless_an_option_says_otherwise(
     name, configs, checkpoint, tmp_path, monkeypatch
 ):
     monkeypatch.setenv('TQDM_DISABLE', '')  # and not after this test
+    logger = MMLogger.get_instance('quiet')
+    monkeypatch.setattr(MMLogger, 'get_current_instance', lambda: logger)
     arguments = [name, CONFIG, *([str(checkpoint)] if name == 'test' else []), '--work-dir', str(tmp_path / 'run')]
     assert main([*arguments, '--quiet']) == 0
     assert main([*arguments, '--quiet', '--cfg-options', 'log_level=ERROR']) == 0
     assert [cfg.log_level for cfg in configs] == ['WARNING', 'ERROR']
+    assert logger.level == logging.WARNING  # of what is logged before the run has its own
 
 
 @pytest.mark.parametrize(

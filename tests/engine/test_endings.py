@@ -1,5 +1,7 @@
 """How tools end if something is wrong."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -175,3 +177,23 @@ def test_an_interruption_is_said(capfd):
 
     assert run_tool(interrupt) == 130
     assert capfd.readouterr().err.endswith(': interrupted\n')
+
+
+def test_results_that_nobody_reads_end_it_without_a_word(tmp_path):
+    program = """
+import sys
+from mmfld.engine.endings import run_tool
+sys.exit(run_tool(lambda: print('a result', flush=True)))
+"""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', program], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b'')
+
+
+def test_another_pipe_that_breaks_is_said(capfd):
+    def main():
+        raise BrokenPipeError('the encoder has ended')
+
+    assert run_tool(main) == 1 and 'error: the encoder has ended' in capfd.readouterr().err

@@ -15,6 +15,7 @@ network input, and how well covered landmarks are told from visible ones (area u
 import argparse
 import io
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
@@ -158,7 +159,8 @@ def main(argv=None) -> int:
         parser.error(f'{args.dst} exists already; --overwrite replaces it')
     checkpoint = read_checkpoint(args.checkpoint)
     cfg = read_config(args.config, args.cfg_options)
-    model = FaceLandmarkInferencer(cfg, args.checkpoint, device='cpu', detector='whole_image').model
+    with redirect_stdout(sys.stderr):  # what is logged
+        model = FaceLandmarkInferencer(cfg, args.checkpoint, device='cpu', detector='whole_image').model
     if not isinstance(model.head, UncertainHead):
         raise ValueError(f'{args.config}: found a {type(model.head).__name__}, expected a head of this package')
     crops = crops_of(cfg)
