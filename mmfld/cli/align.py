@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         five_points(np.zeros((layout.num_keypoints, 2)), layout)  # says so if it has none
     sources, broken = open_inputs(args.inputs, strict=False)
     if any(source.is_live for source in sources):
-        raise argparse.ArgumentError(None, 'a camera cannot be aligned, expected images or videos')
+        raise argparse.ArgumentError(None, 'a camera or stream cannot be aligned, expected images or videos')
     if sources:
         check_names(sources, folder)
     faces = images = 0

@@ -23,15 +23,20 @@ def wrong_arguments() -> Iterator[None]:
         raise argparse.ArgumentError(None, str(error)) from error
 
 
-def whole(text: str) -> int:
+def whole(text: str, least: int = 1) -> int:
     """A whole number of at least 1."""
     try:
         number = int(text)
     except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'found {text!r}, expected a whole number of at least 1')
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f'found {text!r}, expected a whole number of at least {least}')
     return number
+
+
+def whole_or_none(text: str) -> int:
+    """A whole number of at least 0."""
+    return whole(text, 0)
 
 
 def finite(text: str) -> float:

@@ -1,6 +1,7 @@
 """What commands read, and where they write to."""
 
 from pathlib import Path
+from typing import Any
 
 from ..runtime.arguments import check_path
 from ..runtime.media import Source, open_source
@@ -14,12 +15,15 @@ def output_folder(path: str) -> Path:
     return Path(path)
 
 
-def open_inputs(inputs: list[str], strict: bool) -> tuple[list[Source], list[tuple[str, str]]]:
-    """Sources of all inputs, and names and reasons of those that cannot be opened; if ``strict``, that is an error."""
+def open_inputs(inputs: list[str], strict: bool, **stream: Any) -> tuple[list[Source], list[tuple[str, str]]]:
+    """Sources of all inputs, and names and reasons of those that cannot be opened; if ``strict``, that is an error.
+
+    Further arguments are those of :class:`~mmfld.runtime.stream.StreamSource`.
+    """
     sources, broken = [], []
     for item in inputs:
         try:
-            sources.append(open_source(item, strict))
+            sources.append(open_source(item, strict, **stream))
         except (ImportError, OSError, ValueError) as error:
             if strict:
                 raise

@@ -10,9 +10,10 @@ from ..runtime import FaceLandmarker, FaceTracker
 from ..runtime.detection import DETECTORS
 from ..runtime.drawing import draw_faces
 from ..runtime.media import ResultWriter, Source, check_names
+from ..runtime.stream import StreamSource, is_address
 from ..runtime.tables import TableWriter, to_dict
 from . import predict_bulk
-from .arguments import orientation, whole, wrong_arguments
+from .arguments import orientation, whole, whole_or_none, wrong_arguments
 from .inputs import open_inputs, output_folder
 
 
@@ -29,7 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of ``mmfld predict`` and ``mmfld track``."""
-    parser.add_argument('inputs', nargs='+', metavar='INPUT', help='image, folder of images, video, webcam or webcam:1')
+    parser.add_argument(
+        'inputs',
+        nargs='+',
+        metavar='INPUT',
+        help='image, folder of images, video, webcam or webcam:1, or the rtsp:// or http:// address of a video',
+    )
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for what is found')
     parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
     parser.add_argument('--detector', default='centerface', help=f'{", ".join(DETECTORS)}; default: centerface')
@@ -63,6 +69,12 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         help='a json file for each input (default), or one table with a row a face',
     )
     parser.add_argument('--smooth', action='store_true', help='calm tracked faces by a One-Euro filter')
+    parser.add_argument(
+        '--reconnects', type=whole_or_none, help='of an address: how often to connect again, in all; default: 5'
+    )
+    parser.add_argument(
+        '--drop-late', action='store_true', help='of an address: drop frames that come faster than they are looked at'
+    )
     parser.add_argument('--strict', action='store_true', help='stop at the first input that cannot be read')
 
 
@@ -73,6 +85,9 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError('--smooth needs --track')
         if args.draw_uncertainty and not args.draw:
             raise ValueError('--draw-uncertainty needs --draw')
+        if (args.drop_late or args.reconnects is not None) and not any(map(is_address, args.inputs)):
+            name = '--drop-late' if args.drop_late else '--reconnects'
+            raise ValueError(f'{name} needs the address of a stream, such as rtsp://HOST/PATH')
         predict_bulk.check(args)
     if args.ray:
         return predict_bulk.run(args)
@@ -92,7 +107,10 @@ def run(args: argparse.Namespace) -> int:
                 f'--draw-uncertainty: {landmarker.model.path} is not calibrated, expected the export of a '
                 'checkpoint that mmfld calibrate has written'
             )
-    sources, broken = open_inputs(args.inputs, args.strict)
+    stream = dict(drop_late=args.drop_late)
+    if args.reconnects is not None:
+        stream.update(reconnects=args.reconnects)
+    sources, broken = open_inputs(args.inputs, args.strict, **stream)
     if args.track:
         pictures = [source for source in sources if not source.is_video and source.length == 1]
         if pictures:
@@ -121,7 +139,10 @@ def run(args: argparse.Namespace) -> int:
                 if not source.is_live:  # the way to stop a camera
                     raise
             broken += source.broken
-    print(f'{faces} faces in {images} images')
+            if isinstance(source, StreamSource) and source.summary:
+                print(f'{source.path}: {source.summary}', file=sys.stderr)
+    lost = [source.summary for source in sources if isinstance(source, StreamSource) and source.summary]
+    print('; '.join([f'{faces} faces in {images} images', *lost]))
     for _, reason in broken:
         print(f'not read: {reason}', file=sys.stderr)
     return 1 if broken else 0

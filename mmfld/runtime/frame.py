@@ -1,6 +1,6 @@
 """What sources of images and videos yield."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,6 +15,8 @@ class Frame:
         index (int): Its place in the input.
         time (float, optional): Seconds from the start of the video at which players show it. None for images.
         duration (float, optional): Seconds for which they show it.
+        since (dict): Of a stream, what happened since the frame before, if anything: how many were ``dropped`` or
+            ``damaged``, and how many ``reconnects`` were tried.
     """
 
     image: np.ndarray
@@ -22,3 +24,4 @@ class Frame:
     index: int
     time: float | None = None
     duration: float | None = None
+    since: dict[str, int] = field(default_factory=dict)

@@ -18,6 +18,7 @@ import numpy as np
 
 from .frame import Frame
 from .images import Image, check_kind, existing_file, is_animated, read_image
+from .stream import StreamSource, is_address
 from .unfinished import finish, unfinished
 from .video import VideoSource, VideoWriter
 
@@ -142,28 +143,31 @@ class CameraSource:
             raise ValueError(f'{self.path}: opened, but OpenCV can read no frame of it')
 
 
-Source = ImageSource | VideoSource | CameraSource
+Source = ImageSource | VideoSource | CameraSource | StreamSource
 Inputs = Image | Sequence[Image] | Source
 
 
-def open_source(inputs: Inputs, strict: bool = True) -> Source:
+def open_source(inputs: Inputs, strict: bool = True, reconnects: int = 5, drop_late: bool = False) -> Source:
     """What to read for an inferencer's ``inputs``.
 
     Args:
         inputs: Path of an image, a video or a folder of images (not its subfolders; in the order of their names);
-            ``'webcam'`` or ``'webcam:1'``; an image as :func:`~mmfld.runtime.images.read_image` takes it; or a list of
-            images and paths of images. An animated GIF is a video; of one in a folder or a list, and of other
-            animations, the first frame is taken, with a warning. What this function returned is returned again.
+            ``'webcam'`` or ``'webcam:1'``; the ``rtsp://`` or ``http(s)://`` address of a video; an image as
+            :func:`~mmfld.runtime.images.read_image` takes it; or a list of images and paths of images. An animated GIF
+            is a video; of one in a folder or a list, and of other animations, the first frame is taken, with a warning.
+            What this function returned is returned again.
         strict (bool): See :class:`ImageSource` and :class:`~mmfld.runtime.video.VideoSource`.
+        reconnects, drop_late: See :class:`~mmfld.runtime.stream.StreamSource`.
 
     Raises:
         FileNotFoundError: If a path does not exist.
         ImportError: If PyAV is not installed, for a video.
         TypeError: For what is none of these.
-        ValueError: For a folder without images, a URL, a file that is neither image nor video by its suffix, a camera
-            that is not given as ``webcam:NUMBER``, an empty sequence, or a video or camera that cannot be opened.
+        ValueError: For a folder without images, the URL of an image, a file that is neither image nor video by its
+            suffix, a camera that is not given as ``webcam:NUMBER``, an empty sequence, or a video, camera or stream
+            that cannot be opened.
     """
-    if isinstance(inputs, (ImageSource, VideoSource, CameraSource)):
+    if isinstance(inputs, Source):
         return inputs
     if isinstance(inputs, Sequence) and not isinstance(inputs, (str, bytes, bytearray)):
         if not len(inputs):
@@ -184,6 +188,8 @@ def open_source(inputs: Inputs, strict: bool = True) -> Source:
             raise ValueError(f"inputs: found {inputs!r}, expected 'webcam' or 'webcam:NUMBER'")
         return CameraSource(int(number))
 
+    if is_address(str(inputs)) and Path(str(inputs).partition('?')[0]).suffix.lower() not in IMAGE_SUFFIXES:
+        return StreamSource(str(inputs), strict, reconnects, drop_late)
     path = Path(inputs)
     if path.is_dir():
         with os.scandir(path) as entries:
@@ -219,14 +225,14 @@ class ResultWriter:
 
     Images keep their file name (as PNG where OpenCV does not write their format); each gets its own json file with the
     list of its faces. A video becomes NAME.mp4, see :class:`~mmfld.runtime.video.VideoWriter`, and one NAME.json,
-    [{"frame_id": 0, "time": 0.0, "instances": [...]}, ...], with the time in seconds. Both formats are MMPose's, but
-    for the time.
+    [{"frame_id": 0, "time": 0.0, "instances": [...]}, ...], with the time in seconds, and of a stream what happened
+    before a frame (``Frame.since``). Both formats are MMPose's, but for these.
 
     In a ``with`` statement the files of a video end in .part until it is left without an error; to stop a camera or to
     read no further is none.
 
     Args:
-        source (ImageSource | VideoSource | CameraSource): What is predicted on.
+        source (Source): What is predicted on.
         vis_out_dir (str): Folder for pictures, or the name of an mp4 file; none if empty.
         pred_out_dir (str): Folder for json files; none if empty.
 
@@ -301,7 +307,7 @@ class ResultWriter:
         if self._json is None:
             self._json = open(self._begin(self._pred_dir / f'{self.source.name}.json'), 'w', encoding='utf-8')
             separator = '[\n'
-        item = dict(frame_id=frame.index, time=round(frame.time, 6), instances=instances)
+        item = dict(frame_id=frame.index, time=round(frame.time, 6), **frame.since, instances=instances)
         self._json.write(separator + json.dumps(item, default=_plain))
 
     def close(self, is_complete: bool = True) -> None:

@@ -75,7 +75,7 @@ class VideoSource:
         with _open(Path(self.path)) as container:
             stream = container.streams.best('video')
             stream.thread_type = 'AUTO'
-            start, expected = _start(container), Fraction(container.duration or 0, 10**6)
+            start, expected = start_of(container), Fraction(container.duration or 0, 10**6)
             announced = stream.frames  # 0 if that is not said
             kind, position, last, step = container.format.name, 0, -1, 1
             for packet in _packets(container, reasons):
@@ -94,7 +94,7 @@ class VideoSource:
                 try:
                     frames = [] if packet.is_corrupt else stream.decode(packet)
                     is_lost = packet.is_corrupt
-                except _av().FFmpegError:
+                except load_av().FFmpegError:
                     frames, is_lost = [], True
                 if is_lost:
                     lost += 1
@@ -111,7 +111,7 @@ class VideoSource:
                     else:
                         read += 1
                         yield Frame(
-                            _upright(frame),
+                            upright(frame),
                             self.path,
                             index,
                             float(time),
@@ -203,7 +203,7 @@ class VideoWriter:
     """
 
     def __init__(self, path: Path, width: int, height: int, source: Any) -> None:
-        self._output = _av().open(str(path), 'w', format='mp4', options={'movflags': '+faststart'})
+        self._output = load_av().open(str(path), 'w', format='mp4', options={'movflags': '+faststart'})
         rate = Fraction(source.fps).limit_denominator(1001)
         self._stream = self._output.add_stream('libx264', rate, options=H264)
         self._stream.width, self._stream.height = width + width % 2, height + height % 2
@@ -222,7 +222,7 @@ class VideoWriter:
         height, width = picture.shape[:2]
         picture = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         frame = (
-            _av()
+            load_av()
             .VideoFrame.from_ndarray(picture, 'bgr24')
             .reformat(format='yuv420p', dst_colorspace=BT709, dst_color_range=LIMITED)
         )
@@ -264,7 +264,7 @@ class _Sound:
             self._packets = self._copied(stream, output.add_stream_from_template(stream))
         else:
             context = stream.codec_context
-            rates = _av().Codec('aac', 'w').audio_rates
+            rates = load_av().Codec('aac', 'w').audio_rates
             self._packets = self._encoded(
                 stream,
                 output.add_stream(
@@ -287,7 +287,7 @@ class _Sound:
         self._input.close()
 
     def _copied(self, stream: Any, target: Any) -> Iterator[Any]:
-        shift = round(_start(self._input) / stream.time_base)
+        shift = round(start_of(self._input) / stream.time_base)
         for packet in self._input.demux(stream):
             if packet.dts is not None and packet.pts is not None and not packet.is_corrupt:
                 packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
@@ -298,22 +298,23 @@ class _Sound:
         for packet in self._input.demux(stream):
             try:
                 frames = [] if packet.is_corrupt else stream.decode(packet)
-            except _av().FFmpegError:
+            except load_av().FFmpegError:
                 continue  # a gap
             for frame in frames:
                 if frame.pts is not None:
-                    frame.pts -= round(_start(self._input) / frame.time_base)
+                    frame.pts -= round(start_of(self._input) / frame.time_base)
                 yield from target.encode(frame)
         yield from target.encode(None)
 
 
-def _av(what: str = 'a video') -> ModuleType:
+def load_av(what: str = 'a video') -> ModuleType:
+    """PyAV, which reads ``what``."""
     return load('av', 'av', what)
 
 
 def _open(path: Path) -> Any:
     """A container of PyAV."""
-    av = _av(f'{path}: a video')
+    av = load_av(f'{path}: a video')
     try:
         return av.open(str(path))
     except av.FFmpegError as error:
@@ -324,16 +325,16 @@ def _packets(container: Any, reasons: list[str]) -> Iterator[Any]:
     """Packets of all streams, to the end or to where reading fails, for a reason that is added to ``reasons``."""
     try:
         yield from container.demux()
-    except _av().FFmpegError as error:
+    except load_av().FFmpegError as error:
         reasons.append(f'cannot be read to the end ({error.strerror})')
 
 
-def _start(container: Any) -> Fraction:
+def start_of(container: Any) -> Fraction:
     """Seconds at which a file's clock starts."""
     return Fraction(container.start_time or 0, 10**6)
 
 
-def _upright(frame: Any) -> np.ndarray:
+def upright(frame: Any) -> np.ndarray:
     """(H, W, 3) uint8 in BGR of a decoded frame."""
     # PyAV leaves out what a file says about its colours unless one of these differs from what they are converted to
     image = frame.to_ndarray(

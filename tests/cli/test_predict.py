@@ -1,6 +1,7 @@
 """``mmfld predict`` as it is typed."""
 
 import csv
+import io
 import json
 import os
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 from matplotlib.cbook import get_sample_data
 
 from mmfld.cli.main import main
+
+from ..runtime.servers import cut, serve, whole
 
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
 
@@ -174,6 +177,9 @@ def test_an_empty_folder_is_named(tmp_path, capsys):
         (['--workers', '0'], "--workers: found '0'"),
         (['--workers', '2'], '--workers needs --ray'),
         (['--part-size', 'a'], "--part-size: found 'a'"),
+        (['--drop-late'], '--drop-late needs the address of a stream'),
+        (['--reconnects', '3'], '--reconnects needs the address of a stream'),
+        (['--reconnects', '-1'], "--reconnects: found '-1', expected a whole number of at least 0"),
         (['--nonsense'], 'unrecognized arguments: --nonsense'),
     ],
     ids=' '.join,
@@ -214,3 +220,55 @@ def test_as_a_module_and_without_a_command():
     assert done.returncode == 0 and done.stdout.startswith('mmfld ')
     done = subprocess.run([sys.executable, '-m', 'mmfld'], capture_output=True, text=True)
     assert done.returncode == 2 and 'COMMAND' in done.stderr
+
+
+@pytest.fixture
+def photo_stream():
+    """Of three pictures with a face, 10 a second, in Matroska."""
+    content = io.BytesIO()
+    with av.open(content, 'w', format='matroska') as output:
+        stream = output.add_stream('mjpeg', 10)
+        stream.width, stream.height, stream.pix_fmt = 256, 300, 'yuvj420p'
+        photo = cv2.resize(cv2.imread(PHOTO), (256, 300))
+        for _ in range(3):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(photo, 'bgr24')))
+        output.mux(stream.encode())
+    return content.getvalue()
+
+
+def test_a_stream_is_followed_over_a_break_which_is_told(tmp_path, capsys, monkeypatch, photo_stream):
+    monkeypatch.setattr('mmfld.runtime.stream.WAIT', 0)
+    with serve(cut(photo_stream, 3 * len(photo_stream) // 5), whole(photo_stream)) as server:
+        assert predict(server.address, '--out', tmp_path / 'out', '--track') == 0
+    name = f'127.0.0.1_{server.server_port}_clip'
+    output = capsys.readouterr()
+    assert output.out == '2 faces in 3 images; 1 tries to connect again\n'
+    assert output.err == f'{server.address}: 1 tries to connect again\n'
+    frames = json.loads((tmp_path / 'out' / f'{name}.json').read_text())
+    assert [(frame['frame_id'], frame['time'], frame.get('reconnects', 0)) for frame in frames] == [
+        (0, 0, 0),
+        (1, 0.1, 1),
+        (2, 0.2, 0),
+    ]
+
+
+def test_a_stream_that_stays_away_leaves_what_was_read(tmp_path, capsys, monkeypatch, photo_stream):
+    monkeypatch.setattr('mmfld.runtime.stream.WAIT', 0)
+    with serve(cut(photo_stream, 3 * len(photo_stream) // 5)) as server:
+        options = ('--out', tmp_path / 'out', '--format', 'csv', '--reconnects', '2')
+        assert predict(server.address, *options) == 1
+    output = capsys.readouterr()
+    assert output.out == '1 faces in 1 images; 2 tries to connect again\n'
+    assert output.err.splitlines()[1:] == [
+        f'not read: {server.address}: 1 frames read, 2 tries to connect again; PyAV cannot open this stream (Server '
+        'returned 404 Not Found)'
+    ]
+    (row,) = csv.DictReader(open(tmp_path / 'out/faces.csv'))
+    assert row['file'] == server.address and float(row['time']) == 0
+
+
+def test_a_stream_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    assert predict('rtsp://127.0.0.1:1/live', '--out', tmp_path / 'out') == 1
+    assert capsys.readouterr().err == (
+        'not read: rtsp://127.0.0.1:1/live: PyAV cannot open this stream (Connection refused)\n'
+    )

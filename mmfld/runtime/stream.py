@@ -1,0 +1,236 @@
+"""Videos behind an address, such as those of cameras, read with PyAV while they come."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from fractions import Fraction
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from .arguments import check_flag, check_whole
+from .frame import Frame
+from .newest import newest
+from .video import load_av, start_of, upright
+
+SCHEMES = ('rtsp', 'rtsps', 'http', 'https')
+TIMEOUT = 10.0  # seconds in which a server has to answer, and to go on
+WAIT = 1.0  # seconds before the first try to connect again; one more before each further one
+FPS = 25.0  # where a stream does not tell
+UNTIMED = ('mjpeg', 'mpjpeg')  # what cameras show in browsers: pictures without times
+
+
+class _Decoded(NamedTuple):
+    """A frame of one connection, with how many there were before it, and how many of all were damaged until then; when
+    it came, by the clock, and at which time it is shown, if that is told."""
+
+    number: int
+    damaged: int
+    frame: Any
+    came: float
+    shown: float | None
+
+
+def is_address(text: str) -> bool:
+    """Whether it is that of a stream."""
+    scheme, colon, rest = text.partition('://')
+    return bool(colon and rest) and scheme.lower() in SCHEMES
+
+
+class StreamSource:
+    """The frames of a stream, with its times: zero for the first one.
+
+    Where the connection breaks it is made again. A recorded video, whose length or size its server tells, goes on where
+    it broke; a live one with what it shows then, at the time that has passed meanwhile, and also where it seems to have
+    ended, which is how a camera looks that starts again. Pictures without times have those at which they come.
+
+    Frames and the tries to connect again are counted in ``dropped``, ``damaged`` and ``reconnects`` while it is read,
+    and what happened before a frame is in its ``since``.
+
+    Args:
+        address (str): ``rtsp://``, ``rtsps://``, ``http://`` or ``https://``, with a user and password if it needs
+            them; ``path``, ``name`` and messages are without these, and without what follows a ``?``.
+        strict (bool): Whether it is an error if it cannot be read to the end; if not, that is noted in ``broken``.
+            Defaults to True.
+        reconnects (int): How many tries to connect again there may be, in all. Defaults to 5.
+        drop_late (bool): Of a live stream, pass over frames that come faster than they are taken, so that the newest is
+            always the next. Defaults to False.
+
+    Raises:
+        ImportError: If PyAV is not installed.
+        ValueError: If it is no such address, it does not answer at first, or has no pictures.
+    """
+
+    is_video = True
+    is_live = True  # it may have no end: to stop reading is the way to end it, and there is no sound to copy
+    length = None
+    notice = ''
+    time_base = Fraction(1, 90000)
+
+    def __init__(self, address: str, strict: bool = True, reconnects: int = 5, drop_late: bool = False) -> None:
+        check_whole('reconnects', reconnects, 0)
+        check_flag('drop_late', drop_late)
+        self.path, self.name = _without_secrets(address)
+        self._address = address
+        self.strict = strict
+        self.limit = reconnects
+        self.drop_late = drop_late
+        self.broken: list[tuple[str, str]] = []
+        self.read = self.dropped = self.damaged = self.reconnects = 0
+        self._container = self._connect()
+        self.fps = float(_pictures(self._container).average_rate or FPS)
+
+    @property
+    def summary(self) -> str:
+        """What was lost, empty if nothing."""
+        told = {'dropped as late': self.dropped, 'damaged': self.damaged}
+        parts = [f'{count} frames {what}' for what, count in told.items() if count]
+        if self.reconnects:
+            parts.append(f'{self.reconnects} tries to connect again')
+        return ', '.join(parts)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read frames until the stream ends, or cannot be connected any more.
+
+        Raises:
+            ValueError: If it is ``strict`` and the stream cannot be read to the end.
+        """
+        self.broken.clear()
+        self.read = self.dropped = self.damaged = self.reconnects = 0
+        reason, last, index = '', None, 0  # seconds of the last frame, and how many there were
+        since: dict[str, int] = {}
+        seen = time.monotonic()  # when the last frame came
+        while True:
+            container, self._container = self._container, None
+            if container is None:
+                container, reason = self._connect_again(reason, since)
+                if container is None:
+                    break
+            problem: list[str] = []
+            is_recorded = bool(container.duration) or container.size > 0
+            frames = self._decoded(container, is_recorded, problem)
+            if self.drop_late and not is_recorded:
+                frames = newest(frames)
+            before, first, damaged, shift = last, index, self.damaged, None
+            if before is not None and is_recorded:
+                with suppress(load_av().FFmpegError):
+                    container.seek(int(before * 10**6) + (container.start_time or 0))
+            with container, closing(frames):
+                for item in frames:
+                    shown = item.shown
+                    if is_recorded and before is not None and shown is not None and shown <= before:
+                        first -= 1  # known from before the break
+                        continue
+                    if not is_recorded and shown is not None:
+                        if shift is None:
+                            shift = (0.0 if last is None else last + item.came - seen) - shown
+                        shown += shift
+                    if shown is None or last is not None and shown <= last:
+                        shown = 0.0 if last is None else last + 1 / self.fps
+                    lost = dict(damaged=item.damaged - damaged)
+                    lost.update(dropped=first + item.number - index - lost['damaged'])
+                    since.update({what: count for what, count in lost.items() if count})
+                    self.dropped += lost['dropped']
+                    last, seen, damaged, index = shown, item.came, item.damaged, first + item.number + 1
+                    self.read += 1
+                    duration = float((item.frame.duration or 0) * (item.frame.time_base or 0)) or 1 / self.fps
+                    yield Frame(upright(item.frame), self.path, index - 1, shown, duration, since)
+                    since = {}
+            reason = problem[0] if problem else ''
+            if not reason and (is_recorded or not self.limit):
+                break
+            reason = reason or 'it ended'
+        if reason or not self.read:
+            tries = f', {self.reconnects} tries to connect again' if self.reconnects else ''
+            reason = f'{self.path}: {self.read} frames read{tries}; {reason or "PyAV can decode no frame of it"}'
+            if self.strict:
+                raise ValueError(reason)
+            self.broken.append((self.path, reason))
+
+    def _connect(self) -> Any:
+        """A container of PyAV.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        av = load_av(f'{self.path}: a stream')
+        options = dict(rtsp_transport='tcp') if self._address.lower().startswith('rtsp') else {}
+        try:
+            container = av.open(self._address, options=options, timeout=TIMEOUT)
+        except av.FFmpegError as error:
+            raise ValueError(f'{self.path}: PyAV cannot open this stream ({_reason(error)})') from None
+        if _pictures(container) is None:
+            container.close()
+            raise ValueError(f'{self.path}: found no pictures that PyAV can decode, expected a video')
+        return container
+
+    def _connect_again(self, reason: str, since: dict[str, int]) -> tuple[Any, str]:
+        """A container, or None and why not."""
+        failed = 0
+        while self.reconnects < self.limit:
+            time.sleep(WAIT * (1 + failed))
+            self.reconnects += 1
+            since['reconnects'] = since.get('reconnects', 0) + 1
+            try:
+                return self._connect(), ''
+            except ValueError as error:
+                failed += 1
+                reason = str(error).removeprefix(f'{self.path}: ')
+        return None, reason
+
+    def _decoded(self, container: Any, is_recorded: bool, problem: list[str]) -> Iterator[_Decoded]:
+        """Frames to the end, or to where reading fails, for a reason that is then in ``problem``."""
+        has_times = is_recorded or container.format.name not in UNTIMED
+        unit, start = _pictures(container).time_base, start_of(container)
+        number = 0
+        for frame in self._read(container, problem):
+            if frame is None or frame.is_corrupt:
+                self.damaged += 1
+            else:
+                came = time.monotonic()
+                shown = came
+                if has_times:
+                    shown = None if frame.pts is None else float(frame.pts * (frame.time_base or unit) - start)
+                yield _Decoded(number, self.damaged, frame, came, shown)
+            number += 1
+
+    @staticmethod
+    def _read(container: Any, problem: list[str]) -> Iterator[Any]:
+        """Frames of PyAV, and None for packets that cannot be decoded."""
+        av, stream = load_av(), _pictures(container)
+        try:
+            for packet in container.demux(stream):
+                try:
+                    frames = stream.decode(packet)
+                except av.FFmpegError:
+                    frames = [None]
+                yield from frames
+        except av.FFmpegError as error:
+            problem.append(f'cannot be read on ({_reason(error)})')
+            with suppress(av.FFmpegError):
+                yield from stream.decode(None)  # what was read of it
+
+
+def _pictures(container: Any) -> Any:
+    """The stream of a container that is a video and can be decoded, or None."""
+    stream = container.streams.best('video')
+    return None if stream is None or stream.codec_context is None else stream
+
+
+def _without_secrets(address: str) -> tuple[str, str]:
+    """An address without user, password and query, and a name for files."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not is_address(address) or not host:
+        raise ValueError(f'found an address of no host, expected one such as {SCHEMES[0]}://HOST/PATH')
+    place = f'{f"[{host}]" if ":" in host else host}{"" if port is None else f":{port}"}{parts.path}'
+    return f'{parts.scheme}://{place}', re.sub(r'[^\w.-]+', '_', place).strip('._') or 'stream'
+
+
+def _reason(error: Any) -> str:
+    if isinstance(error, load_av().ExitError):
+        return f'no answer within {TIMEOUT:g} s'
+    return error.strerror
