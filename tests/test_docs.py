@@ -3,8 +3,10 @@
 import ast
 import itertools
 import json
+import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -47,7 +49,19 @@ RUN = (
     'howto/add_a_codec.md',
     'howto/add_a_layout.md',
 )
-RUN_ON_A_PHOTOGRAPH = ('index.md', 'start/quickstart.md', 'start/predict.md', 'howto/track.md', 'howto/calibrate.md')
+RUN_ON_A_PHOTOGRAPH = (
+    'index.md',
+    'faq.md',
+    'start/quickstart.md',
+    'start/predict.md',
+    'howto/track.md',
+    'howto/calibrate.md',
+    'howto/pose_and_crops.md',
+)
+# a config, blocks that another test runs, and a model that somebody exports
+NOT_RUN_AS_THEY_STAND = ('concepts/sample.md', 'start/own_data.md', 'howto/deploy.md')
+NOTEBOOKS = sorted((SITE / 'notebooks').glob('*.ipynb'))
+LARGEST_OUTPUT = 300_000  # characters
 
 documents = pytest.mark.parametrize('path', DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 
@@ -292,6 +306,30 @@ def test_the_code_of_a_page_runs_on_a_photograph(page, tmp_path, monkeypatch, ca
     assert page == 'start/predict.md' or capsys.readouterr().out
 
 
+def test_no_page_has_code_that_nothing_runs():
+    with_code = {path.relative_to(SITE).as_posix() for path in PAGES if python_blocks(path)}
+    assert with_code == {*RUN, *RUN_ON_A_PHOTOGRAPH, *NOT_RUN_AS_THEY_STAND}
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_runs_from_top_to_bottom(path, tmp_path):
+    code = '\n'.join(''.join(cell['source']) for cell in cells(path) if cell['cell_type'] == 'code')
+    (tmp_path / 'notebook.py').write_text(code, encoding='utf-8')
+    command = [sys.executable, '-W', 'ignore', 'notebook.py']
+    environment = {**os.environ, 'MPLBACKEND': 'agg'}
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_has_the_outputs_of_a_run_from_top_to_bottom(path):
+    code = [cell for cell in cells(path) if cell['cell_type'] == 'code']
+    assert [cell['execution_count'] for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell['outputs']]
+    assert outputs and not [output for output in outputs if output.get('name') == 'stderr']
+    assert max(len(json.dumps(output)) for output in outputs) < LARGEST_OUTPUT
+
+
 def test_the_tutorial_makes_annotations_and_a_config_that_are_read(tmp_path, monkeypatch):
     (tmp_path / 'configs').symlink_to(ROOT / 'configs')
     folder = tmp_path / 'data' / 'mine'
@@ -315,7 +353,12 @@ def run_blocks(page: str, names: dict) -> int:
     return len(blocks)
 
 
-def python_blocks(page: str) -> list[str]:
+def cells(path: Path) -> list[dict]:
+    """Of a notebook."""
+    return json.loads(path.read_text(encoding='utf-8'))['cells']
+
+
+def python_blocks(page: str | Path) -> list[str]:
     return [
         block for _, language, block in BLOCK.findall((SITE / page).read_text(encoding='utf-8')) if language == 'python'
     ]
