@@ -31,7 +31,7 @@ import cv2
 import mmcv
 import numpy as np
 import torch
-from human_annotators import read_annotations
+from lfpw_annotations import read_annotations
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmpose.apis import init_model

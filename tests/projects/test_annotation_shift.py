@@ -22,7 +22,7 @@ def study():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PROJECT))
         module = importlib.import_module('annotation_shift')
-    for name in ('annotation_shift', 'human_annotators'):
+    for name in ('annotation_shift', 'lfpw_annotations'):
         del sys.modules[name]
     return module
 

@@ -1,8 +1,9 @@
 """Annotators against image-aware smoothing: made-up annotations of known spread, and the format of the real file."""
 
 import csv
-import importlib.util
+import importlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +16,36 @@ from mmfld.codecs import ImageAwareSmoothing
 from mmfld.structures import Boundary, FaceLayout, denormalize, get_layout, pixels_to_cells
 from mmfld.synthetic import SyntheticFaceGenerator
 
-RUN = Path(__file__).parents[2] / 'projects' / 'semantic_ambiguity' / 'human_annotators.py'
+PROJECT = Path(__file__).parents[2] / 'projects' / 'semantic_ambiguity'
 LAYOUT = get_layout('cofw29')
 FACES = 60
 STD = 0.03  # of the noise, in inter-ocular distances
 
 
 @pytest.fixture(scope='module')
-def study():
-    spec = importlib.util.spec_from_file_location('human_annotators', RUN)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.BOOTSTRAPS, module.PERMUTATIONS = 100, 200
-    return module
+def modules():
+    names = ('human_annotators', 'spreads', 'lfpw_annotations', 'annotator_report', 'annotator_picture')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PROJECT))
+        importlib.import_module('human_annotators')
+    found = {name: sys.modules.pop(name) for name in names}
+    found['human_annotators'].BOOTSTRAPS, found['spreads'].PERMUTATIONS = 100, 200
+    return found
+
+
+@pytest.fixture(scope='module')
+def study(modules):
+    return modules['human_annotators']
+
+
+@pytest.fixture(scope='module')
+def spreads(modules):
+    return modules['spreads']
+
+
+@pytest.fixture(scope='module')
+def annotations(modules):
+    return modules['lfpw_annotations']
 
 
 @pytest.fixture(scope='module')
@@ -57,17 +75,17 @@ def isotropic(study, faces):
 
 
 @pytest.fixture(scope='module')
-def along(study, faces):
-    axes = study.boundary_axes(faces, LAYOUT)
+def along(study, spreads, faces):
+    axes = spreads.boundary_axes(faces, LAYOUT)
     noise = normal(FACES, 3, 29) * np.exp(0.5j * np.angle(axes))[:, None]
     return study.compare(annotate(faces, noise), np.ones((FACES, 3, 29), bool))
 
 
-def rows_of(study, points: np.ndarray) -> list:
+def rows_of(annotations, points: np.ndarray) -> list:
     """Rows of a file with these annotations, averages in front as in the original."""
-    rows = [study.HEADER]
+    rows = [annotations.HEADER]
     for number, face in enumerate(points):
-        for worker, person in zip(('average', *study.WORKERS), (face.mean(0), *face)):
+        for worker, person in zip(('average', *annotations.WORKERS), (face.mean(0), *face)):
             triples = np.concatenate([person, np.zeros((29, 1))], axis=1)
             triples = np.concatenate([triples[:28], np.full((6, 3), 2), triples[28:]])  # six points of the ears
             rows.append([f'http://face/{number}', worker, *map(str, triples.ravel())])
@@ -80,20 +98,20 @@ def write(path: Path, rows: list) -> Path:
     return path
 
 
-def test_reads_what_was_written(study, faces, tmp_path):
+def test_reads_what_was_written(annotations, faces, tmp_path):
     points = annotate(faces[:3], np.zeros((3, 3, 29)))
-    rows = rows_of(study, points)
+    rows = rows_of(annotations, points)
     rows[3][2 + 3 * 34 + 2] = '1'  # the chin of the first face as worker_1 has it
-    found, visible, skipped = study.read_annotations(write(tmp_path / 'a.csv', rows))
+    found, visible, skipped = annotations.read_annotations(write(tmp_path / 'a.csv', rows))
     np.testing.assert_allclose(found, points)
     assert np.argwhere(~visible).tolist() == [[0, 1, 28]]
     assert skipped == 0
 
 
-def test_faces_with_fewer_annotators_are_left_out_and_counted(study, faces, tmp_path):
-    rows = rows_of(study, annotate(faces[:3], np.zeros((3, 3, 29))))
+def test_faces_with_fewer_annotators_are_left_out_and_counted(annotations, faces, tmp_path):
+    rows = rows_of(annotations, annotate(faces[:3], np.zeros((3, 3, 29))))
     del rows[6]  # worker_0 of the second face
-    found, _, skipped = study.read_annotations(write(tmp_path / 'a.csv', rows))
+    found, _, skipped = annotations.read_annotations(write(tmp_path / 'a.csv', rows))
     assert (len(found), skipped) == (2, 1)
 
 
@@ -116,35 +134,35 @@ def test_faces_with_fewer_annotators_are_left_out_and_counted(study, faces, tmp_
         (1, 106, None, 'line 1: found 106 columns, expected 107'),
     ],
 )
-def test_broken_files_are_named_with_the_place(study, faces, tmp_path, line, column, text, message):
-    rows = [list(row) for row in rows_of(study, annotate(faces[:1], np.zeros((1, 3, 29))))]
+def test_broken_files_are_named_with_the_place(annotations, faces, tmp_path, line, column, text, message):
+    rows = [list(row) for row in rows_of(annotations, annotate(faces[:1], np.zeros((1, 3, 29))))]
     if text is None:
         del rows[line - 1][column]
     else:
         rows[line - 1][column] = text
     path = write(tmp_path / 'broken.csv', rows)
     with pytest.raises(ValueError) as error:
-        study.read_annotations(path)
+        annotations.read_annotations(path)
     assert str(error.value) == f'{path}, {message}'
 
 
-def test_a_file_without_complete_faces_is_refused(study, tmp_path):
-    path = write(tmp_path / 'empty.csv', [study.HEADER])
+def test_a_file_without_complete_faces_is_refused(annotations, tmp_path):
+    path = write(tmp_path / 'empty.csv', [annotations.HEADER])
     with pytest.raises(ValueError, match='found no face with the annotators'):
-        study.read_annotations(path)
+        annotations.read_annotations(path)
 
 
-def test_names_follow_the_layout(study):
-    swapped = [name.replace('left', 'L').replace('right', 'left').replace('L', 'right') for name in study.NAMES]
-    assert [study.NAMES.index(name) for name in swapped] == list(LAYOUT.flip_indices)
+def test_names_follow_the_layout(annotations):
+    swapped = [name.replace('left', 'L').replace('right', 'left').replace('L', 'right') for name in annotations.NAMES]
+    assert [annotations.NAMES.index(name) for name in swapped] == list(LAYOUT.flip_indices)
 
 
-def test_order_of_the_real_file_is_that_of_cofw(study, shared_dir):
-    points, _, skipped = study.read_annotations(shared_dir / 'data' / 'lfpw29' / 'kbvt_lfpw_v1_test.csv')
+def test_order_of_the_real_file_is_that_of_cofw(spreads, annotations, shared_dir):
+    points, _, skipped = annotations.read_annotations(shared_dir / 'data' / 'lfpw29' / 'kbvt_lfpw_v1_test.csv')
     assert (len(points), skipped) == (299, 1)
     faces = points.mean(1) @ [1, 1j]
     mean = ((faces - faces.mean(1, keepdims=True)) / (faces[:, 9] - faces[:, 8])[:, None]).mean(0)
-    order = study.check_order(mean, LAYOUT)
+    order = spreads.check_order(mean, LAYOUT)
     assert order['matched'] == 29
     assert order['largest'] < 0.5 * order['nearest_other']
     samples = json.loads((shared_dir / 'data' / 'mmpose_samples' / 'cofw' / 'test_cofw.json').read_text())
@@ -154,54 +172,54 @@ def test_order_of_the_real_file_is_that_of_cofw(study, shared_dir):
         assert linear_sum_assignment(cdist(first, second))[1].tolist() == list(range(29))
 
 
-def test_a_wrong_order_is_noticed(study, faces):
+def test_a_wrong_order_is_noticed(spreads, faces):
     shape = faces[0] - faces[0].mean()
     shape = shape / (shape[9] - shape[8])
     order = np.arange(29)
     order[[0, 10]] = 10, 0
-    assert study.check_order(shape, LAYOUT)['matched'] == 29
-    assert study.check_order(shape[order], LAYOUT)['matched'] < 29
+    assert spreads.check_order(shape, LAYOUT)['matched'] == 29
+    assert spreads.check_order(shape[order], LAYOUT)['matched'] < 29
 
 
-def test_axes_along_a_boundary(study):
+def test_axes_along_a_boundary(spreads):
     layout = FaceLayout('lens', 5, (), (Boundary('eye', (0, 1, 2, 3)),), (0, 2), None, dict(face=tuple(range(5))))
     shape = np.array([-3, 1j, 3, -1j, 9])  # corners left and right; landmark 4 is on no boundary
-    np.testing.assert_allclose(study.boundary_axes(shape[None], layout), [[1, 1, 1, 1, 0]], atol=1e-12)
-    np.testing.assert_allclose(study.boundary_axes(shape[None] * 1j, layout), [[-1, -1, -1, -1, 0]], atol=1e-12)
-    across = study.boundary_axes(shape[None], layout, round_corners=True)
+    np.testing.assert_allclose(spreads.boundary_axes(shape[None], layout), [[1, 1, 1, 1, 0]], atol=1e-12)
+    np.testing.assert_allclose(spreads.boundary_axes(shape[None] * 1j, layout), [[-1, -1, -1, -1, 0]], atol=1e-12)
+    across = spreads.boundary_axes(shape[None], layout, round_corners=True)
     np.testing.assert_allclose(across, [[-1, 1, -1, 1, 0]], atol=1e-12)
-    assert study.corners(shape, layout).tolist() == [True, False, True, False, False]
+    assert spreads.corners(shape, layout).tolist() == [True, False, True, False, False]
 
 
-def test_spread_of_covariances_is_that_of_numpy(study):
+def test_spread_of_covariances_is_that_of_numpy(spreads):
     samples = np.random.default_rng(3).standard_normal((2, 50)) * [[3], [1]] + [[0], [2]]
     centred = (samples - samples.mean(1, keepdims=True)).T @ [1, 1j]
     eye_line = np.array([2j])  # a face that lies on its side
-    ours = study.spread_of_samples(centred[None, :, None] / eye_line)
-    theirs = study.spread_of_covariances(np.cov(samples)[None, None], eye_line)
+    ours = spreads.spread_of_samples(centred[None, :, None] / eye_line)
+    theirs = spreads.spread_of_covariances(np.cov(samples)[None, None], eye_line)
     np.testing.assert_allclose(ours.trace, theirs.trace)
     np.testing.assert_allclose(ours.axis, theirs.axis)
     # wide in the image, so across the face's eye line
-    assert study.angles(theirs.axis, np.ones((1, 1)))[0, 0] > 80
+    assert spreads.angles(theirs.axis, np.ones((1, 1)))[0, 0] > 80
 
 
-def test_an_isotropic_covariance_has_no_direction(study):
-    spread = study.spread_of_covariances(np.eye(2)[None, None] * [[1 + 1e-12], [1]], np.array([1 + 1j]))
+def test_an_isotropic_covariance_has_no_direction(spreads):
+    spread = spreads.spread_of_covariances(np.eye(2)[None, None] * [[1 + 1e-12], [1]], np.array([1 + 1j]))
     assert spread.axis[0, 0] == 0
-    assert np.isnan(study.angles(spread.axis, np.ones((1, 1))))[0, 0]
+    assert np.isnan(spreads.angles(spread.axis, np.ones((1, 1))))[0, 0]
 
 
-def test_angles_and_alignment(study):
+def test_angles_and_alignment(spreads):
     axes = np.exp(2j * np.radians([0.0, 30, 60, 90]))
-    np.testing.assert_allclose(study.angles(axes, np.ones(4)), [0, 30, 60, 90])
-    np.testing.assert_allclose(study.angles(axes, axes[::-1]), [90, 30, 30, 90])
-    ones = study.Spread(np.ones(4), np.ones(4) + 0j)
-    assert study.alignment(ones, ones) == pytest.approx(1)
-    assert study.alignment(ones, study.Spread(np.ones(4), -ones.axis)) == pytest.approx(-1)
-    assert study.alignment(ones, study.Spread(np.ones(4), axes)) == pytest.approx(0)
+    np.testing.assert_allclose(spreads.angles(axes, np.ones(4)), [0, 30, 60, 90])
+    np.testing.assert_allclose(spreads.angles(axes, axes[::-1]), [90, 30, 30, 90])
+    ones = spreads.Spread(np.ones(4), np.ones(4) + 0j)
+    assert spreads.alignment(ones, ones) == pytest.approx(1)
+    assert spreads.alignment(ones, spreads.Spread(np.ones(4), -ones.axis)) == pytest.approx(-1)
+    assert spreads.alignment(ones, spreads.Spread(np.ones(4), axes)) == pytest.approx(0)
     # the anisotropies are the weights, and the size does not matter
-    mixed = study.Spread(np.array([1.0, 10, 1, 1]), np.array([1, -1, 0, 0]) + 0j)
-    assert study.alignment(ones, mixed) == pytest.approx((1 - 0.1) / 1.1)
+    mixed = spreads.Spread(np.array([1.0, 10, 1, 1]), np.array([1, -1, 0, 0]) + 0j)
+    assert spreads.alignment(ones, mixed) == pytest.approx((1 - 0.1) / 1.1)
 
 
 def test_prediction_is_the_covariance_of_the_codec(study, faces):
@@ -263,19 +281,19 @@ def test_isotropic_noise_is_at_chance(isotropic):
         assert face['median'] == pytest.approx(45, abs=4)
 
 
-def test_p_values_of_isotropic_noise_are_uniform(study, faces):
-    axes = study.boundary_axes(faces, LAYOUT)
-    boundary, chosen = study.Spread(abs(axes), axes), LAYOUT.boundary_of_keypoint.any(1)
+def test_p_values_of_isotropic_noise_are_uniform(spreads, faces):
+    axes = spreads.boundary_axes(faces, LAYOUT)
+    boundary, chosen = spreads.Spread(abs(axes), axes), LAYOUT.boundary_of_keypoint.any(1)
     draws = np.ones((1, FACES))
     values = []
     for seed in range(50):
         rng = np.random.default_rng(seed)
         noise = rng.standard_normal((2, FACES, 3, 29))
-        human = study.spread_of_samples(
+        human = spreads.spread_of_samples(
             (noise[0] - noise[0].mean(1, keepdims=True)) + 1j * (noise[1] - noise[1].mean(1, keepdims=True))
         )
-        orders = study.shuffled_landmarks(chosen, LAYOUT, rng)
-        values.append(study.pooled_direction(human, boundary, chosen, draws, orders)['p'])
+        orders = spreads.shuffled_landmarks(chosen, LAYOUT, rng)
+        values.append(spreads.pooled_direction(human, boundary, chosen, draws, orders)['p'])
     assert np.mean(values) == pytest.approx(0.5, abs=0.12)
     assert np.mean(np.array(values) < 0.05) < 0.15
 
@@ -292,37 +310,37 @@ def test_sizes_are_those_of_the_noise(isotropic):
     assert 'spearman' not in isotropic['size']['image-unaware']
 
 
-def test_annotators_who_follow_a_spread_have_it_in_the_mean(study):
-    spread = study.Spread(np.full((4000, 1), 3.0), np.full((4000, 1), 2 * np.exp(1j)))
-    drawn = study.simulate(spread, 3, np.random.default_rng(0)).pooled()
+def test_annotators_who_follow_a_spread_have_it_in_the_mean(spreads):
+    spread = spreads.Spread(np.full((4000, 1), 3.0), np.full((4000, 1), 2 * np.exp(1j)))
+    drawn = spreads.simulate(spread, 3, np.random.default_rng(0)).pooled()
     assert drawn.trace[0] == pytest.approx(3, rel=0.05)
     assert drawn.axis[0] == pytest.approx(2 * np.exp(1j), rel=0.06)
 
 
-def test_systematic_offsets_are_told_from_noise(study):
+def test_systematic_offsets_are_told_from_noise(spreads):
     noise = normal(2, 400, 3, 29)
     noise = noise[0] + 1j * noise[1]
     offsets = STD * np.array([1, -1, 0])[:, None] * np.ones(29)
     for habit, part in ((0 * offsets, 0), (offsets, 1 / 3)):  # variances 2 STD^2 of the noise, STD^2 of the offsets
         values = noise + habit
-        found = study.systematic_part(values - values.mean(1, keepdims=True), np.random.default_rng(0))
+        found = spreads.systematic_part(values - values.mean(1, keepdims=True), np.random.default_rng(0))
         assert found['offset'] == pytest.approx(part, abs=0.02)
         assert (found['offset'] > found['offset_shuffled'][1]) == (part > 0)
 
 
-def test_shifts_of_a_whole_face_are_told_from_noise(study):
+def test_shifts_of_a_whole_face_are_told_from_noise(spreads):
     noise = normal(2, 400, 3, 30)
     noise = noise[0] + 1j * noise[1]
     values = noise[:, :, :29] + noise[:, :, 29:]
     for deviations, correlation in ((noise[:, :, :29], 0), (values, 0.5)):
         deviations = deviations - deviations.mean(1, keepdims=True)
-        found = study.systematic_part(deviations, np.random.default_rng(0))
+        found = spreads.systematic_part(deviations, np.random.default_rng(0))
         assert found['whole_face'] == pytest.approx(correlation, abs=0.05)
 
 
-def test_landmarks_change_places_in_pairs(study):
+def test_landmarks_change_places_in_pairs(spreads):
     chosen = LAYOUT.boundary_of_keypoint.any(1)
-    orders = study.shuffled_landmarks(chosen, LAYOUT, np.random.default_rng(0))
+    orders = spreads.shuffled_landmarks(chosen, LAYOUT, np.random.default_rng(0))
     flip = np.array(LAYOUT.flip_indices)
     assert (np.sort(orders, axis=1) == np.arange(29)).all()
     assert (orders[:, ~chosen] == np.flatnonzero(~chosen)).all()
@@ -330,9 +348,9 @@ def test_landmarks_change_places_in_pairs(study):
     assert len(np.unique(orders, axis=0)) == len(orders)
 
 
-def test_command_prints_tables_and_writes_numbers_and_picture(study, faces, tmp_path, capsys):
+def test_command_prints_tables_and_writes_numbers_and_picture(study, annotations, faces, tmp_path, capsys):
     noise = normal(2, 10, 3, 29)
-    path = write(tmp_path / 'a.csv', rows_of(study, annotate(faces[:10], noise[0] + 1j * noise[1])))
+    path = write(tmp_path / 'a.csv', rows_of(annotations, annotate(faces[:10], noise[0] + 1j * noise[1])))
     result = study.main([str(path), '--out-dir', str(tmp_path / 'out')])
     written = json.loads((tmp_path / 'out' / 'human_annotators.json').read_text())
     assert written['size']['k=8']['gamma'] == result['size']['k=8']['gamma']
