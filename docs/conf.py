@@ -14,14 +14,7 @@ project = 'mmfld'
 author = 'the authors of mmfld'
 release = run_path(str(REPOSITORY / 'mmfld' / 'version.py'))['__version__']
 
-extensions = [
-    'myst_parser',
-    'sphinx.ext.autodoc',
-    'sphinx.ext.napoleon',
-    'sphinx.ext.viewcode',
-    'mathml',
-    'written_pages',
-]
+extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode', 'mathml', 'written_pages']
 exclude_patterns = ['_build']
 
 html_theme = 'furo'
@@ -34,6 +27,7 @@ templates_path = []
 myst_enable_extensions = ['dollarmath', 'deflist']
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
+nb_execution_mode = 'off'  # the outputs that are in them; a test runs them
 
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'none'  # docstrings say types and shapes

@@ -2,6 +2,8 @@
 # Sets up ./.venv and builds the site into docs/_build/html, which works from disk without network; warnings, and links
 # within it that lead nowhere, are errors. What builds it (requirements/docs.txt) lies in docs/_build/env and sees ./.venv.
 #   bash tools/build_docs.sh
+# Notebooks are shown with the outputs that are in them. To make these anew:
+#   PYTHONWARNINGS=ignore docs/_build/env/bin/jupyter execute --inplace docs/notebooks/*.ipynb
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash tools/setup_env.sh
