@@ -12,6 +12,7 @@ outer eye corners, about a metre; from half or double that, a face turned by 30 
 """
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -80,7 +81,10 @@ class HeadPoseEstimator:
     """
 
     def __init__(
-        self, layout: str | FaceLayout = '300w68', shape: np.ndarray | None = None, left_out: np.ndarray | None = None
+        self,
+        layout: str | FaceLayout = '300w68',
+        shape: np.ndarray | None = None,
+        left_out: Sequence[int] | None = None,
     ) -> None:
         self.layout = get_layout(layout)
         if shape is None:
@@ -138,8 +142,8 @@ class HeadPoseEstimator:
         yaw = np.arctan2(-rotation[2, 0], rotation[2, 2])
         pitch = np.arcsin(np.clip(-rotation[2, 1], -1, 1))
         roll = np.arctan2(-rotation[0, 1], rotation[1, 1])
-        angles = np.rad2deg([yaw, pitch, roll]).tolist()
-        return HeadPose(*angles, rotation, center, float(scale), float(residual / scale))
+        yaw, pitch, roll = np.rad2deg([yaw, pitch, roll]).tolist()
+        return HeadPose(yaw, pitch, roll, rotation, center, float(scale), float(residual / scale))
 
 
 @cache
@@ -173,25 +177,29 @@ def draw_axes(image: np.ndarray, pose: HeadPose, length: float = 0.8) -> np.ndar
     return image
 
 
-def _project(shape: np.ndarray, rotation: np.ndarray, center: np.ndarray, scale: float):
+def _project(
+    shape: np.ndarray, rotation: np.ndarray, center: np.ndarray, scale: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(N, 2) pixels of points (N, 3) of the head, the turned points (N, 3), and pixels a unit at their depths (N, )."""
     turned = shape @ rotation.T
     factor = scale * DISTANCE / (DISTANCE - turned[:, 2])
     return turned[:, :2] * factor[:, None] + center, turned, factor
 
 
-def _start(shape: np.ndarray, points: np.ndarray, scale: float):
+def _start(shape: np.ndarray, points: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Rotation, centre and scale by OpenCV, whose camera looks along z."""
     mirror = np.diag([1.0, 1.0, -1.0])
     middle = points.mean(0)
     camera = np.array([[DISTANCE * scale, 0, middle[0]], [0, DISTANCE * scale, middle[1]], [0, 0, 1]])
-    _, vector, shift = cv2.solvePnP(shape @ mirror, points, camera, None, flags=cv2.SOLVEPNP_SQPNP)
+    _, vector, shift = cv2.solvePnP(shape @ mirror, points, camera, np.zeros(0), flags=cv2.SOLVEPNP_SQPNP)
     rotation = mirror @ cv2.Rodrigues(vector)[0] @ mirror
     seen = camera @ shift[:, 0]
     return rotation, seen[:2] / seen[2], scale * DISTANCE / max(float(shift[2, 0]), 1e-3)
 
 
-def _improved(shape, points, spread, rotation, center, scale):
+def _improved(
+    shape: np.ndarray, points: np.ndarray, spread: np.ndarray, rotation: np.ndarray, center: np.ndarray, scale: float
+) -> tuple[np.ndarray, np.ndarray, float, float]:
     """A step of Gauss and Newton towards the most likely pose, errors being of a t distribution."""
     seen, turned, factor = _project(shape, rotation, center, scale)
     errors = points - seen
@@ -211,7 +219,7 @@ def _improved(shape, points, spread, rotation, center, scale):
     normal = np.einsum('nia,nij,njb->ab', jacobian, weights, jacobian)
     gradient = np.einsum('nia,nij,nj->a', jacobian, weights, errors)
     step = np.linalg.solve(normal + 1e-9 * np.trace(normal) * np.eye(6), gradient)
-    step[:3] *= min(1.0, 0.5 / max(np.linalg.norm(step[:3]), 1e-12))
+    step[:3] *= min(1.0, 0.5 / max(float(np.linalg.norm(step[:3])), 1e-12))
     step[3] = np.clip(step[3], -0.3, 0.3)
     rotation = cv2.Rodrigues(step[:3])[0] @ rotation
     return rotation, center + step[4:], scale * np.exp(step[3]), np.abs(step[:4]).max()

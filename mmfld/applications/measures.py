@@ -26,7 +26,8 @@ class FaceMeasures:
     def __init__(self, layout: str | FaceLayout) -> None:
         self.layout = get_layout(layout)
         nowhere = np.zeros((self.layout.num_keypoints, 2))
-        self._pose, names = None, []
+        self._pose: HeadPoseEstimator | None = None
+        names: list[str] = []
         try:
             self._pose = HeadPoseEstimator(self.layout)
             names += POSE
@@ -56,5 +57,5 @@ class FaceMeasures:
         return draw_axes(image, self._pose(face.landmarks, self._errors(face))) if self._pose else image
 
     @staticmethod
-    def _errors(face: Face):
+    def _errors(face: Face) -> np.ndarray | None:
         return None if face.visible is None else face.covariances  # which are those of errors if it is told

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     for source in sources:
         try:
             for frame in source:
-                name = f'{source.name}_{frame.index:06d}' if source.is_video else Path(source.names[frame.index]).stem
+                name = f'{source.name}_{frame.index:06d}' if source.is_video else Path(source.name_of(frame.index)).stem
                 images += 1
                 for number, face in enumerate(landmarker(frame.image)):
                     _save(

@@ -89,7 +89,7 @@ def edge_maps(
         high = np.minimum((vertices.max(0) + THICKNESS) // FINE_PER_CELL + 1, (width, height))
         columns, rows = high - low
         canvas = np.zeros((rows * FINE_PER_CELL, columns * FINE_PER_CELL), np.uint8)
-        cv2.polylines(canvas, [vertices - low * FINE_PER_CELL], boundary.closed, INK, THICKNESS)
+        cv2.polylines(canvas, [vertices - low * FINE_PER_CELL], boundary.closed, (INK,), THICKNESS)
         # The middle 2 x 2 canvas pixels of a cell are its middle half: cut off a quarter cell all round and average
         # blocks of half a cell, of which every second one is such a middle.
         quarter = FINE_PER_CELL // 4

@@ -6,6 +6,8 @@ without saying what its targets are. Here they are the marginals, as of landmark
 and how much at a y.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from mmpose.registry import KEYPOINT_CODECS
@@ -47,7 +49,7 @@ class BoundaryMarginalHeatmap(MarginalHeatmap):
         boundary_weights='boundary_weights',
     )
 
-    def __init__(self, layout: str | FaceLayout = '300w68', **kwargs):
+    def __init__(self, layout: str | FaceLayout = '300w68', **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.layout = get_layout(layout)
 

@@ -27,7 +27,7 @@ class HeatmapCodec(BaseKeypointCodec):
         tau (float): Of the local soft-argmax.
     """
 
-    auxiliary_encode_keys = set()
+    auxiliary_encode_keys: set[str] = set()
     support_batch_decoding = True
     grid: str
     has_distributions = True

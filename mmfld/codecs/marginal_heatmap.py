@@ -52,7 +52,7 @@ class MarginalHeatmap(BaseKeypointCodec):
             :mod:`mmfld.codecs.outside`. Defaults to ``'clamp'``.
     """
 
-    auxiliary_encode_keys = set()
+    auxiliary_encode_keys: set[str] = set()
     support_batch_decoding = True
     label_mapping_table = dict(
         keypoint_x_labels='keypoint_x_labels',
@@ -112,10 +112,11 @@ class MarginalHeatmap(BaseKeypointCodec):
         """Maps of many faces: (..., K, 2) float pixels -> two of (..., K, L), same dtype and device."""
         bins = torch.arange(self.length, device=keypoints.device)
         peak = (self.sigma * (2 * np.pi) ** 0.5) ** -1 if self.normalize else 1.0
-        return tuple(
+        x_maps, y_maps = (
             peak * torch.exp(-0.5 * ((bins - centre[..., None]) / self.sigma) ** 2)
             for centre in self.centres(keypoints).unbind(-1)
         )
+        return x_maps, y_maps
 
     def centres(self, keypoints: Tensor) -> Tensor:
         """Where the Gaussians lie: (..., 2) pixels -> (..., 2) bins, not rounded."""

@@ -31,7 +31,7 @@ def clamp(points: np.ndarray, size: Sequence[int]) -> np.ndarray:
 
 def lies_inside(points: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """(..., ) bool: whether pixels (..., 2) lie within the borders of an image of (W, H) ``size``; NaN does not."""
-    return ((points >= -0.5) & (points <= np.array(size) - 0.5)).all(-1)
+    return np.all((points >= -0.5) & (points <= np.array(size) - 0.5), axis=-1)
 
 
 def counted_landmarks(

@@ -15,12 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 from types import ModuleType
-from typing import Any
-
-try:
-    import resource
-except ImportError:  # Windows has no such limits
-    resource = None
+from typing import IO, Any, cast
 
 TIMEOUT = 60.0  # seconds
 MEMORY = 8 * 2**30  # bytes of address space, as a damaged size can ask for any
@@ -49,9 +44,10 @@ def call(function: Callable, *args: Any) -> Any:
     process, timer = _process, Timer(TIMEOUT, _process.kill)
     timer.start()
     try:
-        pickle.dump((function, args), process.stdin)
-        process.stdin.flush()
-        value, error = pickle.load(process.stdout)
+        stdin, stdout = cast('IO[bytes]', process.stdin), cast('IO[bytes]', process.stdout)
+        pickle.dump((function, args), stdin)
+        stdin.flush()
+        value, error = pickle.load(stdout)
     except (OSError, EOFError, pickle.UnpicklingError):
         in_time = timer.is_alive()
         process.kill()
@@ -75,12 +71,11 @@ def _end() -> None:
 
 
 def _serve() -> None:
-    if resource:
+    with suppress(ImportError, ValueError, OSError):  # Windows has no such limits, and macOS may refuse
+        import resource
+
         _, most = resource.getrlimit(resource.RLIMIT_AS)
-        with suppress(ValueError, OSError):  # macOS may refuse
-            resource.setrlimit(
-                resource.RLIMIT_AS, (MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most), most)
-            )
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most), most))
     # the function lies in a module of mmfld; the package itself would import torch and OpenMMLab
     package = sys.modules['mmfld'] = ModuleType('mmfld')
     package.__path__ = [str(Path(__file__).resolve().parents[1])]

@@ -109,7 +109,7 @@ def check_faces(faces: Sequence[Face], root: Path, problems: Problems) -> list[t
     for face in faces:
         of_image[face.image].append(face)
 
-    sizes: dict[str, Size | None] = {}
+    sizes: dict[str, Size] = {}
     first_seen: dict[tuple, Face] = {}
     passed = set()
     # decoding and hashing release the interpreter lock, so threads use all cores
@@ -117,11 +117,11 @@ def check_faces(faces: Sequence[Face], root: Path, problems: Problems) -> list[t
         try:
             contents = pool.map(check_image, (root / name for name in names))
             for name, (size, digest, unreadable) in zip(names, tqdm(contents, 'images', len(names), unit='image')):
-                sizes[name] = size
                 for face in of_image[name]:
                     try:
                         if unreadable:
                             raise face.problem(*unreadable)
+                        sizes[name] = size
                         check_geometry(face, size)
                         twin = first_seen.setdefault((digest, face.points.tobytes()), face)
                         if twin is not face:
@@ -249,7 +249,7 @@ def to_coco(members: Sequence[tuple[Face, Size | None]], names: Sequence[str] | 
         names (Sequence[str], optional): Of the landmarks.
     """
     images: dict[str, dict] = {}
-    annotations = []
+    annotations: list[dict] = []
     for face, size in members:
         sides = {} if size is None else dict(zip(('width', 'height'), size))
         image = images.setdefault(face.image, dict(id=len(images) + 1, file_name=face.image, **sides))

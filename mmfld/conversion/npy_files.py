@@ -5,6 +5,7 @@ NumPy can crash over a damaged pickle, so it is read in a process of its own.
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def _unpickle(path: Path) -> object:
 class _PlainUnpickler(pickle.Unpickler):
     """Reads arrays of plain Python objects and nothing else: a pickle could run any code, which np.load lets it."""
 
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> Any:
         if module in ('numpy', 'numpy.core.multiarray', 'numpy._core.multiarray') and name in (
             'ndarray',
             'dtype',

@@ -41,8 +41,8 @@ class Problems:
 
     def __init__(self, strict: bool) -> None:
         self.strict = strict
-        self.left_out = Counter()
-        self.others = Counter()
+        self.left_out: Counter[str] = Counter()
+        self.others: Counter[str] = Counter()
 
     def leave_out(self, problem: Problem, faces: int = 1) -> None:
         """One face, or several, cannot be used."""
@@ -103,7 +103,7 @@ def run(convert: Callable[[Problems], None], args: argparse.Namespace) -> int:
     """
     problems = Problems(args.strict)
     before = _stamps(args.out)
-    error = None
+    error: Exception | str | None = None
     try:
         convert(problems)
     except (ConversionError, Problem, OSError) as caught:

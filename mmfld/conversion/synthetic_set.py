@@ -78,6 +78,9 @@ def worker_map(workers: int, make_generator: Callable[[], Any], chunksize: int =
         yield partial(pool.imap, chunksize=chunksize)
 
 
+_generator: Any = None
+
+
 def generator() -> Any:
     """What ``make_generator`` made in this worker."""
     return _generator

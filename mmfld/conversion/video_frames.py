@@ -97,7 +97,7 @@ def open_video(path: Path, images: Path | None = None) -> dict[int, Frame]:
             decoded, image = capture.retrieve()
             if not decoded:
                 break
-            size = image.shape[1::-1]
+            size = image.shape[1], image.shape[0]
         if images is not None:
             file = images / f'{len(frames) + 1:06d}.jpg'
             images.mkdir(parents=True, exist_ok=True)
@@ -145,8 +145,11 @@ def pair_with_points(
                     'missing frame', f'found no frame number {index + 1} in {source}, which has {len(frames)}', path
                 )
             )
-        elif frames[index].problem:
-            problems.leave_out(Problem(*frames[index].problem, path))
+            continue
+        problem = frames[index].problem
+        if problem is not None:
+            kind, message = problem
+            problems.leave_out(Problem(kind, message, path))
         else:
             yield index, path, frames[index]
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
 from mmpose.registry import LOOPS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from .stoppable_train_loop import StoppableTrainLoop
@@ -33,7 +34,11 @@ class AccumulatingTrainLoop(StoppableTrainLoop):
         **kwargs: As of :class:`StoppableTrainLoop`.
     """
 
-    def __init__(self, runner, dataloader, max_epochs: int, accumulation: int, **kwargs) -> None:
+    dataloader: Any
+
+    def __init__(
+        self, runner: Runner, dataloader: DataLoader | dict, max_epochs: int, accumulation: int, **kwargs: Any
+    ) -> None:
         super().__init__(runner, dataloader, max_epochs, **kwargs)
         self.accumulation = accumulation
         self.dataloader = Groups(self.dataloader, accumulation)
@@ -72,7 +77,7 @@ class Groups:
         return getattr(self._dataloader, name)
 
 
-def accumulate(model: nn.Module, batches: Sequence[dict], optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
+def accumulate(model: Any, batches: Sequence[dict], optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
     """Take one step with the mean gradient of all faces, or clips, in several batches.
 
     Args:
@@ -103,7 +108,7 @@ class _PartOfStep:
         self.last = last
 
     @contextmanager
-    def optim_context(self, model: nn.Module) -> Iterator[None]:
+    def optim_context(self, model: Any) -> Iterator[None]:
         with self.optim_wrapper.optim_context(model):
             if self.last or not hasattr(model, 'no_sync'):
                 yield

@@ -21,7 +21,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.hooks import EMAHook
 from mmpose.registry import HOOKS
 
@@ -69,11 +69,14 @@ def fit_to_batch(cfg: Config, keep: bool = False, processes: int | None = None) 
     processes = number_of_processes(cfg.launcher) if processes is None else processes
     size = cfg.train_dataloader.batch_size
     base = (cfg.get('auto_scale_lr') or {}).get('base_batch_size')
-    if base is None and keep:
-        raise ValueError('found no auto_scale_lr.base_batch_size, expected the batch that is to be kept')
     if base is not None and not is_count(base):
         raise ValueError(f'auto_scale_lr.base_batch_size: found {base!r}, expected a number of faces from 1')
-    accumulation = _accumulation_for(base, processes, size) if keep else _accumulation_of(cfg)
+    if not keep:
+        accumulation = _accumulation_of(cfg)
+    elif base is None:
+        raise ValueError('found no auto_scale_lr.base_batch_size, expected the batch that is to be kept')
+    else:
+        accumulation = _accumulation_for(base, processes, size)
     _set_accumulation(cfg, accumulation)
 
     hook = BatchSizeHook(processes, size, accumulation, base, as_configured=accumulation == 1)
@@ -187,7 +190,7 @@ def _averages(cfg: Config, ratio: float) -> Iterator[Change]:
             yield place, hook, 'begin_iter', hook.begin_iter, _stretched(hook.begin_iter, ratio)
 
 
-def averaging_hooks(cfg: Config) -> Iterator[tuple[str, dict]]:
+def averaging_hooks(cfg: Config) -> Iterator[tuple[str, ConfigDict]]:
     """The hooks of a config that average the weights, each with its place."""
     hooks = [
         *((f'default_hooks.{name}', hook) for name, hook in cfg.get('default_hooks', {}).items()),
@@ -206,7 +209,7 @@ def _iterations(cfg: Config, ratio: float) -> Iterator[Change]:
                 yield place, schedule, name, schedule[name], _stretched(schedule[name], ratio)
 
 
-def _schedules(cfg: Config) -> Iterator[tuple[str, dict]]:
+def _schedules(cfg: Config) -> Iterator[tuple[str, ConfigDict]]:
     schedules = cfg.get('param_scheduler') or []
     for number, schedule in enumerate(schedules if isinstance(schedules, (list, tuple)) else [schedules]):
         yield f'param_scheduler.{number}', schedule

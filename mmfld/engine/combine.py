@@ -119,7 +119,7 @@ def combine(namespace: MutableMapping[str, Any]) -> None:
         ValueError: If something says itself what is put together here, which would be lost.
     """
     base = copy.deepcopy(namespace['_base_'])
-    file = inspect.currentframe().f_back.f_code.co_filename  # the config's: MMEngine gives it no __file__
+    file = inspect.stack(0)[1].filename  # the config's: MMEngine gives it no __file__
     _separate(base)
     own = {
         key: value
@@ -334,7 +334,7 @@ def _parameters(name: str | None) -> dict[str, inspect.Parameter]:
     found: dict[str, inspect.Parameter] = {}
     for cls in inspect.getmro(component) if inspect.isclass(component) else ():
         if '__init__' in vars(cls):
-            parameters = inspect.signature(cls.__init__).parameters
+            parameters = inspect.signature(vars(cls)['__init__']).parameters
             found = {**parameters, **found}
             if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters.values()):
                 break

@@ -1,7 +1,7 @@
 """Parameters and multiply-adds of a model."""
 
 import logging
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn as nn
@@ -28,7 +28,7 @@ def complexity(model: nn.Module, input_size: tuple[int, int]) -> Complexity:
         input_size (tuple): (W, H) in pixels.
     """
     model = model.eval()
-    forward = model._forward
+    forward: Any = model._forward
     # the tracer takes tensors only, whatever structure the head returns
     model.forward = lambda inputs: tuple(x for x in tree_leaves(forward(inputs)) if torch.is_tensor(x))
     # it warns about operators without a count, which the caller can list

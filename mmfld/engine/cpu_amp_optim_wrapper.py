@@ -1,5 +1,6 @@
 """Mixed precision on the CPU, which MMEngine's ``AmpOptimWrapper`` refuses."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mmengine.optim import OptimWrapper
@@ -13,6 +14,6 @@ class CPUAmpOptimWrapper(OptimWrapper):
     """Runs the forward pass under bfloat16 autocast; bfloat16 has the range of float32, so no loss is scaled."""
 
     @contextmanager
-    def optim_context(self, model: nn.Module):
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
         with super().optim_context(model), autocast(device_type='cpu'):
             yield

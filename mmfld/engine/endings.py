@@ -74,8 +74,9 @@ def sentence_of(error: BaseException) -> str | None:
     package and its tools raise on purpose: the traceback ends in a ``raise`` of theirs. Errors in workers of a data
     loader, of which PyTorch hands on the text of the traceback, are no others.
     """
-    if re.match(WORKER_LOST, str(error)) and re.match(WORKER_LOST, str(error.__cause__)):
-        error = error.__cause__  # which names the signal
+    cause = error.__cause__
+    if cause is not None and re.match(WORKER_LOST, str(error)) and re.match(WORKER_LOST, str(cause)):
+        error = cause  # which names the signal
     kind, message, file, line = _fault(error)
     message = ' '.join(re.sub(r'^\[Errno \d+\] ', '', message).split())
     if kind == 'RuntimeError' and re.search(PROCESS_LOST, message):
@@ -94,7 +95,8 @@ def _fault(error: BaseException) -> Fault:
         return Fault(type(error).__name__, message, *place)
     *_, last = FRAME.finditer(message)
     # what follows the frames is not indented
-    kind, _, text = re.search(r'^\S.*', message[last.end() :], re.M | re.S)[0].partition(': ')
+    told = re.search(r'^\S.*', message[last.end() :], re.M | re.S)
+    kind, _, text = (told[0] if told else message).partition(': ')
     return Fault(kind, text, *last.groups())
 
 

@@ -211,7 +211,7 @@ def adapt_to_cpu(cfg: Config) -> None:
     optim_wrapper = cfg.get('optim_wrapper') or {}
     if optim_wrapper.get('type') == 'AmpOptimWrapper':
         print_log('No CUDA device: mixed precision is bfloat16 on the CPU.', logger='current')
-        optim_wrapper.type = CPUAmpOptimWrapper.__name__
+        optim_wrapper['type'] = CPUAmpOptimWrapper.__name__
         for gpu_only in ('loss_scale', 'dtype'):
             optim_wrapper.pop(gpu_only, None)
 

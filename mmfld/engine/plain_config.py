@@ -45,7 +45,7 @@ def parse_config(text: str) -> Config:
     return Config(content)
 
 
-def _value(node: ast.AST) -> Any:
+def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Name) and node.id in NUMBERS:
@@ -57,14 +57,17 @@ def _value(node: ast.AST) -> Any:
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         kind = {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)]
         return kind(_value(one) for one in node.elts)
-    if isinstance(node, ast.Dict) and None not in node.keys:
-        return {_value(key): _value(value) for key, value in zip(node.keys, node.values)}
+    if isinstance(node, ast.Dict):
+        keys = [key for key in node.keys if key is not None]  # None stands for **
+        if len(keys) == len(node.values):
+            return {_value(key): _value(value) for key, value in zip(keys, node.values)}
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
         # keys that are no names stand in a dict of their own: dict({'a.b': 1})
         content: dict[Any, Any] = {}
-        for part in (*node.args, *node.keywords):
+        parts: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+        for part in parts:
             value = _value(part.value if isinstance(part, ast.keyword) else part)
-            named = {part.arg: value} if getattr(part, 'arg', None) else value
+            named = {part.arg: value} if isinstance(part, ast.keyword) and part.arg else value
             if not isinstance(named, dict):
                 raise _problem(node)
             content.update(named)
@@ -72,7 +75,7 @@ def _value(node: ast.AST) -> Any:
     raise _problem(node)
 
 
-def _problem(node: ast.AST) -> ValueError:
+def _problem(node: ast.expr | ast.stmt) -> ValueError:
     return ValueError(
         f'the config in the checkpoint: line {node.lineno}: found {ast.unparse(node)[:80]!r}, expected a '
         'name with constants, as MMEngine writes it'

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from ..evaluation.face_alignment_metric import NORMS, norms_of
 from ..repository import REPOSITORY, config_files, find, nearest_names, row_files, shown
@@ -247,19 +248,19 @@ def _is_option(value: Any) -> bool:
 
 _is_numbers = is_mapping(_is_metric, is_number)
 ROW_NAME: Field = (
-    lambda value: isinstance(value, str) and re.fullmatch(r'[\w.+-]+', value) and value.strip('.'),
+    lambda value: isinstance(value, str) and bool(re.fullmatch(r'[\w.+-]+', value) and value.strip('.')),
     'a name of letters, digits, ., +, - and _',
 )
 PAPER_FIELDS: dict[str, Field] = dict(
     paper=TEXT,
     venue=TEXT,
     tables=(is_mapping(is_text, lambda value: True), 'a mapping of tables'),
-    rows=(lambda value: isinstance(value, list) and value, 'a list of rows'),
+    rows=(lambda value: isinstance(value, list) and bool(value), 'a list of rows'),
 )
 TABLE_FIELDS: dict[str, Field] = dict(
     title=TEXT,
     metrics=(
-        lambda value: isinstance(value, list) and value and all(map(_is_metric, value)),
+        lambda value: isinstance(value, list) and bool(value) and all(map(_is_metric, value)),
         'a list of metrics, such as NME, FR/large_pose and box/AUC',
     ),
     note=TEXT,

@@ -86,6 +86,7 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
                         self._validate_if_due()
                         self._stop_if_asked(self._epoch, 0)
             except Stopped:
+                assert self._saver is not None  # only what has been saved may be left
                 self.stopped_by = self._saver.last_saved()
             self.runner.call_hook('after_train')
         return self.runner.model
@@ -173,7 +174,7 @@ def outlive_sigterm() -> None:
     :func:`dismiss_workers`."""
     if hasattr(signal, 'alarm'):  # not on Windows
 
-        def on_sigterm(*_) -> None:
+        def on_sigterm(*_: object) -> None:
             signal.signal(signal.SIGTERM, _end)
             signal.alarm(10)
 
@@ -181,7 +182,7 @@ def outlive_sigterm() -> None:
         signal.signal(signal.SIGALRM, _end)
 
 
-def _end(*_) -> None:
+def _end(*_: object) -> None:
     os._exit(0)  # as PyTorch's workers do at SIGTERM; a signal would be told as a fault
 
 

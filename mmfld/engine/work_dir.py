@@ -6,11 +6,6 @@ import time
 from pathlib import Path
 from typing import IO
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
 from .hooks.safe_checkpoint_hook import INTERRUPTED
 
 LOCK = '.training'
@@ -41,9 +36,10 @@ def hold(folder: str | Path, launcher: str = 'none') -> None:
     except OSError as error:
         raise ValueError(f'work folder {folder} cannot be written to: {error.strerror or error}') from error
     try:
-        if fcntl is not None:
-            # of the process: neither children keep it, nor does a kill
-            fcntl.lockf(_held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        import fcntl
+
+        # of the process: neither children keep it, nor does a kill
+        fcntl.lockf(_held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         _held.seek(0)
         other = _held.read().strip() or 'another process'
@@ -51,7 +47,7 @@ def hold(folder: str | Path, launcher: str = 'none') -> None:
             f'work folder {folder}: found a training in it ({other}), expected one at a time: wait for '
             'it, end it, or choose another --work-dir'
         ) from None
-    except OSError:
+    except (ImportError, OSError):  # Windows has no such locks
         pass
     _held.truncate(0)
     _held.write(f'process {os.getpid()} on {socket.gethostname()} since {time.strftime("%Y-%m-%d %H:%M:%S")}\n')

@@ -297,7 +297,7 @@ class FaceAlignmentMetric(BaseMetric):
                     metrics[key] = value
 
         if self.out_dir is not None:
-            self._save(results, names, {'all': results, **subsets})
+            self._save(self.out_dir, results, names, {'all': results, **subsets})
         return metrics
 
     def _area_keys(self, measure: Measure) -> dict[str, str]:
@@ -360,8 +360,10 @@ class FaceAlignmentMetric(BaseMetric):
             },
         )
 
-    def _save(self, results: list[dict], attributes: Iterable[str], curves: dict[str, list[dict]]) -> None:
-        table, picture = self.out_dir / 'per_image_errors.csv', self.out_dir / 'ced.png'
+    def _save(
+        self, folder: Path, results: list[dict], attributes: Iterable[str], curves: dict[str, list[dict]]
+    ) -> None:
+        table, picture = folder / 'per_image_errors.csv', folder / 'ced.png'
         self._write_table(
             table,
             [

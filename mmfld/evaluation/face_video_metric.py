@@ -58,7 +58,7 @@ class FaceVideoMetric(FaceAlignmentMetric):
             or a frame has two faces.
     """
 
-    def __init__(self, *args, count_excluded: bool = False, **kwargs) -> None:
+    def __init__(self, *args: Any, count_excluded: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.count_excluded = count_excluded
 
@@ -90,8 +90,8 @@ class FaceVideoMetric(FaceAlignmentMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """All metrics of the results of :meth:`process`; writes the files if there is an ``out_dir``."""
         results = _once(results)
-        videos = {result['video']: [] for result in results}
-        excluded = Counter()
+        videos: dict[str, list[dict]] = {result['video']: [] for result in results}
+        excluded: Counter[str] = Counter()
         for result in results:
             if result['excluded']:
                 excluded[result['video']] += 1
@@ -152,7 +152,7 @@ class FaceVideoMetric(FaceAlignmentMetric):
         return results
 
     def _summary(self, results: list[dict], measure: Measure) -> dict[str, float]:
-        videos = {}
+        videos: dict[str, list[dict]] = {}
         for result in results:
             videos.setdefault(result['video'], []).append(result)
         metrics = super()._summary(results, measure)
@@ -193,7 +193,7 @@ def _place(sample: dict) -> dict[str, Any]:
 
 def _once(results: list[dict]) -> list[dict]:
     """The first result of every frame, video by video and in the order of time."""
-    first = {}
+    first: dict[tuple[str, int], dict] = {}
     for result in results:
         known = first.setdefault((result['video'], result['frame']), result)
         if known['id'] != result['id']:

@@ -123,7 +123,7 @@ def jitter(tracks: np.ndarray, frames: np.ndarray | None = None, normalizer: flo
     return float(deviations.mean() / (1 if normalizer is None else normalizer))
 
 
-def _checked(tracks: np.ndarray, frames: np.ndarray | None):
+def _checked(tracks: np.ndarray, frames: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """(T, K, 2) float64 with NaN in both coordinates of a missing landmark, and (T, ) bool: follows the row before."""
     tracks = np.asarray(tracks, np.float64)
     if tracks.ndim != 3 or tracks.shape[-1] != 2:

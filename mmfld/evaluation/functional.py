@@ -14,6 +14,8 @@ Two definitions of FR and AUC exist:
   stated for the reference code here are those of 1.11 and later. FR is rounded to 4, AUC to 6 decimals.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.integrate import simpson
 
@@ -169,14 +171,16 @@ def _checked(errors: np.ndarray) -> np.ndarray:
     return errors
 
 
-def _distance_of_means(keypoints, visible, first, second) -> np.ndarray:
+def _distance_of_means(
+    keypoints: np.ndarray, visible: np.ndarray, first: Sequence[int], second: Sequence[int]
+) -> np.ndarray:
     keypoints = np.asarray(keypoints, np.float64)
-    first, second = list(first), list(second)
-    distance = np.linalg.norm(keypoints[:, first].mean(axis=1) - keypoints[:, second].mean(axis=1), axis=-1)
-    return np.where(visible[:, first + second].all(axis=1), distance, np.nan)
+    means = [keypoints[:, list(indices)].mean(axis=1) for indices in (first, second)]
+    distance = np.linalg.norm(means[0] - means[1], axis=-1)
+    return np.where(visible[:, [*first, *second]].all(axis=1), distance, np.nan)
 
 
-def _box_sides(keypoints, visible) -> np.ndarray:
+def _box_sides(keypoints: np.ndarray, visible: np.ndarray) -> np.ndarray:
     """(N, 2) width and height."""
     keypoints = np.asarray(keypoints, np.float64)
     visible = visible[..., None]

@@ -18,6 +18,7 @@ over all frames, and a lost one is a failure.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -143,7 +144,8 @@ class FollowedFace:
 
     def subset(self, kept: np.ndarray) -> 'FollowedFace':
         """The frames where ``kept`` (T, ) is True, each with what was measured among all."""
-        return FollowedFace(**{name: None if values is None else values[kept] for name, values in vars(self).items()})
+        parts: dict[str, Any] = {name: None if values is None else values[kept] for name, values in vars(self).items()}
+        return FollowedFace(**parts)
 
 
 def summarize_tracking(videos: Sequence[FollowedFace], threshold: float) -> dict[str, float]:
@@ -174,11 +176,10 @@ def summarize_tracking(videos: Sequence[FollowedFace], threshold: float) -> dict
         AUC=auc(failed, threshold),
         flicker=100 * _mean(flicker),
     )
-    if all(video.switches is not None for video in videos):
-        summary.update(
-            switches=sum(int(video.switches.sum()) for video in videos),
-            others=sum(int(video.others.sum()) for video in videos),
-        )
+    switches = [video.switches.sum() for video in videos if video.switches is not None]
+    others = [video.others.sum() for video in videos if video.others is not None]
+    if len(switches) == len(others) == len(videos):
+        summary.update(switches=int(sum(switches)), others=int(sum(others)))
     return summary
 
 

@@ -15,7 +15,7 @@ def check_whole(name: str, value: Any, least: int = 1) -> None:
 
 def is_number(value: Any) -> bool:
     """Also an infinite one, but not NaN."""
-    return isinstance(value, Real) and not isinstance(value, bool) and not np.isnan(value)
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(value == value)
 
 
 def check_number(name: str, value: Any) -> None:

@@ -19,7 +19,7 @@ def tight_box(points: np.ndarray) -> np.ndarray:
     return np.concatenate([points.min(axis=-2), points.max(axis=-2)], axis=-1)
 
 
-def middle_and_size(boxes: np.ndarray):
+def middle_and_size(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (..., 4) -> middles (..., 2), widths and heights (..., 2)."""
     return (boxes[..., :2] + boxes[..., 2:4]) / 2, boxes[..., 2:4] - boxes[..., :2]
 

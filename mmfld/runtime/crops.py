@@ -11,31 +11,33 @@ import numpy as np
 
 from ..structures import FaceLayout
 
+Crop = tuple[np.ndarray, np.ndarray, np.ndarray]  # x and y of centres, and sides
 
-def _landmark_height(x1, y1, x2, y2):
+
+def _landmark_height(x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> Crop:
     return (x1 + x2) / 2, (y1 + y2) / 2, y2 - y1
 
 
-def _longer_side(x1, y1, x2, y2):
+def _longer_side(x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> Crop:
     return (x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, y2 - y1)
 
 
-def _face_220(x1, y1, x2, y2):
+def _face_220(x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> Crop:
     return (x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, y2 - y1) * 256 / 220
 
 
-def _hrnet(x1, y1, x2, y2):
+def _hrnet(x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> Crop:
     x1, y1, x2, y2 = np.floor(x1), np.floor(y1), np.ceil(x2), np.ceil(y2)
     return (x1 + x2) / 2, (y1 + y2) / 2, np.maximum(x2 - x1, y2 - y1) * 1.25
 
 
-def _fan(x1, y1, x2, y2):
+def _fan(x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> Crop:
     return (x1 + x2) / 2, (y1 + y2) / 2 - 0.12 * (y2 - y1), 200 * ((x2 - x1) + (y2 - y1)) / 195
 
 
 LONGEST_SIDE = 32766  # pixels of an image that OpenCV warps
 
-CROP_RULES: dict[str, Callable] = {
+CROP_RULES: dict[str, Callable[..., Crop]] = {
     'longer_side': _longer_side,
     'landmark_height': _landmark_height,
     'face_220': _face_220,
@@ -61,7 +63,7 @@ def crop_of_box(
 
     Args:
         box (ndarray): (..., 4) tight box of the landmarks, x1, y1, x2, y2.
-        rule (str): Of :data:`CROP_RULES`; :class:`mmfld.datasets.transforms.GetFaceCrop` explains them.
+        rule (str): Of :data:`CROP_RULES`; ``docs/concepts/crops_and_metrics.md`` explains them.
         padding (float): Factor on the side.
         layout (FaceLayout): Tells whether the landmarks span the face.
         face_box (ndarray, optional): (..., 4) of the face, for landmarks that do not span it.
@@ -82,12 +84,14 @@ def crop_of_box(
     return np.stack([x, y], axis=-1), side * padding
 
 
-def crop_matrix(center: np.ndarray, scale: np.ndarray, rotation: float, size: tuple[int, int]) -> np.ndarray:
+def crop_matrix(
+    center: np.ndarray, scale: Sequence[float] | np.ndarray, rotation: float, size: tuple[int, int]
+) -> np.ndarray:
     """Image pixels to crop pixels, with the crop's centre on the middle *pixel* position (W - 1) / 2.
 
     Args:
         center (ndarray): (2, ) of the crop, in image pixels.
-        scale (ndarray): (2, ) width and height of the crop, in image pixels.
+        scale (Sequence[float]): (2, ) width and height of the crop, in image pixels.
         rotation (float): Degrees, in MMPose's sense.
         size (tuple): (W, H) of the crop in its own pixels.
 
@@ -101,7 +105,7 @@ def crop_matrix(center: np.ndarray, scale: np.ndarray, rotation: float, size: tu
     return np.concatenate([linear, (middle - linear @ np.asarray(center, np.float64))[:, None]], axis=1)
 
 
-def turn(points: np.ndarray, angle: np.ndarray) -> np.ndarray:
+def turn(points: np.ndarray, angle: np.ndarray | float) -> np.ndarray:
     """Points (..., K, 2) as a crop of this angle (...) shows them: turned anti-clockwise on the screen."""
     cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     x, y = points[..., 0], points[..., 1]
@@ -159,7 +163,7 @@ def _part_within(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -
     return image[low[1] : high[1], low[0] : high[0]], moved
 
 
-def sample(image: np.ndarray, matrices: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
+def sample(image: np.ndarray, matrices: Sequence[np.ndarray] | np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(N, H, W, 3) crops of an image, each by one bilinear warp, zero outside."""
     crops = np.empty((len(matrices), size[1], size[0], 3), np.uint8)
     for crop, matrix in zip(crops, matrices):

@@ -50,7 +50,7 @@ def draw_faces(
     for face in faces:
         size = float((face.box[2:] - face.box[:2]).max())
         radius, thickness = max(1.0, size / 150), max(1, round(size / 200))
-        if degrees_of_freedom is not None:
+        if degrees_of_freedom is not None and face.covariances is not None:
             draw_ellipses(image, face.landmarks, face.covariances, face.visible, degrees_of_freedom, thickness)
         for x, y in face.landmarks:
             if np.isfinite((x, y)).all() and max(abs(x), abs(y)) < 2**20:

@@ -48,10 +48,10 @@ def read_image(image: Image) -> np.ndarray:
         return decode_image(existing_file(image, 'image').read_bytes(), str(image))
     if isinstance(image, (bytes, bytearray, memoryview)):
         return decode_image(bytes(image), 'image')
-    if hasattr(image, 'read'):
-        return decode_image(_content(image), 'image')
     if isinstance(image, np.ndarray):
         return _to_bgr(image)
+    if hasattr(image, 'read'):
+        return decode_image(_content(image), 'image')
     return _from_pillow(image)
 
 

@@ -57,8 +57,9 @@ def damage(content: bytes) -> str | None:
 
 
 def _parts(content: bytes) -> _Parts | str:
-    at, frame, height, interval, markers = 2, 0, 0, 0, []
-    bits_left = {}  # of each channel's coefficients, where scans bring them bit by bit
+    at, frame, height, interval = 2, 0, 0, 0
+    markers: list[int] = []
+    bits_left: dict[int, list[int]] = {}  # of each channel's coefficients, where scans bring them bit by bit
     while at + 4 <= len(content):
         if content[at] != 0xFF:
             if markers:

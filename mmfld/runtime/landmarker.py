@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -102,24 +103,20 @@ class FaceLandmarker:
         check_whole('batch_size', batch_size)
         if min_score is not None:
             check_number('min_score', min_score)
-        if not hasattr(model, 'layout'):
-            if model is not None:
-                check_path('model', model)
-            model = LandmarkModel(DEFAULT_MODEL if model is None else model, backend, threads, precision)
-        if model.layout.eye_corners is None:
+        self.model = _opened(model, backend, threads, precision)
+        if self.model.layout.eye_corners is None:
             if orientation not in ('auto', 'upright'):
                 raise ValueError(
-                    f'found orientation={orientation!r}, but layout {model.layout.name!r} has no eye '
+                    f'found orientation={orientation!r}, but layout {self.model.layout.name!r} has no eye '
                     "corners, which tell how a face is turned: expected 'upright'"
                 )
             orientation = 'upright'
-        self.model = model
         self.detector = build_detector(
             detector, detector_weights, threads=threads, backend=backend, precision=precision
         )
         self.orientation = orientation
         if min_score is None and not isinstance(self.detector, WholeImage):
-            min_score = model.min_score
+            min_score = self.model.min_score
         self.min_score = -np.inf if min_score is None else min_score
         self.batch_size = batch_size
 
@@ -143,13 +140,14 @@ class FaceLandmarker:
     def close(self) -> None:
         """Give up the memory and the threads of its networks; a later call opens them anew."""
         for owner in (self.model, self.detector):
-            if isinstance(getattr(owner, 'network', None), Network):
-                owner.network.close()
+            network = getattr(owner, 'network', None)
+            if isinstance(network, Network):
+                network.close()
 
     def __enter__(self) -> 'FaceLandmarker':
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def batch(
@@ -158,30 +156,30 @@ class FaceLandmarker:
         """The faces of several images, which go through the network together; see :meth:`__call__`."""
         if isinstance(images, (str, Path, np.ndarray)) or not hasattr(images, '__len__'):
             raise TypeError(f'images: found {type(images).__name__}, expected a list of images')
-        images = [read_image(image) for image in images]
+        arrays = [read_image(image) for image in images]
         if refine is not None:
             check_whole('refine', refine, 0)
-        if boxes is not None and len(boxes) != len(images):
-            raise ValueError(f'boxes: found those of {len(boxes)} images, expected {len(images)}')
-        if not images:
+        if boxes is not None and len(boxes) != len(arrays):
+            raise ValueError(f'boxes: found those of {len(boxes)} images, expected {len(arrays)}')
+        if not arrays:
             return []
-        fit_crops = partial(self.fit, images)
+        fit_crops = partial(self.fit, arrays)
         rounds = rounds_of(refine, 1 if boxes is None else 0, self.orientation)
         settings = (self.model.layout, self.orientation, self.model.sure, rounds)
         if boxes is not None:
-            given = [given_boxes(of_image, image.shape[1::-1], 'boxes') for of_image, image in zip(boxes, images)]
-            image, found = np.repeat(np.arange(len(images)), list(map(len, given))), np.concatenate(given)
-            fit, _ = align(fit_crops, image, found, *settings)
+            given = [given_boxes(of_image, image.shape[1::-1], 'boxes') for of_image, image in zip(boxes, arrays)]
+            of_face, found = np.repeat(np.arange(len(arrays)), list(map(len, given))), np.concatenate(given)
+            fit, _ = align(fit_crops, of_face, found, *settings)
             certain, is_face = found[:, 4], np.full(len(found), True)
         else:
-            detections = detect(self.detector, images, self.orientation)
-            fit, crops, certain = align_detected(fit_crops, self.detector, images, detections, *settings)
-            image = crops.image
+            detections = detect(self.detector, arrays, self.orientation)
+            fit, crops, certain = align_detected(fit_crops, self.detector, arrays, detections, *settings)
+            of_face = crops.image
             is_face = fit.scores.mean(axis=1) >= self.min_score
         angles = eye_angle(fit.landmarks, self.model.layout)
-        faces: list[list[Face]] = [[] for _ in images]
+        faces: list[list[Face]] = [[] for _ in arrays]
         for n in sorted(np.flatnonzero(is_face), key=lambda n: -certain[n]):
-            faces[image[n]].append(
+            faces[of_face[n]].append(
                 Face(
                     fit.landmarks[n],
                     fit.scores[n],
@@ -217,10 +215,22 @@ class FaceLandmarker:
             self.model(*(array[start : start + self.batch_size] for array in (pixels, *remembered)))
             for start in range(0, max(len(pixels), 1), self.batch_size)
         ]
-        landmarks, scores, covariances, states, visible = (
-            [None] * len(pixels) if part[0] is None else np.concatenate(part) for part in zip(*parts)
-        )
+        landmarks, scores, covariances, states, visible = (_joined(part, len(pixels)) for part in zip(*parts))
         if isinstance(covariances, np.ndarray):
             covariances = covariances_to_image(covariances, matrices).astype(np.float32)
         more = [dict(covariances=spread, visible=seen) for spread, seen in zip(covariances, visible)]
         return Fit(to_image(landmarks, matrices).astype(np.float32), scores, objects(states), objects(more))
+
+
+def _opened(model: Any, backend: str, threads: int | None, precision: str) -> LandmarkModel:
+    """A model as it is given, or from its file."""
+    if hasattr(model, 'layout'):
+        return model
+    if model is not None:
+        check_path('model', model)
+    return LandmarkModel(DEFAULT_MODEL if model is None else model, backend, threads, precision)
+
+
+def _joined(parts: Sequence[Any], count: int) -> Any:
+    """One array of those of several calls, or None as often as there are faces."""
+    return [None] * count if parts[0] is None else np.concatenate(parts)

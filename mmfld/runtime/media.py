@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import compress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, Literal
 
 import cv2
 import numpy as np
@@ -42,7 +42,7 @@ class ImageSource:
         ValueError: If one is a folder or a URL.
     """
 
-    is_video = False
+    is_video: Literal[False] = False
     is_live = False
 
     def __init__(self, inputs: Sequence[Image], strict: bool = True) -> None:
@@ -71,9 +71,11 @@ class ImageSource:
     @property
     def names(self) -> tuple[str, ...]:
         """File names without folder, under which results are saved."""
-        return tuple(
-            item.name if isinstance(item, Path) else f'{index:010d}.jpg' for index, item in enumerate(self.inputs)
-        )
+        return tuple(map(self.name_of, range(len(self.inputs))))
+
+    def name_of(self, index: int) -> str:
+        item = self.inputs[index]
+        return item.name if isinstance(item, Path) else f'{index:010d}.jpg'
 
     def __iter__(self) -> Iterator[Frame]:
         """Read the images one by one.
@@ -106,7 +108,7 @@ class CameraSource:
         ValueError: If OpenCV cannot open it.
     """
 
-    is_video = True
+    is_video: Literal[True] = True
     is_live = True
     length = None
     notice = ''
@@ -245,28 +247,25 @@ class ResultWriter:
         self.source = source
         self._vis_dir = Path(vis_out_dir) if vis_out_dir else None
         self._pred_dir = Path(pred_out_dir) if pred_out_dir else None
-        self._video_path = None
         if self._vis_dir is not None:
             suffix = self._vis_dir.suffix.lower()
-            if source.is_video:
-                self._video_path = self._vis_dir if suffix == '.mp4' else self._vis_dir / f'{source.name}.mp4'
             if suffix in IMAGE_SUFFIXES + VIDEO_SUFFIXES and not (source.is_video and suffix == '.mp4'):
                 raise ValueError(
                     f'vis_out_dir: found {vis_out_dir}, expected a folder for pictures or, of a video, a '
                     'name that ends in .mp4'
                 )
-            self._check_pictures()
+            _check_pictures(source, self._vis_dir)
         if self._pred_dir is not None and not source.is_video:
             _check_unique([Path(name).stem for name in source.names], self._pred_dir)
-            self._check_predictions()
+            _check_predictions(source, self._pred_dir)
         self._video: VideoWriter | None = None
-        self._json: TextIO | None = None
+        self._json: IO[str] | None = None
         self._unfinished: list[Path] = []
 
     def __enter__(self) -> 'ResultWriter':
         return self
 
-    def __exit__(self, error: type[BaseException] | None, *_) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         is_end = error is None or error is GeneratorExit or error is KeyboardInterrupt and self.source.is_live
         self.close(is_end)
 
@@ -280,17 +279,18 @@ class ResultWriter:
         if self._vis_dir is None:
             return
         if not self.source.is_video:
-            path = self._vis_dir / self._picture_names[frame.index]
+            path = self._vis_dir / _picture_name(self.source.name_of(frame.index))
             path.parent.mkdir(parents=True, exist_ok=True)
             if not cv2.imwrite(str(path), picture):
                 raise ValueError(f'{path}: OpenCV cannot write this image')
             return
-        size = picture.shape[1::-1]
+        size = picture.shape[1], picture.shape[0]
         if self._video is None:
-            self._video = VideoWriter(self._begin(self._video_path), *size, self.source)
+            self._video = VideoWriter(self._begin(_film(self.source, self._vis_dir)), *size, self.source)
             self._video_size = size
         if size != self._video_size:  # a film has one size
             picture = cv2.resize(picture, self._video_size, interpolation=cv2.INTER_AREA)
+        assert frame.time is not None and frame.duration is not None  # of a video
         self._video.write(picture, frame.time, frame.duration)
 
     def write_instances(self, frame: Frame, instances: list[dict]) -> None:
@@ -298,7 +298,7 @@ class ResultWriter:
         if self._pred_dir is None:
             return
         if not self.source.is_video:
-            path = self._pred_dir / f'{Path(self.source.names[frame.index]).stem}.json'
+            path = self._pred_dir / f'{Path(self.source.name_of(frame.index)).stem}.json'
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(instances, default=_plain, indent='  '), encoding='utf-8')
             return
@@ -307,6 +307,7 @@ class ResultWriter:
         if self._json is None:
             self._json = open(self._begin(self._pred_dir / f'{self.source.name}.json'), 'w', encoding='utf-8')
             separator = '[\n'
+        assert frame.time is not None  # of a video
         item = dict(frame_id=frame.index, time=round(frame.time, 6), **frame.since, instances=instances)
         self._json.write(separator + json.dumps(item, default=_plain))
 
@@ -321,37 +322,41 @@ class ResultWriter:
             finish(path)
         self._unfinished.clear()
 
-    @property
-    def _picture_names(self) -> list[str]:
-        return [
-            name if Path(name).suffix.lower() in WRITABLE_SUFFIXES else f'{Path(name).stem}.png'
-            for name in self.source.names
-        ]
-
     def _begin(self, path: Path) -> Path:
         self._unfinished.append(path)
         return unfinished(path)
 
-    def _check_predictions(self) -> None:
-        """Whether something lies beside an image under the name of its results, which may be its annotations."""
-        for item, name in zip(self.source.inputs, self.source.names):
-            path = self._pred_dir / f'{Path(name).stem}.json'
-            if isinstance(item, Path) and path.is_file() and path.resolve().parent == item.resolve().parent:
-                raise ValueError(
-                    f'pred_out_dir {self._pred_dir}: {path} lies there beside its image and would be '
-                    'overwritten, expected another folder for results'
-                )
 
-    def _check_pictures(self) -> None:
-        if self.source.is_video:
-            written, read = [self._video_path], [Path(self.source.path)]
-        else:
-            _check_unique(self._picture_names, self._vis_dir)
-            written = [self._vis_dir / name for name in self._picture_names]
-            read = [item for item in self.source.inputs if isinstance(item, Path)]
-        overwritten = {path.resolve() for path in written} & {path.resolve() for path in read}
-        if overwritten:
-            raise ValueError(f'vis_out_dir {self._vis_dir}: the input {min(overwritten)} would be overwritten')
+def _picture_name(name: str) -> str:
+    return name if Path(name).suffix.lower() in WRITABLE_SUFFIXES else f'{Path(name).stem}.png'
+
+
+def _film(source: VideoSource | CameraSource, folder: Path) -> Path:
+    return folder if folder.suffix.lower() == '.mp4' else folder / f'{source.name}.mp4'
+
+
+def _check_predictions(source: ImageSource, folder: Path) -> None:
+    """Whether something lies beside an image under the name of its results, which may be its annotations."""
+    for item, name in zip(source.inputs, source.names):
+        path = folder / f'{Path(name).stem}.json'
+        if isinstance(item, Path) and path.is_file() and path.resolve().parent == item.resolve().parent:
+            raise ValueError(
+                f'pred_out_dir {folder}: {path} lies there beside its image and would be '
+                'overwritten, expected another folder for results'
+            )
+
+
+def _check_pictures(source: Source, folder: Path) -> None:
+    if source.is_video:
+        written, read = [_film(source, folder)], [Path(source.path)]
+    else:
+        names = [_picture_name(name) for name in source.names]
+        _check_unique(names, folder)
+        written = [folder / name for name in names]
+        read = [item for item in source.inputs if isinstance(item, Path)]
+    overwritten = {path.resolve() for path in written} & {path.resolve() for path in read}
+    if overwritten:
+        raise ValueError(f'vis_out_dir {folder}: the input {min(overwritten)} would be overwritten')
 
 
 def _plain(value: Any) -> Any:

@@ -62,7 +62,8 @@ class LandmarkModel:
             )
         layout = self.metadata['layout']
         self.layout: FaceLayout = get_layout(json.loads(layout) if layout.startswith('{') else layout)
-        self.input_size: tuple[int, int] = tuple(int(side) for side in self.metadata['input_size'].split('x'))
+        width, height = self.metadata['input_size'].split('x')
+        self.input_size = int(width), int(height)
         self.crop_rule = self.metadata['crop_rule']
         self.crop_padding = float(self.metadata['crop_padding'])
         # mean score from which on a fit is the right way up, if it has been measured
@@ -93,11 +94,11 @@ class LandmarkModel:
         """
         if not len(crops):
             points = self.layout.num_keypoints
-            shapes = dict(
+            shapes: dict[str, tuple[int, ...]] = dict(
                 landmarks=(points, 2),
                 scores=(points,),
                 covariances=(points, 2, 2),
-                state=self.state_shape,
+                state=self.state_shape or (),
                 visible=(points,),
             )
             return Prediction(**{name: np.zeros((0, *shapes[name]), np.float32) for name in self.outputs})

@@ -121,7 +121,7 @@ def _onnxruntime(content: bytes, threads: int | None, precision: str) -> Callabl
 def _openvino(content: bytes, threads: int | None, precision: str) -> Callable[..., Outputs]:
     import openvino
 
-    settings = {
+    settings: dict[str, str | int] = {
         'PERFORMANCE_HINT': 'LATENCY',
         'INFERENCE_PRECISION_HINT': dict(float32='f32', bfloat16='bf16')[precision],
     }

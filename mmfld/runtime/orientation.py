@@ -7,7 +7,7 @@ landmarks, turned upright by the eyes.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -75,6 +75,9 @@ class Detections(NamedTuple):
     image: np.ndarray
     boxes: np.ndarray
     angle: np.ndarray
+
+
+Rows = TypeVar('Rows', Crops, Fit, Detections)
 
 
 class Aligned(NamedTuple):
@@ -243,7 +246,7 @@ def detect(detector: Detector, images: Sequence[np.ndarray], orientation: Orient
     parts = [(np.zeros(0, int), np.zeros((0, _columns(detector))), np.zeros(0))]
     for index, image in enumerate(images):
         boxes = _detect_turned(detector, image, first)
-        angles = np.full(len(boxes), first_angle(orientation))
+        angles: np.ndarray = np.full(len(boxes), first_angle(orientation))
         if orientation == 'mixed' or orientation == 'auto' and not len(boxes):
             turned = [_detect_turned(detector, image, quarter) for quarter in (1, 2, 3)]
             if orientation == 'auto':  # one way up
@@ -290,16 +293,16 @@ def align_detected(
                 crops, rough = framing.first(np.full(len(fresh), index), fresh, np.full(len(fresh), 90.0 * quarter))
                 new = Aligned(fit(crops), crops)
                 first = _First(
-                    Aligned(*map(_joined, first.found, new)),
+                    Aligned(_joined(first.found.fit, new.fit), _joined(first.found.crops, new.crops)),
                     np.append(first.quarters, np.full(len(fresh), quarter)),
                     np.append(first.rough, rough),
                 )
                 boxes = np.concatenate([boxes, fresh])
     least, most = rounds
-    if least < most:  # what is said of detected faces is for their rough boxes
-        least = np.where(first.rough, least, 0)
+    # what is said of detected faces is for their rough boxes
+    of_each = np.where(first.rough, least, 0) if least < most else least
     upright_by = None if orientation == 'upright' else layout
-    found = refine(lambda crops, _: fit(crops), first.found, upright_by, (least, most))
+    found = refine(lambda crops, _: fit(crops), first.found, upright_by, (of_each, most))
     return Found(*found, boxes[:, 4])
 
 
@@ -367,7 +370,12 @@ def _crops_of_boxes(
 
 
 def _best_guess(
-    fit, first: _First, doubtful: np.ndarray, boxes: np.ndarray, start: np.ndarray, framing: _Framing
+    fit: Callable[[Crops], Fit],
+    first: _First,
+    doubtful: np.ndarray,
+    boxes: np.ndarray,
+    start: np.ndarray,
+    framing: _Framing,
 ) -> _First:
     """Replace doubtful faces where another quarter turn has better scores, or what is seen of a covered one."""
     if not len(doubtful):
@@ -391,7 +399,12 @@ def _best_guess(
 
 
 def _framed_upright(
-    fit, first: _First, faces: np.ndarray, boxes: np.ndarray, framing: _Framing, seen: np.ndarray
+    fit: Callable[[Crops], Fit],
+    first: _First,
+    faces: np.ndarray,
+    boxes: np.ndarray,
+    framing: _Framing,
+    seen: np.ndarray,
 ) -> _First:
     """Replace some of the faces where what the detector's second look frames has better scores."""
     if not len(seen):
@@ -419,7 +432,7 @@ def _is_far(crops: Crops, others: Crops) -> np.ndarray:
     return (off > NEAR_ANGLE) | (moved > NEAR_PLACE) | (np.abs(np.log(other_size / size)) > NEAR_PLACE)
 
 
-def take(arrays: NamedTuple, index: np.ndarray) -> NamedTuple:
+def take(arrays: Rows, index: np.ndarray) -> Rows:
     """The arrays with only these rows of each."""
     return type(arrays)(*(array[index] for array in arrays))
 
@@ -434,12 +447,12 @@ def replaced_faces(found: Aligned, others: Aligned, index: np.ndarray) -> Aligne
     return Aligned(_replaced(found.fit, others.fit, index), _replaced(found.crops, others.crops, index))
 
 
-def _joined(arrays: NamedTuple, others: NamedTuple) -> NamedTuple:
+def _joined(arrays: Rows, others: Rows) -> Rows:
     """The rows of both."""
     return type(arrays)(*(np.concatenate(pair) for pair in zip(arrays, others)))
 
 
-def _replaced(arrays: NamedTuple, others: NamedTuple, index: np.ndarray) -> NamedTuple:
+def _replaced(arrays: Rows, others: Rows, index: np.ndarray) -> Rows:
     """The arrays with rows ``index`` of each from the others."""
     arrays = type(arrays)(*(array.copy() for array in arrays))
     for array, other in zip(arrays, others):

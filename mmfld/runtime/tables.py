@@ -93,7 +93,7 @@ class TableWriter:
     def __enter__(self) -> 'TableWriter':
         return self
 
-    def __exit__(self, error: type[BaseException] | None, *_) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self.close(error is None)
 
     def write(self, frame: Frame, faces: Sequence[Face], more: Sequence[Sequence[float]] | None = None) -> None:
@@ -161,4 +161,4 @@ class _Parquet:
             self._rows.clear()
 
 
-FILES = {'.csv': _Csv, '.parquet': _Parquet}
+FILES: dict[str, type[_Csv] | type[_Parquet]] = {'.csv': _Csv, '.parquet': _Parquet}

@@ -21,8 +21,8 @@ class FaceTracker:
     [0]
 
     A model that refines landmarks by the frames before remembers those of each face. What begins, doubts about and ends
-    a track is told in :class:`mmfld.apis.FaceLandmarkTracker`. One object is for one video and one thread; several may
-    share a landmarker.
+    a track is told in ``docs/howto/track.md``. One object is for one video and one thread; several may share a
+    landmarker.
 
     Args:
         landmarker (FaceLandmarker, optional): Defaults to one with its defaults.

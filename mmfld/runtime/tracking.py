@@ -1,7 +1,7 @@
 """Faces followed from frame to frame, whatever finds and fits them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,12 +75,12 @@ class Track:
     """
 
     track_id: int
-    prediction: Prediction | None = None
-    landmarks: np.ndarray | None = None
+    prediction: Prediction
+    landmarks: np.ndarray = field(init=False)
     detection_score: float = 0.0
     is_confirmed: bool = False
-    image_box: np.ndarray | None = None  # (4, ) of the good landmarks in the frame
-    box: np.ndarray | None = None  # (4, ) of the good landmarks in the frame turned by angle: of the next crop
+    image_box: np.ndarray = field(init=False)  # (4, ) of the good landmarks in the frame
+    box: np.ndarray = field(init=False)  # (4, ) of the good landmarks in the frame turned by angle: of the next crop
     angle: float = 0.0
     score: float = 0.0
     mean_score: float = 0.0  # running mean
@@ -98,7 +98,7 @@ FitFrame = Callable[[Sequence[np.ndarray], Crops, Sequence | None], Fit]
 
 
 class FaceTracks:
-    """The faces of one video; what happens to them is told in :class:`mmfld.apis.FaceLandmarkTracker`.
+    """The faces of one video; what happens to them is told in ``docs/howto/track.md``.
 
     Args:
         detector (callable): See :mod:`mmfld.runtime.detection`.
@@ -218,7 +218,9 @@ class FaceTracks:
         return look(image, prediction.landmarks, self._angle(prediction))
 
     def _angle(self, prediction: Prediction) -> float:
-        return 0.0 if self.orientation == 'upright' else float(eye_angle(prediction.landmarks, self.layout))
+        if self.orientation == 'upright' or self.layout is None:
+            return 0.0
+        return float(eye_angle(prediction.landmarks, self.layout))
 
     def _accept(self, track: Track, seen: np.ndarray | None) -> None:
         track.look = seen
@@ -256,7 +258,7 @@ class FaceTracks:
         boxes = landmark_boxes(self.detector, detections)
         good = [track for track in self._tracks if not track.doubts]
         is_known = overlaps(boxes, _boxes(good), 'smaller') >= self.OVERLAP
-        for track, is_seen in zip(good, is_known.any(axis=0)):
+        for track, is_seen in zip(good, np.any(is_known, axis=0)):
             if is_seen:
                 track.misses, track.is_confirmed = 0, True
             elif is_regular or not track.is_confirmed:
@@ -274,8 +276,8 @@ class FaceTracks:
         known = _boxes([track for track in self._tracks if not track.doubts])
         for n, (prediction, score) in enumerate(zip(_predictions(found.crops, found.fit), found.scores)):
             box = boxes[fresh[n]] if n < len(fresh) else tight_box(prediction.landmarks)
-            is_known = n >= len(fresh) and (overlaps(box[None], known, 'smaller') >= self.OVERLAP).any()
-            if prediction.score >= self.min_score and self._is_plausible(prediction, image) and not is_known:
+            is_twice = n >= len(fresh) and (overlaps(box[None], known, 'smaller') >= self.OVERLAP).any()
+            if prediction.score >= self.min_score and self._is_plausible(prediction, image) and not is_twice:
                 self._start(box, score, prediction, self._look(prediction, image))
 
     def _find(self, image: np.ndarray, detections: Detections) -> Found:
@@ -330,7 +332,7 @@ class FaceTracks:
                 return
             track.is_confirmed = True
         else:
-            track = Track(self._next_id)
+            track = Track(self._next_id, prediction)
             self._tracks.append(track)
             self._next_id += 1
         track.prediction, track.smoother, track.misses = prediction, self._new_smoother(), 0

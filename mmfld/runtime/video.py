@@ -6,7 +6,7 @@ from fractions import Fraction
 from heapq import heappop, heappush
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -45,7 +45,7 @@ class VideoSource:
         ValueError: If PyAV cannot open it.
     """
 
-    is_video = True
+    is_video: Literal[True] = True
     is_live = False
     length = None  # what a file says about its number of frames is often wrong
     notice = ''
@@ -71,7 +71,8 @@ class VideoSource:
             ValueError: If it is ``strict`` and there is no frame, one is damaged, or the end is missing.
         """
         self.broken.clear()
-        numbers, read, damaged, lost, first, reasons, time, end = _Numbers(), 0, 0, 0, None, [], None, 0
+        numbers, read, damaged, lost, first, time, end = _Numbers(), 0, 0, 0, 0.0, None, 0
+        reasons: list[str] = []
         with _open(Path(self.path)) as container:
             stream = container.streams.best('video')
             stream.thread_type = 'AUTO'
@@ -106,8 +107,8 @@ class VideoSource:
                         shown = 0 if time is None else time + 1 / self.fps
                     time = shown
                     if frame.is_corrupt:
+                        first = first if damaged else time
                         damaged += 1
-                        first = time if first is None else first
                     else:
                         read += 1
                         yield Frame(

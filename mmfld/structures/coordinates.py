@@ -17,31 +17,34 @@ Eq. 4; MMPose's SimCC). It is not symmetric: mirrored, cell c becomes w - w / W 
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+if TYPE_CHECKING:
+    import torch
+
+Array = TypeVar('Array', np.ndarray, 'torch.Tensor')
 Size = int | Sequence[int]
 
 GRIDS = ('half_pixel', 'align_corners')
 
 
-def normalize(pixels, size: Size):
+def normalize(pixels: Array, size: Size) -> Array:
     """Pixels (..., 2) of an image of ``size`` -> [-1, 1]. Points outside the image are not clamped.
 
     >>> normalize(np.array([-0.5, 127.5, 255.5]), 256).tolist()  # left border, middle and right border
     [-1.0, 0.0, 1.0]
     """
-    size = _like(size, pixels)
-    return (2 * pixels + 1) / size - 1
+    return (2 * pixels + 1) / _like(size, pixels) - 1
 
 
-def denormalize(points, size: Size):
+def denormalize(points: Array, size: Size) -> Array:
     """[-1, 1] -> pixels of an image of ``size``; the inverse of :func:`normalize`."""
-    size = _like(size, points)
-    return ((points + 1) * size - 1) / 2
+    return ((points + 1) * _like(size, points) - 1) / 2
 
 
-def cells_to_normalized(cells, size: Size, grid: str):
+def cells_to_normalized(cells: Array, size: Size, grid: str) -> Array:
     """Heatmap cells (..., 2) of a map of ``size`` -> [-1, 1].
 
     Args:
@@ -53,13 +56,13 @@ def cells_to_normalized(cells, size: Size, grid: str):
     return cells * scale + shift
 
 
-def normalized_to_cells(points, size: Size, grid: str):
+def normalized_to_cells(points: Array, size: Size, grid: str) -> Array:
     """[-1, 1] -> float heatmap cells; the inverse of :func:`cells_to_normalized`."""
     scale, shift = _grid_terms(size, grid, points)
     return (points - shift) / scale
 
 
-def cells_to_pixels(cells, heatmap_size: Size, input_size: Size, grid: str):
+def cells_to_pixels(cells: Array, heatmap_size: Size, input_size: Size, grid: str) -> Array:
     """Heatmap cells (..., 2) -> pixels of the network input; ``grid`` may also be ``'proportional'``.
 
     >>> cells_to_pixels(np.array([0.0, 63.0]), 64, 256, 'half_pixel').tolist()  # the middles of the outermost cells
@@ -72,29 +75,29 @@ def cells_to_pixels(cells, heatmap_size: Size, input_size: Size, grid: str):
     return denormalize(cells_to_normalized(cells, heatmap_size, grid), input_size)
 
 
-def pixels_to_cells(pixels, heatmap_size: Size, input_size: Size, grid: str):
+def pixels_to_cells(pixels: Array, heatmap_size: Size, input_size: Size, grid: str) -> Array:
     """Pixels of the network input (..., 2) -> float heatmap cells; ``grid`` may also be ``'proportional'``."""
     if grid == 'proportional':
         return pixels * (_like(heatmap_size, pixels) / _like(input_size, pixels))
     return normalized_to_cells(normalize(pixels, input_size), heatmap_size, grid)
 
 
-def _grid_terms(size: Size, grid: str, like):
+def _grid_terms(size: Size, grid: str, like: Any) -> tuple[Any, Any]:
     """Scale and shift of g = c * scale + shift."""
     if grid == 'align_corners' and min(size if isinstance(size, (tuple, list)) else (size,)) < 2:
         raise ValueError(f'grid {grid!r} needs 2 cells or more a side, found {size}')
-    size = _like(size, like)
+    sides = _like(size, like)
     if grid == 'half_pixel':
-        return 2 / size, 1 / size - 1
+        return 2 / sides, 1 / sides - 1
     if grid == 'align_corners':
-        return 2 / (size - 1), 0 * size - 1
+        return 2 / (sides - 1), 0 * sides - 1
     raise ValueError(f'unknown grid {grid!r}, expected one of {GRIDS}')
 
 
-def _like(size: Size, like):
+def _like(size: Size, like: Any) -> Any:
     """``size`` as an array of the kind, dtype and device of ``like``, without a copy between devices for one int."""
-    if isinstance(like, np.ndarray) or np.isscalar(like):
+    if isinstance(like, (np.ndarray, int, float, np.generic)):
         return np.asarray(size, dtype=np.result_type(like, np.float32))
-    if np.isscalar(size):
-        return like.new_tensor(int(size)) if not like.is_floating_point() else like.new_full((), int(size))
-    return like.new_tensor(list(size))
+    if isinstance(size, Sequence):
+        return like.new_tensor(list(size))
+    return like.new_tensor(int(size)) if not like.is_floating_point() else like.new_full((), int(size))

@@ -139,7 +139,7 @@ class FaceLayout:
         swap = dict(self.flip_pairs) | {j: i for i, j in self.flip_pairs}
         colors = {area: _AREA_COLORS[n % len(_AREA_COLORS)] for n, area in enumerate(self.areas)}
         color_of = {k: colors[area] for area, indices in self.areas.items() for k in indices}
-        links = {}
+        links: dict[int, dict] = {}
         for boundary in self.boundaries:
             ends = boundary.indices[1:] + (boundary.indices[:1] if boundary.closed else ())
             for start, end in zip(boundary.indices, ends):
@@ -166,7 +166,7 @@ def _range(first: int, last: int) -> Indices:
 
 
 def _pairs(text: str) -> tuple[tuple[int, int], ...]:
-    return tuple(tuple(map(int, pair)) for pair in re.findall(r'(\d+)-(\d+)', text))
+    return tuple((int(one), int(other)) for one, other in re.findall(r'(\d+)-(\d+)', text))
 
 
 def _mirror(last: int, centre: int) -> tuple[tuple[int, int], ...]:

@@ -36,7 +36,7 @@ from functools import cache
 
 import numpy as np
 
-from .face_layout import FaceLayout, get_layout
+from .face_layout import FaceLayout, Indices, get_layout
 
 # landmark of the source -> its weight, or those for x and y
 Mean = dict[int, float | tuple[float, float]]
@@ -180,10 +180,10 @@ def _wflw98_to_300w68() -> list[Mean]:
     curves = _curves('wflw98')
     right, left = curves['right_eyebrow'], curves['left_eyebrow']  # clockwise from the left end of the upper edge
 
-    def brow(upper, lower) -> list[Mean]:
+    def brow(upper: Indices, lower: Indices) -> list[Mean]:
         return [{above: (1, 1 / 2), below: (0, 1 / 2)} for above, below in zip(upper, lower)]
 
-    def eye(indices) -> list[Mean]:
+    def eye(indices: Indices) -> list[Mean]:
         """Clockwise from the left corner."""
         start, upper_1, upper_2, upper_3, end, lower_1, lower_2, lower_3 = indices
         return [

@@ -62,6 +62,19 @@ class LandmarkCalibration(nn.Module):
         'visible_offset',
     )
 
+    offset: Tensor
+    elongation: Tensor
+    slope: Tensor
+    curve: Tensor
+    power: Tensor
+    low: Tensor
+    high: Tensor
+    degrees_of_freedom: Tensor
+    mean: Tensor
+    deviation: Tensor
+    visible_weight: Tensor
+    visible_offset: Tensor
+
     def __init__(self, **values: Tensor) -> None:
         super().__init__()
         if set(values) != set(self.FIELDS):

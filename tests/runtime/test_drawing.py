@@ -58,3 +58,9 @@ def test_faces_have_them_if_their_model_tells():
     assert not of_colour(draw_faces(image, [face]), ELLIPSE).any()
     drawn = draw_faces(image, [face], degrees_of_freedom=5.0)
     assert of_colour(drawn, ELLIPSE).sum() > 10 and (drawn == POINT).all(-1).any() and not image.any()
+
+
+def test_a_face_without_covariances_among_those_of_a_calibrated_model_has_no_ellipses():
+    face = Face(np.array([[30.0, 30.0], [70.0, 60.0]]), np.ones(2), np.array([30.0, 30.0, 70.0, 60.0]), 1.0, 0.0)
+    drawn = draw_faces(np.zeros((100, 100, 3), np.uint8), [face], degrees_of_freedom=5.0)
+    assert not of_colour(drawn, ELLIPSE).any() and (drawn == POINT).all(-1).any()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mmfld.runtime.frame import Frame
-from mmfld.runtime.media import CameraSource, ResultWriter, open_source
+from mmfld.runtime.media import CameraSource, ImageSource, ResultWriter, open_source
 from mmfld.runtime.video import VideoSource
 
 
@@ -183,6 +183,16 @@ def test_saves_images_under_their_names(tmp_path, image):
     writer.close()
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'vis/a.png')), image)
     assert json.loads((tmp_path / 'json/a.json').read_text()) == [dict(bbox_score=0.5)]
+
+
+def test_saving_one_result_does_not_look_at_all_names_again(tmp_path, image, monkeypatch):
+    source = open_source([image, image])
+    writer = ResultWriter(source, str(tmp_path / 'pictures'), str(tmp_path / 'faces'))
+    monkeypatch.setattr(ImageSource, 'names', property(lambda self: pytest.fail('looked at all names')))
+    frame = Frame(image, '0000000001.jpg', 1)
+    writer.write_picture(frame, image)
+    writer.write_instances(frame, [])
+    assert sorted(path.name for path in tmp_path.glob('*/*')) == ['0000000001.jpg', '0000000001.json']
 
 
 @pytest.mark.parametrize('vis_out_dir, written', [('out', 'out/clip.mp4'), ('out/named.mp4', 'out/named.mp4')])

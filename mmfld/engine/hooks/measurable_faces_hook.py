@@ -1,6 +1,7 @@
 """Faces that the metric cannot measure are found before the first epoch, and not after it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
@@ -27,14 +28,14 @@ class MeasurableFacesHook(Hook):
             # MMPose's evaluator of several data sets has a metric for each
             if not isinstance(loop, BaseLoop) or type(loop.evaluator) is not Evaluator:
                 continue
-            datasets = [one for one in unwrap(loop.dataloader.dataset) if hasattr(one, 'faces')]
+            datasets: list[Any] = [one for one in unwrap(loop.dataloader.dataset) if hasattr(one, 'faces')]
             for metric in loop.evaluator.metrics:
                 if isinstance(metric, FaceAlignmentMetric):
                     for dataset in datasets:
                         metric.check_faces(_as_evaluated(dataset), dataset.ann_file)
 
 
-def _as_evaluated(dataset) -> Iterator[dict]:
+def _as_evaluated(dataset: Any) -> Iterator[dict]:
     """The faces in the layout that the pipeline converts them to."""
     conversions = [step.conversion for step in dataset.pipeline.transforms if isinstance(step, ConvertKeypoints)]
     for face in dataset.faces():

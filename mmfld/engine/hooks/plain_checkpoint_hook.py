@@ -85,7 +85,7 @@ def to_plain(value: Any, path: str) -> Any:
         if kind is OrderedDict:  # a state dict, to which PyTorch attaches the versions of its modules
             plain = OrderedDict(plain)
             if hasattr(value, '_metadata'):
-                plain._metadata = to_plain(value._metadata, f'{path}._metadata')
+                vars(plain)['_metadata'] = to_plain(value._metadata, f'{path}._metadata')
         return plain
     for container in (list, tuple, set, frozenset):
         if isinstance(value, container):

@@ -108,7 +108,8 @@ def changed_settings(before: Config, now: Config) -> tuple[list[str], list[str]]
         others: ``key: before -> now`` each.
     """
     old, new = dict(_leaves(before._cfg_dict.to_dict())), dict(_leaves(now._cfg_dict.to_dict()))
-    without_effect, others = [], []
+    without_effect: list[str] = []
+    others: list[str] = []
     for key in sorted(old.keys() | new.keys()):
         values = old.get(key, NOTHING), new.get(key, NOTHING)
         if values[0] == values[1] or key.startswith(FREE) or key.rpartition('.')[2] in LOADING:

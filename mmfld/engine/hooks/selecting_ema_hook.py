@@ -42,6 +42,7 @@ class SelectingEMAHook(EMAHook):
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Put the raw weights back, validate them, and leave the metrics of the better weights in ``metrics``."""
         super().after_val_epoch(runner, metrics)
+        metrics = {} if metrics is None else metrics
         averaged, raw = dict(metrics), _validate(runner)
         for found in (averaged, raw):
             if self.metric not in found:

@@ -1,6 +1,7 @@
 """Haar cascades, the detector that comes with OpenCV 4."""
 
 import threading
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -68,9 +69,11 @@ class OpenCVFaceDetector:
     def _cascades(self) -> dict[str, 'cv2.CascadeClassifier']:
         """Those of this thread."""
         if not hasattr(self._of_thread, 'cascades'):
+            from cv2.data import haarcascades
+
             cascades = {}
             for name in {name for name, _, _ in self.FRONTAL + self.PROFILE}:
-                path = cv2.data.haarcascades + name
+                path = haarcascades + name
                 cascades[name] = cv2.CascadeClassifier(path)
                 if cascades[name].empty():
                     raise FileNotFoundError(
@@ -85,10 +88,10 @@ class OpenCVFaceDetector:
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state, _of_thread=threading.local())
 
-    def _propose(self, grey: np.ndarray, cascades) -> np.ndarray:
+    def _propose(self, grey: np.ndarray, cascades: Sequence[tuple[str, bool, BoxCalibration]]) -> np.ndarray:
         """(N, 5): landmark boxes in pixels of ``grey`` and their votes."""
         smallest = max(self.SMALLEST, round(self.min_face * min(grey.shape)))
-        proposals = [np.zeros((0, 5))]
+        proposals: list[np.ndarray] = [np.zeros((0, 5))]
         for name, mirror, calibration in cascades:
             searched = np.ascontiguousarray(grey[:, ::-1]) if mirror else grey
             boxes, votes = self._cascades()[name].detectMultiScale2(
@@ -106,7 +109,7 @@ class OpenCVFaceDetector:
 
     def _vote(self, proposals: np.ndarray, min_votes: float, iou_thr: float = 0.35) -> np.ndarray:
         """(N, 5) proposals with votes -> (M, 5) faces with scores, best first."""
-        faces = [np.zeros((0, 5))]
+        found: list[np.ndarray] = [np.zeros((0, 5))]
         left = proposals[np.argsort(-proposals[:, 4], kind='stable')]
         while len(left):
             same = overlaps(left[:1], left)[0] > iou_thr
@@ -114,6 +117,6 @@ class OpenCVFaceDetector:
             votes = group[:, 4].sum()
             if votes >= min_votes:
                 box = np.average(group[:, :4], axis=0, weights=group[:, 4])
-                faces.append(np.append(box, votes / (votes + self.min_votes))[None])
-        faces = np.concatenate(faces)
+                found.append(np.append(box, votes / (votes + self.min_votes))[None])
+        faces = np.concatenate(found)
         return faces[np.argsort(-faces[:, 4], kind='stable')]

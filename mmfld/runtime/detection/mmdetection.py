@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class MMDetFaceDetector:
 
     def __init__(
         self,
-        model=None,
+        model: Any = None,
         weights: str | Path | None = None,
         device: str | None = None,
         cat_ids: Sequence[int] = (0,),

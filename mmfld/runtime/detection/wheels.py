@@ -69,7 +69,7 @@ class _WheelDetector:
         return dict(min_score=self.min_score, max_side=self.max_side)
 
     def __setstate__(self, state: dict) -> None:
-        self.__init__(**state)
+        _WheelDetector.__init__(self, **state)
 
 
 class SlimeFaceDetector(_WheelDetector):
