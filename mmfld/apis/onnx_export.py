@@ -174,7 +174,7 @@ def export_onnx(
     from .face_landmark_inferencer import FaceLandmarkInferencer, face_layout_of
 
     cfg = config if isinstance(config, Config) else read_config(str(config))
-    crop = _crop(cfg)
+    crop = crop_fields(cfg)
     model = FaceLandmarkInferencer(cfg, str(checkpoint), device='cpu', detector='whole_image').model
     layout = face_layout_of(model)
     if layout is None:
@@ -348,7 +348,7 @@ def _require_onnx():
     return onnx
 
 
-def _crop(cfg: Config) -> dict[str, str]:
+def crop_fields(cfg: Config) -> dict[str, str]:
     """The metadata of the crop.
 
     Raises:

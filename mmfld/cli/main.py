@@ -21,7 +21,7 @@ GROUPS = {
         predict='landmarks of the faces in images, folders, videos and camera pictures',
         track='faces followed through videos, camera pictures and folders of frames',
         align='faces cut out so that eyes, nose and mouth lie at given places',
-        demo='landmarks in the browser',
+        demo='landmarks in the browser, served on this machine',
     ),
     'train and measure': dict(
         train='a model, as a config says',

@@ -200,12 +200,7 @@ class FaceLandmarker:
             crops (Crops): Of N faces.
             states (Sequence, optional): N states after the frame before, see :class:`LandmarkModel`.
         """
-        size = self.model.input_size
-        centers, sides = crop_of_box(crops.box, self.model.crop_rule, self.model.crop_padding, self.model.layout)
-        centers, sides = turn(centers[:, None], -crops.angle)[:, 0], np.maximum(sides, 1.0)
-        matrices = np.array(
-            [crop_matrix(center, (side, side), angle, size) for center, side, angle in zip(centers, sides, crops.angle)]
-        ).reshape(-1, 2, 3)
+        size, matrices = self.model.input_size, self.matrices(crops)
         pixels = np.zeros((len(matrices), size[1], size[0], 3), np.uint8)
         for index in np.unique(crops.image):
             of_image = np.flatnonzero(crops.image == index)
@@ -220,6 +215,18 @@ class FaceLandmarker:
             covariances = covariances_to_image(covariances, matrices).astype(np.float32)
         more = [dict(covariances=spread, visible=seen) for spread, seen in zip(covariances, visible)]
         return Fit(to_image(landmarks, matrices).astype(np.float32), scores, objects(states), objects(more))
+
+    def matrices(self, crops: Crops) -> np.ndarray:
+        """(N, 2, 3) from the pixels of the images to those of the crops that the model sees."""
+        model = self.model
+        centers, sides = crop_of_box(crops.box, model.crop_rule, model.crop_padding, model.layout)
+        centers, sides = turn(centers[:, None], -crops.angle)[:, 0], np.maximum(sides, 1.0)
+        return np.array(
+            [
+                crop_matrix(center, (side, side), angle, model.input_size)
+                for center, side, angle in zip(centers, sides, crops.angle)
+            ]
+        ).reshape(-1, 2, 3)
 
 
 def _opened(model: Any, backend: str, threads: int | None, precision: str) -> LandmarkModel:
