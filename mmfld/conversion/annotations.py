@@ -76,7 +76,7 @@ def in_one_order(faces: Sequence[NamedFace], names: Sequence[str] | None, proble
     place = {name: k for k, name in enumerate(order)}
     kept = []
     for face in named:
-        unknown = [name for name in face.names if name not in place]
+        unknown = [name for name in face.names or () if name not in place]
         if unknown:
             expected = ', '.join(order)
             problems.leave_out(
@@ -90,7 +90,7 @@ def in_one_order(faces: Sequence[NamedFace], names: Sequence[str] | None, proble
 
 
 def _order(faces: Sequence[NamedFace]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name for face in faces for name in face.names))
+    names = tuple(dict.fromkeys(name for face in faces for name in face.names or ()))
     if all(name.isascii() and name.isdigit() for name in names):
         return tuple(sorted(names, key=lambda name: (int(name), name)))
     return names
@@ -99,7 +99,7 @@ def _order(faces: Sequence[NamedFace]) -> tuple[str, ...]:
 def _arranged(face: NamedFace, order: tuple[str, ...], place: dict[str, int]) -> NamedFace:
     if face.names == order:
         return face
-    where = [place[name] for name in face.names]
+    where = [place[name] for name in face.names or ()]
     points, visible = np.zeros((len(order), 2)), np.zeros(len(order), int)
     points[where], visible[where] = face.points, face.coco_visibility
     lines = [face.line] * len(order)

@@ -22,9 +22,9 @@ def read_coco(path: Path, images: Path, problems: Problems) -> Iterator[NamedFac
         sections = read_annotation_file(str(path))
     except ValueError as error:
         raise Problem('bad json', str(error).removeprefix(f'{path}: '), path) from error
-    names = next((category.get('keypoints') for category in sections['categories']), None)
-    is_named = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
-    names = unique_names(names, path, 'categories[0]') if is_named else None
+    listed = next((category.get('keypoints') for category in sections['categories']), None)
+    is_named = isinstance(listed, list) and listed and all(isinstance(name, str) for name in listed)
+    names = unique_names(listed or [], path, 'categories[0]') if is_named else None
     of_id = {image['id']: image for image in sections['images']}
     for image in of_id.keys() - {annotation['image_id'] for annotation in sections['annotations']}:
         name = shown(of_id[image]['file_name'])
@@ -48,7 +48,7 @@ def _face(annotation: dict, image: dict, names: tuple[str, ...] | None, path: Pa
         message = f'found {len(keypoints)} landmarks, expected {len(names)}, as the category has'
         raise Problem('wrong point count', message, path, place)
     visible = keypoints[:, 2].astype(int)
-    size = (image.get('width'), image.get('height'))
+    size = (image['width'], image['height']) if {'width', 'height'} <= image.keys() else None
     return NamedFace(
         find_image(image['file_name'], images, path, place),
         keypoints[:, :2] * (visible > 0)[:, None],
@@ -59,7 +59,7 @@ def _face(annotation: dict, image: dict, names: tuple[str, ...] | None, path: Pa
         visible=None if (visible == 1).all() else visible,
         fields={name: annotation[name] for name in KEPT if name in annotation},
         names=names,
-        size=None if None in size else size,
+        size=size,
     )
 
 

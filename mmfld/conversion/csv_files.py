@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def read_csv(path: Path, images: Path, problems: Problems) -> Iterator[NamedFace
         yield from _wide(rows, header, image, path, images, problems)
 
 
-def _rows(reader: Iterator[list[str]], header: Sequence[str], path: Path, problems: Problems) -> Iterator[Row]:
+def _rows(reader: Any, header: Sequence[str], path: Path, problems: Problems) -> Iterator[Row]:
     while True:
         try:
             cells = next(reader, None)

@@ -76,16 +76,15 @@ def _face(image: Element, elements: list[Element], is_named: bool, path: Path, i
         raise Problem('bad point', 'found several points in one of a skeleton, expected one', path, line)
     labels = [attribute(element, 'label', path) for element in elements] if is_named else None
     hint = '; faces of one image need a skeleton or a group each'
-    points, visible = np.array(points), np.array(visible)
-    points[visible == 0] = 0
+    visibility = np.array(visible)
     return NamedFace(
         name,
-        points,
+        np.array(points) * (visibility > 0)[:, None],
         path.name,
         path,
         line,
         lines,
-        visible=visible,
+        visible=visibility,
         names=None if labels is None else unique_names(labels, path, line, hint),
         size=image_size(image, path),
     )

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -91,7 +91,10 @@ def _official_counts() -> dict[str, int]:
     }
 
 
-def check_faces(faces: Sequence[Face], root: Path, problems: Problems) -> list[tuple[Face, Size]]:
+AnyFace = TypeVar('AnyFace', bound=Face)
+
+
+def check_faces(faces: Sequence[AnyFace], root: Path, problems: Problems) -> list[tuple[AnyFace, Size]]:
     """Decode all images and keep the faces that pass every check.
 
     A face is a duplicate if an earlier one has the same points in an image of the same content.
@@ -105,12 +108,12 @@ def check_faces(faces: Sequence[Face], root: Path, problems: Problems) -> list[t
         list: Pairs of a face and the (width, height) of its image.
     """
     names = list(dict.fromkeys(face.image for face in faces))
-    of_image: dict[str, list[Face]] = {name: [] for name in names}
+    of_image: dict[str, list[AnyFace]] = {name: [] for name in names}
     for face in faces:
         of_image[face.image].append(face)
 
     sizes: dict[str, Size] = {}
-    first_seen: dict[tuple, Face] = {}
+    first_seen: dict[tuple, AnyFace] = {}
     passed = set()
     # decoding and hashing release the interpreter lock, so threads use all cores
     with ThreadPoolExecutor(os.cpu_count()) as pool:

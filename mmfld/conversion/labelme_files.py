@@ -67,10 +67,10 @@ def _face(content: dict, shapes: list[tuple[str, dict]], file: Path, images: Pat
     name = find_image(content['imagePath'], images, file, None)
     points, names = [], []
     for place, shape in shapes:
-        names.append(shape.get('label') if isinstance(shape.get('label'), str) else '')
-        point = shape.get('points')
+        label, point = shape.get('label'), shape.get('points')
+        names.append(label if isinstance(label, str) else '')
         is_point = isinstance(point, list) and len(point) == 1 and isinstance(point[0], list) and len(point[0]) == 2
-        if not is_point or not all(is_number(value) for value in point[0]):
+        if not point or not is_point or not all(is_number(value) for value in point[0]):
             raise Problem('bad point', f'found {shown(point)}, expected [[x, y]], two finite numbers', file, place)
         points.append(point[0])
     first = shapes[0][0]
@@ -87,5 +87,5 @@ def _face(content: dict, shapes: list[tuple[str, dict]], file: Path, images: Pat
 
 
 def _size(content: dict) -> Size | None:
-    size = (content.get('imageWidth'), content.get('imageHeight'))
-    return size if all(type(side) is int and side > 0 for side in size) else None
+    width, height = content.get('imageWidth'), content.get('imageHeight')
+    return (width, height) if type(width) is type(height) is int and min(width, height) > 0 else None

@@ -108,7 +108,7 @@ def is_number(value: Any) -> bool:
     return type(value) in (int, float) and -3e38 < value < 3e38
 
 
-def check_image_name(name: str, file: Path, line: int | str) -> str:
+def check_image_name(name: str, file: Path, line: int | str | None) -> str:
     """The name of an image as it is, if it can be one within the data set, with any system's separators.
 
     Raises:

@@ -1,7 +1,7 @@
 """XML files, read without what makes them dangerous: a document type is refused, and with it every entity."""
 
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TypeAlias
 from xml.etree import ElementTree
 from xml.parsers import expat
 
@@ -9,10 +9,13 @@ from .problems import Problem
 from .text_files import parse_number, read_content
 
 
-class Element(ElementTree.Element):
+class _Element(ElementTree.Element):
     """One that knows the line at which it begins."""
 
     line = 0
+
+
+Element: TypeAlias = Any  # such a one: ElementTree's own type says nothing of lines
 
 
 def read_xml(path: Path) -> Element:
@@ -32,12 +35,13 @@ def read_xml(path: Path) -> Element:
     parser = expat.ParserCreate(encoding)
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        builder.start(name, attributes).line = parser.CurrentLineNumber
+        element: Element = builder.start(name, attributes)
+        element.line = parser.CurrentLineNumber
 
-    def refuse(*_) -> NoReturn:
+    def refuse(*_: object) -> NoReturn:
         raise Problem('document type', 'found <!DOCTYPE>, expected none', path, parser.CurrentLineNumber)
 
-    builder = ElementTree.TreeBuilder(element_factory=Element)
+    builder = ElementTree.TreeBuilder(element_factory=_Element)
     parser.StartElementHandler, parser.EndElementHandler = start, builder.end
     parser.CharacterDataHandler = builder.data
     parser.StartDoctypeDeclHandler = refuse

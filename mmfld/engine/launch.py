@@ -11,11 +11,12 @@ from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from ..repository import REPOSITORY
 from .checkpoint import read_checkpoint
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from .heap import keep_freed_memory
 from .options import OptionsAction
-from .rows import REPOSITORY, find_row, read_config, read_rows
+from .rows import find_row, read_config, read_rows
 from .work_dir import RESUMABLE
 
 

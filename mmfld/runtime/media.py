@@ -331,7 +331,7 @@ def _picture_name(name: str) -> str:
     return name if Path(name).suffix.lower() in WRITABLE_SUFFIXES else f'{Path(name).stem}.png'
 
 
-def _film(source: VideoSource | CameraSource, folder: Path) -> Path:
+def _film(source: VideoSource | CameraSource | StreamSource, folder: Path) -> Path:
     return folder if folder.suffix.lower() == '.mp4' else folder / f'{source.name}.mp4'
 
 

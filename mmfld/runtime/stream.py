@@ -2,10 +2,10 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from .arguments import check_flag, check_whole
@@ -61,7 +61,7 @@ class StreamSource:
         ValueError: If it is no such address, it does not answer at first, or has no pictures.
     """
 
-    is_video = True
+    is_video: Literal[True] = True
     is_live = True  # it may have no end: to stop reading is the way to end it, and there is no sound to copy
     length = None
     notice = ''
@@ -178,7 +178,7 @@ class StreamSource:
                 reason = str(error).removeprefix(f'{self.path}: ')
         return None, reason
 
-    def _decoded(self, container: Any, is_recorded: bool, problem: list[str]) -> Iterator[_Decoded]:
+    def _decoded(self, container: Any, is_recorded: bool, problem: list[str]) -> Generator[_Decoded, None, None]:
         """Frames to the end, or to where reading fails, for a reason that is then in ``problem``."""
         has_times = is_recorded or container.format.name not in UNTIMED
         unit, start = _pictures(container).time_base, start_of(container)
@@ -188,7 +188,7 @@ class StreamSource:
                 self.damaged += 1
             else:
                 came = time.monotonic()
-                shown = came
+                shown: float | None = came
                 if has_times:
                     shown = None if frame.pts is None else float(frame.pts * (frame.time_base or unit) - start)
                 yield _Decoded(number, self.damaged, frame, came, shown)
