@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'config',
         nargs='?',
         metavar='CONFIG',
-        help='as tools/train.py takes it, also a row of a table; default: only the environment',
+        help='as mmfld train takes it, also a row of a table; default: only the environment',
     )
     parser.add_argument(
         '--data',
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='annotation files to look at as well, with images in ../images or beside; images of the '
         'first data set, the training data of a config, are looked for in all others',
     )
-    parser.add_argument('--work-dir', help='where the training would write; default: where tools/train.py does')
+    parser.add_argument('--work-dir', help='where the training would write; default: where mmfld train does')
     parser.add_argument('--processes', type=whole, metavar='N', help='that train together; default: WORLD_SIZE, or 1')
     parser.add_argument('--no-step', action='store_true', help='take no training step for its memory and time')
     parser.add_argument(
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='print a list of findings, each with severity, topic, message, advice and, of those that '
         'are about many annotations or images, all their ids',
     )
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as of tools/train.py')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as of mmfld train')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -57,6 +57,9 @@ def run_tool(main: Callable[[], Any]) -> int:
         if isinstance(error, BrokenPipeError) and is_stdout_broken():
             return UNREAD
         logger = _write_to_log(error)
+        if _comes_of_an_interruption(error):
+            _say('interrupted')
+            return 130
         sentence = sentence_of(error)
         if sentence is None:
             raise
@@ -85,6 +88,11 @@ def sentence_of(error: BaseException) -> str | None:
     if on_purpose or isinstance(error, SURROUNDINGS) or kind == 'RuntimeError' and re.match(WORKER_LOST, message):
         return message or kind
     return None
+
+
+def _comes_of_an_interruption(error: BaseException | None) -> bool:
+    """Whether Ctrl-C was made another error, as MMEngine does while it formats a config."""
+    return isinstance(error, KeyboardInterrupt) or error is not None and _comes_of_an_interruption(error.__context__)
 
 
 def _fault(error: BaseException) -> Fault:

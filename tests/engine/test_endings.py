@@ -179,6 +179,17 @@ def test_an_interruption_is_said(capfd):
     assert capfd.readouterr().err.endswith(': interrupted\n')
 
 
+def test_an_interruption_that_was_made_another_error_is_still_one(capfd):
+    def main():
+        try:
+            raise KeyboardInterrupt
+        except BaseException:
+            raise SyntaxError('the config cannot be formatted')  # noqa: B904
+
+    assert run_tool(main) == 130
+    assert capfd.readouterr().err.endswith(': interrupted\n')
+
+
 def test_results_that_nobody_reads_end_it_without_a_word(tmp_path):
     program = """
 import sys
