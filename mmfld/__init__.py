@@ -22,7 +22,9 @@ def load_components() -> bool:
     if not _has_openmmlab():
         return False
     from . import codecs, datasets, engine, evaluation, models, structures, visualization  # noqa: F401
+    from .old_names import accept_old_names
 
+    accept_old_names()
     return True
 
 

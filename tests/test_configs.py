@@ -153,12 +153,13 @@ NEW_COMBINATIONS = [
 def combination(cfg: Config) -> tuple:
     """What has to work together in a step of training or testing."""
     head, backbone = cfg.model.head, cfg.model.backbone
-    losses = tuple(head[name].type for name in ('loss_landmark', 'loss_regularization', 'loss_window') if name in head)
+    losses = head.get('loss_landmark') or []
+    losses = tuple(loss.type for loss in (losses if isinstance(losses, list) else [losses]))
     settings = tuple(cfg.codec.get(name) for name in ('type', 'encoding', 'decoder', 'mode', 'edges'))
     return (
         cfg.model.type,
         backbone.type,
-        backbone.get('use_aam'),
+        backbone.get('attention_maps'),
         head.type,
         losses,
         settings,

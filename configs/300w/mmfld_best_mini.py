@@ -10,7 +10,12 @@ _base_ = ['./structured_hg2_mini.py']
 codec = dict(input_size=(256, 256), decoder='expectation')
 model = dict(
     backbone=dict(pixel_unshuffle=2),
-    head=dict(loss_regularization=dict(type='SoftArgmaxLoss', distance='l1', tau=1.0, loss_weight=5e4)),
+    head=dict(
+        loss_landmark=[
+            dict(type='StructuredHeatmapLoss', margin='smooth_l1', loss_weight=5000.0),
+            dict(type='SoftArgmaxLoss', distance='l1', temperature=1.0, loss_weight=5e4),
+        ]
+    ),
     test_cfg=dict(flip_test=True),
 )
 

@@ -6,7 +6,12 @@ _base_ = ['../_base_/datasets/300w_mini.py', '../_base_/methods/mini.py']
 codec = dict(type='ContinuousHeatmap')
 model = dict(
     backbone=dict(init_cfg=dict(type='Normal', std=0.001, override=dict(name='out_heatmaps'))),
-    head=dict(type='SubpixelHeatmapHead'),
+    head=dict(
+        type='StackedHeatmapHead',
+        target='heatmaps',
+        loss_landmark=dict(type='KeypointMSELoss', use_target_weight=True),
+        stack_weights=(1.0, 1.0),
+    ),
 )
 from mmfld.engine.combine import combine
 

@@ -43,11 +43,11 @@ def api() -> dict[str, str]:
     """A page for each package, with its modules and those of the packages in it."""
     packages = sorted(path.parent for path in (REPOSITORY / 'mmfld').glob('*/__init__.py'))
     found = {f'api/{package.name}.rst': _package(package) for package in packages}
-    contents = '\n'.join(f'   {package.name}' for package in packages)
-    found['api/index.rst'] = (
-        f'{_heading("API", "=")}\n{INTRODUCTION}\n\n.. toctree::\n   :maxdepth: 1\n\n{contents}\n   compat\n'
-    )
-    found['api/compat.rst'] = _heading('mmfld.compat', '=') + _module('mmfld.compat')
+    modules = 'compat', 'old_names'
+    contents = '\n'.join(f'   {name}' for name in (*(package.name for package in packages), *modules))
+    found['api/index.rst'] = f'{_heading("API", "=")}\n{INTRODUCTION}\n\n.. toctree::\n   :maxdepth: 1\n\n{contents}\n'
+    for module in modules:
+        found[f'api/{module}.rst'] = _heading(f'mmfld.{module}', '=') + _module(f'mmfld.{module}')
     return found
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +227,7 @@ def export_onnx(
         coordinates='pixels of the crop, (x, y), centres of pixels at integers from 0',
         outputs=' '.join(outputs),
         **more,
-        method=cfg.model.head.type,
+        method=_method(cfg.model.head),
         flip_test=flip_test,
         licence='not stated',
         sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
@@ -377,3 +377,9 @@ def _round(module: nn.Module) -> None:
             rounded = value.half().to(value.dtype)
             if rounded.isfinite().all():
                 value.copy_(rounded)
+
+
+def _method(head: Mapping[str, Any]) -> str:
+    """A head's type, and those of its landmark losses where it says them."""
+    losses = head.get('loss_landmark') or []
+    return ' '.join([head['type'], *(loss['type'] for loss in (losses if isinstance(losses, list) else [losses]))])

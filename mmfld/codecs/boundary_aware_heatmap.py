@@ -27,7 +27,7 @@ class BoundaryAwareHeatmap(HeatmapCodec):
 
     - ``keypoint_labels`` (1, K, 2) float32: in [-1, 1], clamped to the image
     - ``keypoint_weights`` (1, K) float32: 0 for a landmark that is not annotated, or lies outside and is ignored
-    - ``point_heatmaps`` (K, h, w) float32 and ``edge_heatmaps`` (E, h, w) float32, unless ``with_maps`` is False
+    - ``point_heatmaps`` (K, h, w) float32 and ``edge_heatmaps`` (E, h, w) float32, unless ``attention_maps`` is False
 
     Args:
         layout (str | FaceLayout): Defaults to ``'wflw98'``.
@@ -36,9 +36,9 @@ class BoundaryAwareHeatmap(HeatmapCodec):
         decoder (str): ``'expectation'`` (STAR), ``'argmax'``, ``'quarter_shift'`` or ``'local_soft_argmax'``, see
             :mod:`mmfld.codecs.decoders`. Defaults to ``'expectation'``.
         window (int): Of the local soft-argmax, in cells. Defaults to 5.
-        tau (float): Of the local soft-argmax. Defaults to 10.
-        with_maps (bool): Encode point and edge maps. A network without attention maps has no use for them, and they
-            are most of the work. Defaults to True.
+        temperature (float): Of the local soft-argmax. Defaults to 0.1.
+        attention_maps (bool): Encode point and edge maps. A network without them has no use for theirs, and they are
+            most of the work. Defaults to True.
         outside (str): What a landmark outside the image counts for: ``'clamp'`` or ``'ignore'``, see
             :mod:`mmfld.codecs.outside`. Defaults to ``'clamp'``.
     """
@@ -55,16 +55,17 @@ class BoundaryAwareHeatmap(HeatmapCodec):
         heatmap_size: tuple[int, int] = (64, 64),
         decoder: str = 'expectation',
         window: int = 5,
-        tau: float = 10.0,
-        with_maps: bool = True,
+        *,
+        temperature: float = 0.1,
+        attention_maps: bool = True,
         outside: str = 'clamp',
     ):
-        super().__init__(input_size, heatmap_size, decoder, window, tau)
+        super().__init__(input_size, heatmap_size, decoder, window, temperature=temperature)
         self.layout = get_layout(layout)
-        self.with_maps = with_maps
+        self.attention_maps = attention_maps
         self.outside = check_outside(outside)
         # what MMPose packs
-        maps = ('point_heatmaps', 'edge_heatmaps') if with_maps else ()
+        maps = ('point_heatmaps', 'edge_heatmaps') if attention_maps else ()
         self.field_mapping_table = {name: name for name in maps}
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
@@ -85,7 +86,7 @@ class BoundaryAwareHeatmap(HeatmapCodec):
         points, weights = counted_landmarks(keypoints, keypoints_visible, self.input_size, self.outside)
         labels = normalize(points, self.input_size).clip(-1, 1)
         encoded = dict(keypoint_labels=labels.astype(np.float32), keypoint_weights=weights.astype(np.float32))
-        if self.with_maps:
+        if self.attention_maps:
             encoded['point_heatmaps'] = point_maps(points[0], self.input_size, self.heatmap_size)
             encoded['point_heatmaps'][~weights[0]] = 0
             encoded['edge_heatmaps'] = self.edge_maps(keypoints, keypoints_visible)

@@ -24,7 +24,8 @@ class ContinuousHeatmap(HeatmapCodec):
 
     Grid: ``half_pixel``, x = (c + 0.5) W / w - 0.5. Eq. 3's y / s is the same with pixels counted from their corners.
 
-    The peak is 1, not Eq. 1's 1 / (2 pi sigma^2): only then is the paper's tau = 10 the right temperature.
+    The peak is 1, not Eq. 1's 1 / (2 pi sigma^2): only then is the paper's tau = 10, a temperature of 0.1,
+    right.
 
     >>> codec = ContinuousHeatmap()
     >>> encoded = codec.encode(np.array([[[100.3, 50.7]]]))
@@ -46,7 +47,7 @@ class ContinuousHeatmap(HeatmapCodec):
         heatmap_size (tuple): (w, h) of the heatmaps in cells.
         sigma (float): Standard deviation in cells; not given in the paper. Defaults to 1.5.
         window (int): d of the local soft-argmax in cells: 3, 5 or 7 in Table 3. Defaults to 5.
-        tau (float): Of the local soft-argmax, and of the global one. Defaults to 10.
+        temperature (float): Of the local soft-argmax, and of the global one. Defaults to 0.1.
         encoding (str): Where the Gaussian lies: ``'continuous'`` at the landmark (Eq. 3), ``'rounded'`` at the nearest
             cell (Eq. 2) or ``'floored'`` at the cell below.
         decoder (str): ``'local_soft_argmax'`` (Eq. 4), ``'argmax'``, ``'quarter_shift'`` (the standard method's), or
@@ -66,16 +67,17 @@ class ContinuousHeatmap(HeatmapCodec):
         heatmap_size: tuple[int, int] = (64, 64),
         sigma: float = 1.5,
         window: int = 5,
-        tau: float = 10.0,
+        *,
+        temperature: float = 0.1,
         encoding: str = 'continuous',
         decoder: str = 'local_soft_argmax',
         outside: str = 'clamp',
     ):
-        super().__init__(input_size, heatmap_size, decoder, window, tau)
+        super().__init__(input_size, heatmap_size, decoder, window, temperature=temperature)
         if encoding not in ENCODINGS:
             raise ValueError(f'unknown encoding {encoding!r}, expected one of {ENCODINGS}')
         self.sigma = sigma
-        self.tau = tau
+        self.temperature = temperature
         self.encoding = encoding
         self.outside = check_outside(outside)
         self.has_distributions = decoder == 'expectation'
@@ -114,9 +116,9 @@ class ContinuousHeatmap(HeatmapCodec):
         return cells
 
     def distributions(self, heatmaps: Tensor) -> Tensor:
-        """As of other heatmaps, or softmax(tau F) where that is what is decoded."""
+        """As of other heatmaps, or softmax(F / temperature) where that is what is decoded."""
         if self.decoder == 'expectation':
-            return decoders.spatial_softmax(heatmaps, 1 / self.tau)
+            return decoders.spatial_softmax(heatmaps, self.temperature)
         return super().distributions(heatmaps)
 
     def cells(self, heatmaps: Tensor) -> Tensor:

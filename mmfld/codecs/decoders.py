@@ -39,19 +39,18 @@ def quarter_shift(heatmaps: Tensor) -> Tensor:
     return cells + 0.25 * torch.where(diff.isfinite(), diff.sign(), torch.zeros_like(diff))
 
 
-def local_soft_argmax(heatmaps: Tensor, window: int | tuple[int, int] = 5, tau: float = 10.0) -> Tensor:
+def local_soft_argmax(heatmaps: Tensor, window: int | tuple[int, int] = 5, *, temperature: float = 0.1) -> Tensor:
     """Softmax-weighted mean position in a window around the maximum (subpixel paper, Eq. 4).
 
     >>> maps = torch.tensor([[[[0.0, 0.0, 0.0], [0.0, 1.0, 0.9], [0.0, 0.0, 0.0]]]])
-    >>> print(local_soft_argmax(maps, window=3, tau=10.0).numpy().round(2))
+    >>> print(local_soft_argmax(maps, window=3, temperature=0.1).numpy().round(2))
     [[[1.27 1.  ]]]
 
     Args:
         heatmaps (Tensor): (B, K, h, w).
         window (int | tuple): Odd side of the window, or (w, h), in cells. Cells outside the map take no part.
-        tau (float): Multiplies the heatmap before the softmax. 10 is the subpixel paper's choice for Gaussians of peak
-            1; for raw scores F of the structured loss use 1 / epsilon, so that the weights are softmax(F / epsilon)
-            inside the window.
+        temperature (float): Divides the heatmap before the softmax. 0.1, tau = 10 in the subpixel paper, is its choice
+            for Gaussians of peak 1; for raw scores of the structured loss use that of the loss.
 
     Returns:
         Tensor: (B, K, 2) cells; differentiable with respect to the heatmaps except for the choice of the window.
@@ -61,7 +60,7 @@ def local_soft_argmax(heatmaps: Tensor, window: int | tuple[int, int] = 5, tau: 
         raise ValueError(f'window must be odd, got {window}')
     cells = argmax(heatmaps)
     patches = patches_around(heatmaps, cells.long(), width, height)
-    weights = torch.softmax(tau * patches.flatten(2), dim=2).view_as(patches)
+    weights = torch.softmax(patches.flatten(2) * (1 / temperature), dim=2).view_as(patches)
     columns, rows = (
         torch.arange(side, device=heatmaps.device, dtype=weights.dtype) - side // 2 for side in (width, height)
     )
@@ -85,14 +84,14 @@ def expectation(heatmaps: Tensor) -> Tensor:
     return mean + mean.new_tensor([(width - 1) / 2, (height - 1) / 2])
 
 
-def spatial_softmax(scores: Tensor, epsilon: float = 1.0) -> Tensor:
-    """softmax(F / epsilon) over the cells of each map (B, K, h, w), float32 at least.
+def spatial_softmax(scores: Tensor, temperature: float = 1.0) -> Tensor:
+    """softmax(F / temperature) over the cells of each map (B, K, h, w), float32 at least.
 
     >>> spatial_softmax(torch.zeros(1, 1, 2, 2)).tolist()
     [[[[0.25, 0.25], [0.25, 0.25]]]]
     """
     scores = scores.to(_at_least_float32(scores.dtype))
-    return torch.softmax(scores.flatten(2) / epsilon, dim=2).view_as(scores)
+    return torch.softmax(scores.flatten(2) / temperature, dim=2).view_as(scores)
 
 
 def patches_around(heatmaps: Tensor, cells: Tensor, width: int, height: int) -> Tensor:

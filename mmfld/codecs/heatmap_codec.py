@@ -24,7 +24,7 @@ class HeatmapCodec(BaseKeypointCodec):
         heatmap_size (tuple): (w, h) of the heatmaps in cells.
         decoder (str): ``'argmax'``, ``'quarter_shift'``, ``'local_soft_argmax'`` or ``'expectation'``.
         window (int): Of the local soft-argmax, in cells.
-        tau (float): Of the local soft-argmax.
+        temperature (float): Of the local soft-argmax.
     """
 
     auxiliary_encode_keys: set[str] = set()
@@ -33,7 +33,13 @@ class HeatmapCodec(BaseKeypointCodec):
     has_distributions = True
 
     def __init__(
-        self, input_size: tuple[int, int], heatmap_size: tuple[int, int], decoder: str, window: int, tau: float
+        self,
+        input_size: tuple[int, int],
+        heatmap_size: tuple[int, int],
+        decoder: str,
+        window: int,
+        *,
+        temperature: float,
     ):
         super().__init__()
         if decoder not in DECODERS:
@@ -41,7 +47,8 @@ class HeatmapCodec(BaseKeypointCodec):
         self.input_size = tuple(input_size)
         self.heatmap_size = tuple(heatmap_size)
         self.decoder = decoder
-        self.decoder_options = dict(window=window, tau=tau) if decoder == 'local_soft_argmax' else {}
+        local = decoder == 'local_soft_argmax'
+        self.decoder_options = dict(window=window, temperature=temperature) if local else {}
 
     def distributions(self, heatmaps: Tensor) -> Tensor:
         """(B, K, h, w) heatmaps as distributions over their cells, each with sum 1."""

@@ -46,11 +46,11 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         gamma (float): Scale of the covariance, 0.01 for WFLW and 300W, 0.001 for COFW. Defaults to 0.01.
         num_samples (int): S, drawn anew for each landmark in each iteration. Defaults to 10.
         patch_radius (int): k of the patches of side 2 k + 1 cells; not given in the paper. Defaults to 8.
-        decoder (str): Of the raw scores F: ``'local_soft_argmax'`` or ``'expectation'`` on softmax(F / epsilon),
+        decoder (str): Of the raw scores F: ``'local_soft_argmax'`` or ``'expectation'`` on softmax(F / temperature),
             ``'argmax'`` (Eq. 1) or ``'quarter_shift'``. Defaults to ``'local_soft_argmax'``.
         window (int): Of the local soft-argmax, in cells. Defaults to 5.
-        epsilon (float): Temperature, that of the loss. Defaults to 1.
-        with_maps (bool), outside (str): See :class:`BoundaryAwareHeatmap`.
+        temperature (float): That of the loss. Defaults to 1.
+        attention_maps (bool), outside (str): See :class:`BoundaryAwareHeatmap`.
     """
 
     label_mapping_table = dict(
@@ -69,13 +69,19 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         patch_radius: int = 8,
         decoder: str = 'local_soft_argmax',
         window: int = 5,
-        epsilon: float = 1.0,
-        with_maps: bool = True,
+        temperature: float = 1.0,
+        attention_maps: bool = True,
         outside: str = 'clamp',
     ):
-        # softmax(F / epsilon) inside the window is the local soft-argmax of F with tau = 1 / epsilon
         super().__init__(
-            layout, input_size, heatmap_size, decoder, window, tau=1 / epsilon, with_maps=with_maps, outside=outside
+            layout,
+            input_size,
+            heatmap_size,
+            decoder,
+            window,
+            temperature=temperature,
+            attention_maps=attention_maps,
+            outside=outside,
         )
         if mode not in MODES:
             raise ValueError(f'unknown mode {mode!r}, expected one of {MODES}')
@@ -86,7 +92,7 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         self.gamma = gamma
         self.num_samples = num_samples
         self.patch_radius = patch_radius
-        self.epsilon = epsilon
+        self.temperature = temperature
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
         encoded = super().encode(keypoints, keypoints_visible)
@@ -120,8 +126,8 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         return self.edge_maps(keypoints, keypoints_visible) if maps is None else maps
 
     def distributions(self, heatmaps: Tensor) -> Tensor:
-        """(B, K, h, w) scores F -> softmax(F / epsilon)."""
-        return decoders.spatial_softmax(heatmaps, self.epsilon)
+        """(B, K, h, w) scores F -> softmax(F / temperature)."""
+        return decoders.spatial_softmax(heatmaps, self.temperature)
 
     def cells(self, heatmaps: Tensor) -> Tensor:
         if self.decoder == 'expectation':
@@ -129,5 +135,5 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         return super().cells(heatmaps)
 
     def scores(self, heatmaps: Tensor) -> Tensor:
-        """(B, K) probability of the best cell under softmax(F / epsilon)."""
+        """(B, K) probability of the best cell under softmax(F / temperature)."""
         return super().scores(self.distributions(heatmaps))

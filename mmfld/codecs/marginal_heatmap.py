@@ -46,7 +46,7 @@ class MarginalHeatmap(BaseKeypointCodec):
         decoder (str): ``'argmax'`` (Eq. 7) or ``'local_soft_argmax'``, which refines it within bins.
         window (int, optional): Of the local soft-argmax, odd, in bins. Defaults to 10/3 sigma, the ratio of the
             subpixel paper.
-        tau (float): Of the local soft-argmax. Defaults to 10, for maps of peak 1.
+        temperature (float): Of the local soft-argmax. Defaults to 0.1, for maps of peak 1.
         grid (str): ``'proportional'``, x = c W / L (Eq. 7), or ``'half_pixel'``, x = (c + 0.5) W / L - 0.5.
         outside (str): What a landmark outside the image counts for: ``'clamp'`` or ``'ignore'``, see
             :mod:`mmfld.codecs.outside`. Defaults to ``'clamp'``.
@@ -68,7 +68,8 @@ class MarginalHeatmap(BaseKeypointCodec):
         normalize: bool = False,
         decoder: str = 'argmax',
         window: int | None = None,
-        tau: float = 10.0,
+        *,
+        temperature: float = 0.1,
         grid: str = 'proportional',
         outside: str = 'clamp',
     ):
@@ -83,7 +84,7 @@ class MarginalHeatmap(BaseKeypointCodec):
         self.normalize = self.has_distributions = normalize
         self.decoder = decoder
         self.window = 2 * round(self.sigma * 5 / 3) + 1 if window is None else window
-        self.tau = tau
+        self.temperature = temperature
         self.grid = grid
         self.outside = check_outside(outside)
 
@@ -146,7 +147,7 @@ class MarginalHeatmap(BaseKeypointCodec):
         if self.decoder == 'argmax':
             bins = decoders.argmax(lines)[..., 0]
         else:
-            bins = decoders.local_soft_argmax(lines, (self.window, 1), self.tau)[..., 0]
+            bins = decoders.local_soft_argmax(lines, (self.window, 1), temperature=self.temperature)[..., 0]
         pixels = cells_to_pixels(bins.unflatten(1, maps.shape[1:3]), self.length, self.input_size, self.grid)
         return pixels, maps.amax(-1).amin(-1).float()  # NumPy knows no bfloat16
 

@@ -15,8 +15,8 @@ said once                                              reaches
 ``codec.input_size``, ``codec.length``                 every component that takes one, e.g. FaceAffine
 ``crop``, a dict of arguments                          GetFaceCrop in both pipelines
 ``clamped``, where a method says it                    metrics
-``model.backbone.use_aam``                             ``with_maps`` of a codec: point and edge maps are drawn for
-                                                       networks that have them
+``model.backbone.attention_maps``                      the codec: point and edge maps are drawn for networks that have
+                                                       them
 ``{train,val,test}_dataset``                           ``{train,val,test}_dataloader.dataset``
 ``keypoint_offset``, optional                          data sets that say none themselves
 ``train_pipeline``, ``test_pipeline``                  the data sets; videos are read by LoadVideoFrame
@@ -57,6 +57,7 @@ from mmpose.registry import (
     VISUALIZERS,
 )
 
+from ..old_names import todays
 from .fields import nearest, shortened
 
 REGISTRIES = (
@@ -120,6 +121,7 @@ def combine(namespace: MutableMapping[str, Any]) -> None:
     """
     base = copy.deepcopy(namespace['_base_'])
     file = inspect.stack(0)[1].filename  # the config's: MMEngine gives it no __file__
+    rename(base)
     _separate(base)
     own = {
         key: value
@@ -133,6 +135,7 @@ def combine(namespace: MutableMapping[str, Any]) -> None:
     pending = _pending.get()
     if pending:
         merge_options(cfg, pending.options)
+    rename(cfg._cfg_dict)
     missing = [name for name in INGREDIENTS if cfg.get(name) is None]
     if missing:
         raise KeyError(f'{file}: a config needs {", ".join(missing)}: from its own file, its data set or its method')
@@ -173,13 +176,31 @@ def fill(cfg: Any, shared: dict[str, Any], strict: bool = True) -> None:
         ValueError: If ``strict`` and a component has another value.
     """
     for component in _components(cfg):
-        for name in arguments(component['type']) & shared.keys():
-            if strict and name in component and _as_json(component[name]) != _as_json(shared[name]):
+        said = todays(component)
+        for name in _taken(component['type'], shared):
+            if strict and name in said and _as_json(said[name]) != _as_json(shared[name]):
                 raise ValueError(
-                    f'found {name}={shortened(_plain(component[name]))} in {component["type"]}, expected '
+                    f'found {name}={shortened(_plain(said[name]))} in {component["type"]}, expected '
                     f'{shortened(_plain(shared[name]))}, which the config says once for all, or nothing'
                 )
-            component.setdefault(name, copy.deepcopy(shared[name]))
+            if name not in said:
+                component[name] = copy.deepcopy(shared[name])
+
+
+def _taken(kind: str, shared: dict[str, Any]) -> set[str]:
+    """Which of the shared values a component takes. Attention maps are drawn by codecs for networks that have them; a
+    head may leave them alone."""
+    taken = arguments(kind) & shared.keys()
+    return taken if KEYPOINT_CODECS.get(kind) else taken - {'attention_maps'}
+
+
+def rename(cfg: dict) -> None:
+    """Give all components in a config, and their arguments, today's names."""
+    for component in list(_components(cfg)):
+        renamed = todays(component)
+        if renamed != component:
+            component.clear()
+            component.update(renamed)
 
 
 def _components(cfg: Any) -> Iterator[dict]:
@@ -198,9 +219,9 @@ def _separate(base: ConfigDict) -> None:
     shared = _shared_values(base)
     for name in ('model', 'codec', 'val_evaluator', 'test_evaluator'):
         for component in _components(base[name]):
-            for argument in arguments(component['type']) & shared.keys():
+            for argument in _taken(component['type'], shared):
                 # the codec's own are where they are said
-                if component is not base.codec or argument in ('layout', 'with_maps'):
+                if component is not base.codec or argument in ('layout', 'attention_maps'):
                     component.pop(argument, None)
 
 
@@ -240,9 +261,9 @@ def _shared_values(cfg: Config) -> dict[str, Any]:
     shared.update({name: cfg.codec[name] for name in ('input_size', 'length') if name in cfg.codec})
     if 'clamped' in cfg:
         shared['clamped'] = cfg.clamped
-    backbone = cfg.model.backbone
-    if 'use_aam' in arguments(backbone.type):
-        shared['with_maps'] = backbone.get('use_aam', default(backbone.type, 'use_aam'))
+    backbone = todays(cfg.model.backbone)
+    if 'attention_maps' in arguments(backbone['type']):
+        shared['attention_maps'] = backbone.get('attention_maps', default(backbone['type'], 'attention_maps'))
     return shared
 
 

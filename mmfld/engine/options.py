@@ -13,6 +13,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner, TestLoop, ValLoop
 from torch.utils.data import DataLoader
 
+from ..old_names import old_arguments
 from .combine import INGREDIENTS, NEW, SOMETIMES_SAID, arguments, default, merge_options
 from .fields import is_number, nearest
 
@@ -100,7 +101,8 @@ def _check(where: str, part: Any, names: list[str], value: Any, at: str = '') ->
     if isinstance(part, (list, tuple)):
         known, found = {str(index) for index in range(len(part))}, None
     else:
-        known = {*part, *arguments(part.get('type')), *SETTINGS.get(at, ())} - {'self', 'args', 'kwargs'}
+        kind = part.get('type')
+        known = {*part, *arguments(kind), *old_arguments(kind), *SETTINGS.get(at, ())} - {'self', 'args', 'kwargs'}
         found = part.get(name, default(part.get('type'), name))
     if name not in known and name != '_delete_':
         raise KeyError(

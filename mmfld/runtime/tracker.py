@@ -22,7 +22,7 @@ class FaceTracker:
 
     A model that refines landmarks by the frames before remembers those of each face. What begins, doubts about and ends
     a track is told in ``docs/howto/track.md``. One object is for one video and one thread; several may share a
-    landmarker.
+    landmarker. (``type='FaceTracker'`` of a config is none of this, but a model.)
 
     Args:
         landmarker (FaceLandmarker, optional): Defaults to one with its defaults.

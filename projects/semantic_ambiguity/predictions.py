@@ -112,7 +112,7 @@ def predict(checkpoint: Path) -> Predictions:
         data = model.data_preprocessor(batch, training=False)
         heatmaps = model.head(model.extract_feat(data['inputs']))[-1]
         if heatmaps.min() < 0:
-            raise ValueError(f'{checkpoint}: found negative heatmaps, expected those of a STARHead')
+            raise ValueError(f'{checkpoint}: found negative heatmaps, expected a model with "in_relu"')
         mean, covariance = pixel_moments(heatmaps, batch['inputs'][0].shape[:0:-1])
         means.append(mean)
         covariances.append(covariance)

@@ -15,6 +15,7 @@ from mmengine.config import Config
 
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
 from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
+from mmfld.engine.combine import rename
 from mmfld.runtime import FaceLandmarker, FaceTracker
 from mmfld.runtime.detection import BoxCalibration
 
@@ -52,8 +53,11 @@ def test_the_card_names_this_file():
 def test_its_model_is_that_of_the_config(inferencer):
     config = Config.fromfile(CONFIG)
     inside = Config.fromstring(torch.load(DEFAULT_WEIGHTS, weights_only=True)['meta']['cfg'], '.py')
-    # defaults, which the config says itself
+    # a default, which the config says itself
     inside.model.head.loss_landmark.input_size = (256, 256)
+    # names of when it was trained
+    assert inside.model.head.type == 'StructuredHeatmapHead'
+    rename(inside._cfg_dict)
     (crop,) = (step for step in inside.test_dataloader.dataset.pipeline if step.type == 'GetFaceCrop')
     crop.layout = '300w68'
     inside.test_dataloader.dataset.pipeline[0].type = 'LoadFaceImage'  # MMPose's LoadImage when it was trained

@@ -63,6 +63,6 @@ def test_checkpoint_and_export_know_the_layout(eyes, image, tmp_path):
 
 
 def test_attention_maps_need_boundaries():
-    with pytest.raises(ValueError, match="use_aam=True needs facial boundaries, but layout 'own5' has none"):
+    with pytest.raises(ValueError, match="attention_maps=True needs facial boundaries, but layout 'own5' has none"):
         HourglassAAM(OWN)
-    HourglassAAM(OWN, use_aam=False, width=8)
+    HourglassAAM(OWN, attention_maps=False, width=8)

@@ -91,10 +91,10 @@ def test_decodes_known_cells_to_pixels(decoder):
     np.testing.assert_allclose(keypoints[0][0], expected, atol=1e-3)
 
 
-def test_window_and_tau_reach_the_local_soft_argmax():
+def test_window_and_temperature_reach_the_local_soft_argmax():
     maps = peak_at((10, 20), (30, 30))
     maps[0, 0, 20, 12] = 0.5  # two cells away: outside a window of 3
-    far = BoundaryAwareHeatmap(decoder='local_soft_argmax', window=3, tau=100.0).batch_decode(maps)[0][0]
+    far = BoundaryAwareHeatmap(decoder='local_soft_argmax', window=3, temperature=0.01).batch_decode(maps)[0][0]
     np.testing.assert_allclose(
         far[0], [[10 * 256 / 63 - 0.5, 20 * 256 / 63 - 0.5], [30 * 256 / 63 - 0.5, 30 * 256 / 63 - 0.5]], atol=1e-3
     )

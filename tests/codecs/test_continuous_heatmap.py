@@ -30,7 +30,7 @@ def test_builds_by_name_with_the_values_of_the_paper():
         1.5,
         'continuous',
         'local_soft_argmax',
-        dict(window=5, tau=10),
+        dict(window=5, temperature=0.1),
     )
 
 
@@ -38,7 +38,7 @@ def test_equals_the_published_formula(golden_dir):
     golden = np.load(golden_dir / 'formula_vectors.npz')
     for sigma, of_sigma in zip(golden['sp_sigma'], golden['sp_decoded']):
         for window, expected in zip(golden['sp_windows'], of_sigma.swapaxes(0, 1)):
-            codec = ContinuousHeatmap(sigma=float(sigma), window=int(window), tau=float(golden['sp_tau']))
+            codec = ContinuousHeatmap(sigma=float(sigma), window=int(window), temperature=1 / float(golden['sp_tau']))
             found = codec.cells(codec.batch_encode(pixels_of(golden['sp_centers'])))[0]
             np.testing.assert_allclose(found.numpy(), expected, atol=1e-12)
 

@@ -40,9 +40,9 @@ def test_local_soft_argmax_equals_the_published_formula(golden_dir):
         [
             np.stack(
                 [
-                    decoders.local_soft_argmax(gaussians(sigma, golden['sp_centers']), window, float(golden['sp_tau']))[
-                        0
-                    ].numpy()
+                    decoders.local_soft_argmax(
+                        gaussians(sigma, golden['sp_centers']), window, temperature=1 / float(golden['sp_tau'])
+                    )[0].numpy()
                     for window in golden['sp_windows']
                 ],
                 1,
@@ -143,13 +143,15 @@ def test_local_soft_argmax_equals_the_loops(noise, window, tau):
     # some maxima on the borders
     maps[0, 0, 0, 0], maps[0, 1, -1, -1], maps[0, 2, 7, 0], maps[0, 3, -2, 9] = 9, 9, 9, 9
     expected = [[naive_local_soft_argmax(m, window, tau) for m in face] for face in maps.numpy()]
-    np.testing.assert_allclose(decoders.local_soft_argmax(maps, window, tau).numpy(), expected, atol=1e-10)
+    np.testing.assert_allclose(
+        decoders.local_soft_argmax(maps, window, temperature=1 / tau).numpy(), expected, atol=1e-10
+    )
 
 
 def test_local_soft_argmax_is_exact_for_a_window_wider_than_the_map():
     maps = torch.rand(1, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     np.testing.assert_allclose(
-        decoders.local_soft_argmax(maps, 9, 2.0)[0, 0].numpy(),
+        decoders.local_soft_argmax(maps, 9, temperature=0.5)[0, 0].numpy(),
         naive_local_soft_argmax(maps[0, 0].numpy(), 9, 2.0),
         atol=1e-12,
     )
@@ -158,7 +160,7 @@ def test_local_soft_argmax_is_exact_for_a_window_wider_than_the_map():
 def test_local_soft_argmax_passes_gradcheck():
     maps = torch.rand(1, 2, 5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     maps[0, 0, 0, 0] = 2  # a window over the border
-    torch.autograd.gradcheck(lambda m: decoders.local_soft_argmax(m, 3, 5.0), maps.requires_grad_())
+    torch.autograd.gradcheck(lambda m: decoders.local_soft_argmax(m, 3, temperature=0.2), maps.requires_grad_())
 
 
 def test_local_soft_argmax_of_huge_scores_is_finite():
@@ -201,11 +203,11 @@ def test_expectation_of_a_weak_map_is_pulled_to_the_centre():
     np.testing.assert_allclose(decoders.expectation(maps)[0, 0].numpy(), [15.75, 15.75], atol=1e-4)
 
 
-@pytest.mark.parametrize('epsilon', [1.0, 0.1])
-def test_spatial_softmax_equals_the_formula(noise, epsilon):
-    weights = np.exp(noise.double().numpy() / epsilon)
+@pytest.mark.parametrize('temperature', [1.0, 0.1])
+def test_spatial_softmax_equals_the_formula(noise, temperature):
+    weights = np.exp(noise.double().numpy() / temperature)
     np.testing.assert_allclose(
-        decoders.spatial_softmax(noise, epsilon).numpy(),
+        decoders.spatial_softmax(noise, temperature).numpy(),
         weights / weights.sum((2, 3), keepdims=True),
         rtol=1e-4,
         atol=1e-12,

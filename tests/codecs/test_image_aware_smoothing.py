@@ -66,9 +66,9 @@ def test_every_label_of_the_encoding_is_packed(keypoints):
 
 def test_the_labels_are_the_same_without_maps(keypoints):
     encoded = []
-    for with_maps in (True, False):
+    for attention_maps in (True, False):
         np.random.seed(0)
-        encoded.append(ImageAwareSmoothing('cofw29', with_maps=with_maps).encode(keypoints))
+        encoded.append(ImageAwareSmoothing('cofw29', attention_maps=attention_maps).encode(keypoints))
     full, labels = encoded
     assert set(labels) == set(full) - {'point_heatmaps', 'edge_heatmaps'}
     for key, value in labels.items():
@@ -89,9 +89,9 @@ def test_image_aware_covariance_equals_the_loops(keypoints, loops, gamma):
     np.testing.assert_allclose(found, expected, atol=0.05 * np.trace(expected, axis1=1, axis2=2).max())
 
 
-@pytest.mark.parametrize('with_maps', [True, False])
-def test_covariance_along_the_distance_transform(keypoints, with_maps):
-    codec = ImageAwareSmoothing('cofw29', edges='distance_transform', num_samples=MANY, with_maps=with_maps)
+@pytest.mark.parametrize('attention_maps', [True, False])
+def test_covariance_along_the_distance_transform(keypoints, attention_maps):
+    codec = ImageAwareSmoothing('cofw29', edges='distance_transform', num_samples=MANY, attention_maps=attention_maps)
     edges = distance_map(keypoints[0], codec.layout, (256, 256), (64, 64))
     stages = smoothing_stages(edges[None], (keypoints[0] + 0.5) / 4 - 0.5, codec.patch_radius)
     expected = 0.01 * stages.covariances
@@ -158,33 +158,33 @@ def test_unknown_edges():
         ImageAwareSmoothing(edges='thin')
 
 
-def naive_softmax(scores: torch.Tensor, epsilon: float) -> np.ndarray:
-    values = np.exp((scores.double().numpy() - scores.double().numpy().max((2, 3), keepdims=True)) / epsilon)
+def naive_softmax(scores: torch.Tensor, temperature: float) -> np.ndarray:
+    values = np.exp((scores.double().numpy() - scores.double().numpy().max((2, 3), keepdims=True)) / temperature)
     return values / values.sum((2, 3), keepdims=True)
 
 
-@pytest.mark.parametrize('epsilon', [1.0, 0.3])
-def test_expectation_is_of_the_softmax(epsilon):
+@pytest.mark.parametrize('temperature', [1.0, 0.3])
+def test_expectation_is_of_the_softmax(temperature):
     scores = 5 * torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    keypoints, _ = ImageAwareSmoothing(decoder='expectation', epsilon=epsilon).batch_decode(scores)
-    weights = naive_softmax(scores, epsilon)
+    keypoints, _ = ImageAwareSmoothing(decoder='expectation', temperature=temperature).batch_decode(scores)
+    weights = naive_softmax(scores, temperature)
     cells = np.stack([(weights * np.arange(64)).sum((2, 3)), (weights * np.arange(64)[:, None]).sum((2, 3))], axis=-1)
     np.testing.assert_allclose(np.concatenate(keypoints), cells * 256 / 63 - 0.5, atol=1e-3)
 
 
 @pytest.mark.parametrize('decoder', ['local_soft_argmax', 'argmax', 'expectation'])
-@pytest.mark.parametrize('epsilon', [1.0, 0.3])
-def test_scores_are_probabilities_of_the_best_cell(decoder, epsilon):
+@pytest.mark.parametrize('temperature', [1.0, 0.3])
+def test_scores_are_probabilities_of_the_best_cell(decoder, temperature):
     scores = 5 * torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    _, found = ImageAwareSmoothing(decoder=decoder, epsilon=epsilon).batch_decode(scores)
-    np.testing.assert_allclose(np.concatenate(found), naive_softmax(scores, epsilon).max((2, 3)), rtol=1e-4)
+    _, found = ImageAwareSmoothing(decoder=decoder, temperature=temperature).batch_decode(scores)
+    np.testing.assert_allclose(np.concatenate(found), naive_softmax(scores, temperature).max((2, 3)), rtol=1e-4)
 
 
 def test_local_soft_argmax_is_of_the_softmax_in_the_window():
     scores = torch.zeros(1, 1, 64, 64)
     scores[0, 0, 20, 10], scores[0, 0, 20, 11] = 9.0, 8.0
     scores[0, 0, 20, 40] = 8.9  # far away
-    keypoints, _ = ImageAwareSmoothing(epsilon=0.5).batch_decode(scores)
+    keypoints, _ = ImageAwareSmoothing(temperature=0.5).batch_decode(scores)
     weights = np.exp(np.array([18.0, 16.0] + [0.0] * 23) - 18)  # of a window of 5 x 5
     x = 10 + weights[1] / weights.sum()
     np.testing.assert_allclose(keypoints[0][0, 0], [x * 256 / 63 - 0.5, 20 * 256 / 63 - 0.5], atol=1e-3)

@@ -32,17 +32,19 @@ def test_the_codec_reaches_encoder_decoder_and_head(config, options, text):
     assert cfg.codec.length == cfg.model.head.decoder.length == encoder(cfg).length == cfg.model.head.length == 384
 
 
-@pytest.mark.parametrize('name, use_aam', [('wflw/star_hg4', False), ('300w/structured_hg2_mini', True)])
-def test_maps_are_drawn_for_networks_that_have_them(config, name, use_aam):
+@pytest.mark.parametrize('name, attention_maps', [('wflw/star_hg4', False), ('300w/structured_hg2_mini', True)])
+def test_maps_are_drawn_for_networks_that_have_them(config, name, attention_maps):
     path = REPOSITORY / f'configs/{name}.py'
     changed = [
-        read_config(path, {'model.backbone.use_aam': use_aam}),
-        read_config(config(path, f'model = dict(backbone=dict(use_aam={use_aam}))\n{COMBINE}')),
+        read_config(path, {'model.backbone.attention_maps': attention_maps}),
+        read_config(config(path, f'model = dict(backbone=dict(attention_maps={attention_maps}))\n{COMBINE}')),
     ]
-    for cfg, expected in [(read_config(path), not use_aam), *((one, use_aam) for one in changed)]:
-        assert encoder(cfg).with_maps is cfg.codec.with_maps is cfg.model.head.decoder.with_maps is expected
-    with pytest.raises(ValueError, match=f'found with_maps={not use_aam} in .*, expected {use_aam}'):
-        read_config(path, {'model.backbone.use_aam': use_aam, 'codec.with_maps': not use_aam})
+    for cfg, expected in [(read_config(path), not attention_maps), *((one, attention_maps) for one in changed)]:
+        assert (
+            encoder(cfg).attention_maps is cfg.codec.attention_maps is cfg.model.head.decoder.attention_maps is expected
+        )
+    with pytest.raises(ValueError, match=f'found attention_maps={not attention_maps} in .*, expected {attention_maps}'):
+        read_config(path, {'model.backbone.attention_maps': attention_maps, 'codec.attention_maps': not attention_maps})
 
 
 def test_the_layout_reaches_all_that_has_one(config):

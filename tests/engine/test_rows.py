@@ -92,7 +92,7 @@ def test_what_is_wrong_in_a_file_is_named(rows, old, new, message):
         ('layout.name: wflw98', KeyError, "layout is 'wflw98', expected a part of the config with settings"),
         ('train_cfg.max_epochs: "3"', ValueError, "found '3', expected a number in the place of 500"),
         # yml takes it for a text
-        ('model.backbone.use_aam: no', ValueError, "found 'no', expected true or false in the place of True"),
+        ('model.backbone.attention_maps: no', ValueError, "found 'no', expected true or false in the place of True"),
         ('model.test_cfg.flip_test: 1', ValueError, 'found 1, expected true or false in the place of False'),
         ('train_pipeline: $sngle_pipeline', KeyError, "the config has no variable 'sngle_pipeline'"),
         ('test_evaluator.norm: box', ValueError, "found the normalizer 'inter_ocular', expected 'box'"),

@@ -137,7 +137,7 @@ def test_peaks_decode_to_their_cells_for_every_decoder_that_looks_for_them(name,
         if 'Marginal' in name:
             if decoder == 'quarter_shift':
                 continue
-            codec, bins = build(name, decoder=decoder, tau=100.0), cells * 10
+            codec, bins = build(name, decoder=decoder, temperature=0.01), cells * 10
             decoded = codec.decode(np.eye(192)[bins[:, 0]], np.eye(192)[bins[:, 1]])[0][0]
             expected = cells_to_pixels(bins.astype(float), 192, (W, H), codec.grid)
         else:

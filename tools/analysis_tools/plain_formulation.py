@@ -62,12 +62,12 @@ def plain_forward(network: HourglassAAM, x: Tensor) -> tuple[StackOutput, ...]:
         heatmaps = network.out_heatmaps[s](f)
         if network.heatmap_activation == 'in_relu':
             heatmaps = F.relu(F.instance_norm(heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32))))
-        point_maps = torch.sigmoid(network.out_point_maps[s](f)) if network.use_aam else None
-        edge_maps = torch.sigmoid(network.out_edge_maps[s](f)) if network.use_aam else None
+        point_maps = torch.sigmoid(network.out_point_maps[s](f)) if network.attention_maps else None
+        edge_maps = torch.sigmoid(network.out_edge_maps[s](f)) if network.attention_maps else None
         outputs.append(StackOutput(heatmaps, point_maps, edge_maps, f))
         if s + 1 < network.num_stacks:
             x = x + network.merge_features[s](f) + network.merge_heatmaps[s](heatmaps)
-            if network.use_aam:
+            if network.attention_maps:
                 x = x + network.merge_point_maps[s](point_maps) + network.merge_edge_maps[s](edge_maps)
             last_heatmap = heatmaps[:, -1:]
     return tuple(outputs)

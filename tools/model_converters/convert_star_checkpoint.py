@@ -45,12 +45,12 @@ def convert(args: argparse.Namespace) -> None:
     network = matching_hourglass_aam(converted, args.layout)
     write(args.dst, converted, network, source, args.src)
 
-    found = dict(AAM='yes' if network.use_aam else 'no')
-    if network.use_aam:
+    found = dict(AAM='yes' if network.attention_maps else 'no')
+    if network.attention_maps:
         stored = any(key.endswith('e2h_transform.weight') for key in state_dict)
         found['boundaries'] = f'{"equal to" if stored else "not stored in the file, assumed to be"} those of the layout'
     report(args.src, args.dst, checkpoint, source, network, **found)
-    print_configs(network, ('num_stacks', 'use_aam'), 'heatmap_activation', METHODS)
+    print_configs(network, ('num_stacks', 'attention_maps'), 'heatmap_activation', METHODS)
     print(f'It was trained on the crops of the official meta files. Test it with --cfg-options {CROP}, or with')
     print('the config of the same name that ends in _crop-height.py, where there is one')
 

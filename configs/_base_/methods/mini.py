@@ -7,7 +7,9 @@ model = dict(
     # BGR in [-1, 1]
     data_preprocessor=dict(type='PoseDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=False),
     # without attention maps: short trials showed no gain from them, and they cost about a quarter of the step time
-    backbone=dict(type='HourglassAAM', num_stacks=2, heatmap_activation='none', use_aam=False, num_levels=3, width=128),
+    backbone=dict(
+        type='HourglassAAM', num_stacks=2, heatmap_activation='none', attention_maps=False, num_levels=3, width=128
+    ),
     test_cfg=dict(flip_test=False),
 )
 

@@ -4,7 +4,11 @@ _base_ = ['../default_runtime.py', './hourglass_aam.py']
 codec = dict(type='BoundaryAwareHeatmap', input_size=(256, 256), heatmap_size=(64, 64))
 model = dict(
     backbone=dict(heatmap_activation='in_relu'),
-    head=dict(type='STARHead', loss_landmark=dict(type='STARLoss', distance='smooth_l1', restriction='value')),
+    head=dict(
+        type='StackedHeatmapHead',
+        target='keypoint_labels',
+        loss_landmark=dict(type='STARLoss', distance='smooth_l1', restriction='value'),
+    ),
 )
 
 train_dataloader = dict(batch_size=32)

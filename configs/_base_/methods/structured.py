@@ -5,9 +5,10 @@ codec = dict(type='ImageAwareSmoothing', input_size=(256, 256), heatmap_size=(64
 model = dict(
     backbone=dict(heatmap_activation='none'),
     head=dict(
-        type='StructuredHeatmapHead',
+        type='StackedHeatmapHead',
+        target='keypoint_samples',
         loss_landmark=dict(
-            type='StructuredHeatmapLoss', margin='smooth_l1', alpha=1.0, epsilon=1.0, loss_weight=5000.0
+            type='StructuredHeatmapLoss', margin='smooth_l1', alpha=1.0, temperature=1.0, loss_weight=5000.0
         ),
     ),
 )

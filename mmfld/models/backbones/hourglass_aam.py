@@ -53,7 +53,7 @@ class HourglassAAM(BaseModule):
         num_stacks (int): Defaults to 4.
         heatmap_activation (str): ``'none'`` leaves raw scores (structured); ``'in_relu'`` is instance normalisation
             without affine parameters or running statistics, then ReLU (STAR). Defaults to ``'none'``.
-        use_aam (bool): Whether to predict point and edge maps. Defaults to True.
+        attention_maps (bool): Whether to predict point and edge maps, with which AAM attends. Defaults to True.
         num_levels (int): Halvings inside an hourglass. Defaults to 4 (STAR's text says 3, its code 4).
         width (int): Channels C of the hourglasses; the stem grows over C/4 and C/2. Defaults to 256.
         pixel_unshuffle (int): Side r of the blocks of pixels that enter the stem as channels, so that an input of r
@@ -71,7 +71,7 @@ class HourglassAAM(BaseModule):
         layout: str | FaceLayout = 'wflw98',
         num_stacks: int = 4,
         heatmap_activation: str = 'none',
-        use_aam: bool = True,
+        attention_maps: bool = True,
         num_levels: int = 4,
         width: int = 256,
         pixel_unshuffle: int = 1,
@@ -87,13 +87,14 @@ class HourglassAAM(BaseModule):
             raise ValueError(f'pixel_unshuffle must be at least 1, got {pixel_unshuffle}')
         layout = get_layout(layout)
         keypoints, boundaries = layout.num_keypoints, layout.num_boundaries
-        if use_aam and not boundaries:
+        if attention_maps and not boundaries:
             raise ValueError(
-                f'use_aam=True needs facial boundaries, but layout {layout.name!r} has none: expected use_aam=False'
+                f'attention_maps=True needs facial boundaries, but layout {layout.name!r} has none: '
+                'expected attention_maps=False'
             )
         self.layout = layout
         self.heatmap_activation = heatmap_activation
-        self.use_aam = use_aam
+        self.attention_maps = attention_maps
         self.num_stacks = num_stacks
         self.pixel_unshuffle = pixel_unshuffle
         self.stride = 4 * pixel_unshuffle * 2**num_levels
@@ -116,7 +117,7 @@ class HourglassAAM(BaseModule):
         self.out_heatmaps = heads(keypoints, num_stacks)
         self.merge_features = heads(width, between)
         self.merge_heatmaps = heads(width, between, keypoints)
-        if use_aam:
+        if attention_maps:
             self.out_point_maps = heads(keypoints, num_stacks)
             self.out_edge_maps = heads(boundaries, num_stacks)
             self.merge_point_maps = heads(width, between, keypoints)
@@ -139,12 +140,12 @@ class HourglassAAM(BaseModule):
             if self.heatmap_activation == 'in_relu':
                 # float32 under autocast: the mean of a map shows the rounding of its cells
                 heatmaps = F.relu(F.instance_norm(heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32))))
-            point_maps = torch.sigmoid(self.out_point_maps[s](f)) if self.use_aam else None
-            edge_maps = torch.sigmoid(self.out_edge_maps[s](f)) if self.use_aam else None
+            point_maps = torch.sigmoid(self.out_point_maps[s](f)) if self.attention_maps else None
+            edge_maps = torch.sigmoid(self.out_edge_maps[s](f)) if self.attention_maps else None
             outputs.append(StackOutput(heatmaps, point_maps, edge_maps, f))
             if s + 1 < self.num_stacks:
                 x = self.merge_features[s](f).add_(x).add_(self.merge_heatmaps[s](heatmaps))
-                if self.use_aam:
+                if self.attention_maps:
                     x.add_(self.merge_point_maps[s](point_maps)).add_(self.merge_edge_maps[s](edge_maps))
                 last_heatmap = heatmaps[:, -1:]
         return tuple(outputs)
@@ -203,7 +204,7 @@ def convert_star_state_dict(state_dict: dict[str, Tensor], layout: str | FaceLay
         keys,
         network,
         f'a network of {network.num_stacks} stacks '
-        f'{"with" if network.use_aam else "without"} AAM for layout {network.layout.name!r}',
+        f'{"with" if network.attention_maps else "without"} AAM for layout {network.layout.name!r}',
         attention,
         unused,
     )
@@ -225,7 +226,7 @@ def matching_hourglass_aam(state_dict: dict[str, Tensor], layout: str | FaceLayo
             layout has these numbers.
     """
     num_stacks = count_stacks(state_dict, ('hourglasses', 'features', 'coord_convs', 'out_heatmaps'))
-    use_aam = any(re.match(r'(out|merge)_(point|edge)_maps\.', name) for name in state_dict)
+    attention_maps = any(re.match(r'(out|merge)_(point|edge)_maps\.', name) for name in state_dict)
     keypoints, boundaries = (count_channels(state_dict, f'out_{maps}') for maps in ('heatmaps', 'edge_maps'))
     if not num_stacks or keypoints is None:
         raise ValueError(
@@ -234,7 +235,7 @@ def matching_hourglass_aam(state_dict: dict[str, Tensor], layout: str | FaceLayo
         )
     layout = layout_of_counts(keypoints, boundaries) if layout is None else layout
     with torch.device('meta'):
-        return HourglassAAM(layout, num_stacks=num_stacks, use_aam=use_aam)
+        return HourglassAAM(layout, num_stacks=num_stacks, attention_maps=attention_maps)
 
 
 def _attention_buffers(layout: FaceLayout) -> dict[str, Tensor]:

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 
 from ...codecs import decoders
 from ...structures import FaceLayout, normalized_to_cells
-from .stacked_heatmap_head import Features
-from .subpixel_heatmap_head import SubpixelHeatmapHead
+from .stacked_heatmap_head import Features, StackedHeatmapHead
 
 
 @MODELS.register_module()
-class CoordinateCorrectionHead(SubpixelHeatmapHead):
+class CoordinateCorrectionHead(StackedHeatmapHead):
     """Adds a predicted displacement to each heatmap's maximum: global pooling and a linear layer on the last features.
 
     Goes with a codec of ``encoding='rounded'`` and ``decoder='argmax'``.
@@ -34,7 +33,9 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
             paper gives none. With a factor of 1 either kind outweighs the heatmaps, which then hardly train: theirs is
             a loss of less than 0.01, and dynamic corrections of untrained maps start at hundreds. From 0.001 downwards
             they train.
-        loss_landmark, stack_weights, decoder: See :class:`SubpixelHeatmapHead`.
+        loss_landmark (dict): Of the heatmaps. Defaults to MMPose's ``KeypointMSELoss``.
+        stack_weights (Sequence[float]): Defaults to (1, 1), the sum over FAN's two stacks.
+        decoder, target: See :class:`StackedHeatmapHead`; the target defaults to ``'heatmaps'``.
     """
 
     def __init__(
@@ -47,9 +48,19 @@ class CoordinateCorrectionHead(SubpixelHeatmapHead):
         loss_landmark: ConfigType = dict(type='KeypointMSELoss', use_target_weight=True),
         stack_weights: Sequence[float] = (1.0, 1.0),
         decoder: OptConfigType = None,
+        target: str = 'heatmaps',
         init_cfg: OptConfigType = None,
     ):
-        super().__init__(layout, loss_landmark, stack_weights, decoder, init_cfg=init_cfg)
+        super().__init__(
+            layout,
+            target,
+            loss_landmark,
+            loss_point=None,
+            loss_edge=None,
+            stack_weights=stack_weights,
+            decoder=decoder,
+            init_cfg=init_cfg,
+        )
         if correction not in ('static', 'dynamic'):
             raise ValueError(f"correction must be 'static' or 'dynamic', got {correction!r}")
         self.correction = correction

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ...codecs.decoders import spatial_softmax
 from ...structures import normalized_to_cells
+from .temperature import check_temperature
 
 TINY = 1e-24  # bounds the logarithm of empty cells
 
@@ -17,8 +18,8 @@ TINY = 1e-24  # bounds the logarithm of empty cells
 class DistributionRegularization(nn.Module):
     """Jensen-Shannon divergence between the normalised heatmap and a Gaussian around the annotation.
 
-    Between 0 (equal) and ln 2 = 0.693 (disjoint). Computed in float32 at least, also under autocast. With ``tau`` it is
-    the Gaussian prior of the subpixel paper's global soft-argmax.
+    Between 0 (equal) and ln 2 = 0.693 (disjoint). Computed in float32 at least, also under autocast. With
+    ``temperature`` it is the Gaussian prior of the subpixel paper's global soft-argmax.
 
     >>> loss, target = DistributionRegularization(), torch.zeros(1, 1, 2)
     >>> round(loss(loss.gaussian(target, 9, 9), target).item(), 3)
@@ -30,22 +31,25 @@ class DistributionRegularization(nn.Module):
 
     Args:
         sigma (float): Of the Gaussian, in cells. Defaults to 1.
-        tau (float, optional): Raw scores F are normalised to softmax(tau F). Defaults to None: the maps are
-            non-negative.
+        temperature (float, optional): Raw scores F are normalised to softmax(F / temperature). Defaults to None: the
+            maps are non-negative.
         grid (str): Where the cells lie between -1 and 1 in the targets. Defaults to ``'align_corners'``.
         loss_weight (float): Defaults to 1; neither paper gives it.
     """
 
     def __init__(
-        self, sigma: float = 1.0, tau: float | None = None, grid: str = 'align_corners', loss_weight: float = 1.0
+        self,
+        sigma: float = 1.0,
+        *,
+        temperature: float | None = None,
+        grid: str = 'align_corners',
+        loss_weight: float = 1.0,
     ):
         super().__init__()
         if not sigma > 0:
             raise ValueError(f'sigma must be positive, got {sigma}')
-        if tau is not None and not tau > 0:
-            raise ValueError(f'tau must be positive, got {tau}')
         self.sigma = sigma
-        self.tau = tau
+        self.temperature = check_temperature(temperature)
         self.grid = grid
         self.loss_weight = loss_weight
 
@@ -53,7 +57,7 @@ class DistributionRegularization(nn.Module):
         """Loss of a batch.
 
         Args:
-            heatmaps (Tensor): (B, K, h, w), >= 0, or raw scores with ``tau``; normalised here.
+            heatmaps (Tensor): (B, K, h, w), >= 0, or raw scores with ``temperature``; normalised here.
             targets (Tensor): (B, K, 2) annotations in [-1, 1].
             keypoint_weights (Tensor, optional): (B, K); 0 leaves a landmark out.
 
@@ -67,10 +71,10 @@ class DistributionRegularization(nn.Module):
             )
         with torch.autocast(heatmaps.device.type, enabled=False):
             heatmaps = heatmaps if heatmaps.dtype == torch.float64 else heatmaps.float()
-            if self.tau is None:
+            if self.temperature is None:
                 predicted = heatmaps / heatmaps.sum((2, 3), keepdim=True).clamp(min=1e-6)
             else:
-                predicted = spatial_softmax(heatmaps, 1 / self.tau)
+                predicted = spatial_softmax(heatmaps, self.temperature)
             expected = self.gaussian(targets.to(predicted), heatmaps.shape[-1], heatmaps.shape[-2])
             log_middle = ((predicted + expected) / 2 + TINY).log()
             loss = (

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ...codecs import decoders
 from ...structures import normalized_to_cells
+from .temperature import check_temperature
 
 
 @MODELS.register_module()
@@ -27,16 +28,18 @@ class LocalSoftArgmaxLoss(nn.Module):
 
     Args:
         window (int): d, in cells. Defaults to 5.
-        tau (float): Of the softmax. Defaults to 10.
+        temperature (float): Of the softmax. Defaults to 0.1.
         grid (str): Where the cells lie between -1 and 1 in the targets. Defaults to ``'half_pixel'``.
         loss_weight (float): Defaults to 0.001: an error of one cell then costs 0.6 times what a Gaussian of sigma 1.5
             does that is missing on 64 x 64 cells, pi sigma^2 / 4096.
     """
 
-    def __init__(self, window: int = 5, tau: float = 10.0, grid: str = 'half_pixel', loss_weight: float = 1e-3):
+    def __init__(
+        self, window: int = 5, *, temperature: float = 0.1, grid: str = 'half_pixel', loss_weight: float = 1e-3
+    ):
         super().__init__()
         self.window = window
-        self.tau = tau
+        self.temperature = check_temperature(temperature)
         self.grid = grid
         self.loss_weight = loss_weight
 
@@ -52,7 +55,7 @@ class LocalSoftArgmaxLoss(nn.Module):
             Tensor: Scalar, the mean over batch and landmarks, those that do not count included, times ``loss_weight``.
         """
         with torch.autocast(heatmaps.device.type, enabled=False):
-            found = decoders.local_soft_argmax(heatmaps, self.window, self.tau)
+            found = decoders.local_soft_argmax(heatmaps, self.window, temperature=self.temperature)
             cells = normalized_to_cells(targets.to(found), heatmaps.shape[:-3:-1], self.grid)
             inside = ((cells - decoders.argmax(heatmaps)).abs() <= self.window / 2).all(-1)
             loss = ((found - cells) ** 2).sum(-1) * inside

@@ -8,14 +8,15 @@ from ...structures import cells_to_normalized, normalized_to_cells
 from .distances import get_distance
 from .heatmap_moments import heatmap_moments
 from .star_loss import as_samples
+from .temperature import check_temperature
 
 
 @MODELS.register_module()
 class SoftArgmaxLoss(nn.Module):
     """Distance between the mean of the normalised heatmap and the annotation.
 
-    Non-negative maps are normalised by their sum; raw scores F, with ``tau``, to softmax(tau F), as in the global
-    soft-argmax of the subpixel paper's Table 1.
+    Non-negative maps are normalised by their sum; raw scores F, with ``temperature``, to softmax(F / temperature), as
+    in the global soft-argmax of the subpixel paper's Table 1.
 
     >>> import torch
     >>> maps = torch.zeros(1, 1, 5, 5)
@@ -26,7 +27,7 @@ class SoftArgmaxLoss(nn.Module):
     Args:
         distance (str): ``'l1'`` and ``'l2'`` (means over x and y), ``'smooth_l1'`` or ``'wing'`` (of the Euclidean
             length), in units of [-1, 1]. Defaults to ``'smooth_l1'``.
-        tau (float, optional): Factor of raw scores. Defaults to None: the maps are non-negative.
+        temperature (float, optional): Of raw scores. Defaults to None: the maps are non-negative.
         grid (str): Where the cells lie between -1 and 1 in the targets. Defaults to ``'align_corners'``.
         loss_weight (float): Defaults to 1.
     """
@@ -34,23 +35,22 @@ class SoftArgmaxLoss(nn.Module):
     def __init__(
         self,
         distance: str = 'smooth_l1',
-        tau: float | None = None,
+        *,
+        temperature: float | None = None,
         grid: str = 'align_corners',
         loss_weight: float = 1.0,
     ):
         super().__init__()
         self.distance = get_distance(distance)
-        if tau is not None and not tau > 0:
-            raise ValueError(f'tau must be positive, got {tau}')
-        self.tau = tau
+        self.temperature = check_temperature(temperature)
         self.grid = grid
         self.loss_weight = loss_weight
 
     def forward(self, heatmaps: Tensor, targets: Tensor, keypoint_weights: Tensor | None = None) -> Tensor:
-        """Arguments and result as :meth:`STARLoss.forward`, but for ``tau`` and ``grid``."""
+        """Arguments and result as :meth:`STARLoss.forward`, but for ``temperature`` and ``grid``."""
         targets = as_samples(heatmaps, targets)
-        if self.tau is not None:
-            heatmaps = spatial_softmax(heatmaps, 1 / self.tau)
+        if self.temperature is not None:
+            heatmaps = spatial_softmax(heatmaps, self.temperature)
         mean, _ = heatmap_moments(heatmaps)
         # the moments are those of the outermost cells at -1 and 1
         size = heatmaps.shape[:-3:-1]

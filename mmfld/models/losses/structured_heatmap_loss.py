@@ -9,14 +9,13 @@ unit of Delta and of its threshold 0.01 (default [-1, 1], in which that constant
 the smooth-l1 threshold (default Euclidean; Eq. 12 writes squared l2 inside and l1 outside).
 """
 
-import math
-
 import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ...structures import normalized_to_cells
+from .temperature import check_temperature
 
 MARGINS = ('none', 'l1', 'l2', 'smooth_l1')
 UNITS = ('normalized', 'cell', 'pixel')
@@ -77,18 +76,18 @@ class _StructuredLoss(torch.autograd.Function):
     """Mean over S samples; one (B, K, h, w) buffer at a time, whatever S is."""
 
     @staticmethod
-    def forward(ctx, scores: Tensor, cells: Tensor, table: Tensor, epsilon: float) -> Tensor:
+    def forward(ctx, scores: Tensor, cells: Tensor, table: Tensor, temperature: float) -> Tensor:
         batch, keypoints, height, width = scores.shape
         samples = cells.shape[2]
         x, y = cells[..., 0], cells[..., 1]
         flat = y * width + x  # (B, K, S)
         loss = -scores.flatten(2).gather(2, flat).mean(2)
 
-        table = table / epsilon
+        table = table / temperature
         spread = float(table.max() - table.min())  # on the CPU still: no wait for a device
         # exp(scores) and exp(table) are each computed once while their product cannot underflow in float32
         bounded = spread < 60
-        scaled = scores / epsilon
+        scaled = scores / temperature
         peak = scaled.amax((2, 3), keepdim=True)
         if bounded:
             top = float(table.max())
@@ -108,7 +107,7 @@ class _StructuredLoss(torch.autograd.Function):
                 weights.sub_(shift).exp_()
                 log_shift = shift[..., 0, 0]
             total = weights.sum((2, 3))
-            loss += (total.log() + log_shift) * (epsilon / samples)
+            loss += (total.log() + log_shift) * (temperature / samples)
             gradient.addcmul_(weights, (1 / (total * samples))[..., None, None])
             del weights  # before the next one is gathered
         ones = torch.full_like(flat, -1 / samples, dtype=scores.dtype)
@@ -124,7 +123,12 @@ class _StructuredLoss(torch.autograd.Function):
 
 
 def structured_heatmap_loss(
-    scores: Tensor, cells: Tensor, margin: str = 'smooth_l1', alpha: float = 1.0, epsilon: float = 1.0, **margin_options
+    scores: Tensor,
+    cells: Tensor,
+    margin: str = 'smooth_l1',
+    alpha: float = 1.0,
+    temperature: float = 1.0,
+    **margin_options,
 ) -> Tensor:
     """Structured loss of each landmark, averaged over its label samples (Eq. 11 and 13).
 
@@ -139,7 +143,7 @@ def structured_heatmap_loss(
         cells (Tensor): (B, K, 2) or (B, K, S, 2) int64 annotated cells (x, y) inside the map.
         margin (str): See :func:`margin_table`, as for ``margin_options`` (unit, norm, threshold, input_size).
         alpha (float): Weight of the margin.
-        epsilon (float): Temperature; towards 0 the loss approaches the structural hinge loss.
+        temperature (float): eps; towards 0 the loss approaches the structural hinge loss.
 
     Returns:
         Tensor: (B, K); no gradient flows to the margin.
@@ -155,7 +159,7 @@ def structured_heatmap_loss(
     with torch.autocast(scores.device.type, enabled=False):
         scores = scores if scores.dtype == torch.float64 else scores.float()
         # contiguous: the loss addresses cells by their row-major number
-        return _StructuredLoss.apply(scores.contiguous(), cells, table, epsilon)
+        return _StructuredLoss.apply(scores.contiguous(), cells, table, temperature)
 
 
 @MODELS.register_module()
@@ -172,7 +176,7 @@ class StructuredHeatmapLoss(nn.Module):
     Args:
         margin (str): ``'none'``, ``'l1'``, ``'l2'`` or ``'smooth_l1'`` (Table 5). Defaults to ``'smooth_l1'``.
         alpha (float): Weight of the margin. Defaults to 1.
-        epsilon (float): Temperature. Defaults to 1.
+        temperature (float): eps. Defaults to 1.
         unit (str): Unit of the margin, ``'normalized'``, ``'cell'`` or ``'pixel'``. Defaults to ``'normalized'``.
         norm (str): Distance behind the smooth-l1 threshold, ``'l2'`` or ``'l1'``. Defaults to ``'l2'``.
         threshold (float): s of Eq. 12, in ``unit``. Defaults to 0.01.
@@ -186,7 +190,7 @@ class StructuredHeatmapLoss(nn.Module):
         self,
         margin: str = 'smooth_l1',
         alpha: float = 1.0,
-        epsilon: float = 1.0,
+        temperature: float = 1.0,
         unit: str = 'normalized',
         norm: str = 'l2',
         threshold: float = 0.01,
@@ -195,11 +199,9 @@ class StructuredHeatmapLoss(nn.Module):
         loss_weight: float = 1.0,
     ):
         super().__init__()
-        if not epsilon > 0 or not math.isfinite(epsilon):
-            raise ValueError(f'epsilon must be positive, got {epsilon}')
         self.margin = margin
         self.alpha = alpha
-        self.epsilon = epsilon
+        self.temperature = check_temperature(temperature)
         self.margin_options = dict(unit=unit, norm=norm, threshold=threshold, input_size=input_size)
         # a misspelt choice stops here, not in the first step
         margin_table(2, 2, margin, **self.margin_options)
@@ -221,7 +223,7 @@ class StructuredHeatmapLoss(nn.Module):
         height, width = scores.shape[-2:]
         cells = normalized_to_cells(targets.double(), (width, height), self.grid)
         cells = torch.minimum(cells.round().long().clamp(min=0), cells.new_tensor([width - 1, height - 1]).long())
-        loss = structured_heatmap_loss(scores, cells, self.margin, self.alpha, self.epsilon, **self.margin_options)
+        loss = structured_heatmap_loss(scores, cells, self.margin, self.alpha, self.temperature, **self.margin_options)
         if keypoint_weights is not None:
             loss = loss * keypoint_weights
         return self.loss_weight * loss.mean()

@@ -31,7 +31,8 @@ class TrackState(NamedTuple):
 
 @MODELS.register_module()
 class FaceTracker(TopdownPoseEstimator):
-    """Top-down estimator for the successive frames of a video.
+    """Top-down estimator for the successive frames of a video: a model, which :class:`mmfld.apis.FaceLandmarkTracker`
+    follows faces with.
 
     Backbone and head are those of a detector and bear the same names, so that a detector's checkpoint is loaded by
     ``load_from``. Trained on the clips of :class:`~mmfld.datasets.FaceVideoDataset`, with a loss on every frame

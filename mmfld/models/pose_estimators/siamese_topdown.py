@@ -52,7 +52,9 @@ class SiameseTopdownPoseEstimator(TopdownPoseEstimator):
         merged = []
         for stack in self.extract_feat(views):
             if stack.point_maps is not None or stack.edge_maps is not None:
-                raise ValueError('Siamese training supports heatmaps alone, not point and edge maps: use_aam=False')
+                raise ValueError(
+                    'Siamese training supports heatmaps alone, not point and edge maps: attention_maps=False'
+                )
             maps = stack.heatmaps.unflatten(0, (batch, num_views))
             heatmaps, seen = merge_views(maps, matrices, flips, permutation)
             merged.append(StackOutput(heatmaps, None, None, None))

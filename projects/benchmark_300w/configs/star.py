@@ -1,7 +1,8 @@
 _base_ = ['../../../configs/_base_/datasets/300w_mini.py', './_base_.py']
 codec = dict(type='BoundaryAwareHeatmap')
 model = dict(
-    backbone=dict(heatmap_activation='in_relu'), head=dict(type='STARHead', loss_landmark=dict(type='STARLoss'))
+    backbone=dict(heatmap_activation='in_relu'),
+    head=dict(type='StackedHeatmapHead', target='keypoint_labels', loss_landmark=dict(type='STARLoss')),
 )
 from mmfld.engine.combine import combine
 

@@ -3,7 +3,8 @@ _base_ = ['../../../configs/_base_/datasets/300w_mini.py', './_base_.py']
 codec = dict(type='ImageAwareSmoothing')
 model = dict(
     head=dict(
-        type='StructuredHeatmapHead',
+        type='StackedHeatmapHead',
+        target='keypoint_samples',
         loss_landmark=dict(type='StructuredHeatmapLoss', margin='smooth_l1', loss_weight=5000.0),
     )
 )

@@ -5,7 +5,12 @@ model = dict(
     # The heatmaps start near zero, as those of MMPose's head: against a squared error, the noise of PyTorch's default
     # would have to be unlearned first (9 % instead of 69 % NME after the first epoch).
     backbone=dict(init_cfg=dict(type='Normal', std=0.001, override=dict(name='out_heatmaps'))),
-    head=dict(type='SubpixelHeatmapHead', stack_weights=(1.0,)),
+    head=dict(
+        type='StackedHeatmapHead',
+        target='heatmaps',
+        loss_landmark=dict(type='KeypointMSELoss', use_target_weight=True),
+        stack_weights=(1.0,),
+    ),
 )
 # for the row with Siamese training
 siamese_pipeline = [

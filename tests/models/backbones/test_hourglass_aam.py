@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmpose.registry import MODELS
 
-from mmfld.models import HourglassAAM, StructuredHeatmapHead
+from mmfld.models import HourglassAAM, StackedHeatmapHead
 from mmfld.models.backbones import convert_star_state_dict
 from mmfld.models.backbones.hourglass_aam import matching_hourglass_aam
 from mmfld.structures import face_layout, get_layout
@@ -42,7 +42,7 @@ def reference_run(request, golden_dir, official_state_dict, reference_input):
     net.res3.register_forward_hook(lambda module, inputs, output: stem.append(output))
     with torch.no_grad():
         stacks = net(reference_input)
-        fused = StructuredHeatmapHead(request.param)(stacks)
+        fused = StackedHeatmapHead(request.param, 'keypoint_labels', dict(type='STARLoss'))(stacks)
     return dict(np.load(golden_dir / f'net_{name}.npz')), stem[0], stacks, fused
 
 
@@ -125,7 +125,7 @@ def test_the_official_dict_is_not_changed(checkpoint):
 
 def test_weights_without_attention(checkpoint):
     without = {key: value for key, value in checkpoint.items() if not re.search('edgemaps|pointmaps|e2h', key)}
-    assert convert_star_state_dict(without).keys() == HourglassAAM('cofw29', use_aam=False).state_dict().keys()
+    assert convert_star_state_dict(without).keys() == HourglassAAM('cofw29', attention_maps=False).state_dict().keys()
 
 
 def test_weights_of_fewer_stacks(checkpoint):
@@ -318,12 +318,12 @@ def test_stride_of_the_defaults():
 
 
 def test_without_attention_there_are_no_point_and_edge_maps():
-    stack = small(use_aam=False)(torch.zeros(1, 3, 32, 32))[-1]
+    stack = small(attention_maps=False)(torch.zeros(1, 3, 32, 32))[-1]
     assert stack.point_maps is None and stack.edge_maps is None
 
 
 def test_without_attention_there_are_no_parameters_for_it():
-    names = [name for name, _ in small(use_aam=False).named_parameters()]
+    names = [name for name, _ in small(attention_maps=False).named_parameters()]
     assert not [name for name in names if re.search('point_maps|edge_maps', name)]
 
 

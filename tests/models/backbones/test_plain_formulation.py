@@ -50,7 +50,9 @@ def assert_same(actual, expected, tolerance: float = 1e-4) -> None:
 
 
 @pytest.mark.parametrize(
-    'options', [{}, dict(heatmap_activation='in_relu'), dict(use_aam=False), dict(pixel_unshuffle=2, width=64)], ids=str
+    'options',
+    [{}, dict(heatmap_activation='in_relu'), dict(attention_maps=False), dict(pixel_unshuffle=2, width=64)],
+    ids=str,
 )
 @pytest.mark.parametrize('training', [True, False])
 def test_maps(plain_forward, images, options, training):

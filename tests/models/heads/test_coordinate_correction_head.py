@@ -7,7 +7,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
-from mmfld.models import CoordinateCorrectionHead, StackOutput, SubpixelHeatmapHead
+from mmfld.models import CoordinateCorrectionHead, StackedHeatmapHead, StackOutput
 from mmfld.structures import cells_to_normalized, get_layout
 
 LAYOUT = get_layout('cofw29')
@@ -19,6 +19,12 @@ CODEC = dict(type='ContinuousHeatmap', input_size=(80, 64), heatmap_size=(20, 16
 def seed():
     torch.manual_seed(0)
     np.random.seed(0)
+
+
+def plain_head(codec: dict) -> StackedHeatmapHead:
+    """Without corrections."""
+    loss = dict(type='KeypointMSELoss', use_target_weight=True)
+    return StackedHeatmapHead('cofw29', 'heatmaps', loss, stack_weights=(1.0, 1.0), decoder=codec)
 
 
 def make_head(correction: str = 'static', **options) -> CoordinateCorrectionHead:
@@ -89,7 +95,7 @@ def test_losses_by_hand(correction):
     head, stacks, samples = make_head(correction, correction_weight=0.25), random_stacks(), random_samples()
     samples[1].gt_instance_labels.keypoint_weights[0, 3] = 0
     losses = head.loss(stacks, samples)
-    expected = SubpixelHeatmapHead('cofw29', decoder=CODEC).loss(stacks, samples)
+    expected = plain_head(CODEC).loss(stacks, samples)
     torch.testing.assert_close(losses.pop('loss_landmark'), expected['loss_landmark'])
 
     labels = torch.cat([sample.gt_instance_labels.keypoint_labels for sample in samples])
@@ -130,7 +136,7 @@ def test_bfloat16():
 @torch.no_grad()
 def test_prediction_adds_the_displacements_in_pixels():
     head, stacks, samples = make_head(), random_stacks(), random_samples()
-    plain = SubpixelHeatmapHead('cofw29', decoder=CODEC).predict(stacks, samples)
+    plain = plain_head(CODEC).predict(stacks, samples)
     moved = [found.keypoints - expected.keypoints for found, expected in zip(head.predict(stacks, samples), plain)]
     cells = head.displacement(stacks[1].features.mean((2, 3))).view(2, 1, K, 2)
     assert cells.abs().max() > 0.1
@@ -141,7 +147,7 @@ def test_prediction_adds_the_displacements_in_pixels():
 def test_pixels_of_a_cell_may_differ_between_the_axes():
     codec = dict(CODEC, input_size=(80, 96))
     head, stacks, samples = make_head(decoder=codec), random_stacks(), random_samples()
-    plain = SubpixelHeatmapHead('cofw29', decoder=codec).predict(stacks, samples)
+    plain = plain_head(codec).predict(stacks, samples)
     moved = head.predict(stacks, samples)[0].keypoints - plain[0].keypoints
     np.testing.assert_allclose(moved[0], head.corrections(stacks)[0] * torch.tensor([4.0, 6.0]), atol=1e-4)
 
@@ -161,7 +167,7 @@ def test_flip_test_mirrors_and_averages_the_displacements():
     head, samples = make_head(), random_samples()
     plain, mirrored = random_stacks(), random_stacks()
     test_cfg = dict(flip_test=True)
-    base = SubpixelHeatmapHead('cofw29', decoder=CODEC).predict([plain, mirrored], samples, test_cfg)
+    base = plain_head(CODEC).predict([plain, mirrored], samples, test_cfg)
     moved = head.predict([plain, mirrored], samples, test_cfg)[1].keypoints - base[1].keypoints
     first, second = (head.corrections(feats)[1].numpy() for feats in (plain, mirrored))
     k, partner = LAYOUT.flip_pairs[2]

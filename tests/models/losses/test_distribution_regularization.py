@@ -57,13 +57,13 @@ def test_raw_scores_are_normalised_by_a_softmax(grid):
         targets_of_corners = (((targets + 1) * size - 1) / 2) * 2 / (size - 1) - 1
     else:
         targets_of_corners = targets
-    found = DistributionRegularization(1.5, tau=10.0, grid=grid)(scores, targets).item()
+    found = DistributionRegularization(1.5, temperature=0.1, grid=grid)(scores, targets).item()
     np.testing.assert_allclose(found, naive(maps, targets_of_corners, 1.5).mean(), rtol=1e-9)
 
 
-def test_tau_must_be_positive():
-    with pytest.raises(ValueError, match='tau must be positive, got 0'):
-        DistributionRegularization(tau=0)
+def test_temperature_must_be_positive():
+    with pytest.raises(ValueError, match='temperature must be positive, got 0'):
+        DistributionRegularization(temperature=0)
 
 
 def test_gradcheck():

@@ -45,7 +45,7 @@ def test_equals_the_naive_version(window, tau):
     case, weights = random_case(), torch.linspace(0, 1, 12, dtype=torch.float64).view(4, 3)
     losses, counts = naive(*case, window, tau)
     assert 0.1 < counts.mean() < 0.9
-    found = LocalSoftArgmaxLoss(window, tau, loss_weight=0.5)(*case, weights)
+    found = LocalSoftArgmaxLoss(window, temperature=1 / tau, loss_weight=0.5)(*case, weights)
     assert found.item() == pytest.approx(0.5 * (losses * counts * weights.numpy()).mean(), rel=1e-9)
 
 

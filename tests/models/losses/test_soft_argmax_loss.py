@@ -97,14 +97,14 @@ def test_targets_of_the_wrong_shape():
 
 
 # ------------------------------------------------------------------------------------------------ raw scores
-@pytest.mark.parametrize('tau', [0.5, 10.0])
-def test_raw_scores_are_normalised_by_a_softmax(tau):
+@pytest.mark.parametrize('temperature', [2.0, 0.1])
+def test_raw_scores_are_normalised_by_a_softmax(temperature):
     scores, targets = random_case()
     scores = scores - 1  # of either sign
-    found = value_and_gradient(SoftArgmaxLoss(tau=tau), scores, targets)
+    found = value_and_gradient(SoftArgmaxLoss(temperature=temperature), scores, targets)
     expected = value_and_gradient(
         lambda scores, targets: of_expectation(
-            torch.softmax(tau * scores.flatten(2), 2).view_as(scores), targets
+            torch.softmax(scores.flatten(2) / temperature, 2).view_as(scores), targets
         ).mean(),
         scores,
         targets,
@@ -114,7 +114,9 @@ def test_raw_scores_are_normalised_by_a_softmax(tau):
 
 def test_raw_scores_may_be_moved_by_a_constant():
     scores, targets = random_case()
-    torch.testing.assert_close(SoftArgmaxLoss(tau=10.0)(scores - 7, targets), SoftArgmaxLoss(tau=10.0)(scores, targets))
+    torch.testing.assert_close(
+        SoftArgmaxLoss(temperature=0.1)(scores - 7, targets), SoftArgmaxLoss(temperature=0.1)(scores, targets)
+    )
 
 
 @pytest.mark.parametrize('grid', ['align_corners', 'half_pixel'])
@@ -122,7 +124,7 @@ def test_a_target_on_its_cell_costs_nothing(grid):
     scores = torch.zeros(1, 1, H, W, dtype=torch.float64)
     scores[0, 0, 6, 2] = 100
     target = cells_to_normalized(torch.tensor([[[2.0, 6.0]]], dtype=torch.float64), (W, H), grid)
-    assert SoftArgmaxLoss('l1', tau=10.0, grid=grid)(scores, target).item() == pytest.approx(0, abs=1e-12)
+    assert SoftArgmaxLoss('l1', temperature=0.1, grid=grid)(scores, target).item() == pytest.approx(0, abs=1e-12)
 
 
 def test_distance_on_the_half_pixel_grid_by_hand():
@@ -131,19 +133,19 @@ def test_distance_on_the_half_pixel_grid_by_hand():
     target = cells_to_normalized(torch.tensor([[[4.5, 5.0]]], dtype=torch.float64), (W, H), 'half_pixel')
     # 2.5 and 1 cells, in halves of the distance between the outermost cells
     expected = (2.5 * 2 / (W - 1) + 1 * 2 / (H - 1)) / 2
-    assert SoftArgmaxLoss('l1', tau=10.0, grid='half_pixel')(scores, target).item() == pytest.approx(expected)
+    assert SoftArgmaxLoss('l1', temperature=0.1, grid='half_pixel')(scores, target).item() == pytest.approx(expected)
 
 
 def test_raw_scores_in_mixed_precision_are_computed_in_float32():
     scores, targets = random_case(torch.float32)
     scores = (scores - 1).bfloat16()
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        value = SoftArgmaxLoss(tau=10.0, grid='half_pixel')(scores, targets)
+        value = SoftArgmaxLoss(temperature=0.1, grid='half_pixel')(scores, targets)
     assert value.dtype == torch.float32
-    torch.testing.assert_close(value, SoftArgmaxLoss(tau=10.0, grid='half_pixel')(scores.float(), targets))
+    torch.testing.assert_close(value, SoftArgmaxLoss(temperature=0.1, grid='half_pixel')(scores.float(), targets))
 
 
-@pytest.mark.parametrize('tau', [0.0, -1.0])
-def test_tau_must_be_positive(tau):
-    with pytest.raises(ValueError, match=f'tau must be positive, got {tau}'):
-        SoftArgmaxLoss(tau=tau)
+@pytest.mark.parametrize('temperature', [0.0, -1.0])
+def test_temperature_must_be_positive(temperature):
+    with pytest.raises(ValueError, match=f'temperature must be positive, got {temperature}'):
+        SoftArgmaxLoss(temperature=temperature)

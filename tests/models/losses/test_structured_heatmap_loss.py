@@ -29,7 +29,7 @@ def naive_margin(dx, dy, margin, unit, norm, height, width, input_size=256, thre
     return dict(none=0.0, l1=l1, l2=l2, smooth_l1=smooth)[margin]
 
 
-def naive_loss(scores, cells, margin='smooth_l1', alpha=1.0, epsilon=1.0, unit='normalized', norm='l2'):
+def naive_loss(scores, cells, margin='smooth_l1', alpha=1.0, temperature=1.0, unit='normalized', norm='l2'):
     """The formula as it stands: scores (B, K, h, w), cells (B, K, S, 2) -> (B, K), mean over samples."""
     batch, keypoints, height, width = scores.shape
     losses = []
@@ -47,8 +47,8 @@ def naive_loss(scores, cells, margin='smooth_l1', alpha=1.0, epsilon=1.0, unit='
                     ],
                     dtype=scores.dtype,
                 )
-                augmented = (alpha * delta + scores[b, k]) / epsilon
-                terms.append(epsilon * augmented.logsumexp((0, 1)) - scores[b, k, y, x])
+                augmented = (alpha * delta + scores[b, k]) / temperature
+                terms.append(temperature * augmented.logsumexp((0, 1)) - scores[b, k, y, x])
             losses.append(sum(terms) / len(terms))
     return torch.stack(losses).view(batch, keypoints)
 
@@ -70,8 +70,8 @@ def test_value_equals_the_published_formula(golden_dir):
     golden = np.load(golden_dir / 'formula_vectors.npz')
     scores, cells = torch.from_numpy(golden['sl_F'])[None].double(), torch.from_numpy(golden['sl_cells'])[None]
     found = [
-        structured_heatmap_loss(scores, cells, epsilon=float(epsilon), alpha=float(alpha))[0].tolist()
-        for epsilon, alpha in golden['sl_eps_alpha']
+        structured_heatmap_loss(scores, cells, temperature=float(temperature), alpha=float(alpha))[0].tolist()
+        for temperature, alpha in golden['sl_eps_alpha']
     ]
     np.testing.assert_allclose(found, golden['sl_loss'], rtol=1e-7)  # scores stored as float32
 
@@ -80,9 +80,9 @@ def test_value_equals_the_published_formula(golden_dir):
 def test_gradient_equals_the_published_formula(golden_dir, case, channel, name):
     golden = np.load(golden_dir / 'formula_vectors.npz')
     scores = torch.from_numpy(golden['sl_F'])[None].double().requires_grad_()
-    epsilon, alpha = golden['sl_eps_alpha'][case]
+    temperature, alpha = golden['sl_eps_alpha'][case]
     loss = structured_heatmap_loss(
-        scores, torch.from_numpy(golden['sl_cells'])[None], epsilon=float(epsilon), alpha=float(alpha)
+        scores, torch.from_numpy(golden['sl_cells'])[None], temperature=float(temperature), alpha=float(alpha)
     )
     loss.sum().backward()
     np.testing.assert_allclose(scores.grad[0, channel].numpy(), golden[name], atol=1e-7)
@@ -102,11 +102,11 @@ CASES = [
 CASES += [('smooth_l1', unit, 'l1') for unit in ('normalized', 'cell', 'pixel')]
 
 
-@pytest.mark.parametrize('alpha, epsilon', [(1.0, 1.0), (0.7, 0.3)])
+@pytest.mark.parametrize('alpha, temperature', [(1.0, 1.0), (0.7, 0.3)])
 @pytest.mark.parametrize('margin, unit, norm', CASES)
-def test_value_and_gradient_equal_the_naive_version(margin, unit, norm, alpha, epsilon):
+def test_value_and_gradient_equal_the_naive_version(margin, unit, norm, alpha, temperature):
     scores, cells = random_case()
-    options = dict(margin=margin, alpha=alpha, epsilon=epsilon, unit=unit, norm=norm)
+    options = dict(margin=margin, alpha=alpha, temperature=temperature, unit=unit, norm=norm)
     ours = value_and_gradient(lambda s: structured_heatmap_loss(s, cells, **options), scores)
     naive = value_and_gradient(lambda s: naive_loss(s, cells, **options), scores)
     torch.testing.assert_close(ours, naive, rtol=1e-10, atol=1e-11)
@@ -115,8 +115,8 @@ def test_value_and_gradient_equal_the_naive_version(margin, unit, norm, alpha, e
 @pytest.mark.parametrize('unit', ['normalized', 'cell', 'pixel'])
 def test_small_epsilon_equals_the_naive_version(unit):
     scores, cells = random_case()
-    ours = value_and_gradient(lambda s: structured_heatmap_loss(s, cells, epsilon=0.01, unit=unit), scores)
-    naive = value_and_gradient(lambda s: naive_loss(s, cells, epsilon=0.01, unit=unit), scores)
+    ours = value_and_gradient(lambda s: structured_heatmap_loss(s, cells, temperature=0.01, unit=unit), scores)
+    naive = value_and_gradient(lambda s: naive_loss(s, cells, temperature=0.01, unit=unit), scores)
     torch.testing.assert_close(ours, naive, rtol=1e-10, atol=1e-11)
 
 
@@ -135,21 +135,21 @@ def test_input_size_is_the_unit_of_pixels():
     assert table[4, 4 + 1].item() == 32
 
 
-@pytest.mark.parametrize('epsilon, unit', [(1.0, 'normalized'), (0.01, 'cell')])
-def test_float32_is_close_to_float64(epsilon, unit):
+@pytest.mark.parametrize('temperature, unit', [(1.0, 'normalized'), (0.01, 'cell')])
+def test_float32_is_close_to_float64(temperature, unit):
     scores, cells = random_case(dtype=torch.float32)
-    options = dict(epsilon=epsilon, unit=unit)
+    options = dict(temperature=temperature, unit=unit)
     single = value_and_gradient(lambda s: structured_heatmap_loss(s, cells, **options), scores)
     double = value_and_gradient(lambda s: structured_heatmap_loss(s, cells, **options), scores.double())
     torch.testing.assert_close(tuple(t.double() for t in single), double, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize('epsilon, unit', [(1.0, 'normalized'), (0.02, 'cell')])
-def test_gradcheck(epsilon, unit):
+@pytest.mark.parametrize('temperature, unit', [(1.0, 'normalized'), (0.02, 'cell')])
+def test_gradcheck(temperature, unit):
     scores = torch.randn(1, 2, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     cells = torch.tensor([[[[0, 0], [3, 2]], [[1, 1], [1, 1]]]])
     assert torch.autograd.gradcheck(
-        lambda s: structured_heatmap_loss(s * 0.1, cells, epsilon=epsilon, unit=unit, alpha=0.05),
+        lambda s: structured_heatmap_loss(s * 0.1, cells, temperature=temperature, unit=unit, alpha=0.05),
         scores.requires_grad_(),
     )
 
@@ -181,10 +181,10 @@ def test_scores_are_left_as_they_are():
     torch.testing.assert_close(scores.detach(), before, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize('epsilon, unit', [(1.0, 'normalized'), (1.0, 'pixel'), (0.01, 'cell')])
-def test_huge_scores_equal_the_naive_version(epsilon, unit):
+@pytest.mark.parametrize('temperature, unit', [(1.0, 'normalized'), (1.0, 'pixel'), (0.01, 'cell')])
+def test_huge_scores_equal_the_naive_version(temperature, unit):
     scores, cells = random_case(spread=1e4)
-    options = dict(epsilon=epsilon, unit=unit)
+    options = dict(temperature=temperature, unit=unit)
     single = scores.detach().float().requires_grad_()
     ours = value_and_gradient(lambda s: structured_heatmap_loss(s, cells, **options), single)
     naive = value_and_gradient(lambda s: naive_loss(s, cells, **options), single.detach().double().requires_grad_())
@@ -192,11 +192,11 @@ def test_huge_scores_equal_the_naive_version(epsilon, unit):
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize('epsilon', [1.0, 0.01])
-def test_half_precision_scores_are_computed_in_float32(dtype, epsilon):
+@pytest.mark.parametrize('temperature', [1.0, 0.01])
+def test_half_precision_scores_are_computed_in_float32(dtype, temperature):
     scores, cells = random_case(dtype=torch.float32, spread=100.0)
     half = scores.detach().to(dtype).requires_grad_()
-    loss = StructuredHeatmapLoss(epsilon=epsilon)
+    loss = StructuredHeatmapLoss(temperature=temperature)
     targets = cells_to_normalized(cells.float(), (W, H), 'align_corners')
     with torch.autocast('cpu', dtype=torch.bfloat16):
         value, gradient = value_and_gradient(lambda s: loss(s, targets), half)
@@ -237,7 +237,7 @@ def peak_of(samples: int, **options) -> int:
     return memory.peak
 
 
-@pytest.mark.parametrize('options', [{}, dict(epsilon=0.01, unit='cell')])
+@pytest.mark.parametrize('options', [{}, dict(temperature=0.01, unit='cell')])
 def test_memory_does_not_grow_with_the_samples(options):
     # from the second sample on there is one buffer more, that of the sample before
     assert peak_of(50, **options) < 1.3 * peak_of(1, **options)
@@ -296,7 +296,7 @@ def test_a_landmark_of_weight_zero_gets_no_gradient():
 
 def test_defaults_are_the_papers():
     loss = MODELS.build(dict(type='StructuredHeatmapLoss'))
-    assert (loss.margin, loss.alpha, loss.epsilon, loss.margin_options['threshold']) == ('smooth_l1', 1, 1, 0.01)
+    assert (loss.margin, loss.alpha, loss.temperature, loss.margin_options['threshold']) == ('smooth_l1', 1, 1, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -305,10 +305,10 @@ def test_defaults_are_the_papers():
         (dict(margin='l3'), "unknown margin 'l3', expected one of"),
         (dict(unit='cells'), "unknown unit 'cells', expected one of"),
         (dict(norm='max'), "unknown norm 'max', expected 'l1' or 'l2'"),
-        (dict(epsilon=0.0), 'epsilon must be positive, got 0.0'),
-        (dict(epsilon=-1.0), 'epsilon must be positive, got -1.0'),
-        (dict(epsilon=float('nan')), 'epsilon must be positive, got nan'),
-        (dict(epsilon=float('inf')), 'epsilon must be positive, got inf'),
+        (dict(temperature=0.0), 'temperature must be positive, got 0.0'),
+        (dict(temperature=-1.0), 'temperature must be positive, got -1.0'),
+        (dict(temperature=float('nan')), 'temperature must be positive, got nan'),
+        (dict(temperature=float('inf')), 'temperature must be positive, got inf'),
     ],
 )
 def test_bad_arguments(options, message):

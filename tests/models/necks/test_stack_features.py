@@ -11,7 +11,7 @@ from mmfld.models import HourglassAAM, StackFeatures, StackOutput
 from mmfld.structures import get_layout
 
 LAYOUT = get_layout('cofw29')
-BACKBONE = dict(type='HourglassAAM', layout='cofw29', use_aam=False, num_stacks=2, num_levels=2, width=16)
+BACKBONE = dict(type='HourglassAAM', layout='cofw29', attention_maps=False, num_stacks=2, num_levels=2, width=16)
 HEATMAP = dict(type='MSRAHeatmap', input_size=(64, 64), heatmap_size=(16, 16), sigma=1.5)
 SIMCC = dict(type='SimCCLabel', input_size=(64, 64), sigma=2.0, simcc_split_ratio=2.0)
 HEADS = {
@@ -60,7 +60,7 @@ def samples_for(decoder: dict, count: int = 2) -> list:
 
 
 def test_takes_the_features_of_each_stack():
-    backbone = HourglassAAM('cofw29', use_aam=False, num_stacks=2, num_levels=2, width=16)
+    backbone = HourglassAAM('cofw29', attention_maps=False, num_stacks=2, num_levels=2, width=16)
     stacks = backbone(torch.randn(2, 3, 64, 64))
     features = StackFeatures()(stacks)
     assert [feature.shape for feature in features] == [(2, 16, 16, 16)] * 2

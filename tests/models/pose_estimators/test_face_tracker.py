@@ -13,6 +13,7 @@ from mmfld.models.layers import temporal_sums
 from mmfld.models.pose_estimators.face_tracker import _crops, maps_score
 
 SIZE, LENGTH = 64, 64
+SQUARED = dict(target='heatmaps', loss_landmark=dict(type='KeypointMSELoss', use_target_weight=True))
 
 
 def tiny_tracker(min_score=0.0, **kwargs):
@@ -178,7 +179,13 @@ def test_batches_that_are_no_clips_are_errors(images):
             )
         )
     with pytest.raises(ValueError, match='needs a head with a decoder'):
-        MODELS.build(dict(type='FaceTracker', backbone=dict(type='FAN'), head=dict(type='SubpixelHeatmapHead')))
+        MODELS.build(
+            dict(
+                type='FaceTracker',
+                backbone=dict(type='FAN'),
+                head=dict(type='StackedHeatmapHead', layout='300w68', **SQUARED),
+            )
+        )
 
 
 def test_loss_of_the_detector_is_added_by_its_weight(images):
@@ -285,7 +292,7 @@ def test_two_dimensional_heatmaps_are_refined_together(images):
             type='FaceTracker',
             data_preprocessor=dict(type='PoseDataPreprocessor'),
             backbone=dict(type='FAN', layout='aflw19', num_stacks=2, num_levels=2, width=16, upsampling=2),
-            head=dict(type='SubpixelHeatmapHead', layout='aflw19', decoder=codec),
+            head=dict(type='StackedHeatmapHead', **SQUARED, layout='aflw19', decoder=codec),
             refinement=dict(channels=8),
             freeze_detector=False,
             min_score=0.0,
@@ -313,6 +320,6 @@ def test_two_dimensional_heatmaps_are_refined_together(images):
                 type='FaceTracker',
                 backbone=dict(type='FAN'),
                 move_state=True,
-                head=dict(type='SubpixelHeatmapHead', decoder=codec),
+                head=dict(type='StackedHeatmapHead', layout='300w68', **SQUARED, decoder=codec),
             )
         )

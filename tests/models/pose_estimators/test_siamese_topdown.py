@@ -222,7 +222,14 @@ def make_model(type: str = 'SiameseTopdownPoseEstimator', **options):
         dict(
             type=type,
             backbone=dict(BACKBONE),
-            head=dict(type='SubpixelHeatmapHead', layout='cofw29', decoder=codec_of(64)),
+            head=dict(
+                type='StackedHeatmapHead',
+                layout='cofw29',
+                target='heatmaps',
+                loss_landmark=dict(type='KeypointMSELoss', use_target_weight=True),
+                stack_weights=(1.0, 1.0),
+                decoder=codec_of(64),
+            ),
             data_preprocessor=dict(type='PoseDataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3),
         )
         | options
@@ -371,5 +378,5 @@ def test_meta_keys_that_are_not_packed(key):
 
 def test_network_with_edge_maps():
     model = make_model(backbone=dict(type='HourglassAAM', layout='cofw29', num_stacks=2, num_levels=2, width=16))
-    with pytest.raises(ValueError, match='supports heatmaps alone, not point and edge maps: use_aam=False'):
+    with pytest.raises(ValueError, match='supports heatmaps alone, not point and edge maps: attention_maps=False'):
         step(model, siamese_batch([random_face()]))

@@ -148,7 +148,7 @@ def test_without_a_config_the_backbone_is_told(official_state_dict, save, conver
     assert 'stacks      3\n' in printed and 'AAM         no\n' in printed
     assert (
         "'none' (Heatmap Regression without Soft-argmax): none here; write one with backbone=dict("
-        "type='HourglassAAM', layout='cofw29', num_stacks=3, use_aam=False, heatmap_activation='none')"
+        "type='HourglassAAM', layout='cofw29', num_stacks=3, attention_maps=False, heatmap_activation='none')"
     ) in printed
 
 

@@ -1,4 +1,4 @@
-"""STARHead: its losses, its targets and its decoding; what heads share is tested with StructuredHeatmapHead."""
+"""StackedHeatmapHead with annotations as targets, as STAR: its losses, its targets and its decoding."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,8 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
 from mmfld.codecs import decoders
-from mmfld.models import HourglassAAM, StackOutput, STARHead
+from mmfld.models import HourglassAAM, StackedHeatmapHead, StackOutput
+from mmfld.models.heads.stacked_heatmap_head import landmark_targets
 from mmfld.models.losses import AnisotropicDirectionLoss, STARLoss
 from mmfld.structures import cells_to_pixels, get_layout
 
@@ -18,6 +19,8 @@ OPTIONS = dict(layout='cofw29', input_size=(64, 64), heatmap_size=(16, 16))
 CODEC = dict(type='BoundaryAwareHeatmap', **OPTIONS)
 K, E = LAYOUT.num_keypoints, LAYOUT.num_boundaries
 REGULARIZATION = dict(type='DistributionRegularization', loss_weight=3.0)
+STAR = dict(type='STARLoss')
+HEAD = dict(layout='cofw29', target='keypoint_labels', loss_landmark=STAR, decoder=CODEC)
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +29,8 @@ def seed():
     np.random.seed(0)
 
 
-def make_head(**options) -> STARHead:
-    return STARHead('cofw29', decoder=CODEC, **options)
+def make_head(**options) -> StackedHeatmapHead:
+    return StackedHeatmapHead(**HEAD | options)
 
 
 def make_net(**options) -> HourglassAAM:
@@ -70,22 +73,22 @@ def labels(samples: list, name: str = 'keypoint_labels') -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    'use_aam, regularization, keys',
+    'attention_maps, losses, keys',
     [
-        (True, None, {'loss_landmark', 'loss_point', 'loss_edge'}),
-        (True, REGULARIZATION, {'loss_landmark', 'loss_regularization', 'loss_point', 'loss_edge'}),
-        (False, None, {'loss_landmark'}),
-        (False, REGULARIZATION, {'loss_landmark', 'loss_regularization'}),
+        (True, STAR, {'loss_landmark', 'loss_point', 'loss_edge'}),
+        (True, [STAR, REGULARIZATION], {'loss_landmark', 'loss_landmark_2', 'loss_point', 'loss_edge'}),
+        (False, STAR, {'loss_landmark'}),
+        (False, [STAR, REGULARIZATION], {'loss_landmark', 'loss_landmark_2'}),
     ],
 )
-def test_keys_of_the_losses(use_aam, regularization, keys):
-    head, net = make_head(loss_regularization=regularization), make_net(use_aam=use_aam)
+def test_keys_of_the_losses(attention_maps, losses, keys):
+    head, net = make_head(loss_landmark=losses), make_net(attention_maps=attention_maps)
     losses = head.loss(net(torch.rand(2, 3, 64, 64)), random_samples())
     assert losses.keys() == keys | {'sqrt_lambda_1', 'sqrt_lambda_2'}
 
 
 def test_standard_deviations_along_the_principal_axes_are_logged_and_not_trained():
-    head, samples = make_head(fuse='none'), random_samples()
+    head, samples = make_head(attention_maps=False), random_samples()
     along = torch.tensor([0.8, 0.6])
     grid = torch.stack(torch.meshgrid(*[torch.linspace(-1, 1, 16)] * 2, indexing='xy'), -1)
     across = grid @ along.flip(0).mul(torch.tensor([-1, 1]))
@@ -101,33 +104,25 @@ def test_standard_deviations_along_the_principal_axes_are_logged_and_not_trained
     torch.testing.assert_close(total, losses['loss_landmark'])
 
 
-@pytest.mark.parametrize(
-    'key, loss_name', [('loss_landmark', 'loss_landmark'), ('loss_regularization', 'loss_regularization')]
-)
-def test_losses_of_the_fused_maps_are_weighted_over_the_stacks(key, loss_name):
-    head, stacks, samples = make_head(loss_regularization=REGULARIZATION), random_stacks(3), random_samples()
-    loss = getattr(head, loss_name)
+@pytest.mark.parametrize('key, number', [('loss_landmark', 0), ('loss_landmark_2', 1)])
+def test_losses_of_the_fused_maps_are_weighted_over_the_stacks(key, number):
+    head, stacks, samples = make_head(loss_landmark=[STAR, REGULARIZATION]), random_stacks(3), random_samples()
+    loss = head.landmark_losses[number]
     of_stacks = [loss(maps, labels(samples), labels(samples, 'keypoint_weights')) for maps in head(stacks)]
     expected = of_stacks[0] / 4 + of_stacks[1] / 2 + of_stacks[2]
     torch.testing.assert_close(head.loss(stacks, samples)[key], expected)
 
 
-def test_default_losses_are_those_of_the_reference():
-    head = make_head()
-    assert isinstance(head.loss_landmark, STARLoss)
-    assert [loss.loss_weight for loss in (head.loss_landmark, head.loss_point, head.loss_edge)] == [1, 10, 10]
-
-
-@pytest.mark.parametrize('target_key, shape', [('keypoint_labels', (2, K, 2)), ('keypoint_samples', (2, K, 10, 2))])
-def test_targets(target_key, shape):
+@pytest.mark.parametrize('target, shape', [('keypoint_labels', (2, K, 2)), ('keypoint_samples', (2, K, 10, 2))])
+def test_targets(target, shape):
     samples = random_samples('ImageAwareSmoothing')
-    targets = make_head(target_key=target_key).landmark_targets(samples)
-    assert targets.shape == shape
-    torch.testing.assert_close(targets, labels(samples, target_key))
+    found = landmark_targets(samples, target)
+    assert found.shape == shape
+    torch.testing.assert_close(found, labels(samples, target))
 
 
 def test_loss_of_label_samples_is_the_mean_over_them():
-    head, stacks = make_head(target_key='keypoint_samples'), random_stacks(1)
+    head, stacks = make_head(target='keypoint_samples'), random_stacks(1)
     samples = random_samples('ImageAwareSmoothing')
     points = labels(samples, 'keypoint_samples')
     expected = sum(STARLoss()(head.fuse(stacks[0]), points[:, :, s]) for s in range(10)) / 10
@@ -145,17 +140,17 @@ def test_adnet_is_the_head_with_its_loss():
 
 
 def test_a_landmark_that_is_not_annotated_gets_no_gradient():
-    head, (stack,), samples = make_head(loss_regularization=REGULARIZATION), random_stacks(1), random_samples()
+    head, (stack,), samples = make_head(loss_landmark=[STAR, REGULARIZATION]), random_stacks(1), random_samples()
     samples[0].gt_instance_labels.keypoint_weights[0, 3] = 0
     stack.heatmaps.requires_grad_()
     losses = head.loss([stack], samples)
-    (losses['loss_landmark'] + losses['loss_regularization']).backward()
+    (losses['loss_landmark'] + losses['loss_landmark_2']).backward()
     assert (stack.heatmaps.grad.abs().amax((2, 3)) == 0).nonzero().tolist() == [[0, 3]]
 
 
-@pytest.mark.parametrize('use_aam', [True, False])
-def test_every_parameter_gets_a_finite_gradient(use_aam):
-    net = make_net(use_aam=use_aam)
+@pytest.mark.parametrize('attention_maps', [True, False])
+def test_every_parameter_gets_a_finite_gradient(attention_maps):
+    net = make_net(attention_maps=attention_maps)
     sum(make_head().loss(net(torch.rand(2, 3, 64, 64)), random_samples()).values()).backward()
     assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
 
@@ -177,7 +172,7 @@ def test_estimator_with_flip_test_mirrors_with_its_input():
             type='TopdownPoseEstimator',
             backbone=backbone,
             test_cfg=dict(flip_test=True),
-            head=dict(type='STARHead', layout='cofw29', decoder=CODEC),
+            head=dict(type='StackedHeatmapHead', **HEAD),
         )
     ).eval()
     x = torch.rand(1, 3, 64, 64)
@@ -189,8 +184,3 @@ def test_estimator_with_flip_test_mirrors_with_its_input():
     # the crop reaches from x = 36 to 164 in the image, its middle pixel lies at 99.5
     expected = plain[list(LAYOUT.flip_indices)] * [-1, 1] + [2 * 99.5, 0]
     np.testing.assert_allclose(mirrored, expected, atol=1e-3)
-
-
-def test_unknown_target_key():
-    with pytest.raises(ValueError, match="target_key must be 'keypoint_labels' or 'keypoint_samples', got 'heatmaps'"):
-        make_head(target_key='heatmaps')

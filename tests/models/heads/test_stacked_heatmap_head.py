@@ -1,4 +1,6 @@
-"""StructuredHeatmapHead: fusion, losses of the stacks, decoding and the flip test, with a small network."""
+"""StackedHeatmapHead: fusion, losses of the stacks, decoding and the flip test, with a small network."""
+
+import re
 
 import numpy as np
 import pytest
@@ -7,12 +9,15 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
-from mmfld.models import HourglassAAM, StackedHeatmapHead, StackOutput, StructuredHeatmapHead
+from mmfld.models import HourglassAAM, StackedHeatmapHead, StackOutput
 from mmfld.structures import get_layout
 
 LAYOUT = get_layout('cofw29')
 CODEC = dict(type='ImageAwareSmoothing', layout='cofw29', input_size=(64, 64), heatmap_size=(16, 16))
+STRUCTURED = dict(type='StructuredHeatmapLoss', loss_weight=5000.0)
+HEAD = dict(layout='cofw29', target='keypoint_samples', loss_landmark=STRUCTURED, decoder=CODEC)
 K, E = LAYOUT.num_keypoints, LAYOUT.num_boundaries
+STATISTICS = {'sqrt_lambda_1', 'sqrt_lambda_2'}
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +26,8 @@ def seed():
     np.random.seed(0)
 
 
-def make_head(**options) -> StructuredHeatmapHead:
-    return StructuredHeatmapHead('cofw29', decoder=CODEC, **options)
+def make_head(**options) -> StackedHeatmapHead:
+    return StackedHeatmapHead(**HEAD | options)
 
 
 def make_net(**options) -> HourglassAAM:
@@ -72,9 +77,9 @@ def test_fused_maps_equal_the_loops():
     torch.testing.assert_close(make_head()(stacks), tuple(map(naive_fusion, stacks)))
 
 
-def test_fuse_none_leaves_the_heatmaps():
+def test_a_head_that_leaves_the_attention_maps_alone():
     (stack,) = random_stacks(1)
-    assert make_head(fuse='none').fuse(stack) is stack.heatmaps
+    assert make_head(attention_maps=False).fuse(stack) is stack.heatmaps
 
 
 def test_without_attention_maps_the_heatmaps_stay():
@@ -94,11 +99,11 @@ def test_head_owns_no_parameters_and_no_state():
 
 
 @pytest.mark.parametrize(
-    'use_aam, keys', [(True, {'loss_landmark', 'loss_point', 'loss_edge'}), (False, {'loss_landmark'})]
+    'attention_maps, keys', [(True, {'loss_landmark', 'loss_point', 'loss_edge'}), (False, {'loss_landmark'})]
 )
-def test_keys_of_the_losses(use_aam, keys):
-    losses = make_head().loss(make_net(use_aam=use_aam)(torch.rand(2, 3, 64, 64)), random_samples())
-    assert losses.keys() == keys
+def test_keys_of_the_losses(attention_maps, keys):
+    losses = make_head().loss(make_net(attention_maps=attention_maps)(torch.rand(2, 3, 64, 64)), random_samples())
+    assert losses.keys() == keys | STATISTICS
 
 
 def stack_terms(head, stacks, samples) -> np.ndarray:
@@ -112,7 +117,7 @@ def stack_terms(head, stacks, samples) -> np.ndarray:
     return np.array(
         [
             [
-                head.loss_landmark(naive_fusion(stack), *labels).item(),
+                head.landmark_losses[0](naive_fusion(stack), *labels).item(),
                 head.loss_point(stack.point_maps, points).item(),
                 head.loss_edge(stack.edge_maps, edges).item(),
             ]
@@ -127,18 +132,19 @@ def stack_terms(head, stacks, samples) -> np.ndarray:
 )
 def test_weights_of_the_stacks(num_stacks, weights, expected):
     head, stacks, samples = make_head(stack_weights=weights), random_stacks(num_stacks), random_samples()
-    losses = [loss.item() for loss in head.loss(stacks, samples).values()]
+    losses = head.loss(stacks, samples)
+    losses = [losses[name].item() for name in ('loss_landmark', 'loss_point', 'loss_edge')]
     np.testing.assert_allclose(losses, np.array(expected) @ stack_terms(head, stacks, samples), rtol=1e-5)
 
 
-def test_default_weights_of_the_losses():
+def test_default_weights_of_the_losses_of_the_attention_maps():
     head = make_head()
-    assert [loss.loss_weight for loss in (head.loss_landmark, head.loss_point, head.loss_edge)] == [5000, 10, 10]
+    assert [loss.loss_weight for loss in (head.loss_point, head.loss_edge)] == [10, 10]
 
 
 def test_a_loss_on_the_coordinates_besides():
     """Distance between the softmax's mean and the mean of the label samples, weighted over the stacks."""
-    coordinates = dict(type='SoftArgmaxLoss', distance='l2', tau=1.0, loss_weight=3.0)
+    coordinates = dict(type='SoftArgmaxLoss', distance='l2', temperature=1.0, loss_weight=3.0)
     stacks, samples = [StackOutput(torch.randn(2, K, 16, 16)) for _ in range(2)], random_samples()
     targets = torch.cat([sample.gt_instance_labels.keypoint_samples for sample in samples])
     cells = torch.linspace(-1, 1, 16)
@@ -147,9 +153,10 @@ def test_a_loss_on_the_coordinates_besides():
         probabilities = scores.exp() / scores.exp().sum((2, 3), keepdim=True)
         mean = torch.stack([(probabilities.sum(2) * cells).sum(-1), (probabilities.sum(3) * cells).sum(-1)], -1)
         expected += weight * 3 * ((mean[:, :, None] - targets) ** 2).mean()
-    losses = make_head(loss_regularization=coordinates).loss(stacks, samples)
-    assert losses.keys() == {'loss_landmark', 'loss_regularization'}
-    torch.testing.assert_close(losses['loss_regularization'], expected)
+    losses = make_head(loss_landmark=[STRUCTURED, coordinates]).loss(stacks, samples)
+    assert losses.keys() == {'loss_landmark', 'loss_landmark_2'} | STATISTICS
+    torch.testing.assert_close(losses['loss_landmark_2'], expected)
+    torch.testing.assert_close(losses['loss_landmark'], make_head().loss(stacks, samples)['loss_landmark'])
 
 
 def test_a_landmark_that_is_not_annotated_gets_no_gradient():
@@ -161,7 +168,7 @@ def test_a_landmark_that_is_not_annotated_gets_no_gradient():
 
 
 @pytest.mark.parametrize(
-    'options', [dict(), dict(heatmap_activation='in_relu'), dict(use_aam=False), dict(num_stacks=1)]
+    'options', [dict(), dict(heatmap_activation='in_relu'), dict(attention_maps=False), dict(num_stacks=1)]
 )
 def test_every_parameter_gets_a_gradient(options):
     net = make_net(**options)
@@ -223,7 +230,7 @@ def test_flip_test_changes_the_maps(flip_heatmaps):
 
 def test_flip_test_averages():
     stack, mirrored = random_stacks(2)
-    _, fields = make_head(fuse='none').predict(
+    _, fields = make_head(attention_maps=False).predict(
         [[stack], [mirrored]], random_samples(), dict(flip_test=True, output_heatmaps=True)
     )
     k, partner = LAYOUT.flip_pairs[2]
@@ -236,7 +243,7 @@ def make_estimator(flip_test: bool):
         dict(
             type='TopdownPoseEstimator',
             backbone=dict(type='HourglassAAM', layout='cofw29', num_stacks=1, num_levels=2, width=16),
-            head=dict(type='StructuredHeatmapHead', layout='cofw29', decoder=CODEC),
+            head=dict(type='StackedHeatmapHead', **HEAD),
             test_cfg=dict(flip_test=flip_test),
         )
     ).eval()
@@ -264,20 +271,25 @@ def test_wrong_number_of_stack_weights():
         make_head(stack_weights=[1, 1, 1]).loss(random_stacks(2), random_samples())
 
 
-def test_unknown_fusion():
-    with pytest.raises(ValueError, match="fuse must be 'mul' or 'none', got 'sum'"):
-        make_head(fuse='sum')
-
-
-def test_the_base_has_no_landmark_targets():
-    loss = dict(type='WeightedAdaptiveWingLoss')
-    with pytest.raises(NotImplementedError):
-        StackedHeatmapHead('cofw29', loss, loss, loss).landmark_targets([])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (
+            dict(target='keypoints'),
+            "target: found 'keypoints', expected one of ('keypoint_labels', 'keypoint_samples', ",
+        ),
+        (dict(target=['heatmaps', 'heatmaps']), 'found 2 targets of 1 landmark losses, expected one of each'),
+        (dict(loss_landmark=[]), 'found 0 targets of 0 landmark losses, expected one of each'),
+    ],
+)
+def test_bad_targets_are_errors(options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make_head(**options)
 
 
 def test_targets_without_maps_for_a_network_with_attention():
     samples = random_samples()
     for sample in samples:
         del sample.gt_fields
-    with pytest.raises(ValueError, match='with_maps=True'):
+    with pytest.raises(ValueError, match='attention_maps=True'):
         make_head().loss(make_net()(torch.randn(len(samples), 3, 64, 64)), samples)

@@ -1,4 +1,4 @@
-"""SubpixelHeatmapHead: squared errors of the stacks, and decoding of the last one."""
+"""StackedHeatmapHead with heatmaps as targets, as the subpixel paper: errors of the stacks, and decoding."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,14 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
-from mmfld.models import FAN, StackOutput, SubpixelHeatmapHead
+from mmfld.models import FAN, StackedHeatmapHead, StackOutput
 from mmfld.structures import get_layout
 
 LAYOUT = get_layout('cofw29')
 K = LAYOUT.num_keypoints
 CODEC = dict(type='ContinuousHeatmap', input_size=(64, 64), heatmap_size=(16, 16))
+SQUARED = dict(type='KeypointMSELoss', use_target_weight=True)
+HEAD = dict(layout='cofw29', target='heatmaps', loss_landmark=SQUARED, stack_weights=(1.0, 1.0), decoder=CODEC)
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +23,8 @@ def seed():
     np.random.seed(0)
 
 
-def make_head(**options) -> SubpixelHeatmapHead:
-    return SubpixelHeatmapHead(**dict(layout='cofw29', decoder=CODEC) | options)
+def make_head(**options) -> StackedHeatmapHead:
+    return StackedHeatmapHead(**HEAD | options)
 
 
 def random_points() -> np.ndarray:
@@ -83,11 +85,12 @@ def test_the_loss_through_the_window_is_the_weighted_sum_over_stacks():
         torch.cat([sample.gt_instance_labels[key] for sample in samples])
         for key in ('keypoint_labels', 'keypoint_weights')
     )
-    losses = make_head(stack_weights=(0.25, 3.0), loss_window=window).loss(stacks, samples)
+    head = make_head(stack_weights=(0.25, 3.0), loss_landmark=[SQUARED, window], target=['heatmaps', 'keypoint_labels'])
+    losses = head.loss(stacks, samples)
     expected = sum(
         factor * MODELS.build(window)(stack.heatmaps, labels, weights) for factor, stack in zip((0.25, 3.0), stacks)
     )
-    torch.testing.assert_close(losses.pop('loss_window'), expected)
+    torch.testing.assert_close(losses.pop('loss_landmark_2'), expected)
     torch.testing.assert_close(losses, make_head(stack_weights=(0.25, 3.0)).loss(stacks, samples))
 
 
@@ -99,8 +102,8 @@ def test_wrong_number_of_stacks(num_stacks):
 
 def test_a_network_with_maps_that_have_no_loss():
     maps = torch.rand(2, K, 16, 16), torch.rand(2, K, 16, 16), torch.rand(2, LAYOUT.num_boundaries, 16, 16)
-    with pytest.raises(ValueError, match='SubpixelHeatmapHead has no loss for the point and edge maps.*use_aam=False'):
-        make_head().loss([StackOutput(*maps)] * 2, samples_of(random_points(), random_points()))
+    with pytest.raises(ValueError, match='StackedHeatmapHead has no loss for the point and edge.*attention_maps=False'):
+        make_head(loss_point=None).loss([StackOutput(*maps)] * 2, samples_of(random_points(), random_points()))
 
 
 def test_trains_every_parameter_of_the_network():
@@ -138,5 +141,5 @@ def test_flip_test_averages():
 
 
 def test_is_registered_without_parameters():
-    head = MODELS.build(dict(type='SubpixelHeatmapHead', layout='cofw29', decoder=CODEC))
+    head = MODELS.build(dict(type='StackedHeatmapHead', **HEAD))
     assert not list(head.parameters()) and not head.state_dict()
