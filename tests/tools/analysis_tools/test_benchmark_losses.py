@@ -1,4 +1,4 @@
-"""The command that measures the losses: its naive versions compute the same, and it runs."""
+"""The command that measures the losses: what it measures them on, and that it runs."""
 
 import importlib
 
@@ -24,15 +24,6 @@ def command():
 @pytest.fixture(scope='module')
 def work(command):
     return command.make_work(SHAPE, 'cpu', torch.float64)
-
-
-@pytest.mark.parametrize('loss', LOSSES)
-def test_naive_versions_compute_the_same(command, work, loss):
-    ours, naive, prediction, target = work[loss]
-    found = command.value_and_gradient(ours, prediction, target)
-    expected = command.value_and_gradient(naive, prediction, target)
-    assert command.difference(found[0], expected[0]) < 1e-6
-    assert command.difference(found[1], expected[1]) < 1e-5
 
 
 def test_every_loss_is_measured(command, work):
