@@ -17,7 +17,7 @@ import sys
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
-from mmfld.apis.face_landmark_inferencer import open_lenient
+from mmfld.apis.inputs import open_lenient
 from mmfld.cli.arguments import orientation
 
 

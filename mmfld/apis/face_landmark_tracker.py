@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,21 +14,25 @@ from mmpose.structures import PoseDataSample
 from ..runtime.arguments import check_flag
 from ..runtime.boxes import given_boxes
 from ..runtime.detection import Detector
+from ..runtime.frame import Frame
 from ..runtime.images import Image, read_image
-from ..runtime.media import Frame, Inputs
+from ..runtime.media import Inputs
 from ..runtime.orientation import Crops, Fit, Orientation
 from ..runtime.tracking import FaceTracks
-from .face_landmark_inferencer import FaceLandmarkInferencer, open_lenient, spread_back, turn_back
+from .crop_pipeline import to_image
+from .face_landmark_inferencer import FaceLandmarkInferencer
+from .inputs import open_lenient
+from .outputs import Outputs
 
 
 @INFERENCERS.register_module()
 class FaceLandmarkTracker(FaceLandmarkInferencer):
     """Tracks the landmarks of all faces through a video, in memory that does not grow with its length.
 
-    A face is searched once; then the crop of each frame comes from the landmarks of the frame before, by the crop rule
-    of the model's test pipeline. All faces of a frame go through the network together. Any model will do. One that has
+    A face is searched once; then the crop of each frame comes from the landmarks of the frame before. A model that has
     a method ``stream``, as :class:`~mmfld.models.FaceTracker`, is called through it and remembers the frames before,
-    each face by itself; any other predicts frame by frame.
+    each face by itself; any other predicts frame by frame. ``docs/howto/track.md`` says what begins, doubts about and
+    ends a track.
 
     >>> tracker = FaceLandmarkTracker()  # the model that comes with the package; or a config and a checkpoint
     Loads checkpoint by local backend from path: ...
@@ -38,46 +43,14 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
     [0]
     [0]
 
-    What happens to a face:
-
-    * The detector runs every ``redetect_interval`` frames, and in every frame while a face is new, in doubt or lost, or
-      none is there. What it finds is a tracked face if half of the smaller of the two boxes lies in the other; else it
-      is a new one, whose crop is taken once more from its own landmarks.
-    * What scores below ``min_score`` is no face, and begins no track.
-    * A new face has to be seen by the detector a second time; if it is not in the next three frames, it was none. Until
-      then it is unconfirmed and not returned, so the first frame of a video has no face. ``return_unconfirmed`` returns
-      it from its first frame, with a flag.
-    * A face is in doubt while the mean score of its landmarks is below half of its own running mean, as by blur or
-      when something covers it; an absolute bound would not do, as the scores of one method are the heights of peaks
-      near 1 and those of another are small probabilities. Its crop and what the model remembers then stay as they last
-      were good, and if the detector sees it, it starts again from there. After 5 such frames it is lost. In one of them
-      it is returned if its landmarks score at least ``min_score`` and are not on another face.
-    * Where a face has moved, grown or turned far since the frame before (by a tenth of its size, or 10 degrees), its
-      crop is taken again from its landmarks, up to three times. Where it has hardly moved, the crop follows half-way or
-      stays, so that landmarks come to rest in a picture that does.
-    * It is lost at once if its landmarks jump, that is if their box and the one that the crop was made from have an IoU
-      below 0.3 (half a width aside, or half or twice as large), or if more than half of their box is outside the image.
-    * It is lost, too, if it does not look like itself in the frame before (:mod:`mmfld.runtime.look`), as after a cut
-      to somebody else, and what is there is a new face.
-    * It is also lost if the detector does not see it at three of its regular runs in a row, and its score has fallen
-      below three quarters of the mean. One of both is not enough: detectors are blind to some faces that landmarks
-      follow well, such as those in profile.
-    * If two tracks are on one face (IoU above 0.7), the older one stays.
-    * A lost face keeps its number if it is detected within ``redetect_interval`` frames so near that its box touches
-      the old one, and looks as alike as from one frame to the next; one that is not confirmed yet, within 3 frames.
-      Otherwise it comes back as a new one.
-
     Args:
         model, weights, device, detector, detector_weights, show_progress, layout, orientation, min_score: As for
             :class:`FaceLandmarkInferencer`; unless the orientation is ``'upright'``, crops turn with the face.
-        smoothing (dict, optional): Arguments of :class:`OneEuroFilter` (``{}`` for its defaults), to smooth the
-            landmarks of every face. The ``rate`` of a video file is known. Crops are taken from the landmarks as they
-            were before, so that the filter's lag cannot lose a face. Defaults to no smoothing.
+        smoothing (dict, optional): Arguments of :class:`OneEuroFilter` (``{}`` for its defaults). Defaults to none.
         max_faces (int, optional): Track no more than so many faces, those with the highest scores of the detector.
         redetect_interval (int): Frames between two regular runs of the detector. Defaults to 25.
-        return_unconfirmed (bool): Also return faces that the detector has seen but once. Every face then has
-            ``is_confirmed`` (bool), in data samples ``pred_instances.is_confirmed``, and in pictures a question mark is
-            behind the number of one that is not. Defaults to False.
+        return_unconfirmed (bool): Also return faces that the detector has seen but once; every face then has
+            ``is_confirmed`` (bool), and in pictures a question mark is behind the number of one that is not.
 
     Raises:
         ValueError: If an argument has no meaning; and as :class:`FaceLandmarkInferencer` does.
@@ -121,13 +94,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         if settings['smoothing'] is not None and rate is not None:
             settings['smoothing'] = dict(rate=rate) | settings['smoothing']
         return FaceTracks(
-            self.detector,
-            self.fit,
-            self._face_layout,
-            self.orientation,
-            self.sure,
-            min_score=self.min_score,
-            **settings,
+            self.detector, self.fit, self.face_layout, self.orientation, self.sure, min_score=self.min_score, **settings
         )
 
     def track(self, frame: Image, time: float | None = None) -> list[dict]:
@@ -177,14 +144,14 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         except (TypeError, ValueError) as error:
             raise type(error)(f'frame {index}: {error}') from error
 
-    def __call__(self, inputs: Inputs, **outputs) -> Iterator[dict]:
+    def __call__(self, inputs: Inputs, **outputs: Any) -> Iterator[dict]:
         """Track through one video, from its start; the faces of :meth:`track` and of other calls are none of its own.
 
         Args:
             inputs: Path of a video or of a folder with its frames (in the order of their names); ``'webcam'`` or
                 ``'webcam:1'``; or a sequence of frames (H, W, 3) uint8 in BGR and paths of frames.
             **outputs: ``return_vis``, ``show``, ``vis_out_dir``, ``pred_out_dir``, ``return_datasamples``, ``out_dir``
-                and the arguments for drawing, as for :class:`FaceLandmarkInferencer`.
+                and how to draw, see :class:`~mmfld.apis.outputs.Outputs`.
 
         Yields:
             dict: Per frame, as :class:`FaceLandmarkInferencer` does, with a ``track_id`` in each face (and
@@ -196,13 +163,14 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             ValueError: For inputs or output folders that cannot be used; it names them.
         """
         source = open_lenient(inputs)
+        wanted = Outputs(**outputs)
         tracks = self._new_faces(source.fps if source.is_video else None)
 
         def predict(frames: Sequence[Frame]) -> list[PoseDataSample]:
             (frame,) = frames
-            return [self._track(frame, tracks, outputs.get('draw_heatmap', False))]
+            return [self._track(frame, tracks, wanted.has_heatmaps)]
 
-        return self._run(source, predict, read_ahead=1, is_video=True, **outputs)
+        return self._run(source, predict, wanted, read_ahead=1, is_video=True)
 
     def _track(self, frame: Frame, faces: FaceTracks, output_heatmaps: bool = False) -> PoseDataSample:
         """The faces of the next frame to return, in one sample, with their ``track_ids`` and ``is_confirmed`` (N, )."""
@@ -232,8 +200,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             data['inputs'], data['data_samples'], [None] * len(centers) if states is None else states
         )
         for sample, center, angle in zip(samples, centers, crops.angle):
-            turn_back(sample, center, angle)
-            spread_back(sample, angle)
+            to_image(sample, center, angle)
         return self._as_fit(samples, states)
 
     def _numbers(self, sample: PoseDataSample) -> list[dict]:
@@ -247,7 +214,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
     def _split(self, sample: PoseDataSample) -> list[dict]:
         return [dict(numbers, **face) for numbers, face in zip(self._numbers(sample), super()._split(sample))]
 
-    def _draw(self, frame: Frame, sample: PoseDataSample, is_video: bool, **kwargs) -> np.ndarray:
+    def _draw(self, frame: Frame, sample: PoseDataSample, is_video: bool, **kwargs: Any) -> np.ndarray:
         """Draw the tracks' numbers too, beneath the landmarks."""
         image = frame.image * (not kwargs.pop('black_background', False))
         faces = sample.pred_instances

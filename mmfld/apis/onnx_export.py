@@ -129,49 +129,30 @@ def export_onnx(
     """Write a model as one file, and compare what onnxruntime makes of it with torch on 16 made-up crops.
 
     Inputs are ``crops`` (N, H, W, 3) uint8 in BGR, N at will, and of a :class:`FaceTracker` ``state`` (N, ...) float32,
-    zeros at first. Outputs are those of :class:`mmfld.runtime.model.Prediction`: ``landmarks``, ``scores``, and where
-    there are any ``covariances``, the next ``state`` and ``visible``. The comparison is with the model's own test step;
-    that of a tracker is over four frames of four videos.
-
-    The file's metadata, each name behind ``mmfld.``:
-
-    ======================  ============================================================================================
-    ``layout``              of the landmarks, a name of :func:`mmfld.structures.get_layout`, or its fields as json
-    ``input_size``          WxH of the crop
-    ``crop_rule``           and ``crop_padding``: from the landmarks' box to the crop, see :mod:`mmfld.runtime.crops`
-    ``coordinates``         of the landmarks, in words
-    ``outputs``             their names, in order
-    ``state_shape``         of one face, if the model remembers: 2xCxL or 1xCxhxw
-    ``degrees_of_freedom``  of the errors, if the checkpoint is calibrated
-    ``method``              the head; ``flip_test``: whether it averages with the mirrored crop
-    ``licence``             of the weights, ``not stated`` unless it is given
-    ``sha256``              of the checkpoint file
-    ``mmfld_version``       that wrote it
-    ======================  ============================================================================================
+    zeros at first. Outputs are those of :class:`mmfld.runtime.model.Prediction` that there are. The comparison is with
+    the model's own test step; that of a tracker is over four frames of four videos.
 
     Args:
         config (str | Path | Config): Config of the model, or ``FILE.yml:ROW``.
         checkpoint (str | Path): Its weights.
         path (str | Path): The file to write.
         half (bool): Round weights to half precision, which halves the file; computed is in single precision as before.
-            The comparison is then with the rounded weights.
         flip_test (bool, optional): Defaults to what the config tests with.
-        fields (dict, optional): Further metadata, such as ``licence`` and the mean scores of the landmarks ``sure``,
-            from which on a face is the right way up, and ``min_score``, below which there is no face.
+        fields (dict, optional): Further metadata, such as ``licence``, ``sure`` and ``min_score``.
 
     Returns:
-        dict: The metadata, without the prefix ``mmfld.``.
+        dict: The metadata, without the prefix ``mmfld.``; ``docs/howto/deploy.md`` lists it.
 
     Raises:
         ImportError: If onnx, onnxscript or onnxruntime is not installed.
         TypeError: If the model has a head that cannot be exported.
-        ValueError: If the config's test pipeline crops in a way that the runtime does not know, if the landmarks are of
-            no layout of this package, or if onnxruntime and torch are apart: landmarks by more than 0.01 pixels, scores
-            by more than 0.01 of the highest, covariances by more than 0.01 of their trace, or the visibility by more
-            than 0.01; the file is removed then.
+        ValueError: If the runtime does not know the crop or the layout, or if onnxruntime and torch are apart:
+            landmarks by more than 0.01 pixels, scores by 0.01 of the highest, covariances by 0.01 of their trace, or
+            the visibility by 0.01; the file is removed then.
     """
     onnx = _require_onnx()
-    from .face_landmark_inferencer import FaceLandmarkInferencer, face_layout_of
+    from .face_landmark_inferencer import FaceLandmarkInferencer
+    from .strict_inferencer import face_layout_of
 
     cfg = config if isinstance(config, Config) else read_config(str(config))
     crop = crop_fields(cfg)

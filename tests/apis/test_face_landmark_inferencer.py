@@ -21,7 +21,8 @@ from mmpose.structures import PoseDataSample
 from PIL import Image
 
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
-from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS, spread_back
+from mmfld.apis.crop_pipeline import spread_back
+from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 from mmfld.structures import get_layout
 
@@ -224,8 +225,7 @@ def test_image_without_a_face(with_detector, images, tmp_path, caplog):
 def test_another_crop_than_that_of_the_training_is_logged(config, weights, monkeypatch, tmp_path):
     messages = []
     monkeypatch.setattr(
-        'mmfld.apis.face_landmark_inferencer.print_log',
-        lambda message, logger, level: messages.append((message, level)),
+        'mmfld.apis.strict_inferencer.print_log', lambda message, logger, level: messages.append((message, level))
     )
     FaceLandmarkInferencer(config, weights, device='cpu', detector='whole_image')
     assert messages == []
