@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+LARGE = 64  # numbers of a tensor that is worth a cast
+
 
 def strip(proto: Any) -> None:
     """Remove where in the code each node comes from, which is as long as the weights of a small model, and name what is
@@ -57,14 +59,14 @@ def convolve_batch_norms(proto: Any) -> None:
                 proto.graph.initializer.remove(weights[name])
 
 
-def halve(proto: Any, at_least: int = 64) -> None:
+def halve(proto: Any) -> None:
     """Store larger tensors that lose nothing by it in half precision, each with a cast behind it, which runtimes do
     once."""
     import onnx
 
     casts = []
     for tensor in list(proto.graph.initializer):
-        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < at_least:
+        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < LARGE:
             continue
         values = onnx.numpy_helper.to_array(tensor)
         with np.errstate(over='ignore'):

@@ -34,11 +34,7 @@ LOST = -1
 
 
 def match_faces(
-    faces: Sequence[np.ndarray],
-    numbers: Sequence[Sequence[int]],
-    gt: np.ndarray,
-    visible: np.ndarray,
-    min_iou: float = MIN_IOU,
+    faces: Sequence[np.ndarray], numbers: Sequence[Sequence[int]], gt: np.ndarray, visible: np.ndarray
 ) -> np.ndarray:
     """Which face of each frame of a video is the annotated one, see the module.
 
@@ -47,7 +43,6 @@ def match_faces(
         numbers (Sequence[Sequence[int]]): Of each frame the N numbers of their tracks.
         gt (np.ndarray): (T, K, 2) true landmarks, pixels.
         visible (np.ndarray): (T, K) bool, the landmarks that are annotated.
-        min_iou (float): Least IoU of a match.
 
     Returns:
         np.ndarray: (T, ) int, index into the faces of the frame; ``LOST`` where none is matched.
@@ -59,7 +54,7 @@ def match_faces(
             continue
         boxes, box = _boxes(np.asarray(found)[:, visible[t]]), _boxes(gt[t : t + 1, visible[t]])
         ious = bbox_overlaps(boxes, box)[:, 0].numpy()
-        preference = np.where(ious >= min_iou, ious + (np.asarray(ids) == last), LOST)
+        preference = np.where(ious >= MIN_IOU, ious + (np.asarray(ids) == last), LOST)
         best = int(preference.argmax())
         if preference[best] != LOST:
             matched[t], last = best, ids[best]

@@ -16,14 +16,13 @@ def square(x=0.0, y=0.0, scale=1.0):
     return SQUARE * scale + [x, y]
 
 
-def match(*frames, truth=square(), visible=ALL, **kwargs):
+def match(*frames, truth=square(), visible=ALL):
     """From frames as {number: landmarks}, of which the true ones are the same in all."""
     return match_faces(
         [np.array(list(frame.values())).reshape(-1, 4, 2) for frame in frames],
         [list(frame) for frame in frames],
         np.array([truth] * len(frames)),
         np.repeat(visible, len(frames), axis=0),
-        **kwargs,
     ).tolist()
 
 
@@ -31,10 +30,6 @@ def match(*frames, truth=square(), visible=ALL, **kwargs):
 def test_a_face_is_matched_at_half_of_the_union(x, expected):
     # shifted by a third, two thirds of the box are common and four thirds are the union
     assert match({0: square(x)}) == [expected]
-
-
-def test_least_iou_is_an_argument():
-    assert match({0: square(34)}, min_iou=0.4) == [0]
 
 
 def test_of_several_faces_the_nearest_is_matched():

@@ -16,6 +16,7 @@ from ..plain_batch import pack
 from .plain_checkpoint_hook import to_plain
 
 SHOWN = 4  # samples in the message
+PATIENCE = 20  # steps in a row that a gradient scaler may skip
 
 
 @HOOKS.register_module()
@@ -27,17 +28,13 @@ class FiniteLossHook(Hook):
     ``tools/misc/replay_step.py`` takes the step with again, sample by sample.
 
     With a gradient scaler (mixed precision in float16) such a step is skipped by the scaler, which then tries a smaller
-    scale; so only ``patience`` of them in a row are an error.
-
-    Args:
-        patience (int): Steps in a row, with a gradient scaler. Defaults to 20.
+    scale; so only 20 of them in a row are an error.
 
     Raises:
         FloatingPointError: While training.
     """
 
-    def __init__(self, patience: int = 20) -> None:
-        self.patience = patience
+    def __init__(self) -> None:
         self.in_a_row = 0
         self._batch: Any = None
 
@@ -68,7 +65,7 @@ class FiniteLossHook(Hook):
             return
         self.in_a_row += 1
         scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
-        if scaler is not None and self.in_a_row < self.patience:
+        if scaler is not None and self.in_a_row < PATIENCE:
             return
         path = self._save(runner, model, terms)
         values = ', '.join(f'{name} {float(value):g}' for name, value in terms.items())
