@@ -2,27 +2,11 @@
 
 ``prepare()`` is called once by ``import mmfld``, before anything of MMPose is imported. It first checks that the
 OpenMMLab packages are there and new enough, then puts a stand-in into ``sys.modules`` for each module that is missing
-or does not import. A module that works is never touched: with a full mmcv and a working torchvision nothing changes.
-
-========================  =====================================================================  =======================
-module                    symptom without the stand-in                                           stand-in
-========================  =====================================================================  =======================
-``mmcv._ext``             ``import mmpose.models`` stops with "No module named 'mmcv._ext'"      ops raise if *called*;
-                          (mmcv-lite has no compiled ops, mmcv no wheel for current PyTorch)     ``nms`` is NumPy code
-``torchvision``           ``import mmpose.visualization`` needs ``transforms.ToPILImage``; the   that one class
-                          PyPI wheel stops beside a CPU-only torch with "operator
-                          torchvision::nms does not exist"
-``xtcocotools``           built for NumPy 1 and Python <= 3.11: missing, or "numpy.dtype size    ``pycocotools``: all
-                          changed, may indicate binary incompatibility"                          but its ``COCOeval``
-``pkg_resources``         mmengine 0.10 imports it for configs named by package                  ``importlib.metadata``
-                          (``mmpose::...``); newest setuptools no longer has it
-========================  =====================================================================  =======================
+or does not import: ``mmcv._ext``, ``torchvision``, ``xtcocotools``, ``pkg_resources``. A module that works is never
+touched. ``docs/concepts/compat.md`` has the symptoms.
 
 One method is wrapped, from NumPy 2.4 on: ``draw_circles`` of MMPose's visualizer, which makes a number of an array of
 one radius. One warning is silenced, the notice that the real ``pkg_resources`` prints because mmengine imports it.
-
-Checkpoints of mmengine 0.10 cannot be resumed under torch >= 2.6 either; that is mended where it arises, by
-:class:`mmfld.engine.hooks.PlainCheckpointHook`, and not here.
 """
 
 import functools

@@ -24,9 +24,6 @@ class ContinuousHeatmap(HeatmapCodec):
 
     Grid: ``half_pixel``, x = (c + 0.5) W / w - 0.5. Eq. 3's y / s is the same with pixels counted from their corners.
 
-    The peak is 1, not Eq. 1's 1 / (2 pi sigma^2): only then is the paper's tau = 10, a temperature of 0.1,
-    right.
-
     >>> codec = ContinuousHeatmap()
     >>> encoded = codec.encode(np.array([[[100.3, 50.7]]]))
     >>> encoded['heatmaps'].shape

@@ -39,10 +39,8 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
     Args:
         layout, input_size, heatmap_size: See :class:`BoundaryAwareHeatmap`.
         mode (str): ``'image_aware'``, ``'image_unaware'`` (isotropic, ignores the edges) or ``'none'`` (Table 6).
-        edges (str): The edge map along which labels vary: ``'line'``, the thin lines that the network's edge maps are
-            trained with (STAR reference code), or ``'distance_transform'``, which falls off with the distance from the
-            boundaries (the paper's Section 4.2; :func:`~mmfld.codecs.boundary_maps.distance_map`). Defaults to
-            ``'line'``.
+        edges (str): The edge map along which labels vary: ``'line'``, the thin lines of STAR's edge maps, or
+            ``'distance_transform'`` (:func:`~mmfld.codecs.boundary_maps.distance_map`). Defaults to ``'line'``.
         gamma (float): Scale of the covariance, 0.01 for WFLW and 300W, 0.001 for COFW. Defaults to 0.01.
         num_samples (int): S, drawn anew for each landmark in each iteration. Defaults to 10.
         patch_radius (int): k of the patches of side 2 k + 1 cells; not given in the paper. Defaults to 8.

@@ -6,24 +6,8 @@ A config names a data set and a method, and ends with this module's :func:`combi
     from mmfld.engine.combine import combine
     combine(globals())
 
-=====================================================  ============================================================
-said once                                              reaches
-=====================================================  ============================================================
-``layout``                                             data sets, codec, backbone, head, losses, metrics: every
-                                                       component that takes a ``layout``
-``codec``                                              ``model.head.decoder``, and the ``encoder`` of GenerateTarget
-``codec.input_size``, ``codec.length``                 every component that takes one, e.g. FaceAffine
-``crop``, a dict of arguments                          GetFaceCrop in both pipelines
-``clamped``, where a method says it                    metrics
-``model.backbone.attention_maps``                      the codec: point and edge maps are drawn for networks that have
-                                                       them
-``{train,val,test}_dataset``                           ``{train,val,test}_dataloader.dataset``
-``keypoint_offset``, optional                          data sets that say none themselves
-``train_pipeline``, ``test_pipeline``                  the data sets; videos are read by LoadVideoFrame
-``randomness.seed``                                    the training data's ``seed``
-=====================================================  ============================================================
-
-A component that says another value itself is an error: it would be lost.
+``docs/concepts/sample.md`` says what is said once (:data:`INGREDIENTS`) and whom it reaches. A component that says
+another value itself is an error: it would be lost.
 
 The result is a plain MMEngine config: ``Config.fromfile`` and everything built on it read it as any other. Options that
 arrive from outside, of a row of a table or ``--cfg-options``, are set before the parts are put together

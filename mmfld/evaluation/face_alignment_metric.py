@@ -51,8 +51,8 @@ class FaceAlignmentMetric(BaseMetric):
     """Normalised mean error, failure rate and area under the CED curve.
 
     The error of an image is the mean over its annotated landmarks (``keypoints_visible`` > 0) of ||pred - gt|| / d, in
-    original image pixels; NME is the mean over images. Every sample is counted. (The STAR reference code drops the
-    first one of each list, so subset numbers published with it can differ slightly.)
+    original image pixels. ``docs/concepts/crops_and_metrics.md`` has the norms, what papers publish, and the names of
+    the metrics: ``NME`` and ``FR`` (percent), ``AUC`` (in [0, 1]), for subsets, areas and other norms as well.
 
     >>> own = dict(name='eyes', num_keypoints=2, eye_corners=[0, 1])
     >>> metric = FaceAlignmentMetric(own, per_area=False)
@@ -62,85 +62,24 @@ class FaceAlignmentMetric(BaseMetric):
     >>> {name: round(value, 3) for name, value in metric.evaluate(1).items()}
     {'NME': 5.0, 'FR': 0.0, 'AUC': 0.5}
 
-    ==================  ========================================================================================
-    ``norm``            d
-    ==================  ========================================================================================
-    ``inter_ocular``    distance of the outer eye corners: WFLW, 300W
-    ``inter_pupil``     distance of the pupils: COFW in STAR's and Yang & Yeh's tables; not for layouts without
-    ``box``             sqrt(w * h) of the tight box of the annotated landmarks: Menpo, LUVLi's and KDN's protocol
-    ``box_side``        side of the annotated face box: AFLW. The annotation's ``box_size``, else 200 * ``scale``
-    ``diagonal``        diagonal of the tight box of the annotated landmarks
-    ==================  ========================================================================================
-
-    What Bulat et al. (BMVC 2021) and the papers they compare with publish:
-
-    ==================================  ==============================================================================
-    published as                        arguments and metric
-    ==================================  ==============================================================================
-    NME_ic: WFLW, 300W, COFW, 300VW     ``norm='inter_ocular'``: NME
-    FR10, AUC10: WFLW, COFW             ``norm='inter_ocular', threshold=0.1``: FR, AUC
-    AUC_ic@0.08, 49 points: 300VW       ``layout='300w68', norm='inter_ocular', threshold=0.08,
-                                        error_layout='300w49'``: AUC
-    NME_box, AUC7_box: 300W test,       ``norm='box', threshold=0.07``: NME, AUC
-    Menpo, COFW-68, AFLW
-    NME_diag: AFLW                      ``norm='box_side'``: NME; called a diagonal, but the numbers are of the side
-    ==================================  ==============================================================================
-
-    The metrics are ``NME`` (percent), ``FR`` (percent) and ``AUC`` (in [0, 1]); for each attribute that is 1 in an
-    annotation, e.g. WFLW's ``large_pose``, also ``NME/large_pose``, ``FR/large_pose`` and ``AUC/large_pose`` over the
-    images that have it; and for each facial area of the layout ``NME/area_contour`` and so on: the mean over the
-    area's landmarks in an image, then over the images that show it. With several norms these are of the first, and of
-    each other one there is the same with its name in front: ``inter_pupil/NME``, ``inter_pupil/FR/common``.
-
-    With ``clamped`` there is also ``NME_clamped``, and so on for FR, AUC and attributes: the error against true
-    landmarks that are clamped to the outer border of the test crop, as the STAR reference code measures it while it
-    validates and tests. d is of the clamped landmarks, too. A network that cannot point outside its crop is then not
-    charged for what the crop cuts off; if the crop cuts off nothing, both are equal.
-
-    ===================  ===========================================================================================
-    numbers of           are to be compared with
-    ===================  ===========================================================================================
-    STAR                 FR, AUC: ``FR_clamped`` and ``AUC_clamped``. The reference code has them only where it clamps,
-                         and the printed FRs of WFLW's subsets are multiples of 1 / (N - 1), from the loader that
-                         clamps and drops a face. NME: not known. Validation and test, whose NME selects the model,
-                         clamp; a separate script, ``evaluate.py``, takes original pixels and does not
-    structured           the same: it follows STAR's setup, its FRs of subsets are multiples of 1 / (N - 1) as well, and
-                         it does not say which NME it prints
-    subpixel, attentive  ``NME``, as far as known: neither prints that landmarks are clamped
-    ===================  ===========================================================================================
-
     Args:
-        layout (str | FaceLayout): Annotation scheme of predictions and annotations.
-        norm (str | Sequence[str]): See the table; of several the first is the main one. Defaults to
-            ``'inter_ocular'``.
-        threshold (float): Of FR and AUC, as a fraction. Defaults to 0.1, usual for WFLW and COFW; 300W in STAR's
-            tables takes 0.05, box norms take 0.07.
-        legacy (bool): FR and AUC on the grid of the STAR reference code instead of the exact ones, see
-            :mod:`mmfld.evaluation.functional`. Defaults to False.
-        out_dir (str, optional): Where each evaluation writes ``per_image_errors.csv`` (columns ``id``, ``img_path``,
-            ``nme_percent``, with other norms and ``clamped`` also ``inter_pupil/nme_percent`` and
-            ``nme_clamped_percent``, and one of 0/1 for each attribute) and ``ced.png``, of the main norm, replacing
-            those of the evaluation before. Defaults to None: nothing is written.
+        layout (str | FaceLayout): Of predictions and annotations.
+        norm (str | Sequence[str]): Of :data:`NORMS`, what d is; of several the first is the main one.
+        threshold (float): Of FR and AUC, as a fraction. Defaults to 0.1.
+        legacy (bool): FR and AUC on the grid of the STAR reference code, see :mod:`mmfld.evaluation.functional`.
+        out_dir (str, optional): Where each evaluation writes ``per_image_errors.csv`` and ``ced.png``.
         per_area (bool): Whether to report facial areas. Defaults to True.
-        error_layout (str | FaceLayout, optional): Layout in which errors are measured, if not in ``layout``: predicted
-            and true landmarks are converted to it, e.g. 300W's 68 to the 49 inner points of ``'300w49'``. d remains
-            that of all landmarks of ``layout``.
-        without_norm (str): What is done with a face whose d is zero or needs something that is not annotated:
-            ``'error'``, or ``'leave_out'``: it does not count in the metrics of that norm, its field in the table is
-            empty, and the log says how many there are. :class:`~mmfld.engine.hooks.MeasurableFacesHook` looks for such
-            faces before a run begins. Defaults to ``'error'``.
-        clamped (bool): Whether to report the errors against clamped landmarks as well. Needs ``input_center``,
-            ``input_scale`` and ``input_size`` of the samples: exact for FaceAffine, and for MMPose's TopdownAffine
-            without UDP (with UDP the right and the lower border lie a crop's pixel too far inside). Defaults to False.
-        collect_device (str): ``'cpu'`` or ``'gpu'``, how the ranks of a distributed run exchange results.
-        prefix (str, optional): Put before each metric's name.
+        error_layout (str | FaceLayout, optional): Errors are measured in it; d remains that of ``layout``.
+        without_norm (str): A face whose d is zero or not known is an ``'error'``, or left out (``'leave_out'``) and
+            counted in the log. Defaults to ``'error'``.
+        clamped (bool): Also report errors against landmarks clamped to the crop. Exact for FaceAffine, and for MMPose's
+            TopdownAffine without UDP. Defaults to False.
+        collect_device, prefix: As of MMEngine's metrics.
 
     Raises:
-        KeyError: At construction if a layout is unknown or cannot be converted to the ``error_layout``.
-        ValueError: At construction if a norm is unknown or given twice, or the layout has no pupils for
-            ``'inter_pupil'``. While evaluating, with the path of the image, if a prediction is not finite, the
-            landmarks are not those of the layout, d is zero or needs something that is not annotated (with
-            ``'leave_out'``, if it is so in all faces), or the crop is not known and ``clamped`` needs it.
+        KeyError: If a layout is unknown or cannot be converted to the ``error_layout``.
+        ValueError: If a norm is unknown, given twice or not in the layout. While evaluating, with the path of the
+            image, if a prediction is not finite, landmarks are not those of the layout, or d or the crop is not known.
     """
 
     def __init__(

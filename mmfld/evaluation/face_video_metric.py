@@ -17,45 +17,21 @@ from .flicker import flicker_per_frame
 class FaceVideoMetric(FaceAlignmentMetric):
     """What :class:`FaceAlignmentMetric` reports, over all frames, and how it is spread over videos and time.
 
-    ==================  ============================================================================================
-    metric              percent of d, the distance of the ``norm``
-    ==================  ============================================================================================
-    ``NME``             mean over all frames: long videos count more
-    ``NME_video``       mean over the frames of a video, then over videos, as the evaluation script of FHR (Tai et
-                        al., AAAI 2019) computes it
-    ``flicker``         mean norm of the second differences in time of the error pred - gt: what moves in the
-                        predictions and not in the annotations
-    ``flicker_pred``    the same of the predictions alone: contains the true acceleration of the face, but no flicker
-                        of the annotations
-    ==================  ============================================================================================
-
-    Flicker (:mod:`mmfld.evaluation.flicker`) is measured at each frame that counts and both of whose neighbours do: the
-    mean over the landmarks that are annotated in the three frames, divided by d of the middle one, then the mean over
-    such frames. It is left out where there are none, e.g. if only every tenth frame is annotated. ``FR`` and ``AUC``
-    are over frames. All of them exist for each attribute as well, e.g. ``NME_video/scenario_1`` for a category of
-    300VW.
-
-    Of the 123405 test frames of 300VW, 2127 are known to be annotated badly. The numbers of frames in the STAR paper
-    (CVPR 2023) are those without; Yin et al. ("Attentive One-Dimensional Heatmap Regression", 2020) do not say. By
-    default a frame whose annotation has ``excluded: 1`` does not count, and no flicker is measured across it;
-    ``count_excluded=True`` gives the other number.
+    ``NME_video`` is first the mean over the frames of a video, then over videos; ``flicker`` the mean norm of the
+    second differences in time of the error, ``flicker_pred`` that of the predictions (:mod:`mmfld.evaluation.flicker`),
+    at frames that count and both of whose neighbours do, in percent of d. ``docs/concepts/crops_and_metrics.md`` has
+    the rest.
 
     A data sample needs the meta information ``video`` (str), a name, and ``frame`` (int), the place in that video.
-    Results may come in any order, and whatever comes again, from the padding of a distributed sampler or from clips
-    that overlap, counts once: the first of them.
+    Results may come in any order, and of what comes again the first counts.
 
     Args:
-        count_excluded (bool): Whether frames with bad annotations count as well. Defaults to False.
-        **kwargs: Of :class:`FaceAlignmentMetric`. With ``out_dir``, ``per_image_errors.csv`` also has the columns
-            ``video``, ``frame``, ``flicker_percent`` and ``flicker_pred_percent``, in the order of the videos, without
-            the frames that do not count; ``per_video_errors.csv`` has the columns ``video``, ``frames`` and
-            ``excluded`` (how many count and how many do not), ``nme_percent``, ``flicker_percent`` and
-            ``flicker_pred_percent``, and those of other norms. A number that is not defined is left empty. ``clamped``
-            gives ``NME_video_clamped`` as well, and no flicker.
+        count_excluded (bool): Whether frames whose annotation has ``excluded: 1`` count as well. Defaults to False.
+        **kwargs: Of :class:`FaceAlignmentMetric`. ``out_dir`` gets ``per_video_errors.csv`` as well.
 
     Raises:
-        ValueError: As :class:`FaceAlignmentMetric`, naming the image; also if a sample lacks ``video`` or ``frame``,
-            or a frame has two faces.
+        ValueError: As :class:`FaceAlignmentMetric`, naming the image; also if a sample lacks ``video`` or ``frame``, or
+            a frame has two faces.
     """
 
     def __init__(self, *args: Any, count_excluded: bool = False, **kwargs: Any) -> None:

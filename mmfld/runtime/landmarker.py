@@ -59,30 +59,24 @@ class FaceLandmarker:
     ...     print(face.landmarks.shape, face.scores.shape, face.box.shape, face.score > 0.5)
     (68, 2) (68,) (4,) True
 
-    One object serves several threads, can be pickled, and works on in a forked process. In a ``with`` statement it is
-    closed at its end.
+    One object serves several threads, can be pickled, works on in a forked process, and is closed by a ``with``
+    statement.
 
     Args:
         model (str | Path | LandmarkModel, optional): A file that ``mmfld export`` has written. Defaults to the model
             that comes with the package (68 landmarks; for non-commercial research, as the faces it was trained on).
-        detector (str | callable): Finds the faces, see :mod:`mmfld.runtime.detection`. Defaults to ``'centerface'``.
-        backend (str): Of both networks, ``'onnxruntime'``, ``'openvino'`` or ``'auto'``, the first that is installed.
-            Defaults to ``'auto'``.
-        threads (int, optional): For one call of a network. Defaults to the backend's choice.
-        precision (str): ``'float32'`` or, with OpenVINO, ``'bfloat16'``. Defaults to ``'float32'``.
+        detector (str | callable): See :func:`mmfld.runtime.detection.build_detector`. Defaults to ``'centerface'``.
+        backend, threads, precision: Of both networks, see :class:`mmfld.runtime.network.Network`.
         orientation (str | float): ``'auto'``: faces may be turned by any angle. ``'mixed'``: and those of one image
-            differently, so that the detector looks at each image four times, and not only where it has found nothing.
-            ``'upright'``: they are not turned, and crops neither. An angle in degrees: all are turned clockwise by
-            about that. Defaults to ``'auto'``.
+            differently, so that the detector looks at each image four times. ``'upright'``: neither faces nor crops are
+            turned. An angle in degrees: all are turned clockwise by about that. Defaults to ``'auto'``.
         min_score (float, optional): Least mean score of the landmarks of a face; what a detector proposes below it is
-            none. Defaults to what the model says (0.25 for the one of the package), or to all, as with the detector
-            ``'whole_image'``. Boxes that are given are always answered.
+            none. Defaults to what the model says, or to all, as with the detector ``'whole_image'``.
         batch_size (int): Faces that go through the network together. Defaults to 16.
         detector_weights (str | Path, optional): Checkpoint of a detector of MMDetection; a URL is downloaded.
 
     Raises:
-        FileNotFoundError: If the model does not exist.
-        ImportError: If a package that was asked for is not installed.
+        FileNotFoundError, ImportError: If the model or a package that was asked for is not there.
         ValueError: If an argument has no meaning.
     """
 

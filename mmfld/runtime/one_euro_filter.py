@@ -6,27 +6,13 @@ from .arguments import is_number
 
 
 class OneEuroFilter:
-    """Smooths landmarks strongly while they rest and little while they move.
-
-    Each coordinate goes through a first-order low-pass filter whose cut-off frequency grows with its speed, itself
-    estimated through a low-pass filter (Algorithm 1 of the paper)::
+    """Smooths landmarks strongly while they rest and little while they move (Algorithm 1 of the paper)::
 
         speed  = lowpass(d_cutoff)((x - previous result) / elapsed time / scale)
         result = lowpass(min_cutoff + beta * |speed|)(x)
 
-    The filter keeps the last result, its speed and its time, nothing else.
-
-    ``beta`` needs a unit of speed. In pixels per second, the same head movement is twice as fast in a picture of twice
-    the resolution, or of a face twice as near, and would be smoothed less. The size of the face in pixels is therefore
-    told with each call as ``scale``; speed is in faces per second. The defaults are meant for the distance between the
-    outer eye corners as ``scale``:
-
-    * A face at rest is smoothed with a time constant of 1 / (2 pi ``min_cutoff``). At 25 frames per second and 1 Hz
-      that would leave a third of the standard deviation of noise that is independent in each frame. Lower
-      ``min_cutoff`` if a still face trembles.
-    * A landmark in steady motion lags behind by at most 1 / (2 pi ``beta``) of the scale, however fast it is: 0.8 %
-      with the default. Raise ``beta`` if movements lag behind. Lower it if noise passes, which is taken for motion as
-      well: with the defaults, noise of 0.5 % of the scale is halved, its second differences become a fifth.
+    Speed is in faces per second: the size of the face in pixels is told with each call as ``scale``, for the defaults
+    the distance between the outer eye corners. ``docs/howto/track.md`` says what to change when.
 
     >>> smooth = OneEuroFilter(rate=30)
     >>> for x in (100.0, 101.0, 100.0, 101.0):  # one landmark that trembles, of a face whose eyes are 80 pixels apart

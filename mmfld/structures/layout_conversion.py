@@ -1,33 +1,13 @@
 """Landmarks of one layout made from those of another: each is a weighted mean of some landmarks of the source.
 
-======================  ===========================================================================================
-conversion              how
-======================  ===========================================================================================
-``wflw98 -> 300w68``    the mapping of PIPNet (Jin et al., IJCV 2021). Every second point of the contour. A brow, an
-                        outline in WFLW, becomes one line: its outer end as it is, of the others x from the upper
-                        edge and y half way to the lower one. The lids, three points between the corners, get two at
-                        their thirds. Nose and mouth are the same in both
-``300w68 -> 300w49``    the 49 inner points, on which video protocols measure: without contour and inner corners of
-                        the mouth
-``300w68 -> cofw25``    what 68 points have in common with COFW's 29, in the order of COFW, see below
-``cofw29 -> cofw25``    COFW without its landmarks 5, 7, 18 and 19
-======================  ===========================================================================================
+* ``wflw98 -> 300w68``: the mapping of PIPNet (Jin et al., IJCV 2021). Every second point of the contour. A brow, an
+  outline in WFLW, becomes one line: its outer end as it is, of the others x from the upper edge and y half way to the
+  lower one. The lids, three points between the corners, get two at their thirds. Nose and mouth are the same in both.
+* ``300w68 -> 300w49``: the inner points, without contour and inner corners of the mouth.
+* ``300w68 -> cofw25``, ``cofw29 -> cofw25``: what 68 points have in common with COFW's 29, in the order of COFW; lids
+  and pupils are means.
 
-25 landmarks of COFW have a counterpart among the 68. As they are: the ends of the brows and the middle of their upper
-edge (0-4, 6), the corners of the eyes (8-11), tip and bottom of the nose (20, 21), the corners of the mouth (22, 23),
-the middle of each edge of the lips (24-27) and the chin (28). Made as means: the middle of each lid (12-15), of its two
-points, and the pupils (16, 17), of the six points of the eye; a pupil thus stays in the middle of the eye where the eye
-looks aside. Without a counterpart: the lower edge of the brows (5, 7) and the nose wings (18, 19), as the points
-nearest to those, the ends of the nose base, lie further in and down. On 49 faces of LFPW annotated in both schemes the
-counterparts are 1 to 3 % of the inter-ocular distance apart (medians; the inner ends of the brows 5 %), and these ends
-of the nose base 8 % from the wings. The faces were found and aligned by the shape that both annotations give them, so
-the distances are rather too small.
-
-How well the 68 points of WFLW stand for 300W's is a matter of the brows and lids. The openings of the eyes agree; the
-brows are 3 to 4 % of the inter-ocular distance lower than in 300W, which marks nearly their upper edge. The mapping is
-kept as published, so that results compare. A list of WFLW's test faces with 68 points that is in circulation takes the
-upper edge of the brows, and for the lids the middle between a corner and the middle of the lid, far inside the eye
-(40 % of its opening is lost); its other 52 landmarks are those of this mapping, exactly.
+``docs/concepts/layouts.md`` says how well the points of one scheme stand for those of another.
 """
 
 from collections.abc import Iterable

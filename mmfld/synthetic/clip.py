@@ -76,7 +76,7 @@ class SyntheticClipGenerator:
 
     A clip shows one face before one background in one light. It moves smoothly around the pose, place and expression in
     which :class:`SyntheticFaceGenerator` draws face ``index``. In *bursts* of 3 to 10 frames, something is held before
-    the face and may move across it, or the picture is blurred or dark. The noise of the camera is new in each frame.
+    the face, or the picture is blurred or dark. The noise of the camera is new in each frame.
 
     An item is a list of T :class:`SyntheticFace`, whose ``annotations`` are the exact landmarks, seen or not, and whose
     ``attributes`` are ``burst``, 1 in the frames of a burst and 0 in others.
@@ -84,12 +84,10 @@ class SyntheticClipGenerator:
     Args:
         seed (int): Non-negative.
         image_size (int): S, side of the square frames in pixels, 64 to 800. At rest, the longer side of the landmarks'
-            box takes 45 to 65 % of it. The motion leaves no landmark outside; if it would, the face is a little smaller
-            or elsewhere in the whole clip.
+            box takes 45 to 65 % of it; no landmark moves outside.
         num_frames (int): T, at 25 frames a second.
         motion (Motion): How much and how fast the face moves. ``STILL``: all frames show the same face.
-        burst_share (float): Share of the frames of a long clip that are in bursts, 0 to 0.5. A clip starts with 4 or
-            more frames that are not.
+        burst_share (float): Share of the frames of a long clip that are in bursts, 0 to 0.5.
 
     Raises:
         ValueError: If a number is out of range.

@@ -29,43 +29,30 @@ from .face_annotation import FaceReader
 
 @DATASETS.register_module()
 class FaceLandmarkDataset(BaseCocoStyleDataset):
-    """Faces with landmarks and, optionally, 0/1 attributes.
+    """Faces with landmarks and, optionally, 0/1 attributes; ``docs/howto/add_a_data_set.md`` has the fields of the
+    file.
 
-    An annotation needs ``keypoints``, [x, y, v] * K in pixels with v = 0 for a landmark that is not annotated. It may
-    have ``attributes``, a flat dict such as ``{"large_pose": 1, "blur": 0}``, by which the metric forms subsets, and
-    ``landmark_box``, [x1, y1, x2, y2] in pixels: the box that all landmarks would have, for a face of which only a few
-    are annotated. Other fields (MMPose's ``bbox``, ``center``, ``scale``) are not needed; all of them stay available to
-    the metric as ``raw_ann_info``, e.g. AFLW's ``box_size``.
+    A sample has the keys of MMPose's data sets for one face, in pixels of the image:
 
-    A sample holds, for its one face:
-
-    * ``keypoints`` (1, K, 2) float32, (x, y) in pixels of the image, and ``keypoints_visible`` (1, K) float32, 0 or 1;
+    * ``keypoints`` (1, K, 2) float32 and ``keypoints_visible`` (1, K) float32, 0 or 1;
     * ``bbox`` (1, 4) float32, x1, y1, x2, y2: ``landmark_box`` if the annotation has it, else the tight box of the
-      annotated landmarks; not clipped to the image. With ``bbox_file`` the detected boxes are used as they are, with
-      the base class's placeholder landmarks: that is for predicting, not for measuring an error;
-    * ``face_box`` (1, 4) float32, x1, y1, x2, y2, if the annotation has the box of the face: ``face_box``, [x, y, w,
-      h], as the converters of AFLW and COFW write it, or MMPose's ``center`` and ``box_size`` of AFLW, a square;
-    * ``image_size``, (width, height) of the image in pixels, if the annotation file says it;
-    * ``img_path``, ``img_id``, ``id``, ``category_id``, ``num_keypoints``, ``iscrowd`` and ``raw_ann_info``.
+      annotated landmarks, not clipped. With ``bbox_file`` detected boxes, for predicting and not for measuring an
+      error;
+    * ``face_box`` (1, 4) float32, likewise, if the annotation has the box of the face;
+    * ``image_size`` (width, height), if the file says it; ``raw_ann_info``, all of the annotation.
 
     What of the loaded faces is likely not meant is logged, and kept in ``doubts``, a list of sentences.
 
     Args:
         layout (str | FaceLayout): The annotation scheme, which gives the meta information.
-        seed (int, optional): Makes augmentation reproducible: outside test mode, ``random`` and ``numpy.random`` are
-            seeded from (seed, epoch, index) before a sample goes through the pipeline. What a sample looks like then
-            depends neither on the number of workers and processes nor on whether training was resumed. Needs
-            :class:`~mmfld.engine.hooks.EpochSeedHook`, which tells the epoch, and training by epochs. A wrapper that
-            repeats a sample within an epoch repeats its augmentation as well.
-        keypoint_offset (Sequence[float]): (x, y) in pixels, added to landmarks, ``landmark_box`` and ``face_box``: for
-            files whose points and images are out of register (``tools/analysis_tools/measure_registration.py``).
-            Defaults to (0, 0).
+        seed (int, optional): Outside test mode, ``random`` and ``numpy.random`` are seeded from (seed, epoch, index)
+            before a sample goes through the pipeline. Needs :class:`~mmfld.engine.hooks.EpochSeedHook`.
+        keypoint_offset (Sequence[float]): (x, y) added to landmarks and boxes of files that are out of register.
         **kwargs: Of :class:`mmpose.datasets.datasets.base.BaseCocoStyleDataset`, but for ``metainfo``.
 
     Raises:
         FileNotFoundError: If ``ann_file`` or ``bbox_file`` does not exist.
-        ValueError: If the annotation file or one of its faces cannot be used; it names the file, the annotation, the
-            field, what was found and what was expected.
+        ValueError: If the file or a face cannot be used; it names file, annotation, field, what was found and expected.
     """
 
     def __init__(

@@ -12,13 +12,10 @@ from mmfld.structures import get_conversion
 class ConvertKeypoints(BaseTransform):
     """Converts landmarks from one layout to another, e.g. to train a network of 68 landmarks on WFLW.
 
-    After it a sample is what :class:`FaceLandmarkDataset` reads from annotations in the target layout, box included:
-    the tight box of the target's landmarks. Before :class:`GetFaceCrop`, the crop is therefore that of faces annotated
-    in the target layout; between it and :class:`FaceAffine`, that of the landmarks as they were annotated, which keeps
-    the whole face in view of the 49 inner points. A landmark is annotated if all those it is made from are.
-
-    MMPose's KeypointConverter knows no weights, of x and y least of all. As with it, the meta information of the
-    dataset object stays that of the source.
+    After it a sample is what :class:`FaceLandmarkDataset` reads from annotations in the target layout, box included.
+    Before :class:`GetFaceCrop`, the crop is that of faces annotated in the target layout; between it and
+    :class:`FaceAffine`, that of the landmarks as they were annotated. A landmark is annotated if all those it is made
+    from are. The meta information of the dataset object stays that of the source.
 
     Required and modified Keys:
 
@@ -26,10 +23,7 @@ class ConvertKeypoints(BaseTransform):
 
     Modified Keys, absent in inference:
 
-        - keypoints (1, T, 2), in image pixels
-        - keypoints_visible (1, T)
-        - num_keypoints: of those that are annotated
-        - bbox (1, 4)
+        - keypoints (1, T, 2) in image pixels, keypoints_visible (1, T), num_keypoints, bbox (1, 4)
 
     Args:
         source (str): Layout of the landmarks.

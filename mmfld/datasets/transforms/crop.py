@@ -14,36 +14,23 @@ from ..random_state import random_state
 
 @TRANSFORMS.register_module()
 class GetFaceCrop(BaseTransform):
-    """Square crop around a face by a named rule.
+    """Square crop around a face by a named rule; ``docs/concepts/crops_and_metrics.md`` says which and what they cut
+    off.
 
-    =====================  ========================================================  ==========================
-    rule                   side of the crop, around the middle of the landmark box   used by
-    =====================  ========================================================  ==========================
-    ``longer_side``        longer side: the smallest that cuts no landmark off       STAR, structured loss
-    ``landmark_height``    height: the contour of faces wider than high is cut off   ADNet's and STAR's meta files
-    ``face_220``           longer side * 256 / 220                                   subpixel, attentive
-    ``hrnet_1.25``         longer side of the box rounded outwards * 1.25            MMPose, HRNet
-    ``fan``                (w + h) * 200 / 195, around a centre 0.12 h higher        public FAN (detector's boxes)
-    =====================  ========================================================  ==========================
-
-    ``face_220`` makes the *face* 220 of 256 pixels high or wide. Layouts without a contour, AFLW-19 and COFW-29, span
-    less than the face, so there the box is the annotated ``face_box``, or if there is none an estimate from the
-    landmark box (``FACE_BY_LANDMARKS``).
-
-    ``tools/analysis_tools/measure_crops.py`` tells what a config's crop cuts off. The rule belongs to the model: say it
-    once, as ``crop`` of the config, for the training and the test pipeline; inference reads it from there.
+    The rule belongs to the model: say it once, as ``crop`` of the config; inference reads it from there.
 
     Required Keys:
 
         - bbox: (1, 4) tight box of the landmarks (x1, y1, x2, y2) in image pixels, as FaceLandmarkDataset gives it
-        - face_box (optional): (1, 4) box of the face, likewise
+        - face_box (optional): (1, 4) box of the face, for ``face_220`` and layouts without a contour, which span less;
+          without it it is estimated
 
     Added Keys:
 
         - bbox_center (1, 2), bbox_scale (1, 2): in image pixels
 
     Args:
-        rule (str): See the table. Defaults to ``'longer_side'``.
+        rule (str): Of :data:`mmfld.runtime.crops.CROP_RULES`. Defaults to ``'longer_side'``.
         padding (float): Factor on the side. Defaults to 1.
         layout (str | FaceLayout): Tells whether the landmarks span the face. Defaults to ``'300w68'``.
 

@@ -20,9 +20,8 @@ SEEK_COSTS = 16
 class LoadVideoFrame(LoadFaceImage):
     """Loads a frame from its image file as LoadFaceImage does, or decodes it if ``img_path`` is a video file.
 
-    Successive frames are decoded one after the other, and a video stays open in each process while the last few are
-    read. Any other access has to seek. OpenCV does that by time stamps, exact where the rate of frames is constant; a
-    video in which it is not should be turned into image files.
+    Successive frames are decoded one after the other; any other access has to seek. OpenCV does that by time stamps,
+    exact where the rate of frames is constant; other videos should be turned into image files.
 
     Required Keys:
 
@@ -40,8 +39,7 @@ class LoadVideoFrame(LoadFaceImage):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no video that OpenCV can open, or shows another frame in the place of the one asked
-            for: behind one that is damaged, or where the rate of frames is not constant.
+        ValueError: If it is no video that OpenCV can open, or shows another frame in the place of the one asked for.
         IndexError: If the video does not have the frame.
     """
 

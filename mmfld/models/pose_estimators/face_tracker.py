@@ -35,26 +35,23 @@ class FaceTracker(TopdownPoseEstimator):
     follows faces with.
 
     Backbone and head are those of a detector and bear the same names, so that a detector's checkpoint is loaded by
-    ``load_from``. Trained on the clips of :class:`~mmfld.datasets.FaceVideoDataset`, with a loss on every frame
-    (Eq. 14).
+    ``load_from``. Trained on the clips of :class:`~mmfld.datasets.FaceVideoDataset`, with a loss on every frame (Eq.
+    14).
 
     Args:
-        backbone, head (dict): Of the detector; the head is a :class:`CoAttentionMarginalHead`. With a head of
-            two-dimensional heatmaps, a :class:`StackedHeatmapHead`, one refinement by two-dimensional convolutions
-            takes the place of those of the axes: a simpler system than the recurrent network of the paper's Table 1.
-        refinement (dict): Arguments of :class:`TemporalRefinement`, the same for both axes: ``channels``,
-            ``kernel_size``, ``decay``, ``reach``. Its ``sigma`` is that of the head's codec.
-        freeze_detector (bool): Train the refinement alone. Otherwise all parameters are trained (Eq. 14). Defaults to
-            True.
+        backbone, head (dict): Of the detector; the head is a :class:`CoAttentionMarginalHead`. With a
+            :class:`StackedHeatmapHead`, one refinement by two-dimensional convolutions takes the place of those of the
+            axes.
+        refinement (dict): Arguments of :class:`TemporalRefinement`, the same for both axes; its ``sigma`` is the
+            codec's.
+        freeze_detector (bool): Train the refinement alone, not all (Eq. 14). Defaults to True.
         detector_loss_weight (float): Of the loss of the detector's landmarks before refinement, ``loss_detector``,
             unless the detector is frozen. Eq. 14 has none. Defaults to 0.
-        min_score (float): A frame whose score is lower is refined by those before, but not remembered: its features do
-            not enter V. The score is that of the detector, the mean over landmarks of the lower of the two maxima; for
-            maps of peak 1 and squared errors, 0.5 is where a landmark's uncertainty is sqrt(3) sigma. Defaults to 0.5;
-            with 0 every frame is remembered.
-        move_state (bool): Whether V is moved along with the crop, whose place and size change from frame to frame, so
-            that it lies over the same part of the image. In training, ``bbox_rotation`` belongs to the ``meta_keys`` of
-            PackPoseInputs. Defaults to False, as nothing of it is in the paper.
+        min_score (float): A frame whose score, the detector's mean over landmarks of the lower of the two maxima, is
+            lower is refined by those before, but not remembered. Defaults to 0.5; for maps of peak 1 a landmark's
+            uncertainty is sqrt(3) sigma there.
+        move_state (bool): Whether V is moved along with the crop, so that it lies over the same part of the image;
+            training needs ``bbox_rotation`` among the ``meta_keys`` of PackPoseInputs. Defaults to False.
         train_cfg, test_cfg, data_preprocessor, init_cfg: Of MMPose's estimators.
 
     Raises:
