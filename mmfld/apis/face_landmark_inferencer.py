@@ -230,6 +230,8 @@ class FaceLandmarkInferencer(StrictInferencer):
             finally:
                 for _, reason in source.broken:
                     print_log(f'not read: {reason}', logger='current', level=logging.WARNING)
+                if source.summary:
+                    print_log(f'{source.path}: {source.summary}', logger='current', level=logging.WARNING)
                 if is_video and without_face:
                     name = source.path if source.is_video else 'inputs'
                     print_log(

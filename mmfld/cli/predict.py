@@ -10,7 +10,7 @@ from ..runtime import FaceLandmarker, FaceTracker
 from ..runtime.detection import DETECTORS
 from ..runtime.drawing import draw_faces
 from ..runtime.media import ResultWriter, Source, check_names
-from ..runtime.stream import StreamSource, is_address
+from ..runtime.stream import is_address
 from ..runtime.tables import TableWriter, to_dict
 from . import predict_bulk
 from .arguments import orientation, whole, whole_or_none, wrong_arguments
@@ -139,9 +139,9 @@ def run(args: argparse.Namespace) -> int:
                 if not source.is_live:  # the way to stop a camera
                     raise
             broken += source.broken
-            if isinstance(source, StreamSource) and source.summary:
+            if source.summary:
                 print(f'{source.path}: {source.summary}', file=sys.stderr)
-    lost = [source.summary for source in sources if isinstance(source, StreamSource) and source.summary]
+    lost = [source.summary for source in sources if source.summary]
     print('; '.join([f'{faces} faces in {images} images', *lost]))
     for _, reason in broken:
         print(f'not read: {reason}', file=sys.stderr)

@@ -44,6 +44,7 @@ class ImageSource:
 
     is_video: Literal[False] = False
     is_live = False
+    summary = ''
 
     def __init__(self, inputs: Sequence[Image], strict: bool = True) -> None:
         for index, item in enumerate(inputs):
@@ -112,6 +113,7 @@ class CameraSource:
     is_live = True
     length = None
     notice = ''
+    summary = ''
     time_base = Fraction(1, 90000)  # fine enough for the times at which pictures come
 
     def __init__(self, number: int) -> None:

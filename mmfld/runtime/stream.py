@@ -37,6 +37,41 @@ def is_address(text: str) -> bool:
     return bool(colon and rest) and scheme.lower() in SCHEMES
 
 
+class _Clock:
+    """Seconds at which the frames of a stream are shown, over all its connections."""
+
+    def __init__(self, fps: float) -> None:
+        self._fps = fps
+        self._last: float | None = None  # of the last frame
+        self._came = 0.0  # when it did
+
+    def connect(self, container: Any, is_recorded: bool) -> None:
+        """Begin with another connection; a recorded video is wound on to where it was."""
+        self._is_recorded = is_recorded
+        self._before = self._last
+        self._shift: float | None = None  # of the times of a live one
+        if self._before is not None and is_recorded:
+            with suppress(load_av().FFmpegError):
+                container.seek(int(self._before * 10**6) + (container.start_time or 0))
+
+    def knows(self, item: _Decoded) -> bool:
+        """Whether it is a frame from before the connection broke."""
+        is_again = self._is_recorded and self._before is not None
+        return is_again and item.shown is not None and item.shown <= self._before
+
+    def time(self, item: _Decoded) -> float:
+        """Of the next frame."""
+        shown, last = item.shown, self._last
+        if not self._is_recorded and shown is not None:
+            if self._shift is None:
+                self._shift = (0.0 if last is None else last + item.came - self._came) - shown
+            shown += self._shift
+        if shown is None or last is not None and shown <= last:
+            shown = 0.0 if last is None else last + 1 / self._fps
+        self._last, self._came = shown, item.came
+        return shown
+
+
 class StreamSource:
     """The frames of a stream, with its times: zero for the first one.
 
@@ -97,9 +132,8 @@ class StreamSource:
         """
         self.broken.clear()
         self.read = self.dropped = self.damaged = self.reconnects = 0
-        reason, last, index = '', None, 0  # seconds of the last frame, and how many there were
+        clock, index, reason = _Clock(self.fps), 0, ''
         since: dict[str, int] = {}
-        seen = time.monotonic()  # when the last frame came
         while True:
             container, self._container = self._container, None
             if container is None:
@@ -111,41 +145,38 @@ class StreamSource:
             frames = self._decoded(container, is_recorded, problem)
             if self.drop_late and not is_recorded:
                 frames = newest(frames)
-            before, first, damaged, shift = last, index, self.damaged, None
-            if before is not None and is_recorded:
-                with suppress(load_av().FFmpegError):
-                    container.seek(int(before * 10**6) + (container.start_time or 0))
+            first, damaged = index, self.damaged  # of this connection, and until the last frame
+            clock.connect(container, is_recorded)
             with container, closing(frames):
                 for item in frames:
-                    shown = item.shown
-                    if is_recorded and before is not None and shown is not None and shown <= before:
-                        first -= 1  # known from before the break
+                    if clock.knows(item):
+                        first -= 1
                         continue
-                    if not is_recorded and shown is not None:
-                        if shift is None:
-                            shift = (0.0 if last is None else last + item.came - seen) - shown
-                        shown += shift
-                    if shown is None or last is not None and shown <= last:
-                        shown = 0.0 if last is None else last + 1 / self.fps
                     lost = dict(damaged=item.damaged - damaged)
                     lost.update(dropped=first + item.number - index - lost['damaged'])
                     since.update({what: count for what, count in lost.items() if count})
                     self.dropped += lost['dropped']
-                    last, seen, damaged, index = shown, item.came, item.damaged, first + item.number + 1
+                    damaged, index = item.damaged, first + item.number + 1
                     self.read += 1
-                    duration = float((item.frame.duration or 0) * (item.frame.time_base or 0)) or 1 / self.fps
-                    yield Frame(upright(item.frame), self.path, index - 1, shown, duration, since)
+                    frame = item.frame
+                    duration = float((frame.duration or 0) * (frame.time_base or 0)) or 1 / self.fps
+                    yield Frame(upright(frame), self.path, index - 1, clock.time(item), duration, since)
                     since = {}
             reason = problem[0] if problem else ''
             if not reason and (is_recorded or not self.limit):
                 break
             reason = reason or 'it ended'
-        if reason or not self.read:
-            tries = f', {self.reconnects} tries to connect again' if self.reconnects else ''
-            reason = f'{self.path}: {self.read} frames read{tries}; {reason or "PyAV can decode no frame of it"}'
-            if self.strict:
-                raise ValueError(reason)
-            self.broken.append((self.path, reason))
+        self._end(reason)
+
+    def _end(self, reason: str) -> None:
+        """Complain if there is a reason for which no more could be read, or nothing was."""
+        if not reason and self.read:
+            return
+        tries = f', {self.reconnects} tries to connect again' if self.reconnects else ''
+        reason = f'{self.path}: {self.read} frames read{tries}; {reason or "PyAV can decode no frame of it"}'
+        if self.strict:
+            raise ValueError(reason)
+        self.broken.append((self.path, reason))
 
     def _connect(self) -> Any:
         """A container of PyAV.

@@ -49,6 +49,7 @@ class VideoSource:
     is_live = False
     length = None  # what a file says about its number of frames is often wrong
     notice = ''
+    summary = ''
 
     def __init__(self, path: Path, strict: bool = True) -> None:
         if not path.is_file():
