@@ -56,8 +56,9 @@ class _Clock:
 
     def knows(self, item: _Decoded) -> bool:
         """Whether it is a frame from before the connection broke."""
-        is_again = self._is_recorded and self._before is not None
-        return is_again and item.shown is not None and item.shown <= self._before
+        if not self._is_recorded or self._before is None or item.shown is None:
+            return False
+        return item.shown <= self._before
 
     def time(self, item: _Decoded) -> float:
         """Of the next frame."""
