@@ -5,6 +5,7 @@ import json
 import logging
 import warnings
 from collections.abc import Callable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ def export_onnx(
         dict: The metadata, without the prefix ``mmfld.``; ``docs/howto/deploy.md`` lists it.
 
     Raises:
-        ImportError: If onnx, onnxscript or onnxruntime is not installed.
+        ImportError: If onnx, onnxscript or onnxruntime is not installed, or torch is older than 2.6.
         TypeError: If the model has a head that cannot be exported.
         ValueError: If the runtime does not know the crop or the layout, or if onnxruntime and torch are apart:
             landmarks by more than 0.01 pixels, scores by 0.01 of the highest, covariances by 0.01 of their trace, or
@@ -326,6 +327,8 @@ def _require_onnx():
         raise ImportError(
             f'exporting needs {error.name}, which is not installed: run `pip install onnx onnxscript onnxruntime`'
         ) from error
+    if 'optimize' not in signature(torch.onnx.export).parameters:
+        raise ImportError(f'exporting needs torch 2.6 or newer, found {torch.__version__}; what is exported needs none')
     return onnx
 
 

@@ -197,13 +197,19 @@ def _start(shape: np.ndarray, points: np.ndarray, scale: float) -> tuple[np.ndar
     return rotation, seen[:2] / seen[2], scale * DISTANCE / max(float(shift[2, 0]), 1e-3)
 
 
+def _inverse(matrices: np.ndarray) -> np.ndarray:
+    """Of (N, 2, 2). LAPACK, through np.linalg.inv, may take threads for each call that other processes are using."""
+    (a, b), (c, d) = matrices.transpose(1, 2, 0)
+    return np.array([[d, -b], [-c, a]]).transpose(2, 0, 1) / (a * d - b * c)[:, None, None]
+
+
 def _improved(
     shape: np.ndarray, points: np.ndarray, spread: np.ndarray, rotation: np.ndarray, center: np.ndarray, scale: float
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """A step of Gauss and Newton towards the most likely pose, errors being of a t distribution."""
     seen, turned, factor = _project(shape, rotation, center, scale)
     errors = points - seen
-    inverse = np.linalg.inv(spread)
+    inverse = _inverse(spread)
     distance = np.einsum('ni,nij,nj->n', errors, inverse, errors)
     weights = inverse * ((TAIL + 2) / (TAIL + distance))[:, None, None]
     # derivatives by the turned points, and by a small turn w of them, d = w x point

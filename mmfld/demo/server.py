@@ -26,7 +26,8 @@ def serve(
 ) -> Iterator[str]:
     """Serve the demo in a ``with`` statement, which gives its address.
 
-    Nothing is loaded from elsewhere and nothing is told to anybody: no analytics, no shared link, fonts of the machine.
+    One at a time in a process, as Gradio is told by environment variables where uploads lie. Nothing is loaded from
+    elsewhere and nothing is told to anybody: no analytics, no shared link, fonts of the machine.
 
     Args:
         models (Sequence[str]): See :class:`Models`.
@@ -37,13 +38,11 @@ def serve(
 
     Raises:
         ImportError: If Gradio is not installed.
-        OSError: If the port is taken.
+        OSError: If the port is taken, or the address none of this machine.
         ValueError: See :class:`Models`.
     """
     choice = Models(models, threads)
-    with TemporaryDirectory(prefix='mmfld_demo_') as folder:
-        # read by Gradio when it is imported, and when a page is built
-        os.environ.update(GRADIO_TEMP_DIR=folder, GRADIO_ANALYTICS_ENABLED='False', HF_HUB_OFFLINE='1')
+    with TemporaryDirectory(prefix='mmfld_demo_') as folder, _environment(folder):
         gradio = load('gradio', 'mmfld[demo]', 'the demo')
         from .handlers import Handlers
         from .page import build_page
@@ -65,9 +64,29 @@ def serve(
                 quiet=True,
                 prevent_thread_lock=True,
             )
+        except OSError as error:
+            at = host if port is None else f'{host}, port {port}'
+            raise OSError(f'cannot listen at {at}: it is taken, or no address of this machine') from error
+        try:
             yield url
         finally:
             page.close(verbose=False)
+
+
+@contextmanager
+def _environment(folder: str) -> Iterator[None]:
+    """What Gradio reads of it at its import, when a page is built, and with each upload; as it was at the end."""
+    values = dict(GRADIO_TEMP_DIR=folder, GRADIO_ANALYTICS_ENABLED='False', HF_HUB_OFFLINE='1')
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def wait() -> None:

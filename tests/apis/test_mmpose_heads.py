@@ -62,6 +62,7 @@ class Landmarks(torch.nn.Module):
         return self.landmarks(maps)
 
 
+@pytest.mark.usefixtures('exporter')
 @pytest.mark.parametrize(
     'codec', [MSRAHeatmap(sigma=2.0, unbiased=True, **SIZES), UDPHeatmap(**SIZES)], ids=['DARK', 'UDP']
 )

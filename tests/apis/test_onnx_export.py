@@ -86,6 +86,7 @@ def saved(name, options, folder, **more):
     return cfg, folder / 'weights.pth'
 
 
+@pytest.mark.usefixtures('exporter')
 @pytest.mark.parametrize('case', CASES)
 def test_every_head(case, tmp_path):
     cfg, checkpoint = saved(*CASES[case], tmp_path)
@@ -105,6 +106,7 @@ def test_every_head(case, tmp_path):
         assert model.metadata['method'] == 'StackedHeatmapHead StructuredHeatmapLoss'
 
 
+@pytest.mark.usefixtures('exporter')
 @pytest.mark.parametrize('case', ['structured', 'STAR', 'subpixel', 'coordinate correction', 'co-attention'])
 def test_calibrated_weights_of_every_method_tell_errors_and_visibility(case, tmp_path, calibration):
     cfg, checkpoint = saved(*CASES[case], tmp_path, calibration=calibration)
@@ -118,6 +120,7 @@ def test_calibrated_weights_of_every_method_tell_errors_and_visibility(case, tmp
     assert model(onnx_export.made_up_crops(0, *model.input_size)).visible.shape == (0, 68)
 
 
+@pytest.mark.usefixtures('exporter')
 @pytest.mark.parametrize('case', TRACKERS)
 def test_the_refinement_of_a_tracker(case, tmp_path):
     """Frame after frame as torch does, which the export checks; and it does remember."""
@@ -146,6 +149,7 @@ def test_what_is_compared():
     assert apart == pytest.approx(dict(landmarks=0.3, scores=0.2, covariances=10 / 200))
 
 
+@pytest.mark.usefixtures('exporter')
 def test_landmarks_that_differ_leave_no_file(tmp_path, monkeypatch):
     cfg, checkpoint = saved(*CASES['structured'], tmp_path)
     monkeypatch.setattr(onnx_export, 'TOLERANCE', -1.0)
@@ -154,6 +158,7 @@ def test_landmarks_that_differ_leave_no_file(tmp_path, monkeypatch):
     assert not (tmp_path / 'model.onnx').exists()
 
 
+@pytest.mark.usefixtures('exporter')
 def test_half_is_half_and_says_what_it_is(tmp_path, capsys):
     cfg, checkpoint = saved(*CASES['structured'], tmp_path)
     cfg.dump(str(tmp_path / 'config.py'))
@@ -205,4 +210,11 @@ def test_a_missing_package_is_one_sentence(tmp_path, monkeypatch):
     cfg, checkpoint = saved(*CASES['structured'], tmp_path)
     monkeypatch.setitem(__import__('sys').modules, 'onnx', None)
     with pytest.raises(ImportError, match='exporting needs .* run `pip install onnx onnxscript onnxruntime`'):
+        export_onnx(cfg, checkpoint, tmp_path / 'model.onnx')
+
+
+def test_an_old_torch_is_one_sentence(tmp_path, monkeypatch):
+    cfg, checkpoint = saved(*CASES['structured'], tmp_path)
+    monkeypatch.setattr(torch.onnx, 'export', lambda model, args, f: None)
+    with pytest.raises(ImportError, match='exporting needs torch 2.6 or newer, found .*; what is exported needs none'):
         export_onnx(cfg, checkpoint, tmp_path / 'model.onnx')

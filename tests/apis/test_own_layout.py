@@ -43,6 +43,7 @@ def image():
     return cv2.resize(np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8), (160, 120))
 
 
+@pytest.mark.usefixtures('exporter')
 @pytest.mark.parametrize('eyes', [{}, dict(eye_corners=[0, 1])])
 def test_checkpoint_and_export_know_the_layout(eyes, image, tmp_path):
     cfg, checkpoint = saved({**OWN, **eyes}, tmp_path)

@@ -98,6 +98,13 @@ def test_a_tilted_face_is_found_drawn_and_downloaded(browser, address, tilted, t
     assert np.quantile(back, 0.95) < 4  # and little else is
 
 
+def test_a_port_that_is_taken_is_told(address):
+    port = int(address.rstrip('/').rpartition(':')[2])
+    with pytest.raises(OSError, match=f'^cannot listen at 127.0.0.1, port {port}: it is taken'):
+        with serve(threads=1, port=port):
+            pass
+
+
 def test_heatmaps_of_a_chosen_landmark_are_shown(browser, address, tilted, tmp_path):
     path = tmp_path / 'tilted.png'
     cv2.imwrite(str(path), tilted)
