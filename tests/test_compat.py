@@ -203,7 +203,8 @@ def test_pkg_resources_stand_in_survives_the_reload_of_mmengine(monkeypatch):
     module = importlib.reload(importlib.import_module('pkg_resources'))
     distribution = module.get_distribution('torch')
     assert distribution.version == importlib.metadata.version('torch')
-    assert 'torch' in distribution.get_metadata('top_level.txt').split()
+    assert 'Name: torch' in distribution.get_metadata('METADATA').splitlines()
+    assert distribution.has_metadata('METADATA') and not distribution.has_metadata('no-such-file')
     with pytest.raises(module.DistributionNotFound):
         module.get_distribution('no-such-distribution')
 

@@ -14,8 +14,9 @@ from ..models.heads.co_attention_marginal_head import joint_maps
 from ..models.stack_output import StackOutput
 from ..runtime.model import Prediction
 from ..structures import FaceLayout
-from .face_landmark_inferencer import DEFAULT_WEIGHTS, FaceLandmarkInferencer, face_layout_of
+from .face_landmark_inferencer import DEFAULT_WEIGHTS, FaceLandmarkInferencer
 from .onnx_export import CropsToLandmarks, crop_fields
+from .strict_inferencer import face_layout_of
 
 
 class Maps(NamedTuple):

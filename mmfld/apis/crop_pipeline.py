@@ -61,6 +61,7 @@ class CropPipeline:
 
 def to_image(sample: PoseDataSample, center: np.ndarray | None, angle: float) -> None:
     """Bring to the image what MMPose leaves behind: the turn of a crop around ``center``, and covariances."""
+    sample.set_metainfo(dict(crop_angle=float(angle)))
     if center is not None:
         turn_back(sample, center, angle)
     if 'keypoint_covariances' in sample.pred_instances:

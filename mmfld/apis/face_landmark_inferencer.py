@@ -2,6 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from copy import copy
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -49,6 +52,17 @@ ESCAPE = 27  # key code
 DEFAULT_WEIGHTS = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.pth'
 """The model that comes with the package; the README beside it says what it is and what it may be used for."""
 DRAWING = Lock()  # MMPose's visualizer holds one picture
+_HEATMAPS: ContextVar[bool] = ContextVar('heatmaps', default=False)
+
+
+@contextmanager
+def heatmaps(are_wanted: bool) -> Iterator[None]:
+    """Whether networks return heatmaps, in this thread."""
+    token = _HEATMAPS.set(are_wanted)
+    try:
+        yield
+    finally:
+        _HEATMAPS.reset(token)
 
 
 @INFERENCERS.register_module()
@@ -167,7 +181,8 @@ class FaceLandmarkInferencer(StrictInferencer):
 
         def predict(frames: Sequence[Frame]) -> list[PoseDataSample]:
             boxes = None if given is None else [boxes_of_frame(given, frame) for frame in frames]
-            return self._predict(frames, boxes, rounds, batch_size, wanted.has_heatmaps)
+            with heatmaps(wanted.has_heatmaps):
+                return self._predict(frames, boxes, rounds, batch_size)
 
         read_ahead = 1 if source.is_live else batch_size
         return self._run(source, predict, wanted, read_ahead, source.is_video, given is not None)
@@ -253,15 +268,9 @@ class FaceLandmarkInferencer(StrictInferencer):
         return instances
 
     def _predict(
-        self,
-        frames: Sequence[Frame],
-        given: Sequence[np.ndarray] | None,
-        rounds: tuple[int, int],
-        batch_size: int,
-        output_heatmaps: bool,
+        self, frames: Sequence[Frame], given: Sequence[np.ndarray] | None, rounds: tuple[int, int], batch_size: int
     ) -> list[PoseDataSample]:
         """One sample per frame with all its faces, from given boxes (N, 5) of each, or detected."""
-        self.model.test_cfg['output_heatmaps'] = output_heatmaps
         images = [frame.image for frame in frames]
         fit_crops = partial(self.fit, images, batch_size=batch_size)
         settings = (self.face_layout, self.orientation, self.sure, rounds)
@@ -276,9 +285,7 @@ class FaceLandmarkInferencer(StrictInferencer):
             certain = faces[:, 4]
         for sample, score in zip(fit.more, certain):
             sample.pred_instances.bbox_scores[:] = score
-        return [
-            self._merge(frame, list(fit.more[image == index]), output_heatmaps) for index, frame in enumerate(frames)
-        ]
+        return [self._merge(frame, list(fit.more[image == index])) for index, frame in enumerate(frames)]
 
     def fit(
         self, images: Sequence[np.ndarray], crops: Crops, states: Sequence | None = None, batch_size: int | None = None
@@ -314,10 +321,16 @@ class FaceLandmarkInferencer(StrictInferencer):
     def _predict_crops(self, images: Sequence[np.ndarray], crops: Crops) -> list[PoseDataSample]:
         """One sample per crop, all in one batch, with landmarks and heatmaps as the image has them."""
         data, centers = self._crop(images, crops)
-        samples = self.model.test_step(data)
+        samples = self._network().test_step(data)
         for sample, center, angle in zip(samples, centers, crops.angle):
             to_image(sample, center, angle)
         return samples
+
+    def _network(self) -> torch.nn.Module:
+        """The model, with the same weights, as this thread wants it: others may want heatmaps at the same time."""
+        network = copy(self.model)
+        network.test_cfg = {**self.model.test_cfg, 'output_heatmaps': _HEATMAPS.get()}
+        return network
 
     def _crop(self, images: Sequence[np.ndarray], crops: Crops) -> tuple[dict, list[np.ndarray | None]]:
         """The collated crops, and for each the point (2, ) that it is turned around, None if it is not turned."""
@@ -328,24 +341,24 @@ class FaceLandmarkInferencer(StrictInferencer):
         ]
         return self.collate_fn([crop for crop, _ in made]), [center for _, center in made]
 
-    def _merge(self, frame: Frame, samples: list[PoseDataSample], output_heatmaps: bool) -> PoseDataSample:
+    def _merge(self, frame: Frame, samples: list[PoseDataSample]) -> PoseDataSample:
         """One sample from those of a frame's faces, with the landmarks in the layout that was asked for."""
-        merged = merge_data_samples(samples) if samples else self._without_face(frame, output_heatmaps)
+        merged = merge_data_samples(samples) if samples else self._without_face(frame)
         merged.set_metainfo(dict(img_path=frame.path))
         if self.conversion is not None:
-            self._convert(merged)
+            self._convert(merged, np.array([sample.metainfo['crop_angle'] for sample in samples]))
         return merged
 
-    def _convert(self, sample: PoseDataSample) -> None:
+    def _convert(self, sample: PoseDataSample, angles: np.ndarray) -> None:
         instances = sample.pred_instances
-        instances.keypoints = self.conversion.keypoints(instances.keypoints)
+        instances.keypoints = self.conversion.keypoints(instances.keypoints, angles)
         instances.keypoint_scores = self.conversion.scores(instances.keypoint_scores)
         instances.keypoints_visible = self.conversion.scores(instances.keypoints_visible)
         if 'keypoint_covariances' in instances:
-            instances.keypoint_covariances = self.conversion.covariances(instances.keypoint_covariances)
+            instances.keypoint_covariances = self.conversion.covariances(instances.keypoint_covariances, angles)
         sample.set_metainfo({name: self.output_meta[name] for name in ('dataset_name', 'flip_indices')})
 
-    def _without_face(self, frame: Frame, output_heatmaps: bool) -> PoseDataSample:
+    def _without_face(self, frame: Frame) -> PoseDataSample:
         num_keypoints = self.model.dataset_meta['num_keypoints']
         sample = PoseDataSample(metainfo=dict(img_path=frame.path, ori_shape=frame.image.shape[:2]))
         sample.pred_instances = InstanceData(
@@ -355,7 +368,7 @@ class FaceLandmarkInferencer(StrictInferencer):
             bboxes=np.zeros((0, 4), np.float32),
             bbox_scores=np.zeros(0, np.float32),
         )
-        if output_heatmaps:  # so that all pictures of a video have one size
+        if _HEATMAPS.get():  # so that all pictures of a video have one size
             sample.pred_fields = PixelData(heatmaps=np.zeros((1, *frame.image.shape[:2]), np.float32))
         return sample
 

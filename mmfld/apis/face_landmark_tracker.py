@@ -20,7 +20,7 @@ from ..runtime.media import Inputs
 from ..runtime.orientation import Crops, Fit, Orientation
 from ..runtime.tracking import FaceTracks
 from .crop_pipeline import to_image
-from .face_landmark_inferencer import FaceLandmarkInferencer
+from .face_landmark_inferencer import FaceLandmarkInferencer, heatmaps
 from .inputs import open_lenient
 from .outputs import Outputs
 
@@ -132,10 +132,9 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             TypeError, ValueError: If the frame is no image.
         """
         frame = self._frame(frame)
-        self.model.test_cfg['output_heatmaps'] = False
         boxes = given_boxes(boxes, frame.image.shape[1::-1], 'boxes')[:, :4]
         fit = self.fit([frame.image], Crops(np.zeros(len(boxes), int), boxes, np.zeros(len(boxes))), states)
-        return _faces(self._merge(frame, list(fit.more), False)), list(fit.states)
+        return _faces(self._merge(frame, list(fit.more))), list(fit.states)
 
     def _frame(self, image: Image, time: float | None = None) -> Frame:
         index = self._faces.index
@@ -168,13 +167,13 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
 
         def predict(frames: Sequence[Frame]) -> list[PoseDataSample]:
             (frame,) = frames
-            return [self._track(frame, tracks, wanted.has_heatmaps)]
+            with heatmaps(wanted.has_heatmaps):
+                return [self._track(frame, tracks)]
 
         return self._run(source, predict, wanted, read_ahead=1, is_video=True)
 
-    def _track(self, frame: Frame, faces: FaceTracks, output_heatmaps: bool = False) -> PoseDataSample:
+    def _track(self, frame: Frame, faces: FaceTracks) -> PoseDataSample:
         """The faces of the next frame to return, in one sample, with their ``track_ids`` and ``is_confirmed`` (N, )."""
-        self.model.test_cfg['output_heatmaps'] = output_heatmaps
         tracks = [
             track for track in faces.step(frame.image, frame.time) if track.is_confirmed or self.return_unconfirmed
         ]
@@ -182,7 +181,7 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
             instances = track.prediction.more.pred_instances
             instances.keypoints[0] = track.landmarks
             instances.bbox_scores[:] = track.detection_score
-        merged = self._merge(frame, [track.prediction.more for track in tracks], output_heatmaps)
+        merged = self._merge(frame, [track.prediction.more for track in tracks])
         merged.pred_instances.track_ids = np.array([track.track_id for track in tracks], int)
         merged.pred_instances.is_confirmed = np.array([track.is_confirmed for track in tracks], bool)
         return merged
@@ -195,8 +194,9 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         if not hasattr(self.model, 'stream') or not len(crops.image):
             return super().fit(images, crops, states, batch_size)
         data, centers = self._crop(images, crops)
-        data = self.model.data_preprocessor(data, False)
-        samples, states = self.model.stream(
+        network = self._network()
+        data = network.data_preprocessor(data, False)
+        samples, states = network.stream(
             data['inputs'], data['data_samples'], [None] * len(centers) if states is None else states
         )
         for sample, center, angle in zip(samples, centers, crops.angle):

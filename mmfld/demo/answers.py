@@ -10,7 +10,6 @@ import numpy as np
 
 from ..runtime import Face, FaceLandmarker, FaceTracker
 from ..runtime.boxes import tight_box
-from ..runtime.crops import turn
 from ..runtime.drawing import draw_faces
 from ..runtime.media import ImageSource, ResultWriter
 from ..runtime.tables import TableWriter, to_dict
@@ -128,13 +127,12 @@ def count(number: int) -> str:
 
 
 def convert(face: Face, conversion: LayoutConversion) -> Face:
-    """A face in another layout, upright while it is converted, as some conversions tell up from aside."""
+    """A face in another layout."""
     if conversion.source == conversion.target:
         return face
-    landmarks = turn(conversion.keypoints(turn(face.landmarks, face.angle)), -face.angle).astype(np.float32)
-    covariances, axes = face.covariances, turn(np.eye(2), face.angle)
+    landmarks, covariances = conversion.keypoints(face.landmarks, face.angle), face.covariances
     if covariances is not None:
-        covariances = axes @ conversion.covariances(axes.T @ covariances @ axes) @ axes.T
+        covariances = conversion.covariances(covariances, face.angle)
     return replace(
         face,
         landmarks=landmarks,

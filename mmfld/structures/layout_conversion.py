@@ -38,10 +38,11 @@ class LayoutConversion:
     indices: np.ndarray
     weights: np.ndarray
 
-    def keypoints(self, keypoints: np.ndarray) -> np.ndarray:
+    def keypoints(self, keypoints: np.ndarray, angle: np.ndarray | float = 0.0) -> np.ndarray:
         """(..., K, 2) float landmarks of the source -> (..., T, 2) of the same dtype, in the same coordinates.
 
-        A landmark that is not finite makes those that depend on it not finite, and no others.
+        ``angle`` (...) is by how many degrees faces are turned clockwise, as brows need to know what is up. A landmark
+        that is not finite makes those that depend on it not finite, and no others.
 
         Raises:
             ValueError: If the shape is not that of the source.
@@ -52,7 +53,9 @@ class LayoutConversion:
                 f'keypoints have shape {keypoints.shape}, expected (..., {self.source.num_keypoints}, 2) '
                 f'for layout {self.source.name!r}'
             )
-        converted = (keypoints[..., self.indices, :] * self.weights).sum(axis=-2)
+        axes = _axes(angle)
+        upright = keypoints @ axes
+        converted = (upright[..., self.indices, :] * self.weights).sum(axis=-2) @ axes.swapaxes(-1, -2)
         return converted.astype(np.result_type(keypoints, np.float32))
 
     def scores(self, scores: np.ndarray) -> np.ndarray:
@@ -69,9 +72,10 @@ class LayoutConversion:
             )
         return scores[..., self.indices].min(axis=-1)
 
-    def covariances(self, covariances: np.ndarray) -> np.ndarray:
+    def covariances(self, covariances: np.ndarray, angle: np.ndarray | float = 0.0) -> np.ndarray:
         """(..., K, 2, 2) of the source's errors -> (..., T, 2, 2) of the same dtype: a mean's errors do not cancel, as
-        those of neighbours are alike, so that its standard deviations are the means of theirs.
+        those of neighbours are alike, so that its standard deviations are the means of theirs. For ``angle`` see
+        :meth:`keypoints`.
 
         Raises:
             ValueError: If the shape is not that of the source.
@@ -83,7 +87,9 @@ class LayoutConversion:
                 f'{self.source.num_keypoints}, 2, 2) for layout {self.source.name!r}'
             )
         # with deviations (x, y) and correlation r of each part: sums of w x, w y, and of w_x w_y r x y over both parts
-        parts = covariances[..., self.indices, :, :]
+        axes = _axes(angle)[..., None, :, :]
+        back = axes.swapaxes(-1, -2)
+        parts = (back @ covariances @ axes)[..., self.indices, :, :]
         deviations = np.sqrt(parts[..., [0, 1], [0, 1]])
         total = (deviations * np.abs(self.weights)).sum(-2)
         product = deviations.prod(-1)
@@ -92,7 +98,8 @@ class LayoutConversion:
         mean_correlation = (correlation * share).sum(-1) / share.sum(-1)
         cross = mean_correlation * total.prod(-1)
         x, y = (total**2)[..., 0], (total**2)[..., 1]
-        return np.stack([np.stack([x, cross], -1), np.stack([cross, y], -1)], -2).astype(covariances.dtype)
+        upright = np.stack([np.stack([x, cross], -1), np.stack([cross, y], -1)], -2)
+        return (axes @ upright @ back).astype(covariances.dtype)
 
 
 def convert_keypoints(keypoints: np.ndarray, source: str | FaceLayout, target: str | FaceLayout) -> np.ndarray:
@@ -141,6 +148,12 @@ def _conversion(source: FaceLayout, target: FaceLayout, means: list[Mean]) -> La
         for s, (index, weight) in enumerate(mean.items()):
             indices[t, s], weights[t, s] = index, weight
     return LayoutConversion(source, target, indices, weights)
+
+
+def _axes(angle: np.ndarray | float) -> np.ndarray:
+    """(..., 2, 2) for points (..., K, 2): multiplied by it, they lie as in an upright face."""
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    return np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
 
 
 def _copies(indices: Iterable[int]) -> list[Mean]:

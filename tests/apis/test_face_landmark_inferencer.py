@@ -475,15 +475,17 @@ def test_threads_get_what_one_gets(config, weights, images):
     detector = 'opencv' if hasattr(cv2, 'CascadeClassifier') else 'centerface'  # OpenCV 5 has no Haar cascades
     inferencer = FaceLandmarkInferencer(config, weights, device='cpu', detector=detector, min_score=-1)
     photo = cv2.resize(cv2.imread(PHOTO), None, fx=0.5, fy=0.5)
-    pictures = [photo, photo[:, ::-1].copy(), np.vstack([photo, photo]), images[0]] * 4
+    pictures = [photo, photo[:, ::-1].copy(), np.vstack([photo, photo]), images[0]]
+    cases = [(picture, draw_heatmap) for draw_heatmap in (False, True) for picture in pictures] * 2
 
-    def predict(image):
-        result = next(inferencer(image, return_vis=True))
+    def predict(case):
+        image, draw_heatmap = case
+        result = next(inferencer(image, return_vis=True, draw_heatmap=draw_heatmap))
         return keypoints(result), result['visualization'][0]
 
-    expected = [predict(picture) for picture in pictures[:4]] * 4
+    expected = [predict(case) for case in cases[:8]] * 2
     with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(predict, pictures))
+        found = list(threads.map(predict, cases))
     assert [len(points) for points, _ in expected[:4]] == [1, 1, 2, 0]
     for (points, drawn), (others, other) in zip(expected, found):
         np.testing.assert_array_equal(points, others)

@@ -75,19 +75,23 @@ class DiscModel:
             bboxes=sample.gt_instances.bboxes,
             bbox_scores=sample.gt_instances.bbox_scores,
         )
-        if self.test_cfg['output_heatmaps']:
+        if self.test_cfg.get('output_heatmaps'):
             sample.pred_fields = PixelData(heatmaps=np.zeros((68, 32, 32), np.float32))
         return sample
 
 
 class StreamModel(DiscModel):
-    """Its state counts the frames before."""
+    """Its state counts the frames before; ``states`` are those that it was given last."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.states = []
 
     def data_preprocessor(self, data, training):
         return data
 
     def stream(self, inputs, data_samples, states):
-        self.states = states
+        self.states[:] = states
         samples = self.test_step(dict(inputs=inputs, data_samples=data_samples))
         return samples, [(state or 0) + 1 for state in states]
 

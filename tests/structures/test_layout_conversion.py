@@ -225,3 +225,21 @@ def test_98_of_the_106_landmarks_of_lapa_are_mirrored_as_those_of_wflw():
     lapa = get_layout(dict(from_file='configs/_base_/datasets/lapa.py'))
     assert lapa.num_keypoints == 106 and len(kept) == 98
     assert tuple(kept.index(lapa.flip_indices[k]) for k in kept) == get_layout('wflw98').flip_indices
+
+
+@pytest.mark.parametrize('angle', [90.0, 180.0, -37.5])
+def test_turned_faces_are_converted_to_turned_faces(angle):
+    rng = np.random.default_rng(0)
+    conversion = get_conversion('wflw98', '300w68')
+    points = rng.normal(size=(2, 98, 2))
+    factors = rng.normal(size=(2, 98, 2, 2))
+    spread = factors @ factors.swapaxes(-1, -2)
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    turn = np.array([[cos, -sin], [sin, cos]])  # clockwise on the screen, as y points down
+    # each face by its own angle, the second one not at all
+    both = np.stack([turn, np.eye(2)])
+    found = conversion.keypoints(points @ both.swapaxes(-1, -2), np.array([angle, 0.0]))
+    np.testing.assert_allclose(found, conversion.keypoints(points) @ both.swapaxes(-1, -2), atol=1e-12)
+    both = both[:, None]
+    found = conversion.covariances(both @ spread @ both.swapaxes(-1, -2), np.array([angle, 0.0]))
+    np.testing.assert_allclose(found, both @ conversion.covariances(spread) @ both.swapaxes(-1, -2), atol=1e-9)
