@@ -40,6 +40,12 @@ def pytest_addoption(parser) -> None:
     parser.addoption('--long', action='store_true', help='more inputs to the tests of tests/faults')
 
 
+def pytest_collection_modifyitems(items) -> None:
+    for item in items:
+        if item.get_closest_marker('slow') is None and item.get_closest_marker('configuration') is None:
+            item.add_marker('unit')
+
+
 @pytest.fixture(scope='session')
 def long(request) -> bool:
     """Whether there is time for more inputs."""

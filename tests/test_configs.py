@@ -20,6 +20,8 @@ from mmfld.engine.rows import METRIC, find_row, read_config, read_rows, row_file
 from mmfld.evaluation.face_alignment_metric import norms_of
 from mmfld.structures import get_layout
 
+pytestmark = pytest.mark.configuration
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = REPOSITORY / 'configs'
 METHODS = sorted(CONFIGS.glob('[!_]*/**/*.py'))

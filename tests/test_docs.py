@@ -311,6 +311,7 @@ def test_no_page_has_code_that_nothing_runs():
     assert with_code == {*RUN, *RUN_ON_A_PHOTOGRAPH, *NOT_RUN_AS_THEY_STAND}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.name)
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path):
     code = '\n'.join(''.join(cell['source']) for cell in cells(path) if cell['cell_type'] == 'code')

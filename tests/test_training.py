@@ -20,6 +20,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch.nn import BatchNorm2d
 
+pytestmark = pytest.mark.slow
+
 @HOOKS.register_module()
 class FreezeStatisticsAndAverageLoss(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None):

@@ -10,6 +10,8 @@ import pytest
 
 import mmfld
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

@@ -19,6 +19,8 @@ from mmfld.bulk import predict_in_bulk
 from mmfld.cli.main import main
 from mmfld.runtime import FaceLandmarker
 
+pytestmark = pytest.mark.slow
+
 PHOTO = cv2.resize(cv2.imread(get_sample_data('grace_hopper.jpg', asfileobj=False)), (128, 150))
 SETTINGS = dict(model='the one of the package')
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # which workers cannot import

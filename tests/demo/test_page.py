@@ -22,6 +22,7 @@ CHROMIUM = shutil.which('chromium')
 if CHROMIUM is None:
     pytest.skip('needs chromium, which is not installed: apt-get install chromium', allow_module_level=True)
 
+pytestmark = pytest.mark.slow
 PATIENCE = 180_000  # ms; on a busy machine
 
 

@@ -17,6 +17,8 @@ from mmfld.engine.launch import latest_checkpoint
 
 from .trainings import TRAIN, Training, assert_same
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 6
 NOT_BEGUN = 'SIGTERM: the training ends before its first step: nothing was trained yet.'
 

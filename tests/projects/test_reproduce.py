@@ -16,6 +16,8 @@ import yaml
 
 from mmfld.engine.rows import read_config, read_rows
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = REPOSITORY / 'projects/reproduce'
 MODULES = ('run', 'plan', 'tables', 'training', 'rendered', 'rehearse', 'write_tables')

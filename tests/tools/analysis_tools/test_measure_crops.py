@@ -14,6 +14,8 @@ from mmfld.doctor.crops import crop_of
 from mmfld.engine.rows import read_config
 from mmfld.evaluation.functional import inter_ocular, nme_per_image
 
+pytestmark = pytest.mark.configuration
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 SIZE = (256, 256)
 # minis: their crop is chosen by what it gives on the selection faces
