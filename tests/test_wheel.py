@@ -68,7 +68,7 @@ for path in (DEFAULT_WEIGHTS, DEFAULT_MODEL):
 def test_the_metadata_names_version_and_extras(installed):
     [metadata] = distributions(name='mmfld', path=[str(installed)])
     assert metadata.version == mmfld.__version__
-    assert {'runtime', 'files', 'ray', 'export', 'openmmlab'} <= set(metadata.metadata.get_all('Provides-Extra'))
+    assert {'runtime', 'demo', 'docs', 'ray', 'dev'} <= set(metadata.metadata.get_all('Provides-Extra'))
     assert [entry.value for entry in metadata.entry_points] == ['mmfld.cli.main:main']
 
 

@@ -2,7 +2,7 @@ from .camera import Camera
 from .clip import Burst, SyntheticClipGenerator
 from .face_model import Expression, FaceShape, Identity
 from .generator import FLAGS, SyntheticFace, SyntheticFaceGenerator
-from .landmarks import ProjectedFace, project_face
+from .landmarks import LAYOUTS, ProjectedFace, project_face
 from .motion import FRAME_RATE, STILL, Motion
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     'FRAME_RATE',
     'FaceShape',
     'Identity',
+    'LAYOUTS',
     'Motion',
     'ProjectedFace',
     'STILL',

@@ -128,6 +128,9 @@ _POINTS: dict[str, list[tuple[str, int]]] = {
     ],
 }
 
+LAYOUTS = tuple(_POINTS)
+"""Names of the layouts whose landmarks are on the face model."""
+
 
 @dataclass(frozen=True)
 class ProjectedFace:
@@ -154,7 +157,7 @@ class ProjectedFace:
 
 
 def project_face(shape: FaceShape, camera: Camera) -> ProjectedFace:
-    """Project the curves of a face and read the landmarks of all layouts off them."""
+    """Project the curves of a face and read the landmarks of :data:`LAYOUTS` off them."""
     curves = {**shape.curves, 'pupils': shape.pupils}
     names, sizes = tuple(curves), tuple(len(points) for points in curves.values())
     points = camera.project(shape.lift(np.concatenate(list(curves.values()))))
@@ -162,7 +165,7 @@ def project_face(shape: FaceShape, camera: Camera) -> ProjectedFace:
     contour = names.index('contour')
     points[ends[contour] - sizes[contour] : ends[contour]] = _visible_contour(shape, camera)
     keypoints, tangents = {}, {}
-    for layout in _POINTS:
+    for layout in LAYOUTS:
         at, before, after, on_boundary = _indices(layout, names, sizes)
         direction = points[after] - points[before]
         keypoints[layout] = points[at].astype(np.float32)

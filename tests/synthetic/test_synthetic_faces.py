@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmfld.datasets import FaceLandmarkDataset
-from mmfld.structures import get_layout, layout_names
+from mmfld.structures import face_layout, get_layout, layout_names
 from mmfld.synthetic import FLAGS, Camera, Expression, FaceShape, Identity, SyntheticFaceGenerator, project_face
 from mmfld.synthetic.painter import Unrolled
 from mmfld.synthetic.renderer import wrap
@@ -274,3 +274,11 @@ def test_foreign_images_are_not_touched(tool, tmp_path, capsys):
     with pytest.raises(SystemExit):
         make(tool, tmp_path)
     assert 'did not make' in capsys.readouterr().err
+
+
+def test_a_layout_that_is_not_on_the_face_model_is_left_out_and_said(tool, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(face_layout._SCHEMES, 'mine', get_layout(dict(name='mine', num_keypoints=5)))
+    assert make(tool, tmp_path) == 0
+    assert 'mine: left out, as its landmarks are not on the face model' in capsys.readouterr().out
+    written = {path.name for path in (tmp_path / 'annotations').iterdir()}
+    assert len(written) == 8 and not any('mine' in name for name in written)

@@ -16,8 +16,8 @@ import numpy as np
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.applications import HeadPoseEstimator
-from mmfld.structures import FaceLayout, layout_names
-from mmfld.synthetic import Camera, Expression, FaceShape, Identity, project_face
+from mmfld.structures import FaceLayout
+from mmfld.synthetic import LAYOUTS, Camera, Expression, FaceShape, Identity, project_face
 
 MOST = 60, 30, 180  # degrees of yaw, pitch and roll
 BINS = 0, 15, 30, 45, 60
@@ -53,7 +53,7 @@ def consistency(estimate: HeadPoseEstimator, points: np.ndarray, layout: FaceLay
 
 def main(argv=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--layout', default='300w68', choices=layout_names())
+    parser.add_argument('--layout', default='300w68', choices=LAYOUTS)
     parser.add_argument('--faces', type=int, default=2000)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--annotations', type=Path, help='COCO file of faces in this layout')

@@ -28,8 +28,7 @@ from tqdm import tqdm
 from mmfld.conversion.face_sets import write_json
 from mmfld.conversion.synthetic_set import finish, generator, prepare, worker_map
 from mmfld.conversion.video_frames import VideoFace, video_to_coco
-from mmfld.structures import layout_names
-from mmfld.synthetic import FRAME_RATE, STILL, SyntheticClipGenerator, SyntheticFace
+from mmfld.synthetic import FRAME_RATE, LAYOUTS, STILL, SyntheticClipGenerator, SyntheticFace
 
 # index of the first clip: no part reaches the next
 FIRST = dict(train=0, valid=10**9, still=2 * 10**9)
@@ -50,7 +49,7 @@ def main(argv=None) -> int:
     parser.add_argument(
         '--valid-frames', type=int, default=64, help='of a validation or still clip, default: %(default)s'
     )
-    parser.add_argument('--layout', choices=layout_names(), default='300w68', help='default: %(default)s')
+    parser.add_argument('--layout', choices=LAYOUTS, default='300w68', help='default: %(default)s')
     parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
     parser.add_argument('--image-size', type=int, default=192, help='side of the frames, default: %(default)s')
     parser.add_argument(

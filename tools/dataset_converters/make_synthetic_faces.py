@@ -26,7 +26,7 @@ from tqdm import tqdm
 from mmfld.conversion.face_sets import Face, to_coco
 from mmfld.conversion.synthetic_set import finish, generator, prepare, worker_map
 from mmfld.structures import layout_names
-from mmfld.synthetic import SyntheticFaceGenerator
+from mmfld.synthetic import LAYOUTS, SyntheticFaceGenerator
 
 # index of the first face: no training set reaches the test faces
 FIRST = dict(train=0, test=10**9)
@@ -73,6 +73,8 @@ def main(argv=None) -> int:
     if complete:
         print(f'{args.out}: holds this set already')
         return 0
+    for layout in set(layout_names()) - set(LAYOUTS):
+        print(f'{layout}: left out, as its landmarks are not on the face model (mmfld/synthetic/landmarks.py)')
     with worker_map(args.workers, make_generator, chunksize=8) as apply:
         for part, count in counts.items():
             if count:
@@ -87,7 +89,7 @@ def make_part(out: Path, part: str, count: int, image_size: int, noisy: bool, ap
         tqdm(apply(partial(make_face, out / 'images', part), range(count)), part, count, unit='face')
     )
     size = (image_size, image_size)
-    for layout in layout_names():
+    for layout in LAYOUTS:
         content = to_coco([(face[layout][0], size) for face in faces])
         if noisy:
             exact = to_coco([(face[layout][1], size) for face in faces])
@@ -110,7 +112,7 @@ def make_face(folder: Path, part: str, number: int) -> Annotations:
             Face(name, points[layout].astype(float), part, path, None, (), face.attributes)
             for points in (face.annotations, face.keypoints)
         )
-        for layout in layout_names()
+        for layout in LAYOUTS
     }
 
 

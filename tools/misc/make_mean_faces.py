@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
-from mmfld.structures import layout_names
-from mmfld.synthetic import Camera, Expression, FaceShape, Identity, project_face
+from mmfld.synthetic import LAYOUTS, Camera, Expression, FaceShape, Identity, project_face
 
 
 def mean_faces() -> dict:
@@ -22,7 +21,7 @@ def mean_faces() -> dict:
     shape = FaceShape(Identity(), Expression())
     front = project_face(shape, Camera(distance=1e7)).keypoints
     pivot = (0, 0.35)  # which the camera shows at (0, 0)
-    return {name: np.round(shape.lift(front[name].astype(float) + pivot), 4).tolist() for name in layout_names()}
+    return {name: np.round(shape.lift(front[name].astype(float) + pivot), 4).tolist() for name in LAYOUTS}
 
 
 def main(argv=None) -> None:
