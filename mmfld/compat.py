@@ -97,7 +97,7 @@ def require(*names: str) -> None:
         oldest = {name: f' >= {REQUIRED[name][0]}' if REQUIRED[name][0] else '' for name in names}
         needs = ', and '.join(f'{name}{oldest[name]}, {fault}' for name, fault in wanting)
         commands = ' and '.join(f'`pip install {REQUIRED[name][1]}`' for name, _ in wanting)
-        raise ImportError(f'mmfld needs {needs}: run {commands} (or `bash tools/setup_env.sh` for everything).')
+        raise ImportError(f'mmfld needs {needs}: run `bash tools/setup_env.sh` for everything, or {commands}.')
 
 
 def _fault(name: str) -> str | None:

@@ -29,6 +29,9 @@ TEMPLATES: dict[str, np.ndarray] = {
 }
 
 
+MOST = 16384  # pixels of a side
+
+
 class Alignment(NamedTuple):
     """An aligned face.
 
@@ -100,10 +103,11 @@ def align(
         layout (str | FaceLayout): Of the landmarks. Defaults to ``'300w68'``.
 
     Raises:
-        ValueError: If the template is unknown or of another shape, the size is below 2, or the points lie on one spot.
+        ValueError: If the template is unknown or of another shape, the size is none, points lie on one spot, or the
+            image is none.
     """
-    if not isinstance(size, (int, np.integer)) or size < 2:
-        raise ValueError(f'found size={size!r}, expected a whole number of at least 2')
+    check_size(size)
+    _check_image(image)
     points = five_points(landmarks, layout)
     if points.ndim != 2 or not np.isfinite(points).all():
         raise ValueError(f'landmarks: found shape {np.shape(landmarks)}, expected finite ones of one face')
@@ -114,6 +118,19 @@ def align(
     return Alignment(
         _shrunk_warp(image, matrix, size), matrix, back, float(np.sqrt(((moved - target) ** 2).sum(-1).mean()))
     )
+
+
+def check_size(size: int) -> None:
+    """Raise a ValueError if crops cannot have sides of so many pixels."""
+    if not isinstance(size, (int, np.integer)) or not 2 <= size <= MOST:
+        raise ValueError(f'found size={size!r}, expected a whole number from 2 to {MOST}')
+
+
+def _check_image(image: np.ndarray) -> None:
+    is_image = isinstance(image, np.ndarray) and image.ndim in (2, 3) and image.size > 0
+    if not is_image or image.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
+        found = f'{image.dtype} {image.shape}' if isinstance(image, np.ndarray) else type(image).__name__
+        raise ValueError(f'image: found {found}, expected (H, W, 3) or (H, W), 8 or 16 bit or floats')
 
 
 def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -141,6 +158,8 @@ def _points_of(template: str | np.ndarray, size: int) -> np.ndarray:
     points = np.asarray(template, float)
     if points.shape != (5, 2) or not np.isfinite(points).all():
         raise ValueError(f'template: found shape {points.shape}, expected five finite points (5, 2) in pixels')
+    if not points.var(0).sum() > 1e-9:
+        raise ValueError('template: found five points on one spot, expected those of a face')
     return points
 
 

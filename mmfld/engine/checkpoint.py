@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-POINTER = b'version https://git-lfs.github.com/spec/'
+from ..runtime.model import POINTER
+
 SHOWN = 5  # tensors
 
 

@@ -111,6 +111,9 @@ class LandmarkModel:
         return prediction
 
 
+POINTER = b'version https://git-lfs.github.com/spec/'
+
+
 def read_metadata(model: bytes, name: str = 'model') -> dict[str, str]:
     """What an ONNX file says of itself under names that begin with ``mmfld.``, without any package for the format.
 
@@ -119,6 +122,10 @@ def read_metadata(model: bytes, name: str = 'model') -> dict[str, str]:
     Raises:
         ValueError: If it is no such message.
     """
+    if model.startswith(POINTER):
+        raise ValueError(f'{name}: found a pointer of git-lfs, expected the model itself: run `git lfs pull`')
+    if model.startswith(b'PK'):
+        raise ValueError(f'{name}: found a zip file, such as a checkpoint, expected what `mmfld export` makes of it')
     try:
         pairs = [{number: text for number, text in _fields(value)} for field, value in _fields(model) if field == 14]
         found = {pair.get(1, b'').decode(): pair.get(2, b'').decode() for pair in pairs}

@@ -80,6 +80,8 @@ class VideoSource:
             start, expected = start_of(container), Fraction(container.duration or 0, 10**6)
             announced = stream.frames  # 0 if that is not said
             kind, position, last, step = container.format.name, 0, -1, 1
+            if kind == MATROSKA:
+                expected -= start  # its duration counts from the start of the clock
             for packet in _packets(container, reasons):
                 if kind == MATROSKA and packet.pos is not None:
                     if position and packet.pos - position > HEADERS:

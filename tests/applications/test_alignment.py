@@ -137,3 +137,20 @@ def test_a_layout_without_lids_is_refused():
         eye_opening(np.zeros((19, 2)), 'aflw19')
     with pytest.raises(ValueError, match="layout 'aflw19' has no boundary 'inner_lip'"):
         mouth_opening(np.zeros((19, 2)), get_layout('aflw19'))
+
+
+@pytest.mark.parametrize(
+    'image, options, message',
+    [
+        (None, {}, 'image: found NoneType'),
+        (np.zeros((0, 5, 3), np.uint8), {}, 'image: found uint8 .0, 5, 3.'),
+        (np.zeros((9, 9, 3), bool), {}, 'image: found bool'),
+        (np.zeros((9, 9, 3), np.int64), {}, 'image: found int64'),
+        (np.zeros((9, 9, 3), np.uint8), dict(size=100_000), 'size=100000, expected a whole number from 2 to 16384'),
+        (np.zeros((9, 9, 3), np.uint8), dict(template=np.zeros((5, 2))), 'template: found five points on one spot'),
+    ],
+)
+def test_what_cannot_be_aligned_is_one_sentence(image, options, message):
+    points = np.random.default_rng(0).uniform(0, 9, (68, 2))
+    with pytest.raises(ValueError, match=message):
+        align(image, points, **options)

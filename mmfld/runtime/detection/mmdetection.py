@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -57,9 +58,13 @@ class MMDetFaceDetector:
                 f'itself: give a file as detector_weights, or a URL to download it{url}'
             )
         check_path('detector_weights', weights)
-        self.inferencer = DetInferencer(
-            default['model'] if model is None else model, str(weights), device, scope='mmdet', show_progress=False
-        )
+        try:
+            self.inferencer = DetInferencer(
+                default['model'] if model is None else model, str(weights), device, scope='mmdet', show_progress=False
+            )
+        except (EOFError, RuntimeError, UnpicklingError) as error:
+            # torch's own words advise to load it unsafely
+            raise ValueError(f'detector_weights {weights}: found no checkpoint that is complete and plain') from error
         self.cat_ids = tuple(cat_ids)
         self.score_thr = score_thr
         self.nms_thr = nms_thr
