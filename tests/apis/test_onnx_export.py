@@ -136,6 +136,7 @@ def test_the_refinement_of_a_tracker(case, tmp_path):
     assert (moved > 0.1).tolist() == [case == 'of marginals', True]
 
 
+@pytest.mark.usefixtures('exporter')
 def test_a_state_that_moves_with_the_crop_is_not_exported(tmp_path):
     name, options = TRACKER
     with pytest.raises(TypeError, match='move_state=True cannot be exported'):
@@ -190,6 +191,7 @@ def test_half_is_half_and_says_what_it_is(tmp_path, capsys):
     np.testing.assert_allclose(half(crops).scores, whole(crops).scores, rtol=0.05, atol=0.01)
 
 
+@pytest.mark.usefixtures('exporter')
 def test_a_pipeline_with_another_crop_is_named(tmp_path):
     cfg, checkpoint = saved(*CASES['structured'], tmp_path)
     cfg.test_dataloader.dataset.pipeline = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale')]
@@ -197,6 +199,7 @@ def test_a_pipeline_with_another_crop_is_named(tmp_path):
         export_onnx(cfg, checkpoint, tmp_path / 'model.onnx')
 
 
+@pytest.mark.usefixtures('exporter')
 def test_landmarks_of_no_layout_are_named(tmp_path):
     cfg, checkpoint = saved(*CASES["MMPose's SimCC"], tmp_path)
     content = torch.load(checkpoint)
