@@ -25,8 +25,8 @@ class Answer:
     Args:
         landmarker (FaceLandmarker): That has found the faces.
         image (ndarray): (H, W, 3) uint8 in BGR; the last frame of a video.
-        found (list[Face]): Those of this image, in the layout of the model.
-        faces (list[Face]): Those in the layout that was asked for.
+        found (list): Faces of this image, in the layout of the model.
+        faces (list): Faces in the layout that was asked for.
         picture (Path): The drawn picture or video.
         files (list[Path]): To download: json and csv.
         told (str): How many faces, in which time, and what of a video could not be read.
