@@ -38,7 +38,9 @@ class Maps(NamedTuple):
 class CheckpointModel:
     """Called like :class:`mmfld.runtime.LandmarkModel`. May be called from several threads.
 
-    >>> landmarker = FaceLandmarker(CheckpointModel('configs/300w/structured_hg2_mini.py', 'checkpoint.pth'))
+    >>> from mmfld.runtime import FaceLandmarker
+    >>> landmarker = FaceLandmarker(CheckpointModel())  # the weights of the package; or a config and a checkpoint
+    Loads checkpoint by local backend from path: ...
 
     Args:
         config, checkpoint, device: See :class:`FaceLandmarkInferencer`.
