@@ -33,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
     from ..demo.server import serve, wait
 
     with wrong_arguments():
+        if args.port is not None and args.port > 65535:
+            raise ValueError(f'found --port {args.port}, expected one from 1 to 65535')
         limits = Limits(args.max_megabytes, args.max_megapixels, args.max_seconds)
     with serve(args.model, args.host, args.port, args.threads, limits) as url:
         print(f'{url} (Ctrl-C ends it)', flush=True)

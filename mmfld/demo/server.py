@@ -39,10 +39,8 @@ def serve(
     Raises:
         ImportError: If Gradio is not installed.
         OSError: If the port is taken, or the address none of this machine.
-        ValueError: If there is no such port; and see :class:`Models`.
+        ValueError: See :class:`Models`.
     """
-    if port is not None and not 0 < port < 65536:
-        raise ValueError(f'found port {port}, expected one from 1 to 65535')
     choice = Models(models, threads)
     with TemporaryDirectory(prefix='mmfld_demo_') as folder, _environment(folder):
         gradio = load('gradio', 'mmfld[demo]', 'the demo')

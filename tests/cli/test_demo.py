@@ -13,6 +13,7 @@ from mmfld.cli.main import main
         (['--max-megapixels', '0'], 'found megapixels=0.0, expected a number above 0'),
         (['--max-seconds', 'inf'], "found 'inf', expected a number"),
         (['--port', 'http'], "found 'http', expected a whole number of at least 1"),
+        (['--port', '99999'], 'found --port 99999, expected one from 1 to 65535'),
     ],
 )
 def test_arguments_without_a_meaning_are_told(arguments, sentence, capsys):

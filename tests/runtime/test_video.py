@@ -142,6 +142,27 @@ def test_whole_videos_are_not_broken(tmp_path):
         assert len(list(VideoSource(make(tmp_path / name, times, sound)))) == 25
 
 
+@pytest.mark.parametrize('name', ['a.mkv', 'a.webm'])
+def test_a_whole_video_whose_clock_does_not_start_at_zero_is_not_cut_off(tmp_path, name):
+    times = [5 + 0.04 * n for n in range(60)]
+    source = VideoSource(make(tmp_path / name, times) if name == 'a.mkv' else encode_late(tmp_path / name, times))
+    np.testing.assert_allclose([frame.time for frame in source], np.array(times) - 5, atol=1e-3)
+    assert not source.broken
+
+
+def encode_late(path, times):
+    with av.open(str(path), 'w') as output:
+        video = output.add_stream('libvpx', 25)
+        video.width, video.height, video.pix_fmt = 32, 24, 'yuv420p'
+        video.codec_context.time_base = Fraction(1, 1000)
+        for time in times:
+            frame = av.VideoFrame.from_ndarray(np.zeros((24, 32, 3), np.uint8), 'bgr24')
+            frame.pts, frame.time_base = round(1000 * time), Fraction(1, 1000)
+            output.mux(video.encode(frame))
+        output.mux(video.encode())
+    return path
+
+
 def encode(path, codec='mpeg4', count=12, container={}, **options):
     """Frames that are brighter by 10 from one to the next; where the packet of each is in the file."""
     with av.open(str(path), 'w', options=container) as output:
