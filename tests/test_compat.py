@@ -69,7 +69,7 @@ def test_a_missing_package_is_named_with_what_to_install(monkeypatch):
     with pytest.raises(
         ImportError,
         match=r'mmfld needs mmcv >= 2.0.0, which is not installed: '
-        r'run `pip install mmcv-lite==2.1.0`',
+        r'run `bash tools/setup_env.sh` for everything, or `pip install mmcv-lite==2.1.0`',
     ):
         compat.require('mmcv')
 
@@ -79,7 +79,8 @@ def test_all_missing_packages_are_named_at_once(monkeypatch):
     with pytest.raises(
         ImportError,
         match=r'mmfld needs mmengine >= 0.10.0, which is not installed, and mmcv >= 2.0.0, '
-        r'which is not installed, and .*: run `pip install mmengine==0.10.7` and `pip install mmcv-lite',
+        r'which is not installed, and .*: run `bash tools/setup_env.sh` for everything, or '
+        r'`pip install mmengine==0.10.7` and `pip install mmcv-lite',
     ):
         compat.require(*compat.REQUIRED)
 
@@ -93,7 +94,7 @@ def test_a_missing_package_of_which_any_version_does_is_named(monkeypatch, name,
             raise ModuleNotFoundError('of the package around it')
 
     monkeypatch.setattr(importlib.util, 'find_spec', find_spec)
-    with pytest.raises(ImportError, match=f'mmfld needs {name}, which is not installed: run `pip install {package}` '):
+    with pytest.raises(ImportError, match=f'mmfld needs {name}, which is not installed: run .*, or `pip install {package}`'):
         compat.require(name)
 
 
@@ -104,7 +105,7 @@ def test_an_old_package_is_named_with_what_to_install(package, monkeypatch, foun
     if fine:
         compat.require('oldpose')
     else:
-        with pytest.raises(ImportError, match=f'mmfld needs oldpose >= 1.3.0, found {found}: run `pip install'):
+        with pytest.raises(ImportError, match=f'mmfld needs oldpose >= 1.3.0, found {found}: run .*, or `pip install'):
             compat.require('oldpose')
 
 
