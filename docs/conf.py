@@ -12,6 +12,7 @@ import mmfld  # noqa: E402, F401  first, as it puts in place what MMPose lacks
 
 project = 'mmfld'
 author = 'the authors of mmfld'
+copyright = f'2026, {author}'
 release = run_path(str(REPOSITORY / 'mmfld' / 'version.py'))['__version__']
 
 extensions = ['myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode', 'mathml', 'written_pages']
