@@ -94,7 +94,9 @@ def test_a_missing_package_of_which_any_version_does_is_named(monkeypatch, name,
             raise ModuleNotFoundError('of the package around it')
 
     monkeypatch.setattr(importlib.util, 'find_spec', find_spec)
-    with pytest.raises(ImportError, match=f'mmfld needs {name}, which is not installed: run .*, or `pip install {package}`'):
+    with pytest.raises(
+        ImportError, match=f'mmfld needs {name}, which is not installed: run .*, or `pip install {package}`'
+    ):
         compat.require(name)
 
 

@@ -23,6 +23,7 @@ from mmfld.runtime.detection import (
     build_detector,
     centerface,
 )
+from mmfld.runtime.detection.shrinking import shrunk
 from mmfld.runtime.orientation import Crops, image_boxes
 
 cascades = pytest.mark.skipif(not hasattr(cv2, 'CascadeClassifier'), reason='OpenCV 5 has no Haar cascades')
@@ -211,6 +212,36 @@ def test_centerface_boxes_do_not_depend_on_the_image_size(scale):
     image, detector = cv2.imread(PHOTO), CenterFaceDetector(threads=1)
     other = detector(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
     assert iou(other[0] / scale, detector(image)[0]) > 0.8
+
+
+@pytest.mark.parametrize('shape, size', [((720, 1280), (626, 352)), ((601, 1001), (300, 180)), ((37, 90), (70, 30))])
+def test_a_smaller_image_shows_everything_where_its_scale_says(shape, size):
+    rows, columns = np.indices(shape, dtype=np.float32)
+    image, scale = shrunk(np.dstack([columns, rows]), size)
+    assert image.shape[:2] == size[::-1]
+    # of borders of pixels, so that their centres are half a pixel off; at the sides there is nothing beyond to average
+    x, y = ((np.arange(side) + 0.5) * of_side - 0.5 for side, of_side in zip(size, scale))
+    np.testing.assert_allclose(image[1:-1, 1:-1], np.dstack(np.meshgrid(x, y))[1:-1, 1:-1], atol=1e-2)
+
+
+def test_a_smaller_image_is_averaged():
+    stripes = np.tile(np.array([0, 255], np.uint8), (100, 100))
+    assert set(np.unique(shrunk(stripes, (100, 50))[0])) <= {127, 128}
+
+
+@pytest.mark.parametrize(
+    'width, height, expected',
+    [
+        (1280, 720, (626, 352)),
+        (720, 1280, (352, 626)),
+        (1920, 1440, (640, 480)),
+        (640, 360, (640, 360)),
+        (9000, 3, (640, 1)),
+    ]
+    + [(1024, 1000, (623, 608)), (656, 656, (640, 640))],
+)
+def test_little_of_the_size_is_given_up_for_a_row_less_to_search(width, height, expected):
+    assert centerface.searched_size(width, height, 640) == expected
 
 
 def test_centerface_decodes_a_peak():

@@ -3,15 +3,16 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ..boxes import non_maximum_suppression
 from ..network import Network
 from .calibration import BoxCalibration, PointCalibration
+from .shrinking import shrunk
 
 STRIDE = 4  # pixels a cell
 MULTIPLE = 32  # of the sides of the network's input
+SPARED = 0.05  # of the sides, at most, if a row or column of these multiples less has to be searched
 
 
 class CenterFaceDetector:
@@ -25,7 +26,8 @@ class CenterFaceDetector:
 
     Args:
         min_score (float): Of a face. Defaults to 0.5.
-        max_side (int): Larger images are shrunk to this longer side. Defaults to 640.
+        max_side (int): Larger images are shrunk to this longer side, or to one that is up to 5 % shorter. Defaults to
+            640.
         nms_threshold (float): IoU above which the weaker of two boxes is dropped. Defaults to 0.3.
         backend (str): ``'onnxruntime'``, ``'openvino'``, ``'opencv'`` or ``'auto'``, the first that is installed.
             Defaults to ``'auto'``.
@@ -86,10 +88,8 @@ class CenterFaceDetector:
             tuple: (N, 5) boxes and scores, best first, and (N, 5, 2) eyes, nose and corners of the mouth, in pixels.
         """
         height, width = image.shape[:2]
-        shrink = min(1.0, self.max_side / max(height, width))
-        size = [max(1, round(side * shrink)) for side in (width, height)]
-        if shrink < 1:
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        size = searched_size(width, height, self.max_side)
+        image, scale = shrunk(image, size) if size != (width, height) else (image, np.ones(2))
         padded = np.zeros((*(-side % MULTIPLE + side for side in size[::-1]), 3), np.uint8)
         padded[: size[1], : size[0]] = image
         inputs = np.ascontiguousarray(padded[..., ::-1].transpose(2, 0, 1), np.float32)[None]
@@ -97,7 +97,6 @@ class CenterFaceDetector:
         kept = non_maximum_suppression(boxes, self.nms_threshold)
         boxes, points = boxes[kept], points[kept]
         # borders of pixels, from the corner of the image, to centres of pixels at integers
-        scale = np.array([width, height]) / size
         boxes[:, :4] = boxes[:, :4] * np.tile(scale, 2) - 0.5
         return boxes, points * scale - 0.5
 
@@ -112,6 +111,22 @@ class CenterFaceDetector:
         boxes = np.concatenate([low, low + sizes, scores[0, rows, columns][:, None]], axis=1).astype(np.float64)
         points = points[:, rows, columns].T.reshape(-1, 5, 2)[..., ::-1]
         return boxes, low[:, None] + points * sizes[:, None]
+
+
+def searched_size(width: int, height: int, max_side: int) -> tuple[int, int]:
+    """Width and height at which an image is searched.
+
+    >>> searched_size(1280, 720, 640)  # and not 640 x 360, which would be padded to 384
+    (626, 352)
+    """
+    shrink = max_side / max(width, height)
+    if shrink >= 1:
+        return width, height
+    shorter = min(width, height) * shrink
+    whole = shorter // MULTIPLE * MULTIPLE
+    if whole >= (1 - SPARED) * shorter:
+        shrink *= whole / shorter
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
 
 
 def _model_file() -> Path:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from .calibration import BoxCalibration
+from .shrinking import shrunk
 
 Found = list[tuple[float, float, float, float, float]]  # x, y, width, height, score of each face
 
@@ -46,15 +47,15 @@ class _WheelDetector:
 
     def raw(self, image: np.ndarray) -> np.ndarray:
         """As a call, but the boxes that the detector frames."""
-        shrink = min(1.0, self.max_side / max(image.shape[:2]))
+        height, width = image.shape[:2]
+        shrink, scale = self.max_side / max(height, width), np.ones(2)
         if shrink < 1:
-            size = [max(1, round(side * shrink)) for side in image.shape[1::-1]]
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            image, scale = shrunk(image, (max(1, round(width * shrink)), max(1, round(height * shrink))))
         with self._lock:
             found = self._find(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         boxes = np.array([face for face in found if face[4] >= self.min_score], np.float64).reshape(-1, 5)
         boxes[:, 2:4] += boxes[:, :2]
-        boxes[:, :4] = boxes[:, :4] / shrink - 0.5  # from borders of pixels to centres at integers
+        boxes[:, :4] = boxes[:, :4] * np.tile(scale, 2) - 0.5  # from borders of pixels to centres at integers
         return boxes[np.argsort(-boxes[:, 4], kind='stable')]
 
     def _open(self) -> None:
