@@ -7,6 +7,7 @@ _base_ = ['./structured_hg2_mini.py']
 # crop but more rotation, a larger learning rate, three times the schedule, and heatmaps averaged with those of the
 # mirrored face: 1.3 G
 # multiply-adds a face with both passes. Two hours on two CPU cores.
+crop = dict(rule='landmark_height', padding=1.1)  # that of its weights
 codec = dict(input_size=(256, 256), decoder='expectation')
 model = dict(
     backbone=dict(pixel_unshuffle=2),

@@ -1,5 +1,6 @@
 # What all rows share: crop, augmentation, network and schedule. A row adds its target, head and loss.
 _base_ = ['../../../configs/_base_/methods/mini.py']
+crop = dict(rule='landmark_height', padding=1.1)  # what the numbers of the study are of
 # One stack, because MMPose's heads have no supervision between stacks
 model = dict(backbone=dict(num_stacks=1, width=64))
 train_dataloader = dict(num_workers=1)
