@@ -1,9 +1,12 @@
 """Videos behind an address, such as those of cameras, read with PyAV while they come."""
 
+import errno
 import re
+import socket
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -11,13 +14,18 @@ from urllib.parse import urlsplit
 from .arguments import check_flag, check_whole
 from .frame import Frame
 from .newest import newest
-from .video import load_av, start_of, upright
+from .video import cut_off, end_of, load_av, start_of, upright
 
 SCHEMES = ('rtsp', 'rtsps', 'http', 'https')
 TIMEOUT = 10.0  # seconds in which a server has to answer, and to go on
 WAIT = 1.0  # seconds before the first try to connect again; one more before each further one
 FPS = 25.0  # where a stream does not tell
 UNTIMED = ('mjpeg', 'mpjpeg')  # what cameras show in browsers: pictures without times
+MP4 = 'mov,mp4,m4a,3gp,3g2,mj2'
+NO_PARTS = (
+    'found an mp4 whose index lies behind its pictures, and a server that sends no parts of it: save the file, and '
+    'read that'
+)
 
 
 class _Decoded(NamedTuple):
@@ -35,6 +43,14 @@ def is_address(text: str) -> bool:
     """Whether it is that of a stream."""
     scheme, colon, rest = text.partition('://')
     return bool(colon and rest) and scheme.lower() in SCHEMES
+
+
+@dataclass
+class _Ending:
+    """Of a connection: for which reason the video has not ended with it, and whether the server has no more."""
+
+    reason: str = ''
+    is_all: bool = False
 
 
 class _Clock:
@@ -76,9 +92,10 @@ class _Clock:
 class StreamSource:
     """The frames of a stream, with its times: zero for the first one.
 
-    Where the connection breaks it is made again. A recorded video, whose length or size its server tells, goes on where
-    it broke; a live one with what it shows then, at the time that has passed meanwhile, and also where it seems to have
-    ended, which is how a camera looks that starts again. Pictures without times have those at which they come.
+    Where the connection breaks it is made again. A recorded video, whose length or size is told, goes on where it
+    broke, until it has that; a live one with what it shows then, at the time that has passed meanwhile, and also where
+    it seems to have ended, which is how a camera looks that starts again. Pictures without times have those at which
+    they come.
 
     Frames and the tries to connect again are counted in ``dropped``, ``damaged`` and ``reconnects`` while it is read,
     and what happened before a frame is in its ``since``.
@@ -107,7 +124,7 @@ class StreamSource:
         check_whole('reconnects', reconnects, 0)
         check_flag('drop_late', drop_late)
         self.path, self.name = _without_secrets(address)
-        self._address = address
+        self._address, self._is_web = address, address.lower().startswith('http')
         self.strict = strict
         self.limit = reconnects
         self.drop_late = drop_late
@@ -141,9 +158,9 @@ class StreamSource:
                 container, reason = self._connect_again(reason, since)
                 if container is None:
                     break
-            problem: list[str] = []
+            ending = _Ending()
             is_recorded = bool(container.duration) or container.size > 0
-            frames = self._decoded(container, is_recorded, problem)
+            frames = self._decoded(container, is_recorded, ending)
             if self.drop_late and not is_recorded:
                 frames = newest(frames)
             first, damaged = index, self.damaged  # of this connection, and until the last frame
@@ -163,8 +180,8 @@ class StreamSource:
                     duration = float((frame.duration or 0) * (frame.time_base or 0)) or 1 / self.fps
                     yield Frame(upright(frame), self.path, index - 1, clock.time(item), duration, since)
                     since = {}
-            reason = problem[0] if problem else ''
-            if not reason and (is_recorded or not self.limit):
+            reason = ending.reason
+            if ending.is_all or not (reason or self.limit):
                 break
             reason = reason or 'it ended'
         self._end(reason)
@@ -190,11 +207,21 @@ class StreamSource:
         try:
             container = av.open(self._address, options=options, timeout=TIMEOUT)
         except av.FFmpegError as error:
-            raise ValueError(f'{self.path}: PyAV cannot open this stream ({_reason(error)})') from None
+            reason = self._unreachable() if error.errno == errno.EIO else ''
+            raise ValueError(f'{self.path}: PyAV cannot open this stream ({reason or _reason(error)})') from None
         if _pictures(container) is None:
             container.close()
             raise ValueError(f'{self.path}: found no pictures that PyAV can decode, expected a video')
         return container
+
+    def _unreachable(self) -> str:
+        """Why there is no answer, where FFmpeg only says that there is none."""
+        host = urlsplit(self._address).hostname
+        try:
+            socket.getaddrinfo(host, None)
+        except OSError as error:
+            return f'the host {host} is unknown: {error.strerror}'
+        return f'{host} could not be reached, or broke off at once'
 
     def _connect_again(self, reason: str, since: dict[str, int]) -> tuple[Any, str]:
         """A container, or None and why not."""
@@ -210,12 +237,12 @@ class StreamSource:
                 reason = str(error).removeprefix(f'{self.path}: ')
         return None, reason
 
-    def _decoded(self, container: Any, is_recorded: bool, problem: list[str]) -> Generator[_Decoded, None, None]:
-        """Frames to the end, or to where reading fails, for a reason that is then in ``problem``."""
+    def _decoded(self, container: Any, is_recorded: bool, ending: _Ending) -> Generator[_Decoded, None, None]:
+        """Frames to the end, or to where reading fails, which is then noted in ``ending``."""
         has_times = is_recorded or container.format.name not in UNTIMED
         unit, start = _pictures(container).time_base, start_of(container)
         number = 0
-        for frame in self._read(container, problem):
+        for frame in self._read(container, is_recorded, ending):
             if frame is None or frame.is_corrupt:
                 self.damaged += 1
             else:
@@ -226,21 +253,34 @@ class StreamSource:
                 yield _Decoded(number, self.damaged, frame, came, shown)
             number += 1
 
-    @staticmethod
-    def _read(container: Any, problem: list[str]) -> Iterator[Any]:
+    def _read(self, container: Any, is_recorded: bool, ending: _Ending) -> Iterator[Any]:
         """Frames of PyAV, and None for packets that cannot be decoded."""
-        av, stream = load_av(), _pictures(container)
+        av, stream, end = load_av(), _pictures(container), Fraction(-1)
+        is_sized = container.size > 0
+        error = None
         try:
-            for packet in container.demux(stream):
+            for packet in container.demux():
+                if packet.pts is not None:
+                    end = max(end, end_of(packet) - start_of(container))
+                if packet.stream.index != stream.index:
+                    continue
                 try:
                     frames = stream.decode(packet)
                 except av.FFmpegError:
                     frames = [None]
                 yield from frames
-        except av.FFmpegError as error:
-            problem.append(f'cannot be read on ({_reason(error)})')
+        except av.FFmpegError as caught:
+            error = caught
             with suppress(av.FFmpegError):
                 yield from stream.decode(None)  # what was read of it
+        ending.is_all = is_recorded
+        if self._is_web and end < 0 and container.format.name == MP4:
+            ending.reason = NO_PARTS
+        elif error is not None and (not self._is_web or is_sized or error.errno != errno.EIO):
+            ending.reason, ending.is_all = f'cannot be read on ({_reason(error)})', False
+        elif self._is_web:  # a server that does not tell the size closes the connection where the video ends
+            ending.reason = cut_off(container, max(end, Fraction(0)))
+            ending.is_all = is_sized or is_recorded and not ending.reason
 
 
 def _pictures(container: Any) -> Any:

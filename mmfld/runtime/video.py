@@ -77,18 +77,15 @@ class VideoSource:
         with _open(Path(self.path)) as container:
             stream = container.streams.best('video')
             stream.thread_type = 'AUTO'
-            start, expected = start_of(container), Fraction(container.duration or 0, 10**6)
-            announced = stream.frames  # 0 if that is not said
+            start, announced = start_of(container), stream.frames  # 0 if that is not said
             kind, position, last, step = container.format.name, 0, -1, 1
-            if kind == MATROSKA:
-                expected -= start  # its duration counts from the start of the clock
             for packet in _packets(container, reasons):
                 if kind == MATROSKA and packet.pos is not None:
                     if position and packet.pos - position > HEADERS:
                         numbers.tear()
                     position = max(position, packet.pos) + packet.size  # several may share a block, and its place
                 if packet.pts is not None:
-                    end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base - start)
+                    end = max(end, end_of(packet) - start)
                 if packet.stream.index != stream.index:
                     lost += packet.is_corrupt
                     continue
@@ -121,6 +118,7 @@ class VideoSource:
                             float(time),
                             float((frame.duration or 0) * frame.time_base or 1 / self.fps),
                         )
+            cut = cut_off(container, end)
         if not read + damaged:
             reasons.append('opened, but PyAV can decode no frame of it')
         if damaged:
@@ -131,8 +129,8 @@ class VideoSource:
             )
         elif numbers.missing:
             reasons.append(f'damaged: {numbers.missing} frames in its middle are missing')
-        if end < expected - (MATROSKA_CUT if kind == MATROSKA else CUT):
-            reasons.append(f'cut off: found {float(end):.2f} s of {float(expected):.2f} s')
+        if cut:
+            reasons.append(cut)
         elif kind == 'avi' and last + step < announced:
             reasons.append(
                 f'damaged: {announced - last - step} frames are missing, it is not known where, so that '
@@ -336,6 +334,21 @@ def _packets(container: Any, reasons: list[str]) -> Iterator[Any]:
 def start_of(container: Any) -> Fraction:
     """Seconds at which a file's clock starts."""
     return Fraction(container.start_time or 0, 10**6)
+
+
+def end_of(packet: Any) -> Fraction:
+    """Seconds of a file's clock at which a packet that has a time ends."""
+    return (packet.pts + (packet.duration or 0)) * packet.time_base
+
+
+def cut_off(container: Any, end: Fraction | int) -> str:
+    """What is missing where packets end ``end`` seconds after the start of the clock, empty if nothing is."""
+    expected = Fraction(container.duration or 0, 10**6)
+    cut = CUT
+    if container.format.name == MATROSKA:
+        expected -= start_of(container)  # its duration counts from the start of the clock
+        cut = MATROSKA_CUT
+    return f'cut off: found {float(end):.2f} s of {float(expected):.2f} s' if end < expected - cut else ''
 
 
 def upright(frame: Any) -> np.ndarray:

@@ -79,6 +79,17 @@ def cut(content: bytes, sent: int) -> Callable:
     return answer
 
 
+def until_closed(content: bytes) -> Callable:
+    """The content, whose end is that of the connection."""
+
+    def answer(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
 @contextmanager
 def serve(*answers: Callable) -> Iterator[http.server.ThreadingHTTPServer]:
     """A server; ``address`` of what it serves, and ``asked``: path, range and authorization of each request."""

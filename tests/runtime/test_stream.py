@@ -14,7 +14,7 @@ from mmfld.runtime.newest import newest
 from mmfld.runtime.stream import StreamSource, is_address
 
 from . import servers
-from .servers import clip, cut, numbers, serve, whole
+from .servers import clip, cut, numbers, serve, until_closed, whole
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +42,71 @@ def test_a_recorded_video_goes_on_where_the_connection_broke():
     np.testing.assert_allclose([frame.time for frame in frames], np.arange(12) / servers.RATE, atol=1e-6)
     assert source.summary == '1 tries to connect again' and source.broken == []
     assert [frame.since for frame in frames if frame.since] == [dict(reconnects=1)]
+
+
+@pytest.mark.parametrize('reconnects', [0, 3])
+@pytest.mark.parametrize('container, codec', [('matroska', 'mjpeg'), ('mp4', 'mpeg4'), ('avi', 'mpeg4')])
+@pytest.mark.parametrize('answer', [until_closed, lambda content: whole(content, is_sized=False)])
+def test_a_video_without_size_ends_where_its_length_says_so(answer, container, codec, reconnects):
+    with serve(answer(clip(1, 12, container, codec))) as server:
+        source = StreamSource(server.address, reconnects=reconnects)
+        assert numbers(list(source)) == list(range(1, 13))
+    assert source.summary == '' and source.broken == [] and len(server.asked) == 1
+
+
+def test_a_video_without_size_goes_on_where_the_connection_was_closed_too_early():
+    content = clip(1, 12, 'matroska', 'mjpeg')
+    with serve(until_closed(content[: len(content) // 2]), until_closed(content)) as server:
+        source = StreamSource(server.address)
+        frames = list(source)
+    assert numbers(frames) == list(range(1, 13))
+    assert source.summary == '1 tries to connect again' and source.broken == []
+
+
+def test_a_live_stream_that_is_closed_without_tries_has_ended():
+    with serve(until_closed(clip(1, 6))) as server:
+        assert len(list(StreamSource(server.address, reconnects=0))) == 6
+
+
+def test_a_file_that_is_cut_off_on_its_server_is_told_and_not_asked_for_again():
+    content = clip(1, 12, 'matroska', 'mjpeg')
+    with serve(whole(content[: len(content) // 2])) as server:
+        source = StreamSource(server.address, strict=False)
+        read = len(list(source))
+    assert 3 < read < 8 and len(server.asked) == 1
+    ((_, reason),) = source.broken
+    assert reason == f'{server.address}: {read} frames read; cut off: found {read / 10:.2f} s of 1.20 s'
+
+
+@pytest.mark.parametrize('answer', [whole, until_closed, lambda content: whole(content, is_sized=False)])
+def test_an_mp4_whose_index_lies_behind_its_pictures_needs_a_server_that_sends_parts(answer):
+    content = clip(1, 12, 'mp4', 'mpeg4')
+    at = content.index(b'moov') - 4
+    between = 10**5
+    content = content[:at] + between.to_bytes(4, 'big') + b'free' + bytes(between - 8) + content[at:]
+    with serve(*[answer(content)] * 3) as server:
+        source = StreamSource(server.address, strict=False)
+        assert list(source) == []
+    ((_, reason),) = source.broken
+    assert reason == (
+        f'{server.address}: 0 frames read; found an mp4 whose index lies behind its pictures, and a server that sends '
+        'no parts of it: save the file, and read that'
+    )
+
+
+@pytest.mark.parametrize('scheme', ['http', 'rtsp'])
+def test_an_unknown_host_is_told_without_the_password(scheme):
+    with pytest.raises(ValueError) as error:
+        StreamSource(f'{scheme}://anna:secret@no-such-host.invalid/live?token=abc')
+    place, told = f'{scheme}://no-such-host.invalid/live', 'the host no-such-host.invalid is unknown: '
+    assert str(error.value).startswith(f'{place}: PyAV cannot open this stream ({told}')
+    assert 'secret' not in str(error.value) and 'abc' not in str(error.value)
+
+
+def test_a_host_that_speaks_no_tls_could_not_be_reached():
+    with serve() as server:
+        with pytest.raises(ValueError, match=r'\(127.0.0.1 could not be reached, or broke off at once\)$'):
+            StreamSource(server.address.replace('http://', 'https://anna:secret@'))
 
 
 def test_a_live_stream_goes_on_with_what_it_shows_then(monkeypatch):
