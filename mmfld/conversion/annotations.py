@@ -12,6 +12,9 @@ from .face_sets import Face
 from .image_files import Size
 from .problems import ConversionError, Problem, Problems, shown
 
+# fields of an annotation that have a place, and which of their numbers tell it: [x, y], [x, y, w, h], [x1, y1, x2, y2]
+PLACES = dict(center=(1, 1), face_box=(1, 1, 0, 0), landmark_box=(1, 1, 1, 1))
+
 
 @dataclass
 class NamedFace(Face):
@@ -26,12 +29,12 @@ class NamedFace(Face):
     size: Size | None = None
 
     def moved(self, shift: float) -> 'NamedFace':
-        """A copy whose points, and box if there is one, lie further to the right and down, in pixels."""
+        """A copy whose annotated points, and all else with a place, lie further to the right and down, in pixels."""
         fields = dict(self.fields)
-        if 'face_box' in fields:
-            x, y, width, height = fields['face_box']
-            fields['face_box'] = [x + shift, y + shift, width, height]
-        return replace(self, points=self.points + shift, fields=fields)
+        for name in PLACES.keys() & fields.keys():
+            fields[name] = [value + shift * moves for value, moves in zip(fields[name], PLACES[name])]
+        annotated = self.coco_visibility[:, None] > 0
+        return replace(self, points=self.points + shift * annotated, fields=fields)
 
 
 def in_one_order(faces: Sequence[NamedFace], names: Sequence[str] | None, problems: Problems) -> list[NamedFace]:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .annotations import NamedFace, unique_names
+from .annotations import PLACES, NamedFace, unique_names
 from .face_sets import to_coco, write_json
 from .image_files import Size, find_image
 from .problems import Problem, Problems, shown
 from .text_files import check_free, is_number
 
-KEPT = ('attributes', 'face_box', 'landmark_box')  # fields of an annotation
+KEPT = ('attributes', 'box_size', 'face_box', 'landmark_box')  # fields of an annotation
 
 
 def read_coco(path: Path, images: Path, problems: Problems) -> Iterator[NamedFace]:
@@ -51,6 +51,14 @@ def _face(annotation: dict, image: dict, names: tuple[str, ...] | None, path: Pa
     if names is not None and len(names) != len(keypoints):
         message = f'found {len(keypoints)} landmarks, expected {len(names)}, as the category has'
         raise Problem('wrong point count', message, path, place)
+    fields = {name: annotation[name] for name in KEPT if name in annotation}
+    if 'box_size' in fields and 'center' in annotation:  # else of the landmarks, which is written anew
+        fields['center'] = annotation['center']
+    for name in PLACES.keys() & fields.keys():
+        values, count = fields[name], len(PLACES[name])
+        if not isinstance(values, list) or len(values) != count or not all(map(is_number, values)):
+            message = f'{name}: found {shown(values)}, expected {count} finite numbers'
+            raise Problem('bad box', message, path, place)
     visible = keypoints[:, 2].astype(int)
     size = (image['width'], image['height']) if {'width', 'height'} <= image.keys() else None
     return NamedFace(
@@ -61,7 +69,7 @@ def _face(annotation: dict, image: dict, names: tuple[str, ...] | None, path: Pa
         place,
         [place] * len(keypoints),
         visible=None if (visible == 1).all() else visible,
-        fields={name: annotation[name] for name in KEPT if name in annotation},
+        fields=fields,
         names=names,
         size=size,
     )

@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import shutil
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
 from PIL import Image
@@ -89,7 +89,7 @@ def check_image(path: Path) -> ImageContent:
     return ImageContent((width, height), hashlib.sha256(content).hexdigest())
 
 
-def find_image(name: str, root: Path, file: Path, line: int | str | None) -> str:
+def find_image(name: str, root: Path, file: Path, line: int | str | None, is_alone: bool = False) -> str:
     """The name within a folder of images of one that an annotation file names.
 
     It is looked for from that folder, from its ``images``, from beside the file, and from where the command runs; with
@@ -100,6 +100,8 @@ def find_image(name: str, root: Path, file: Path, line: int | str | None) -> str
         root (Path): The folder of images.
         file (Path): The annotation file.
         line (int | str, optional): Where the name stands.
+        is_alone (bool): Whether the file is of this image alone, so that one of this name beside it is the image where
+            none is in the folder that it names, as after both were moved. Defaults to False.
 
     Returns:
         str: Relative to ``root``, with forward slashes. Of an image that is nowhere, the name as it is.
@@ -107,15 +109,18 @@ def find_image(name: str, root: Path, file: Path, line: int | str | None) -> str
     Raises:
         Problem: If it is no name, or that of an image outside of the folder.
     """
-    for text in dict.fromkeys((name, name.replace('\\', '/'))):
-        for start in (root, root / 'images', file.parent, Path()):
-            path = Path(os.path.abspath(start / text))
-            if text and path.is_file():
-                try:
-                    return path.relative_to(os.path.abspath(root)).as_posix()
-                except ValueError:
-                    message = f'found {path}, expected an image in {root}: --images tells another folder'
-                    raise Problem('image elsewhere', message, file, line) from None
+    starts = (root, root / 'images', file.parent, Path())
+    places = [start / text for text in dict.fromkeys((name, name.replace('\\', '/'))) for start in starts if text]
+    if is_alone:
+        places.append(file.parent / PureWindowsPath(name).name)
+    for place in places:
+        path = Path(os.path.abspath(place))
+        if path.is_file():
+            try:
+                return path.relative_to(os.path.abspath(root)).as_posix()
+            except ValueError:
+                message = f'found {path}, expected an image in {root}: --images tells another folder'
+                raise Problem('image elsewhere', message, file, line) from None
     return check_image_name(name.replace('\\', '/'), file, line)
 
 

@@ -1,7 +1,7 @@
 """The json files of labelme, one an image.
 
 Each landmark is a shape of the type ``point`` whose label is its name. Those with one ``group_id`` are a face, and
-those without are one.
+those without are one. An image that is not where the file says is looked for under its name beside the file.
 """
 
 import json
@@ -64,7 +64,7 @@ def _faces(file: Path, images: Path, problems: Problems) -> Iterator[NamedFace]:
 
 
 def _face(content: dict, shapes: list[tuple[str, dict]], file: Path, images: Path) -> NamedFace:
-    name = find_image(content['imagePath'], images, file, None)
+    name = find_image(content['imagePath'], images, file, None, is_alone=True)
     points, names = [], []
     for place, shape in shapes:
         label, point = shape.get('label'), shape.get('points')

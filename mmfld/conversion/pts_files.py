@@ -30,13 +30,16 @@ def by_stem(folder: Path, selects: Callable[[Path], bool]) -> dict[str, list[Pat
     return files
 
 
-def pts_with_images(folder: Path, problems: Problems, images_folder: Path | None = None) -> Iterator[tuple[Path, Path]]:
+def pts_with_images(
+    folder: Path, problems: Problems, images_folder: Path | None = None, is_complete: bool = True
+) -> Iterator[tuple[Path, Path]]:
     """The ``.pts`` files of a folder in the order of their names, each with the image of the same name.
 
     That lies beside it, or in ``images_folder``. ``NAME.face2.pts`` without one of its own is of the image ``NAME``.
 
-    Images without ``.pts`` and names with several images or ``.pts`` files are reported. Where there is no image, the
-    path is that of the missing one, which :func:`check_faces` reports.
+    Images without ``.pts`` and names with several images or ``.pts`` files are reported; the former as faces that are
+    left out where the set ``is_complete``, which has a face in every image. Where there is no image, the path is that
+    of the missing one, which :func:`check_faces` reports.
 
     Yields:
         tuple: Path of the ``.pts`` file, path of the image.
@@ -49,7 +52,10 @@ def pts_with_images(folder: Path, problems: Problems, images_folder: Path | None
         if stem not in images and of_image in images:
             images[stem] = images[of_image]
     for stem in sorted(images.keys() - points_files.keys()):
-        problems.leave_out(Problem('missing points', f'no {stem}.pts beside the image', images[stem][0]))
+        if is_complete:
+            problems.leave_out(Problem('missing points', f'no {stem}.pts beside the image', images[stem][0]))
+        else:
+            problems.note(Problem('image without faces', f'found no {stem}.pts in {folder}', images[stem][0]))
     for stem, paths in tqdm(points_files.items(), folder.name, unit='file', leave=False):
         found = images.get(stem, [images_folder / f'{FURTHER_FACE.sub("", stem)}.jpg'])
         for kind, several in (('ambiguous image', found), ('ambiguous points', paths)):
@@ -170,7 +176,7 @@ def read_pts_faces(path: Path, images: Path, problems: Problems) -> Iterator[Nam
         pairs = [
             pair
             for folder in sorted(folder for folder, _ in walk(path))
-            for pair in pts_with_images(folder, problems, images / folder.relative_to(path))
+            for pair in pts_with_images(folder, problems, images / folder.relative_to(path), is_complete=False)
         ]
     else:
         beside = by_stem(images, is_image) if images.is_dir() else {}

@@ -71,9 +71,16 @@ def test_a_name_given_twice_is_an_error():
         in_one_order([face([[1, 1]])], ['a', 'a'], Problems(False))
 
 
+def test_landmarks_that_are_not_annotated_stay_at_zero():
+    moved = face([[1, 2], [0, 0]], visible=np.array([1, 0])).moved(0.5)
+    assert moved.points.tolist() == [[1.5, 2.5], [0, 0]]
+
+
 def test_a_face_moves_with_its_box():
     one = face([[1, 2]])
-    one.fields = dict(face_box=[1, 2, 3, 4], attributes={})
+    one.fields = dict(face_box=[1, 2, 3, 4], landmark_box=[1, 2, 3, 4], center=[1, 2], box_size=9, attributes={})
     moved = one.moved(0.5)
-    assert moved.points.tolist() == [[1.5, 2.5]] and moved.fields['face_box'] == [1.5, 2.5, 3, 4]
+    assert moved.points.tolist() == [[1.5, 2.5]] and moved.fields == dict(
+        face_box=[1.5, 2.5, 3, 4], landmark_box=[1.5, 2.5, 3.5, 4.5], center=[1.5, 2.5], box_size=9, attributes={}
+    )
     assert one.points.tolist() == [[1, 2]]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmfld.conversion.labelme_files import read_labelme
+from mmfld.conversion.problems import Problems
 
 
 def shape(label, x, y, group=None, kind='point'):
@@ -49,6 +50,31 @@ def test_a_path_of_windows_is_found(read, folder):
     (folder / 'a.jpg').rename(folder / 'images' / 'a.jpg')
     (face,) = read(read_labelme, 'a.json', content(shape('eye', 1, 2), imagePath='images\\a.jpg')).faces
     assert face.image == 'images/a.jpg'
+
+
+def test_a_path_of_windows_out_of_the_folder_is_found_from_the_file(folder):
+    for name in ('set/json', 'set/img'):
+        (folder / name).mkdir(parents=True)
+    (folder / 'a.jpg').rename(folder / 'set/img/a b.jpg')
+    (folder / 'b.jpg').rename(folder / 'set/json/a b.jpg')
+    file = folder / 'set/json/a b.json'
+    file.write_text(content(shape('eye', 1, 2), imagePath='..\\img\\a b.jpg'))
+    (face,) = read_labelme(folder / 'set', folder / 'set', Problems(True))
+    assert face.image == 'img/a b.jpg'
+    (face,) = read_labelme(file, folder / 'set/img', Problems(True))
+    assert face.image == 'a b.jpg'
+
+
+@pytest.mark.parametrize('told', ['..\\img\\a.jpg', '../img/a.jpg', 'C:\\Users\\a.jpg', '/home/a.jpg'])
+def test_an_image_that_was_moved_with_its_file_is_found_beside_it(read, told):
+    (face,) = read(read_labelme, 'a.json', content(shape('eye', 1, 2), imagePath=told)).faces
+    assert face.image == 'a.jpg'
+
+
+@pytest.mark.parametrize('told', ['..\\img\\c.jpg', ''])
+def test_an_image_that_is_nowhere_is_told(read, told, capsys):
+    assert read(read_labelme, 'a.json', content(shape('eye', 1, 2), imagePath=told)).left_out == {'bad image name': 1}
+    assert 'a.json: bad image name: found ' in capsys.readouterr().err
 
 
 def test_utf_16_and_marks_are_read(read):

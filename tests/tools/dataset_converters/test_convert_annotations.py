@@ -220,6 +220,54 @@ def test_a_pts_file_cannot_lack_a_landmark(folder, convert, capsys):
     assert not (folder / 'points' / 'a.pts').exists() and (folder / 'points' / 'sub' / 'b.pts').exists()
 
 
+def test_an_origin_moves_landmarks_and_boxes_alike(folder, convert):
+    points = with_v(POINTS)
+    points[0] = 0
+    content = coco(('a.jpg', points))
+    boxes = dict(
+        landmark_box=[15.0, 13.0, 40.0, 31.5], face_box=[5.0, 6.0, 30.0, 31.0], center=[20.0, 21.5], box_size=31
+    )
+    content['annotations'][0].update(boxes, attributes=dict(blur=1), scale=7, bbox=[1, 2, 3, 4])
+    (folder / 'in.json').write_text(json.dumps(content))
+    assert convert('in.json', 'out.json', '--origin', '1') == 0
+    (found,) = json.loads((folder / 'out.json').read_text())['annotations']
+    assert found['landmark_box'] == [14.0, 12.0, 39.0, 30.5] and found['face_box'] == [4.0, 5.0, 30.0, 31.0]
+    assert found['center'] == [19.0, 20.5] and found['box_size'] == 31 and found['attributes'] == dict(blur=1)
+    assert found['bbox'] == [14.0, 12.0, 25.0, 18.5]  # of the landmarks, written anew
+    expected = points - [1, 1, 0]
+    expected[0] = 0
+    np.testing.assert_allclose(np.reshape(found['keypoints'], (-1, 3)), expected, atol=1e-6)
+    assert convert('out.json', 'back.json', '--out-origin', '1') == 0
+    (back,) = json.loads((folder / 'back.json').read_text())['annotations']
+    assert {name: back[name] for name in boxes} == boxes and keypoints(folder / 'back.json')[0][1] == points.tolist()
+
+
+@pytest.mark.parametrize(
+    'field, value, count',
+    [('face_box', 'abc', 4), ('landmark_box', [1, 2, 3], 4), ('face_box', [1, 2, None, 4], 4), ('center', 3, 2)],
+)
+def test_a_box_that_is_none_is_told(folder, convert, capsys, field, value, count):
+    content = coco(('a.jpg', with_v(POINTS)), ('sub/b.png', with_v(POINTS)))
+    content['annotations'][0].update({'box_size': 31, field: value})
+    (folder / 'in.json').write_text(json.dumps(content))
+    assert convert('in.json', 'out.json') == 1
+    assert f'in.json:annotation 0: bad box: {field}: found {value!r}, expected {count} ' in capsys.readouterr().err
+    assert [name for name, _ in keypoints(folder / 'out.json')] == ['sub/b.png']
+
+
+def test_images_without_points_files_are_told_and_no_faces_left_out(folder, convert, capsys):
+    (folder / 'points').mkdir()
+    (folder / 'points/a.pts').write_text(pts(POINTS + 1))
+    assert cv2.imwrite(str(folder / 'images/c.jpg'), np.zeros((40, 60, 3), np.uint8))
+    assert convert('points', 'out.json') == 0
+    told = capsys.readouterr()
+    assert f'images/c.jpg: image without faces: found no c.pts in {folder}/points' in told.err
+    assert 'faces left out: 0\nother problems: 1\n       1  image without faces\n' in told.out
+    assert [name for name, _ in keypoints(folder / 'out.json')] == ['a.jpg']
+    assert convert('points', 'strict.json', '--strict') == 1
+    assert 'stopped at the first problem (--strict)' in capsys.readouterr().err
+
+
 def test_an_image_elsewhere_is_told(folder, convert, capsys):
     cv2.imwrite(str(folder / 'c.jpg'), np.zeros((40, 60, 3), np.uint8))
     (folder / 'faces.csv').write_text('file,x0,y0\nc.jpg,1,2\n')
