@@ -1,6 +1,5 @@
 """MMPose's 2D inferencer, with models that are loaded whole or not at all."""
 
-import copy
 import logging
 import os
 from contextlib import suppress
@@ -24,6 +23,7 @@ from ..engine.provenance import other_inputs
 from ..engine.rows import find_config, read_config
 from ..models.heads.uncertain_head import UncertainHead
 from ..runtime.arguments import check_path
+from ..runtime.copies import deep_copy
 from ..structures import FaceLayout, get_layout
 from ..uncertainty.calibration import LandmarkCalibration
 
@@ -68,9 +68,7 @@ class StrictInferencer(Pose2DInferencer):
         )
 
     def __deepcopy__(self: Self, memo: dict) -> Self:
-        copied = memo[id(self)] = type(self).__new__(type(self))
-        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return copied
+        return deep_copy(self, memo)
 
     @property
     def face_layout(self) -> FaceLayout | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .arguments import check_number, check_path, check_whole
 from .boxes import given_boxes, tight_box
+from .copies import deep_copy, pickled_state
 from .crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
 from .detection import Detector, WholeImage, build_detector
 from .images import Image, read_image
@@ -59,8 +60,8 @@ class FaceLandmarker:
     ...     print(face.landmarks.shape, face.scores.shape, face.box.shape, face.score > 0.5)
     (68, 2) (68,) (4,) True
 
-    One object serves several threads, can be pickled, works on in a forked process, and is closed by a ``with``
-    statement.
+    One object serves several threads, can be copied and pickled if its detector can, works on in a forked process, and
+    is closed by a ``with`` statement.
 
     Args:
         model (str | Path | LandmarkModel, optional): A file that ``mmfld export`` has written. Defaults to the model
@@ -137,6 +138,12 @@ class FaceLandmarker:
             network = getattr(owner, 'network', None)
             if isinstance(network, Network):
                 network.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return pickled_state(self)
+
+    def __deepcopy__(self, memo: dict) -> 'FaceLandmarker':
+        return deep_copy(self, memo)
 
     def __enter__(self) -> 'FaceLandmarker':
         return self
