@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ..runtime.model import POINTER
+from .foreign_objects import load_plain
 
 SHOWN = 5  # tensors
 
@@ -15,7 +16,8 @@ SHOWN = 5  # tensors
 def read_checkpoint(path: str | Path) -> dict:
     """The content of a checkpoint, on the CPU: a dict with ``state_dict``, or that itself.
 
-    Nothing but tensors and plain data is ever loaded, so that no code in a file runs.
+    Nothing but tensors and plain data is ever loaded, so that no code in a file runs; of plain MMEngine's objects their
+    numbers are.
 
     Raises:
         FileNotFoundError: If it is not there.
@@ -33,7 +35,7 @@ def read_checkpoint(path: str | Path) -> dict:
     if head.startswith(b'PK'):
         _check_zip(path)
     try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
+        content = load_plain(path)
     except Exception as error:  # what is no checkpoint makes the unpickler fail in any way
         found = re.search(r'GLOBAL (\S+)', str(error))
         if found:

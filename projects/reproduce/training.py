@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-import torch
 from mmengine import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from plan import Run, keeps_batch, leaves
 
+from mmfld.engine.checkpoint import read_checkpoint, weights_in
 from mmfld.engine.launch import latest_checkpoint
 from mmfld.engine.rows import REPOSITORY, read_config
 
@@ -154,7 +154,10 @@ def check_fit(cfg: Config, checkpoint: Path) -> None:
     have more, which begin untrained."""
     init_default_scope(cfg.default_scope)
     own = MODELS.build(cfg.model).state_dict()
-    given = torch.load(checkpoint, map_location='cpu', weights_only=False)['state_dict']
+    try:
+        given = weights_in(read_checkpoint(checkpoint))
+    except ValueError as error:
+        raise RunFailed(str(error)) from error
     wrong = [name for name, value in given.items() if name not in own or own[name].shape != value.shape]
     if wrong:
         name = wrong[0]

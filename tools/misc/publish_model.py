@@ -17,6 +17,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
+from mmfld.engine.checkpoint import read_checkpoint, weights_in
 from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
 
@@ -49,8 +50,8 @@ def publish(config: str, checkpoint: str, dst: Path) -> None:
     """
     cfg = read_config(config)
     init_default_scope(cfg.default_scope)
-    content = torch.load(checkpoint, map_location='cpu', weights_only=True)
-    state_dict = half(content['state_dict'], checkpoint)
+    content = read_checkpoint(checkpoint)
+    state_dict = half(weights_in(content), checkpoint)
     try:
         MODELS.build(cfg.model).load_state_dict(state_dict)
     except RuntimeError as error:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter, OrderedDict
 from pathlib import Path
+from pickle import UnpicklingError
 
 import mmpose
 import numpy as np
@@ -20,6 +21,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 from torch import nn
 
+from mmfld.engine.checkpoint import read_checkpoint
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 
 from ..fakes import Points
@@ -52,7 +54,7 @@ class AddsArray(Hook):
         checkpoint['extra'] = np.arange(2)
 
 
-def train(work_dir, name, **options):
+def train(work_dir, name, is_plain=True, **options):
     torch.manual_seed(0)
     loader = dict(batch_size=4, num_workers=0, collate_fn=dict(type='default_collate'))
     runner = Runner(
@@ -73,7 +75,7 @@ def train(work_dir, name, **options):
             logger=dict(type='LoggerHook', interval=1),
             checkpoint=dict(type='CheckpointHook', interval=1, save_best='error', rule='less'),
         ),
-        custom_hooks=[dict(type='PlainCheckpointHook'), dict(type='EMAHook'), AddsArray()],
+        custom_hooks=[*[dict(type='PlainCheckpointHook')] * is_plain, dict(type='EMAHook'), AddsArray()],
         **options,
     )
     runner.train()
@@ -103,6 +105,23 @@ def test_checkpoint_loads_with_weights_only(training):
     assert checkpoint['message_hub']['log_scalars']['train/loss']['values'].shape == (4,)
     assert checkpoint['extra'] == [0, 1]
     assert checkpoint['state_dict']._metadata['layers.1']['version'] == 2
+
+
+def test_a_training_of_plain_mmengine_is_read_and_goes_on(training, tmp_path):
+    train(tmp_path / 'foreign', 'foreign', is_plain=False)
+    path = tmp_path / 'foreign/epoch_2.pth'
+    with pytest.raises(UnpicklingError):
+        torch.load(path, weights_only=True)
+    found, expected = read_checkpoint(path), torch.load(training['whole'] / 'epoch_2.pth', weights_only=True)
+    assert found['extra'] == [0, 1] and found['meta']['dataset_meta'] == expected['meta']['dataset_meta']
+    found_loss, loss = (each['message_hub']['log_scalars']['train/loss'] for each in (found, expected))
+    assert torch.equal(found_loss['values'], loss['values']) and found_loss['values'].dtype == loss['values'].dtype
+    assert torch.equal(found_loss['counts'], loss['counts']) and found_loss['max_length'] == loss['max_length']
+    train(tmp_path / 'resumed', 'goes on', resume=True, load_from=str(path))
+    ends = [
+        torch.load(folder / 'epoch_4.pth', weights_only=True) for folder in (training['whole'], tmp_path / 'resumed')
+    ]
+    assert all(torch.equal(ends[0]['state_dict'][name], value) for name, value in ends[1]['state_dict'].items())
 
 
 def test_best_checkpoint_is_plain_too(training):
