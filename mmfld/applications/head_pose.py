@@ -26,6 +26,8 @@ DISTANCE = 10.0  # of the camera, in units of the shape
 ORIGIN = (0.0, 0.35, 0.0)  # of the shape, about which it turns: between eyes and mouth
 ROUNDS = 15
 TAIL = 5.0  # degrees of freedom of the errors where none are told
+LINE = 0.05  # of the longer extent of points; of faces of any pose the shorter is more than 0.15 of it
+MOST = 1e6  # pixels, of their standard deviation
 PLAIN = 0.03  # their standard deviation where none is told, in units of the shape
 AXES = (('x', (0, 0, 255)), ('y', (0, 255, 0)), ('z', (255, 0, 0)))  # and their colours in BGR
 
@@ -39,7 +41,8 @@ class HeadPose(NamedTuple):
             (x right, y down, z towards the viewer).
         center (ndarray): (2, ) pixels, where the middle of the head's front is seen.
         scale (float): Pixels for the distance of the outer eye corners of the mean face, facing the camera.
-        residual (float): Root mean square error of the landmarks that were fitted, in units of ``scale``.
+        residual (float): Root mean square error of the landmarks that were fitted, in units of ``scale``. Above 0.25
+            they are hardly those of a face, see ``docs/howto/pose_and_crops.md``.
     """
 
     yaw: float
@@ -106,6 +109,7 @@ class HeadPoseEstimator:
         self.counted = np.setdiff1d(np.arange(len(shape)), np.asarray(left_out, int))
         if len(self.counted) < 6:
             raise ValueError(f'found {len(self.counted)} landmarks that count, expected at least 6')
+        _check_extent(self.shape[self.counted], 'shape')
 
     def _checked(self, covariances: np.ndarray) -> np.ndarray:
         spread = np.asarray(covariances, float)
@@ -125,8 +129,8 @@ class HeadPoseEstimator:
                 count the less, the further off they may be. Defaults to the same for all.
 
         Raises:
-            ValueError: If a shape is another, a number is not finite, a variance negative, or the points lie on one
-                spot.
+            ValueError: If a shape is another, a number is not finite, a variance negative, or the points that count lie
+                on one spot or on a line, which say nothing of a pose.
         """
         points = np.asarray(landmarks, float)
         if points.shape != (self.layout.num_keypoints, 2) or not np.isfinite(points).all():
@@ -135,10 +139,7 @@ class HeadPoseEstimator:
                 f'for layout {self.layout.name!r}'
             )
         points, shape = points[self.counted], self.shape[self.counted]
-        size = np.sqrt(points.var(0).sum())
-        if not size > 1e-6:
-            raise ValueError('the landmarks lie on one spot')
-        scale = size / np.sqrt(shape[:, :2].var(0).sum())
+        scale = _check_extent(points, 'landmarks') / np.sqrt(shape[:, :2].var(0).sum())
         if covariances is None:
             spread = np.tile(np.eye(2) * (PLAIN * scale) ** 2, (len(points), 1, 1))
         else:
@@ -185,6 +186,24 @@ def draw_axes(image: np.ndarray, pose: HeadPose, length: float = 0.8) -> np.ndar
             4,
         )
     return image
+
+
+def _check_extent(points: np.ndarray, name: str) -> float:
+    """The root of the summed variances of points (N, 2) or (N, 3).
+
+    Raises:
+        ValueError: If they lie on one spot or on a line, or are no places in a picture.
+    """
+    with np.errstate(over='ignore', invalid='ignore'):
+        size = float(np.sqrt(points.var(0).sum()))
+    if not size > 1e-6:
+        raise ValueError(f'{name}: found those that count on one spot, expected those of a face')
+    if not size < MOST:
+        raise ValueError(f'{name}: found coordinates up to {np.abs(points).max():g}, expected those of a face')
+    along, across = np.linalg.svd(points - points.mean(0), compute_uv=False)[:2]
+    if across < LINE * along:
+        raise ValueError(f'{name}: found those that count on a line, expected those of a face')
+    return size
 
 
 def _project(

@@ -107,14 +107,42 @@ def test_a_layout_of_ones_own_needs_a_shape():
 @pytest.mark.parametrize(
     'points, message',
     [
-        (np.zeros((68, 2)), 'the landmarks lie on one spot'),
+        (np.zeros((68, 2)), 'landmarks: found those that count on one spot, expected those of a face'),
+        (np.full((68, 2), 7.3), 'found those that count on one spot'),
         (np.full((68, 2), np.nan), 'expected finite'),
+        (np.where(np.arange(136) == 100, np.inf, 3.0).reshape(68, 2), 'expected finite'),
+        (np.linspace((0, 0), (100, 0), 68), 'landmarks: found those that count on a line, expected those of a face'),
+        (np.linspace((30, 0), (30, 90), 68), 'found those that count on a line'),
+        (np.linspace((0, 5), (100, 60), 68) + np.eye(68, 2), 'found those that count on a line'),
+        (np.repeat([(0, 0), (90, 40)], 34, axis=0), 'found those that count on a line'),
+        (np.random.default_rng(0).uniform(0, 1e200, (68, 2)), r'found coordinates up to 9.*e\+199, expected those of'),
         (np.zeros((5, 2)), r'found shape \(5, 2\), expected finite \(68, 2\)'),
     ],
 )
 def test_landmarks_that_are_no_face(points, message):
     with pytest.raises(ValueError, match=message):
         HeadPoseEstimator()(points)
+
+
+def test_the_residual_tells_points_of_no_face():
+    rng = np.random.default_rng(0)
+    estimate, face = HeadPoseEstimator(), rendered(0, 0, 0)
+    assert min(estimate(rng.uniform(0, 100, (68, 2))).residual for _ in range(20)) > 0.25
+    assert min(estimate(face[rng.permutation(68)]).residual for _ in range(20)) > 0.25
+    angles = rng.uniform((-90, -50, -180), (90, 50, 180), (20, 3))
+    assert max(estimate(rendered(*each, seed=n)).residual for n, each in enumerate(angles)) < 0.05
+
+
+@pytest.mark.parametrize('layout', layout_names())
+@pytest.mark.parametrize('yaw, pitch', [(-90, 0), (90, 60), (0, -60)])
+def test_no_face_is_a_line_from_any_side(layout, yaw, pitch):
+    assert np.isfinite(HeadPoseEstimator(layout)(rendered(yaw, pitch, 0, layout)).residual)
+
+
+@pytest.mark.parametrize('shape', [np.zeros((68, 3)), np.linspace((0, 0, 0), (1, 2, 3), 68)], ids=['spot', 'line'])
+def test_a_shape_that_is_none_is_an_error(shape):
+    with pytest.raises(ValueError, match='^shape: found those that count on '):
+        HeadPoseEstimator(shape=shape)
 
 
 def test_axes_point_where_the_head_does():
