@@ -38,6 +38,7 @@ class _NeedsOpenMMLab:
         if name in [f'{__name__}.{part}' for part in cls.PARTS]:
             from .compat import prepare
 
+            _announce()
             prepare()
             if name == f'{__name__}.apis':  # which builds models from the registry
                 load_components()
@@ -49,12 +50,19 @@ def _has_openmmlab() -> bool:
         return False
     from .compat import prepare
 
+    _announce()
     try:
         prepare()
     except ImportError as error:
         warnings.warn(f'only mmfld.runtime can be used: {error}', RuntimeWarning, stacklevel=4)
         return False
     return True
+
+
+def _announce() -> None:
+    """In the program, say why nothing else is said for some seconds."""
+    if IS_PROGRAM and not {'torch', '--quiet'} & {*sys.modules, *sys.argv} and find_spec('torch'):
+        print('mmfld: loading PyTorch and MMPose ...', file=sys.stderr, flush=True)
 
 
 def _is_program() -> bool:
@@ -64,7 +72,8 @@ def _is_program() -> bool:
     return Path(*sys.argv[:1]).stem == __name__
 
 
-if not _is_program() and load_components():
+IS_PROGRAM = _is_program()
+if not IS_PROGRAM and load_components():
     __all__ += ['codecs', 'datasets', 'engine', 'evaluation', 'models', 'structures', 'visualization']
 else:
     sys.meta_path.insert(0, _NeedsOpenMMLab)

@@ -3,8 +3,9 @@
 import argparse
 import sys
 
-from mmfld.cli.test import add_arguments, test
+from mmfld.cli.test import add_arguments
 from mmfld.engine.endings import run_tool
+from mmfld.engine.testing import test
 
 
 def main():

@@ -16,8 +16,9 @@ if __name__ == '__main__':
 
 import argparse
 
-from mmfld.cli.train import add_arguments, train
+from mmfld.cli.train import add_arguments
 from mmfld.engine.endings import run_tool
+from mmfld.engine.training import train
 
 
 def main():

@@ -2,16 +2,36 @@
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """One that complains in one line."""
+    """One that complains in one line, and says what may have been meant."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f'{self.prog}: {message} (see {self.prog} --help)\n')
+
+    def refuse(self, unknown: list[str]) -> NoReturn:
+        """Complain of arguments that it does not take."""
+        options = self._option_string_actions
+        near = [did_you_mean(word.partition('=')[0], options) for word in unknown if word.startswith('-')]
+        self.error(f'unrecognized arguments: {" ".join(unknown)}{"".join(near)}')
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += did_you_mean(str(value), map(str, action.choices))
+            raise
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``'; did you mean train?'``, or nothing if no known word is like the one that is not known."""
+    near = get_close_matches(word, known, n=1)
+    return f'; did you mean {near[0]}?' if near else ''
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from .arguments import Parser
 from .completion import PrintCompletion
 from .tool import QUIET, called
 
-# A command is the module of its name in this folder, imported when it is asked for: with `add_arguments` and `run`, or
-# with a `main` that takes the arguments as they are.
+# A command is the module of its name in this folder, imported when it is asked for, without torch: with `add_arguments`
+# and `run`, or with a `main` that takes the arguments as they are.
 GROUPS = {
     'use landmarks': dict(
         predict='landmarks of the faces in images, folders, videos and camera pictures',
@@ -75,19 +75,15 @@ def _run(argv: list[str]) -> int:
     if QUIET in argv:
         os.environ['TQDM_DISABLE'] = '1'  # before tqdm is imported
     try:
-        if name in WITH_OPENMMLAB:
-            from ..compat import prepare
-
-            prepare()  # which says what is missing
-        if name in (*WITH_OPENMMLAB, 'doctor'):
-            from .. import load_components
-
-            load_components()
-        if name in WITH_OPENMMLAB and QUIET in argv:
-            _quiet_openmmlab()
         if name in COMMANDS and place == 0 and hasattr(module := _module(name), 'main'):
             return module.main(rest)
-        args = make_parser([name]).parse_args(argv)
+        # before the imports, so that help and complaints come at once
+        parser = make_parser([name])
+        args, unknown = parser.parse_known_args(argv, argparse.Namespace(argv=rest))
+        if unknown:
+            (parser if place else args.parser).refuse(unknown)
+        if name in (*WITH_OPENMMLAB, 'doctor'):
+            _load_openmmlab(name, args.quiet)
         with called(f'mmfld {name}'):
             return args.run(args)
     except argparse.ArgumentError as error:
@@ -111,15 +107,12 @@ def make_parser(names: Collection[str]) -> Program:
             if hasattr(module, 'add_arguments'):
                 module.add_arguments(command)
             command.add_argument(QUIET, action='store_true', help='no logs and progress, only what is wrong')
-            command.set_defaults(run=getattr(module, 'run', None))
+            command.set_defaults(run=getattr(module, 'run', None), parser=command)
     return parser
 
 
 def _make_full_parser() -> Program:
     """The parser with the arguments of all commands that can be imported here."""
-    from .. import load_components
-
-    load_components()
     known = []
     for name in COMMANDS:
         with suppress(ImportError):
@@ -128,11 +121,20 @@ def _make_full_parser() -> Program:
     return make_parser(known)
 
 
-def _quiet_openmmlab() -> None:
-    from mmengine.logging import MMLogger
+def _load_openmmlab(name: str, quiet: bool) -> None:
+    """Import what a command takes of torch and MMPose; ImportError, which says what is missing."""
+    from .. import load_components
 
-    with redirect_stdout(sys.stderr):  # where it logs from now on
-        MMLogger.get_current_instance().setLevel('WARNING')
+    if name in WITH_OPENMMLAB:
+        from ..compat import REQUIRED, require
+
+        require(*REQUIRED)
+    load_components()
+    if quiet and name in WITH_OPENMMLAB:
+        from mmengine.logging import MMLogger
+
+        with redirect_stdout(sys.stderr):  # where it logs from now on
+            MMLogger.get_current_instance().setLevel('WARNING')
 
 
 def _module(name: str) -> ModuleType:

@@ -113,7 +113,8 @@ def _examine_data(
 
 
 def _load(config: str, options: Sequence[str], work_dir: str | None):
-    from ..engine.launch import argument_parser, load_config
+    from ..engine.launch import load_config
+    from ..launch_arguments import argument_parser
 
     for option in options:
         if '=' not in option:

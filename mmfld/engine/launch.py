@@ -1,4 +1,4 @@
-"""What training and testing share: their common arguments, and running without CUDA."""
+"""What training and testing share: reading the config that they are given, and running without CUDA."""
 
 import argparse
 import logging
@@ -15,44 +15,8 @@ from ..repository import REPOSITORY
 from .checkpoint import read_checkpoint
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from .heap import keep_freed_memory
-from .options import OptionsAction
 from .rows import find_row, read_config, read_rows
 from .work_dir import RESUMABLE
-
-
-def argument_parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the arguments that training and testing have in common."""
-    parser = argparse.ArgumentParser(description=description)
-    add_arguments(parser)
-    return parser
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Those that training and testing have in common."""
-    parser.add_argument(
-        'config',
-        help='config file, or a row of a table, projects/reproduce/star.yml:wflw; also looked for in the repository, '
-        'where the end of its path is enough, wflw/star_hg4 or star.yml:wflw',
-    )
-    parser.add_argument('--work-dir', help='folder for logs and results; default: work_dirs/FOLDER/NAME of the config')
-    parser.add_argument('--show-dir', help='folder for pictures of predictions')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=OptionsAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='override config values, e.g. train_cfg.max_epochs=1 codec.decoder=argmax; a key that the '
-        'config does not have has to be written +KEY',
-    )
-    parser.add_argument(
-        '--allow-mismatch',
-        action='store_true',
-        help='weights that do not fit the model are loaded as far as they do, and settings that a '
-        'checkpoint to go on from overrides are let be; the log says which',
-    )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
 
 
 def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:

@@ -230,7 +230,9 @@ def _find(name: str | Path, beside: Path | None = None) -> Path:
     if path is None:
         tables = Path(name).suffix in ('.yml', '.yaml')
         near = nearest_names(str(name), {shown(file): shown(file) for file in row_files()} if tables else known_names())
-        raise FileNotFoundError(f'{name} found neither in {Path.cwd()} nor in {REPOSITORY}; near: {", ".join(near)}')
+        here = Path.cwd()
+        places = f'not found in {here}' if here == REPOSITORY else f'found neither in {here} nor in {REPOSITORY}'
+        raise FileNotFoundError(f'{name} {places}; near: {", ".join(near)}')
     return path
 
 

@@ -37,6 +37,7 @@ from tables import Results, write_ours, write_tables
 from training import Launcher, RunFailed, carry_out, differences, run_config
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
+from mmfld.cli.reproduce import add_arguments
 from mmfld.doctor.official import check
 from mmfld.engine.rows import Paper, Row
 
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         for row in {run.row.name: run.row for run in runs}.values():
             row_config(str(row))
     except (UnknownName, ValueError, KeyError, FileNotFoundError) as error:
-        print(f'run.py: {error.args[0] if isinstance(error, KeyError) else error}', file=sys.stderr)
+        print(f'{Path(sys.argv[0]).name}: {error.args[0] if isinstance(error, KeyError) else error}', file=sys.stderr)
         return 2
     if args.rehearse:
         everything = args.paper == 'all' and not args.only
@@ -65,38 +66,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('paper', metavar='PAPER')
-    parser.add_argument(
-        '--only', nargs='+', default=[], metavar='TABLE_OR_ROW', help="'Table 5' or names of rows, also as star:wflw"
-    )
-    parser.add_argument('--data-root', type=Path, default=Path('data'), help='the folder with wflw/, 300w/ and so on')
-    parser.add_argument('--seeds', type=int, help="how many seeds, from 0; default: the row's, mostly 1")
-    parser.add_argument('--gpus', type=int, default=1, help='processes of a training; without CUDA on the CPU')
-    parser.add_argument('--slurm', metavar='PARTITION', help='start by Slurm, with --gpus GPUs')
-    parser.add_argument('--work-dir', type=Path, help='for checkpoints and tables; default: work_dirs/reproduce')
-    parser.add_argument(
-        '--anyway',
-        action='store_true',
-        help='train although the check of the data found something; our numbers stay out of the rows',
-    )
-    mode = parser.add_mutually_exclusive_group()
-    mode.add_argument('--dry-run', action='store_true', help='list the runs, and start nothing')
-    mode.add_argument(
-        '--rehearse',
-        action='store_true',
-        help='each row for a few iterations on a few rendered faces; with "all" every config as well, and '
-        'the table is rehearsal.csv',
-    )
-    mode.add_argument(
-        '--simulate',
-        action='store_true',
-        help=f'at mini size: {SIMULATED_FACES["train"]} rendered faces, {SIMULATED_EPOCHS} epochs',
-    )
-    parser.add_argument('--workers', type=int, default=1, help='rehearsals at a time')
+    add_arguments(parser)
     args = parser.parse_args(argv)
-    for name in ('seeds', 'gpus', 'workers'):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            parser.error(f'--{name} is {getattr(args, name)}, expected 1 or more')
     default = Path('work_dirs/reproduce') / ('simulated' if args.simulate else '')
     args.work_dir = (args.work_dir or default).absolute()
     args.data_root = args.data_root.absolute()

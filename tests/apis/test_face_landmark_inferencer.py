@@ -336,7 +336,7 @@ def test_datasamples(inferencer, images):
 
 
 def test_missing_config_is_named():
-    with pytest.raises(FileNotFoundError, match='config nowhere.py found neither in'):
+    with pytest.raises(FileNotFoundError, match='config nowhere.py not found in'):
         FaceLandmarkInferencer('nowhere.py')
 
 

@@ -31,8 +31,10 @@ def test_every_command_is_a_module(name):
     assert importlib.util.find_spec(f'mmfld.cli.{name}')
 
 
-@pytest.mark.parametrize('arguments', [['--help'], ['predict', '--help'], ['convert', 'wflw', '--help']], ids=' '.join)
-def test_what_needs_no_torch_does_not_import_it(arguments):
+@pytest.mark.parametrize(
+    'arguments', [['--help'], *([name, '--help'] for name in COMMANDS), ['convert', 'wflw', '--help']], ids=' '.join
+)
+def test_help_does_not_import_torch(arguments):
     command = [PROGRAM[0], '-X', 'importtime', *PROGRAM[1:], *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     imported = re.findall(r'\| +([\w.]+)$', done.stderr, re.MULTILINE)
@@ -40,11 +42,21 @@ def test_what_needs_no_torch_does_not_import_it(arguments):
     assert not {'torch', 'mmengine', 'mmpose'} & set(imported)
 
 
+def test_a_command_with_torch_says_that_it_is_loaded_unless_it_is_quiet(tmp_path):
+    command = [*PROGRAM, 'train', 'star.yml:nothing']
+    shown, quiet = (
+        subprocess.run([*command, *more], capture_output=True, text=True, cwd=tmp_path).stderr
+        for more in ([], ['--quiet'])
+    )
+    assert shown == f'mmfld: loading PyTorch and MMPose ...\n{quiet}' and quiet.startswith('mmfld train: ')
+
+
 @pytest.mark.parametrize('name', WITH_OPENMMLAB)
 def test_without_openmmlab_a_command_says_what_to_install(name, monkeypatch, capsys):
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name, *package: None if name == 'mmpose' else real(name))
-    assert main([name, 'anything']) == 1
+    files = dict(test=1, calibrate=2, export=2).get(name, 0)
+    assert main([name, 'anything', *['file'] * files]) == 1
     error = capsys.readouterr().err
     assert error.startswith(f'mmfld {name}: mmfld needs mmpose') and 'pip install --no-deps mmpose' in error
     assert error.count('\n') == 1
@@ -63,9 +75,16 @@ def test_without_its_extra_the_demo_says_what_to_install(monkeypatch, capsys):
     [
         ([], 'required: COMMAND'),
         (['sing'], "invalid choice: 'sing' (choose from"),
+        (['trian'], '; did you mean train? (see mmfld --help)'),
         (['--nonsense'], 'mmfld: the following arguments are required: COMMAND'),
         (['--nonsense', 'benchmark', 'photo.jpg'], 'mmfld: unrecognized arguments: --nonsense'),
         (['convert', 'wlfw'], "mmfld convert: argument NAME: invalid choice: 'wlfw'"),
+        (['convert', 'wlfw'], '; did you mean wflw? (see mmfld convert --help)'),
+        (['align', 'a', '--out', 'b', '--template', 'arc_face'], '; did you mean arcface? (see mmfld align --help)'),
+        (
+            ['align', 'a', '--out', 'b', '--siz=1', '--template=ffhq', '--tread', '2'],
+            'mmfld align: unrecognized arguments: --tread 2; did you mean --threads? (see mmfld align --help)',
+        ),
         (['--print-completion', 'ksh'], "invalid choice: 'ksh'"),
     ],
 )

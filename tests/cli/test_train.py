@@ -7,9 +7,8 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 
-from mmfld.cli import train
 from mmfld.cli.main import main
-from mmfld.engine import work_dir
+from mmfld.engine import training, work_dir
 from mmfld.engine.strict_runner import StrictRunner
 from mmfld.repository import REPOSITORY
 
@@ -99,6 +98,6 @@ def test_what_ends_a_training_is_one_sentence(monkeypatch, capsys):
     def fail(args):
         raise OSError('the disk is full')
 
-    monkeypatch.setattr(train, 'train', fail)
+    monkeypatch.setattr(training, 'train', fail)
     assert main(['train', CONFIG]) == 1
     assert capsys.readouterr().err == 'mmfld train: error: the disk is full\n'

@@ -40,7 +40,7 @@ def test_a_config_that_is_not_there_ends_with_one_sentence(capsys):
     with pytest.raises(SystemExit) as ended:
         main(['doctor', 'configs/300w/star_hg5.py'])
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith('mmfld doctor: error: config configs/300w/star_hg5.py found neither')
+    assert capsys.readouterr().err.startswith('mmfld doctor: error: config configs/300w/star_hg5.py not found in')
 
 
 def test_missing_data_of_a_row_are_an_error_that_says_how_to_get_them(capsys, tmp_path):

@@ -11,16 +11,9 @@ from mmengine.device import get_device
 from torch import nn
 
 from mmfld.engine.cpu_amp_optim_wrapper import CPUAmpOptimWrapper
-from mmfld.engine.launch import (
-    REPOSITORY,
-    adapt_to_cpu,
-    argument_parser,
-    latest_checkpoint,
-    load_config,
-    require_file,
-    require_start,
-)
+from mmfld.engine.launch import REPOSITORY, adapt_to_cpu, latest_checkpoint, load_config, require_file, require_start
 from mmfld.engine.rows import read_config
+from mmfld.launch_arguments import argument_parser
 
 
 def load(*arguments):
@@ -53,7 +46,7 @@ def test_a_config_of_the_repository_is_found_from_anywhere(tmp_path, monkeypatch
 def test_a_missing_config_is_named(capsys):
     with pytest.raises(SystemExit):
         load('configs/no_such.py')
-    assert 'config configs/no_such.py found neither in' in capsys.readouterr().err
+    assert f'config configs/no_such.py not found in {REPOSITORY}; near: ' in capsys.readouterr().err
 
 
 def test_a_missing_checkpoint_is_named(capsys):

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmfld.engine.launch import argument_parser, load_config
+from mmfld.engine.launch import load_config
 from mmfld.engine.rows import read_config
+from mmfld.launch_arguments import argument_parser
 
 COMPARE = Path(__file__).parents[2] / 'projects' / 'video_tracking' / 'compare.py'
 

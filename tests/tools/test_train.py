@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmfld.cli import train
-from mmfld.engine import work_dir
+from mmfld.engine import training, work_dir
 from mmfld.engine.strict_runner import StrictRunner
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools/train.py'
@@ -23,7 +22,7 @@ def said(monkeypatch):
     """What the tool logs: messages with their levels."""
     messages = []
     monkeypatch.setattr(
-        train, 'print_log', lambda message, logger, level=logging.INFO: messages.append((message, level))
+        training, 'print_log', lambda message, logger, level=logging.INFO: messages.append((message, level))
     )
     return messages
 

@@ -16,7 +16,6 @@ import argparse
 import io
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -29,9 +28,9 @@ from tqdm import tqdm
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.apis import FaceLandmarkInferencer
 from mmfld.apis.onnx_export import CropsToLandmarks
+from mmfld.cli.calibrate import add_arguments
 from mmfld.engine.checkpoint import read_checkpoint
 from mmfld.engine.endings import run_tool
-from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
 from mmfld.engine.whole_files import write_whole
 from mmfld.models.heads.uncertain_head import UncertainHead
@@ -148,12 +147,7 @@ def table(views: dict[str, Views]) -> list[str]:
 
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config')
-    parser.add_argument('checkpoint')
-    parser.add_argument('dst', type=Path)
-    parser.add_argument('--overwrite', action='store_true', help='replace DST')
-    parser.add_argument('--seed', type=int, default=0, help='of the views')
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
+    add_arguments(parser)
     args = parser.parse_args(argv)
     if args.dst.exists() and not args.overwrite:
         parser.error(f'{args.dst} exists already; --overwrite replaces it')
