@@ -19,6 +19,7 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
 from mmfld.apis.inputs import open_lenient
 from mmfld.cli.arguments import orientation
+from mmfld.counts import how_many
 
 
 def main() -> int:
@@ -127,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
             faces += len(result['predictions'][0])
     except KeyboardInterrupt:  # the way to end a camera without a window, whose files are complete; others end in .part
         pass
-    print(f'{faces} faces in {images} images')
+    print(f'{how_many(faces, "face")} in {how_many(images, "image")}')
     return 1 if source.broken else 0
 
 

@@ -22,6 +22,7 @@ from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample, merge_data_samples, split_instances
 from rich.progress import track
 
+from ..counts import how_many
 from ..runtime.arguments import check_flag, check_number, check_whole
 from ..runtime.detection import Detector, WholeImage, build_detector
 from ..runtime.drawing import draw_ellipses
@@ -250,7 +251,7 @@ class FaceLandmarkInferencer(StrictInferencer):
                 if is_video and without_face:
                     name = source.path if source.is_video else 'inputs'
                     print_log(
-                        f'{name}: no face found in {without_face} of {total} frames',
+                        f'{name}: no face found in {without_face} of {how_many(total, "frame")}',
                         logger='current',
                         level=logging.WARNING,
                     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.logging import print_log
 
+from ..counts import how_many
 from ..runtime.boxes import given_boxes
 from ..runtime.frame import Frame
 from ..runtime.media import Inputs, Source, open_source
@@ -53,7 +54,8 @@ def boxes_per_image(bboxes: Sequence, source: Source) -> Sequence:
         bboxes = [bboxes]  # of the single image, also none
     if source.length is not None and len(bboxes) != source.length:
         raise ValueError(
-            f'bboxes: found {len(bboxes)} lists of boxes, expected one for each of the {source.length} images'
+            f'bboxes: found {how_many(len(bboxes), "list")} of boxes, expected one for each of '
+            f'{how_many(source.length, "image")}'
         )
     return bboxes
 
@@ -65,5 +67,5 @@ def boxes_of_frame(bboxes: Sequence, frame: Frame) -> np.ndarray:
         ValueError: If there are none of this frame, or one is no box in it.
     """
     if frame.index >= len(bboxes):
-        raise ValueError(f'bboxes: found {len(bboxes)} lists of boxes, but {frame.path} has more frames')
+        raise ValueError(f'bboxes: found {how_many(len(bboxes), "list")} of boxes, but {frame.path} has more frames')
     return given_boxes(bboxes[frame.index], frame.image.shape[1::-1], f'bboxes of image {frame.index} ({frame.path})')

@@ -18,6 +18,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+from ..counts import how_many
 from ..engine.rows import read_config
 from ..models.heads import CoAttentionMarginalHead, CoordinateCorrectionHead
 from ..models.heads.uncertain_head import UncertainHead
@@ -232,7 +233,7 @@ def export_onnx(
             )
     print_log(
         f'{path}: {path.stat().st_size / 1e6:.2f} MB; onnxruntime differs from torch by up to '
-        f'{apart["landmarks"]:.5f} pixels on {len(crops)} crops',
+        f'{apart["landmarks"]:.5f} pixels on {how_many(len(crops), "crop")}',
         logger='current',
         level=logging.INFO,
     )

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from ..applications.alignment import TEMPLATES, align, check_size, five_points
+from ..counts import how_many
 from ..runtime import FaceLandmarker
 from ..runtime.media import Source, check_names
 from .arguments import orientation, whole, wrong_arguments
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         except ValueError as error:
             broken.append((getattr(source, 'path', ''), str(error)))
         broken += source.broken
-    print(f'{len(written)} faces in {images} images')
+    print(f'{how_many(len(written), "face")} in {how_many(images, "image")}')
     for _, reason in broken:
         print(f'not read: {reason}', file=sys.stderr)
     return 1 if broken else 0

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ..counts import how_many
 from ..runtime import FaceLandmarker, FaceTracker
 from ..runtime.images import read_image
 from .arguments import finite, whole, wrong_arguments
@@ -90,7 +91,7 @@ def _landmarker_calls(
     """
     found = landmarker(picture)
     if len(found) != 1:
-        raise ValueError(f'picture: the detector finds {len(found)} faces, expected 1')
+        raise ValueError(f'picture: the detector finds {how_many(len(found), "face")}, expected 1')
     box = found[0].box[None]
     crops = np.zeros((max(BATCHES), *landmarker.model.input_size[::-1], 3), np.uint8)
     tracker, film = FaceTracker(landmarker), _forever(frames)
@@ -112,7 +113,7 @@ def _inferencer_calls(picture: np.ndarray, frames: list[np.ndarray]) -> dict[str
     tracker, film = FaceLandmarkTracker(device='cpu', detector='opencv', orientation='upright'), _forever(frames)
     faces = next(inferencer(picture))['predictions'][0]
     if len(faces) != 1:
-        raise ValueError(f'picture: the Haar cascades find {len(faces)} faces, expected 1')
+        raise ValueError(f'picture: the Haar cascades find {how_many(len(faces), "face")}, expected 1')
     points = np.array(faces[0]['keypoints'])
     box = [[*points.min(0), *points.max(0)]]
     for frame in frames:

@@ -4,6 +4,7 @@ import argparse
 import json
 from collections import Counter
 
+from ..counts import how_many
 from ..doctor import ERROR, NOTE, WARNING, examine
 from .arguments import whole
 
@@ -46,10 +47,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([finding._asdict() for finding in found], indent=1))
     else:
-        print(
-            ', '.join(
-                f'{counts[severity]} {severity}{"" if counts[severity] == 1 else "s"}'
-                for severity in (ERROR, WARNING, NOTE)
-            )
-        )
+        print(', '.join(how_many(counts[severity], severity) for severity in (ERROR, WARNING, NOTE)))
     return int(counts[ERROR] > 0)

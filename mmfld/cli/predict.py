@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 
 from ..applications.measures import FaceMeasures
+from ..counts import how_many
 from ..runtime import FaceLandmarker, FaceTracker
 from ..runtime.detection import DETECTORS
 from ..runtime.drawing import draw_faces
@@ -142,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
             if source.summary:
                 print(f'{source.path}: {source.summary}', file=sys.stderr)
     lost = [source.summary for source in sources if source.summary]
-    print('; '.join([f'{faces} faces in {images} images', *lost]))
+    print('; '.join([f'{how_many(faces, "face")} in {how_many(images, "image")}', *lost]))
     for _, reason in broken:
         print(f'not read: {reason}', file=sys.stderr)
     return 1 if broken else 0

@@ -7,6 +7,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from ..counts import how_many
 from ..runtime import FaceLandmarker
 from ..runtime.landmarker import DEFAULT_MODEL
 from .arguments import whole, wrong_arguments
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         address=args.address,
         **size,
     )
-    print(f'{summary.faces} faces in {summary.images} images')
+    print(f'{how_many(summary.faces, "face")} in {how_many(summary.images, "image")}')
     for _, reason in summary.broken[:SHOWN]:
         print(f'not read: {reason}', file=sys.stderr)
     if len(summary.broken) > SHOWN:

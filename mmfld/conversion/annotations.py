@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..counts import how_many
 from .face_sets import Face
 from .image_files import Size
 from .problems import ConversionError, Problem, Problems, shown
@@ -58,8 +59,8 @@ def in_one_order(faces: Sequence[NamedFace], names: Sequence[str] | None, proble
     named, unnamed = [face for face in faces if face.names], [face for face in faces if not face.names]
     if named and unnamed:
         raise ConversionError(
-            f'found {len(named)} faces whose landmarks have names, the first in {named[0].file}, and {len(unnamed)} '
-            f'without, the first in {unnamed[0].file}, expected one kind'
+            f'found {how_many(len(named), "face")} whose landmarks have names, the first in {named[0].file}, '
+            f'and {len(unnamed)} without, the first in {unnamed[0].file}, expected one kind'
         )
     if unnamed:
         counts = Counter(len(face.points) for face in unnamed)
@@ -72,7 +73,10 @@ def in_one_order(faces: Sequence[NamedFace], names: Sequence[str] | None, proble
                 kept.append(replace(face, names=names))
             else:
                 problems.leave_out(
-                    face.problem('wrong point count', f'found {len(face.points)} points, expected {count}, {expected}')
+                    face.problem(
+                        'wrong point count',
+                        f'found {how_many(len(face.points), "point")}, expected {count}, {expected}',
+                    )
                 )
         return kept
     order = _order(named) if names is None else tuple(names)

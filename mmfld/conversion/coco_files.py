@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..counts import how_many
 from .annotations import PLACES, NamedFace, unique_names
 from .face_sets import to_coco, write_json
 from .image_files import Size, find_image
@@ -49,7 +50,7 @@ def _face(annotation: dict, image: dict, names: tuple[str, ...] | None, path: Pa
     if not np.isin(keypoints[:, 2], (0, 1, 2)).all():
         raise Problem('bad keypoints', f'found v={shown(keypoints[:, 2].tolist())}, expected 0, 1 or 2', path, place)
     if names is not None and len(names) != len(keypoints):
-        message = f'found {len(keypoints)} landmarks, expected {len(names)}, as the category has'
+        message = f'found {how_many(len(keypoints), "landmark")}, expected {len(names)}, as the category has'
         raise Problem('wrong point count', message, path, place)
     fields = {name: annotation[name] for name in KEPT if name in annotation}
     if 'box_size' in fields and 'center' in annotation:  # else of the landmarks, which is written anew

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import how_many
 from .annotations import NamedFace, unique_names
 from .image_files import Size, find_image, path_from
 from .problems import Problem, Problems, shown
@@ -183,4 +184,4 @@ def write_csv(
             cells += [v] if told else []
         writer.writerow(cells)
     write_text(path, text.getvalue(), overwrite)
-    print(f'{path}: {len(faces)} faces')
+    print(f'{path}: {how_many(len(faces), "face")}')

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 import mmfld
 
+from ..counts import how_many
 from .image_files import Size, check_image
 from .problems import ConversionError, Problem, Problems
 
@@ -196,7 +197,7 @@ def write_splits(
             problems.note(
                 Problem(
                     'count',
-                    f'{split.file_name}: found {len(members)} faces ({parts}), '
+                    f'{split.file_name}: found {how_many(len(members), "face")} ({parts}), '
                     f'expected {split.count} of the official split',
                     source,
                 )
@@ -241,7 +242,7 @@ def write_json(path: Path, content: dict) -> None:
         with suppress(OSError):
             part.unlink()
         raise ConversionError(f'{path}: cannot be written ({error})') from error
-    print(f'{path}: {len(content["annotations"])} faces')
+    print(f'{path}: {how_many(len(content["annotations"]), "face")}')
 
 
 def to_coco(members: Sequence[tuple[Face, Size | None]], names: Sequence[str] | None = None) -> dict:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..counts import how_many
 from . import cvat_files, imglab_files
 from .annotations import NamedFace, in_one_order
 from .coco_files import read_coco, write_coco
@@ -99,7 +100,7 @@ def convert(
         raise ConversionError(f'{src}: none of the faces can be used, nothing is written')
     first = checked[0][0]
     told = f': {", ".join(first.names)}' if first.names else ''
-    print(f'{src}: {source}, {len(checked)} faces of {len(first.points)} landmarks{told}')
+    print(f'{src}: {source}, {how_many(len(checked), "face")} of {how_many(len(first.points), "landmark")}{told}')
     shift = write.origin if out_origin is None else out_origin
     write.write(out, [(face.moved(shift), size) for face, size in checked], images, overwrite, problems)
 

@@ -13,6 +13,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from ..counts import how_many
 from .annotations import NamedFace, unique_names
 from .image_files import Size, find_image, path_from
 from .problems import ConversionError, Problem, Problems, shown
@@ -103,7 +104,7 @@ def write_imglab(
     write_text(path, '\n'.join([*lines, '</images>', '</dataset>', '']), overwrite)
     off = max(np.abs(face.points - face.points.round())[face.coco_visibility > 0].max() for face, _ in faces)
     rounded = f', rounded to whole pixels, by up to {off:.2f}' if off else ''
-    print(f'{path}: {len(faces)} faces{rounded}')
+    print(f'{path}: {how_many(len(faces), "face")}{rounded}')
 
 
 def _box(face: NamedFace) -> list[str]:

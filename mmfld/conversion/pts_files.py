@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..counts import how_many
 from .annotations import NamedFace
 from .image_files import COPY_MARK, Size, is_image
 from .problems import Problem, Problems, shown
@@ -105,7 +106,7 @@ def report_unread_folders(src: Path, read: Iterable[Path], problems: Problems, e
             problems.leave_out(
                 Problem(
                     'folder not read',
-                    f'found images or *{ending} of {len(faces)} faces, expected them where --help says',
+                    f'found images or *{ending} of {how_many(len(faces), "face")}, expected them where --help says',
                     folder,
                 ),
                 len(faces),
@@ -154,7 +155,7 @@ def read_pts(path: Path, num_points: Sequence[int] | None = (68,)) -> tuple[np.n
     if end is None:
         raise Problem('no closing brace', "found the end of the file, expected '}'", path, lines[-1][0])
     if end != announced:
-        raise Problem('wrong point count', f'found {end} points, expected {announced}', path, body[end][0])
+        raise Problem('wrong point count', f'found {how_many(end, "point")}, expected {announced}', path, body[end][0])
     points = []
     for number, line in body[:end]:
         fields = line.split()
@@ -230,4 +231,4 @@ def write_pts(
         check_free(path, overwrite)
     for path, text in files.items():
         write_text(path, text, overwrite)
-    print(f'{out}: {len(files)} faces, one a file')
+    print(f'{out}: {how_many(len(files), "face")}, one a file')

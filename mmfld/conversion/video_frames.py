@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import cv2
 
+from ..counts import how_many
 from .face_sets import Face, to_coco
 from .image_files import Size, check_image
 from .problems import ConversionError, Problem, Problems
@@ -132,8 +133,9 @@ def pair_with_points(
         problems.note(
             Problem(
                 'frames without points',
-                f'found {len(frames)} frames and {len(points)} .pts files, '
-                f'expected one for each frame; {len(bare)} frames have none, the first is number '
+                f'found {how_many(len(frames), "frame")} and {len(points)} .pts files, '
+                f'expected one for each frame; '
+                f'{how_many(len(bare), "frame has", "frames have")} none, the first is number '
                 f'{bare[0] + 1}',
                 source,
             )

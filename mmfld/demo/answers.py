@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..counts import how_many
 from ..runtime import Face, FaceLandmarker, FaceTracker
 from ..runtime.boxes import tight_box
 from ..runtime.drawing import draw_faces
@@ -113,17 +114,12 @@ def _annotate(
     (picture,) = set(folder.iterdir()) - set(tables)
     height, width = frame.image.shape[:2]
     parts = [
-        f'{count(number)} in {frames} frames' if is_video else count(number),
+        f'{how_many(number, "face")} in {how_many(frames, "frame")}' if is_video else how_many(number, 'face'),
         f'{width} x {height} pixels',
         f'{spent:.2f} s with {Path(model.path).name}',
         *(reason for _, reason in source.broken),
     ]
     return Answer(landmarker, frame.image, found, faces, picture, tables, ', '.join(parts))
-
-
-def count(number: int) -> str:
-    """Of faces, in words."""
-    return f'{number} face{"" if number == 1 else "s"}'
 
 
 def convert(face: Face, conversion: LayoutConversion) -> Face:

@@ -9,10 +9,11 @@ from typing import Any
 import cv2
 import gradio as gr
 
+from ..counts import how_many
 from ..runtime import FaceTracker, read_image
 from ..runtime.drawing import draw_faces
 from ..structures import get_conversion
-from .answers import Answer, annotate, convert, count, nearest, table_of
+from .answers import Answer, annotate, convert, nearest, table_of
 from .inside import Inside, look_inside, views
 from .limits import Limits
 from .models import Models
@@ -119,7 +120,7 @@ class Handlers:
         picture = draw_faces(image, [convert(face, conversion) for face in found], degrees_of_freedom=degrees)
         _, jpeg = cv2.imencode('.jpg', picture)
         html = f'<img alt="landmarks" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
-        return html, f'{count(len(found))} followed, {spent:.2f} s', tracking
+        return html, f'{how_many(len(found), "face")} followed, {spent:.2f} s', tracking
 
     def leave(self, request: gr.Request) -> None:
         """Delete what a visitor has left."""

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..counts import how_many
 from ..datasets.datasets.annotation_file import is_number
 from .finding import Finding, shortened, warning
 from .official import read_coco
@@ -62,7 +63,7 @@ def _of_categories(part: Part, content: dict, annotations: Sequence[dict]) -> It
         if part.layout is not None and names and len(names) != part.layout.num_keypoints:
             yield warning(
                 part.name,
-                f'{where} {len(names)} names, expected {part.layout.num_keypoints} of layout '
+                f'{where} {how_many(len(names), "name")}, expected {part.layout.num_keypoints} of layout '
                 f'{part.layout.name}, or none',
                 advice,
             )
@@ -96,7 +97,7 @@ def _of_licenses(part: Part, content: dict) -> Iterator[Finding]:
         yield warning(
             part.name,
             f'{part.ann_file}: field "license" is of no entry of "licenses" in {len(unknown)} of '
-            f'{len(content["images"])} images: {shortened(unknown)}',
+            f'{how_many(len(content["images"]), "image")}: {shortened(unknown)}',
             'correct the annotation file',
             unknown,
         )
@@ -105,7 +106,7 @@ def _of_licenses(part: Part, content: dict) -> Iterator[Finding]:
 def _doubt(part: Part, what: str, ids: Sequence, annotations: Sequence[dict]) -> Finding:
     return warning(
         part.name,
-        f'{part.ann_file}: {what}, in {len(ids)} of {len(annotations)} annotations: {shortened(ids)}',
+        f'{part.ann_file}: {what}, in {len(ids)} of {how_many(len(annotations), "annotation")}: {shortened(ids)}',
         'nothing here reads it; see what the file was made for, and correct it',
         ids,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from mmengine import Config
 from mmpose.registry import METRICS
 
+from ..counts import how_many
 from .crops import COLUMNS, measure
 from .finding import Finding, error, note, warning
 from .parts import Part
@@ -39,7 +40,7 @@ def look_at_crops(cfg: Config, part: Part) -> Iterator[Finding]:
     augmented = ' with the augmentation' if part.name == 'train' else ''
     text = f'the crop{augmented} leaves out {outside:.2f} % of the landmarks, of {cut:.1f} % of the faces'
     left_out = found['without_nme']
-    of_which = f', without the {left_out} faces that the metric cannot measure' if left_out else ''
+    of_which = f', without the {how_many(left_out, "face")} that the metric cannot measure' if left_out else ''
     if part.name == 'train':
         yield note(part.name, text)
     elif left_out == found['faces']:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..counts import how_many
 from .finding import Finding, note, shortened, warning
 from .parts import Part
 from .picture_cache import Picture
@@ -29,13 +30,15 @@ def look_for_duplicates(parts: Sequence[Part], pictures: dict[str, Picture]) -> 
             listed = shortened([f'{_below(other, part)} = {_below(path, parts[0])}' for path, other in pairs])
             yield warning(
                 part.name,
-                f'{len({other for _, other in pairs})} of {len(others)} images are in '
+                f'{len({other for _, other in pairs})} of {how_many(len(others), "image")} are in '
                 f'{parts[0].name} as well: {listed}',
                 'leave them out of one of the two, as results on them are better than on new images; or, '
                 'where the division is official, say so beside the result',
             )
         else:
-            yield note(part.name, f'none of {len(others)} images is among the {len(paths)} of {parts[0].name}')
+            yield note(
+                part.name, f'none of {how_many(len(others), "image")} is among the {len(paths)} of {parts[0].name}'
+            )
 
 
 def same(paths: Sequence[str], others: Sequence[str], pictures: dict[str, Picture]) -> list[tuple[str, str]]:

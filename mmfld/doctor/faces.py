@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..codecs.outside import lies_inside
+from ..counts import how_many
 from ..structures import FaceLayout
 from .finding import Finding, error, note, shortened, warning
 from .official import AnnFile, compare_counts, compare_version, how_to_get, load_data, read_coco
@@ -24,7 +25,7 @@ def look_at_faces(part: Part) -> Iterator[Finding]:
     if part.dataset is None:
         return
     faces = list(part.faces())
-    yield note(part.name, f'{len(faces)} faces in {part.ann_file}')
+    yield note(part.name, f'{how_many(len(faces), "face")} in {part.ann_file}')
     for doubt in getattr(part.dataset, 'doubts', ()):
         yield warning(part.name, doubt)
     yield from _outside(part, faces)
@@ -62,8 +63,8 @@ def _outside(part: Part, faces: Sequence[dict]) -> Iterator[Finding]:
         ids, counts, places = zip(*found)
         yield note(
             part.name,
-            f'{sum(counts)} landmarks of {len(found)} faces lie outside of their image (annotations '
-            f'{shortened(ids)}; the first: {places[0]})',
+            f'{how_many(sum(counts), "landmark")} of {how_many(len(found), "face")} outside of the image '
+            f'(annotations {shortened(ids)}; the first: {places[0]})',
             'fine for faces at the edge of a picture, whose landmarks were guessed; else correct them, or say v = 0',
         )
 
@@ -104,7 +105,7 @@ def look_at_sides(
     if len(wrong) and len(wrong) > judged / 2:
         yield error(
             name,
-            f'left and right are exchanged in {len(wrong)} of {judged} faces: seen upright, the right '
+            f'left and right are exchanged in {len(wrong)} of {how_many(judged, "face")}: seen upright, the right '
             'eye of the subject has the larger x (images mirrored and points not, or y counted upwards)',
             advice,
         )
@@ -113,7 +114,8 @@ def look_at_sides(
         exchanged = [ids[index] for index in wrong]
         yield warning(
             name,
-            f'left and right are exchanged in {len(wrong)} of {judged} faces: annotations {shortened(exchanged)}',
+            f'left and right are exchanged in {len(wrong)} of {how_many(judged, "face")}: '
+            f'annotations {shortened(exchanged)}',
             advice,
             exchanged,
         )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..counts import how_many
 from .finding import NOTE, WARNING, Finding, error, note, warning
 
 TOPIC = 'machine'
@@ -54,7 +55,9 @@ def look_at_gpu() -> Iterator[Finding]:
                 'update the driver, or install torch for an older CUDA; see CUDA_VISIBLE_DEVICES',
             )
         else:
-            yield note(TOPIC, f'no GPU: training on {cores()} CPU cores, {threads()} threads a process')
+            yield note(
+                TOPIC, f'no GPU: training on {how_many(cores(), "CPU core")}, {how_many(threads(), "thread")} a process'
+            )
         return
     known = [re.match(r'(sm|compute)_(\d+)(\d)', arch) for arch in torch.cuda.get_arch_list()]
     for index in range(torch.cuda.device_count()):
@@ -91,14 +94,14 @@ def look_at_threads(processes: int, workers: int, on_gpu: bool) -> Iterator[Find
     if not on_gpu and processes * each > available:
         yield warning(
             TOPIC,
-            f'{processes} process{"es" if processes > 1 else ""} x {each} threads on {available} '
-            'cores: they wait for each other',
+            f'{how_many(processes, "process", "processes")} x {how_many(each, "thread")} on '
+            f'{how_many(available, "core")}: they wait for each other',
             f'OMP_NUM_THREADS={max(1, available // processes)}',
         )
     if processes * workers > available:
         yield warning(
             TOPIC,
-            f'{processes * workers} workers read data on {available} cores'
+            f'{how_many(processes * workers, "worker")} reading data on {how_many(available, "core")}'
             + (f' ({processes} processes x {workers})' if processes > 1 else ''),
             f'--cfg-options train_dataloader.num_workers={max(1, available // processes)}, and so for '
             'val_dataloader and test_dataloader',

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ..counts import how_many
 from ..engine.fields import COUNT, TEXT, Field, check_fields, is_mapping, is_number, is_text, shortened
 from ..structures import get_layout, layout_names
 
@@ -153,7 +154,7 @@ def faces_without_image(content: dict) -> Iterator[Difference]:
         image_id = content['annotations'][lost[0]].get('image_id')
         yield (
             f'image_id {image_id!r} in annotations[{lost[0]}], which no image has, and the same in {len(lost)} of '
-            f'{len(content["annotations"])} faces',
+            f'{how_many(len(content["annotations"]), "face")}',
             'an entry in images for each face',
         )
 
@@ -164,10 +165,10 @@ def compare_counts(annotations: list[dict], official: AnnFile) -> Iterator[Diffe
     counted = sum(not annotation.get('excluded') for annotation in annotations)
     if official.faces not in (None, found):
         part = f', {100 * found / official.faces:.0f} % of the official ones' if found < official.faces else ''
-        yield f'{found} faces{part}', f'{official.faces} faces, the official number'
+        yield f'{how_many(found, "face")}{part}', f'{official.faces} faces, the official number'
     elif official.counted not in (None, counted):
         yield (
-            f'{counted} of {found} faces without "excluded": 1',
+            f'{counted} of {how_many(found, "face")} without "excluded": 1',
             f'{official.counted}, the official number; without the others, whose annotations are known to be bad',
         )
 
@@ -180,7 +181,7 @@ def compare_keypoints(annotations: list[dict], official: AnnFile) -> Iterator[Di
     if wrong:
         yield (
             f'{lengths[wrong[0]] / 3:g} keypoints in annotations[{wrong[0]}] and a wrong number in {len(wrong)} of '
-            f'{len(annotations)} faces',
+            f'{how_many(len(annotations), "face")}',
             f'{number} keypoints [x, y, v] of layout {official.layout} in each face',
         )
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ..counts import how_many
 from ..datasets.transforms import LoadFaceImage, LoadVideoFrame
 from ..runtime.images import decode_image
 from ..runtime.media import VIDEO_SUFFIXES
@@ -35,7 +36,7 @@ def look_at_pictures(parts: Sequence[Part], cache: PictureCache, pictures: dict[
         yield from _of_light(part, pictures)
         yield from _of_videos(part, videos)
     if found:
-        yield note('images', f'{len(pictures)} of {len(found)} images open in full')
+        yield note('images', f'{len(pictures)} of {how_many(len(found), "image")} open in full')
 
 
 def read_all(images: Sequence[tuple[str, bool]], cache: PictureCache) -> dict[str, Picture | Exception]:
@@ -110,14 +111,17 @@ def _of_light(part: Part, pictures: dict[str, Picture]) -> Iterator[Finding]:
     uniform = [path for path, picture in shown.items() if np.ptp(picture.thumbnail) < CONTRAST]
     if uniform:
         yield warning(
-            part.name, f'{len(uniform)} of {len(shown)} images are of one colour: {shortened(uniform)}', MEND, uniform
+            part.name,
+            f'{len(uniform)} of {how_many(len(shown), "image")} are of one colour: {shortened(uniform)}',
+            MEND,
+            uniform,
         )
     peaks = [picture.peak for picture in shown.values() if picture.peak]
     if peaks and max(peaks) < 2**15:
         bits = max(peaks).bit_length()
         yield warning(
             part.name,
-            f'the {len(peaks)} images of 16 bit reach {max(peaks)} of 65535, as those of {bits} '
+            f'the {how_many(len(peaks), "image")} of 16 bit reach {max(peaks)} of 65535, as those of {bits} '
             f'bits do: they are loaded at 1/{2 ** (16 - bits)} of their brightness',
             f'multiply the pixels by {2 ** (16 - bits)} where they are of {bits} bits, or write 8 bit',
         )
@@ -131,7 +135,7 @@ def _of_part(part: Part, found: dict[str, Picture | Exception]) -> Iterator[Find
     if len(missing) > 1 and len(missing) == len(sizes):  # a wrong folder, and not so many lost files
         yield error(
             part.name,
-            f'none of the {len(missing)} images is there, such as {missing[0]}',
+            f'none of the {how_many(len(missing), "image")} is there, such as {missing[0]}',
             f'correct data_root or data_prefix: --cfg-options {part.name.split(",")[0]}_dataset.data_root=...'
             if part.config.get('data_root')
             else 'put them into ../images of the annotation file, or beside it',
@@ -177,7 +181,7 @@ def _of_videos(part: Part, videos: Iterable[str]) -> Iterator[Finding]:
     if seen:
         yield note(
             part.name,
-            f'of {seen} videos only the first and the last annotated frame were decoded, and '
+            f'of {how_many(seen, "video")} only the first and the last annotated frame were decoded, and '
             'they were not compared with others',
         )
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ..counts import how_many
 from ..runtime import FaceLandmarker
 from ..runtime.images import read_image
 from ..structures import FaceLayout
@@ -116,14 +117,14 @@ def _by_symmetry(name: str, faces: list[dict], layout: FaceLayout, before: np.nd
     if not len(found):
         yield note(
             name,
-            f'not measured: whether points lie too far to the right or left; {len(chosen)} faces are '
-            'not alike enough on both sides',
+            f'not measured: whether points lie too far to the right or left; '
+            f'{how_many(len(chosen), "face is", "faces are")} not alike enough on both sides',
         )
         return
     low, middle, high = np.percentile(found, (25, 50, 75))
     text = (
         f'points lie {middle:.1f} pixels too far to the right (quartiles {low:.1f} and {high:.1f} of {len(found)} '
-        f'flip pairs, by the symmetry of {len(chosen)} faces)'
+        f'flip pairs, by the symmetry of {how_many(len(chosen), "face")})'
     )
     if low > 0.25 or high < -0.25:
         x, y = before - (middle, 0)
@@ -153,7 +154,7 @@ def _by_model(name: str, faces: list[dict], layout: FaceLayout) -> Iterator[Find
     right, down = np.median(found, axis=0)
     text = (
         f'points lie {right:+.1f} % of the inter-ocular distance to the right and {down:+.1f} % down from where '
-        f'the model of the package has them (median of {len(found)} faces; a part of it is the model)'
+        f'the model of the package has them (median of {how_many(len(found), "face")}; a part of it is the model)'
     )
     if max(abs(right), abs(down)) > MODEL_LIMIT:
         yield warning(

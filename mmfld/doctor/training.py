@@ -12,6 +12,7 @@ from mmengine.registry import OPTIMIZERS
 from mmpose.registry import MODELS
 from torch import nn
 
+from ..counts import how_many
 from ..engine.batch_scaling import averaging_hooks, fit_to_batch
 from ..engine.checkpoint import misfits, read_checkpoint, weights_in
 from ..engine.combine import default
@@ -76,7 +77,7 @@ def look_at_checkpoints(cfg: Config) -> Iterator[Finding]:
     each, count = checkpoint_bytes(cfg, model), number_of_checkpoints(cfg)
     weights = sum(weight.numel() for weight in model.parameters())
     yield note('model', f'{weights / 1e6:.2f} M parameters')
-    yield from look_at_disk(Path(cfg.work_dir), each * count, f'{count} checkpoints of about {size(each)}')
+    yield from look_at_disk(Path(cfg.work_dir), each * count, f'{how_many(count, "checkpoint")} of about {size(each)}')
 
 
 def checkpoint_bytes(cfg: Config, model: nn.Module) -> int:

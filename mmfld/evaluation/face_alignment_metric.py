@@ -15,6 +15,7 @@ from mmpose.utils.tensor_utils import to_numpy
 
 from mmfld.structures import FaceLayout, get_conversion, get_layout
 
+from ..counts import how_many
 from .ced_curve import draw_ced
 from .functional import auc, box_diagonal, box_size, failure_rate, inter_ocular, inter_pupil, nme_per_image
 
@@ -142,7 +143,7 @@ class FaceAlignmentMetric(BaseMetric):
         counted = self.conversion.scores(visible)
         for sample, flags in zip(data_samples, counted):
             if not flags.any() and self.without_norm == 'error':
-                raise ValueError(f'{sample["img_path"]}: none of the {len(flags)} landmarks is annotated')
+                raise ValueError(f'{sample["img_path"]}: none of the {how_many(len(flags), "landmark")} is annotated')
         truths = {False: gt}
         if any(measure.clamped for measure in self.measures):
             truths[True] = np.stack([np.clip(one, *_crop_borders(sample)) for one, sample in zip(gt, data_samples)])
@@ -174,7 +175,7 @@ class FaceAlignmentMetric(BaseMetric):
             for face in some:
                 if face['keypoints'].shape != (1, self.layout.num_keypoints, 2):
                     raise ValueError(
-                        f'{where}: found {face["keypoints"].shape[1]} landmarks, expected '
+                        f'{where}: found {how_many(face["keypoints"].shape[1], "landmark")}, expected '
                         f'{self.layout.num_keypoints} of layout {self.layout.name!r} of the metric'
                     )
             gt = np.concatenate([face['keypoints'] for face in some])
@@ -188,7 +189,7 @@ class FaceAlignmentMetric(BaseMetric):
                 continue
             shown = ', '.join(f'{face["id"]} ({face["img_path"]})' for face in left_out[:SHOWN])
             message = (
-                f'{where}: {len(left_out)} of {total} faces cannot be measured by {norm}, which needs '
+                f'{where}: {len(left_out)} of {how_many(total, "face")} cannot be measured by {norm}, which needs '
                 f'{self._needed(norm)}: annotations {shown}{", ..." if len(left_out) > SHOWN else ""}'
             )
             if self.without_norm == 'error':
@@ -203,17 +204,17 @@ class FaceAlignmentMetric(BaseMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """All metrics of the results of :meth:`process`; writes the files if there is an ``out_dir``."""
         norms = ', '.join(measure.norm for measure in self.measures if not measure.clamped)
-        print_log(f'{type(self).__name__}: {len(results)} images, norm: {norms}', logger='current')
+        print_log(f'{type(self).__name__}: {how_many(len(results), "image")}, norm: {norms}', logger='current')
         for measure in self.measures:
             count = len(results) - len(self._errors(results, measure))
             if results and count == len(results):
                 raise ValueError(
-                    f'{type(self).__name__}: none of {count} images has a {_named(measure)} distance, '
+                    f'{type(self).__name__}: none of {how_many(count, "image")} has a {_named(measure)} distance, '
                     f'expected {self._needed(measure.norm)}'
                 )
             if count:
                 print_log(
-                    f'{type(self).__name__}: {count} of {len(results)} images are left out of '
+                    f'{type(self).__name__}: {count} of {how_many(len(results), "image")} are left out of '
                     f'{measure.key("NME")}, as they have no {_named(measure)} distance',
                     logger='current',
                     level=logging.WARNING,

@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.logging import print_log
 from mmpose.registry import METRICS
 
+from ..counts import how_many
 from .face_alignment_metric import FaceAlignmentMetric, Measure, mean_percent
 from .flicker import flicker_per_frame
 
@@ -74,7 +75,7 @@ class FaceVideoMetric(FaceAlignmentMetric):
             else:
                 videos[result['video']].append(result)
         print_log(
-            f'{type(self).__name__}: {len(videos)} videos, excluded frames left out: {excluded.total()}',
+            f'{type(self).__name__}: {how_many(len(videos), "video")}, excluded frames left out: {excluded.total()}',
             logger='current',
         )
         videos = {video: _with_flicker(frames) for video, frames in videos.items()}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counts import how_many
 from .arguments import check_number, check_path, check_whole
 from .boxes import given_boxes, tight_box
 from .copies import deep_copy, pickled_state
@@ -161,7 +162,7 @@ class FaceLandmarker:
         if refine is not None:
             check_whole('refine', refine, 0)
         if boxes is not None and len(boxes) != len(arrays):
-            raise ValueError(f'boxes: found those of {len(boxes)} images, expected {len(arrays)}')
+            raise ValueError(f'boxes: found those of {how_many(len(boxes), "image")}, expected {len(arrays)}')
         if not arrays:
             return []
         fit_crops = partial(self.fit, arrays)

@@ -16,6 +16,7 @@ from typing import IO, Any, Literal
 import cv2
 import numpy as np
 
+from ..counts import how_many
 from .frame import Frame
 from .images import Image, check_kind, existing_file, is_animated, read_image
 from .stream import StreamSource, is_address
@@ -65,8 +66,8 @@ class ImageSource:
             return ''
         kinds = ', '.join(sorted({path.suffix or path.name for path in self.left_out}))
         return (
-            f'left out: {len(self.left_out)} files of {self.left_out[0].parent} that are no pictures by their '
-            f'suffix ({kinds})'
+            f'left out, as the suffix is of no picture: {how_many(len(self.left_out), "file")} of '
+            f'{self.left_out[0].parent} ({kinds})'
         )
 
     @property
@@ -372,6 +373,6 @@ def _check_unique(names: Sequence[str], folder: Path) -> None:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise ValueError(
-            f'{folder}: {count} inputs would be saved under the one name {name}: rename all but one of '
+            f'{folder}: {how_many(count, "input")} would be saved under the one name {name}: rename all but one of '
             'them, or give them one at a time with a folder for each'
         )

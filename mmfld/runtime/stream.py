@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from ..counts import how_many
 from .arguments import check_flag, check_whole
 from .frame import Frame
 from .newest import newest
@@ -137,9 +138,9 @@ class StreamSource:
     def summary(self) -> str:
         """What was lost, empty if nothing."""
         told = {'dropped as late': self.dropped, 'damaged': self.damaged}
-        parts = [f'{count} frames {what}' for what, count in told.items() if count]
+        parts = [f'{how_many(count, "frame")} {what}' for what, count in told.items() if count]
         if self.reconnects:
-            parts.append(f'{self.reconnects} tries to connect again')
+            parts.append(f'{how_many(self.reconnects, "try", "tries")} to connect again')
         return ', '.join(parts)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -190,8 +191,10 @@ class StreamSource:
         """Complain if there is a reason for which no more could be read, or nothing was."""
         if not reason and self.read:
             return
-        tries = f', {self.reconnects} tries to connect again' if self.reconnects else ''
-        reason = f'{self.path}: {self.read} frames read{tries}; {reason or "PyAV can decode no frame of it"}'
+        tries = f', {how_many(self.reconnects, "try", "tries")} to connect again' if self.reconnects else ''
+        reason = (
+            f'{self.path}: {how_many(self.read, "frame")} read{tries}; {reason or "PyAV can decode no frame of it"}'
+        )
         if self.strict:
             raise ValueError(reason)
         self.broken.append((self.path, reason))

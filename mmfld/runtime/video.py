@@ -11,6 +11,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
+from ..counts import how_many
 from .frame import Frame
 from .optional import load
 
@@ -122,23 +123,28 @@ class VideoSource:
         if not read + damaged:
             reasons.append('opened, but PyAV can decode no frame of it')
         if damaged:
-            reasons.append(f'{damaged} frames are damaged and left out, the first at {float(first):.2f} s')
+            reasons.append(
+                f'{how_many(damaged, "frame is", "frames are")} damaged and left out, the first at {float(first):.2f} s'
+            )
         if lost:
             reasons.append(
-                f'{lost} of its packets cannot be decoded, {numbers.missing} frames in its middle are missing'
+                f'{lost} of its packets cannot be decoded, '
+                f'{how_many(numbers.missing, "frame in its middle is", "frames in its middle are")} missing'
             )
         elif numbers.missing:
-            reasons.append(f'damaged: {numbers.missing} frames in its middle are missing')
+            reasons.append(
+                f'damaged: {how_many(numbers.missing, "frame in its middle is", "frames in its middle are")} missing'
+            )
         if cut:
             reasons.append(cut)
         elif kind == 'avi' and last + step < announced:
             reasons.append(
-                f'damaged: {announced - last - step} frames are missing, it is not known where, so that '
-                'those behind have too small numbers and times'
+                f'damaged: {how_many(announced - last - step, "frame is", "frames are")} missing, it is not known '
+                'where, so that those behind have too small numbers and times'
             )
         if reasons:
             of = f' of {announced} that it announces' if announced else ''
-            reason = f'{self.path}: {read} frames read{of}; {"; ".join(reasons)}'
+            reason = f'{self.path}: {how_many(read, "frame")} read{of}; {"; ".join(reasons)}'
             if self.strict:
                 raise ValueError(reason)
             self.broken.append((self.path, reason))

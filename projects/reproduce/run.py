@@ -38,6 +38,7 @@ from training import Launcher, RunFailed, carry_out, differences, run_config
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.cli.reproduce import add_arguments
+from mmfld.counts import how_many
 from mmfld.doctor.official import check
 from mmfld.engine.rows import Paper, Row
 
@@ -82,7 +83,10 @@ def reproduce(papers: Sequence[Paper], runs: Sequence[Run], args: argparse.Names
     for finding in findings:
         print(f'\n{finding}')
     if findings and not args.anyway:
-        print(f'\nThe data are not complete: {len(findings)} findings.', '' if args.dry_run else 'Nothing was started.')
+        print(
+            f'\nThe data are not complete: {how_many(len(findings), "finding")}.',
+            '' if args.dry_run else 'Nothing was started.',
+        )
     if args.dry_run:
         return 0
     if findings and not args.anyway:
@@ -170,15 +174,17 @@ def list_runs(runs: Sequence[Run], args: argparse.Namespace) -> None:
         print(f'{row.file.stem:12} {name:38} {work:28} {row.data}: {paper or "-"}   ({"; ".join(row.tables)})')
         other_gpus += not row.trained_as and gpus_of(row_config(str(row))) != args.gpus
     published = sum(bool(row.paper) for row in rows.values())
-    summary = f'{len(rows)} rows, {len(runs)} runs, {published} rows with numbers of the paper'
+    summary = f'{how_many(len(rows), "row")}, {how_many(len(runs), "run")}, '
+    summary += f'{how_many(published, "row")} with numbers of the paper'
     if not args.simulate:
         summary += f'; {hours:.0f} GPU hours of an A6000 and {disk:.0f} GiB of checkpoints'
         if unknown:
-            summary += f', without {unknown} rows of which the size or the faces are not known'
+            summary += f', without {how_many(unknown, "row")} of which the size or the faces are not known'
     print(summary)
     if other_gpus and not args.simulate:
         print(
-            f'{other_gpus} rows are for another number of GPUs than {args.gpus}: gradients are accumulated where it '
+            f'{how_many(other_gpus, "row is", "rows are")} for another number of GPUs than {args.gpus}: '
+            'gradients are accumulated where it '
             'keeps the batch, else learning rate and EMA follow it (the first lines of a config say what it is for)'
         )
 

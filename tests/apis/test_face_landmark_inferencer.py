@@ -378,7 +378,7 @@ def test_what_is_no_checkpoint_is_named(config, tmp_path):
         ([[10, 10, 20, float('nan')]], 'nan'),
         ([[[10, 10, 20]]], r'of shape \(1, 3\), expected \(N, 4\): a list of x1, y1, x2, y2'),
         ([[5000, 10, 5020, 30]], r'\[5000.0, 10.0, 5020.0, 30.0\] lies outside of the image'),
-        ([BOXES, BOXES], 'found 2 lists of boxes, expected one for each of the 1 images'),
+        ([BOXES, BOXES], 'found 2 lists of boxes, expected one for each of 1 image'),
     ],
 )
 def test_wrong_boxes_are_named(inferencer, images, boxes, message):

@@ -493,7 +493,7 @@ def test_a_video_with_a_lost_frame_goes_on(make, tmp_path, monkeypatch, write_vi
     ]
     assert messages == [
         f'not read: {path}: 4 frames read of 5 that it announces; 1 of its packets cannot be decoded, '
-        '1 frames in its middle are missing'
+        '1 frame in its middle is missing'
     ]
 
 

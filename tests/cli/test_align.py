@@ -26,7 +26,7 @@ def run(command, *arguments):
 
 def test_eyes_nose_and_mouth_lie_where_the_template_has_them(landmarker, tmp_path, capsys):
     assert run('align', PHOTO, '--out', tmp_path, '--size', '224', '--template', 'ffhq') == 0
-    assert capsys.readouterr().out == '1 faces in 1 images\n'
+    assert capsys.readouterr().out == '1 face in 1 image\n'
     crop = cv2.imread(str(tmp_path / 'grace_hopper_0.png'))
     assert crop.shape == (224, 224, 3)
     (face,) = FaceLandmarker(detector='whole_image', threads=1)(crop)

@@ -157,7 +157,7 @@ def test_a_quiet_command_prints_results_alone(tmp_path):
     ]
     done = subprocess.run([*PROGRAM, *faces, '--quiet'], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, '')
-    assert 'faces/annotations/synthetic_300w68_train.json: 1 faces\n' in done.stdout
+    assert 'faces/annotations/synthetic_300w68_train.json: 1 face\n' in done.stdout
 
 
 def test_the_shell_completes_commands_options_names_and_files(monkeypatch, capsys):

@@ -42,7 +42,7 @@ def predict(*arguments):
 def test_a_folder_with_a_broken_picture(folder, tmp_path, capsys):
     assert predict(folder, '--out', tmp_path / 'out', '--draw') == 1
     output = capsys.readouterr()
-    assert output.out == '1 faces in 2 images\n'
+    assert output.out == '1 face in 2 images\n'
     assert output.err.count('not read: ') == 1 and 'a.jpg: found 9000 bytes of a JPEG that has no end' in output.err
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['b.jpg', 'b.json', 'c.json', 'c.png']
     (face,) = json.loads((tmp_path / 'out/b.json').read_text())
@@ -73,7 +73,7 @@ def test_inputs_of_one_name_do_not_overwrite_each_other(folder, tmp_path, capsys
 
 def test_what_is_left_out_is_told(folder, tmp_path, capsys):
     predict(folder, '--out', tmp_path / 'out')
-    assert f'left out: 1 files of {folder} that are no pictures by their suffix (.txt)' in capsys.readouterr().err
+    assert f'left out, as the suffix is of no picture: 1 file of {folder} (.txt)' in capsys.readouterr().err
 
 
 def test_a_name_that_is_no_utf_8(folder, tmp_path):
@@ -96,7 +96,7 @@ def test_a_table(folder, tmp_path):
 def test_inputs_that_are_not_there(folder, tmp_path, capsys):
     assert predict('missing.jpg', folder / 'b.jpg', folder / 'notes.txt', '--out', tmp_path / 'out') == 1
     output = capsys.readouterr()
-    assert output.out == '1 faces in 1 images\n'
+    assert output.out == '1 face in 1 image\n'
     assert 'missing.jpg does not exist' in output.err and "found suffix '.txt'" in output.err
 
 
@@ -144,7 +144,7 @@ def test_a_video_with_a_lost_frame_goes_on(tmp_path, capsys, write_video_without
     ]
     assert (
         f'not read: {tmp_path}/clip.mp4: 4 frames read of 5 that it announces; 1 of its packets cannot be decoded, '
-        '1 frames in its middle are missing'
+        '1 frame in its middle is missing'
     ) in capsys.readouterr().err
 
 
@@ -242,8 +242,8 @@ def test_a_stream_is_followed_over_a_break_which_is_told(tmp_path, capsys, monke
         assert predict(server.address, '--out', tmp_path / 'out', '--track') == 0
     name = f'127.0.0.1_{server.server_port}_clip'
     output = capsys.readouterr()
-    assert output.out == '2 faces in 3 images; 1 tries to connect again\n'
-    assert output.err == f'{server.address}: 1 tries to connect again\n'
+    assert output.out == '2 faces in 3 images; 1 try to connect again\n'
+    assert output.err == f'{server.address}: 1 try to connect again\n'
     frames = json.loads((tmp_path / 'out' / f'{name}.json').read_text())
     assert [(frame['frame_id'], frame['time'], frame.get('reconnects', 0)) for frame in frames] == [
         (0, 0, 0),
@@ -258,9 +258,9 @@ def test_a_stream_that_stays_away_leaves_what_was_read(tmp_path, capsys, monkeyp
         options = ('--out', tmp_path / 'out', '--format', 'csv', '--reconnects', '2')
         assert predict(server.address, *options) == 1
     output = capsys.readouterr()
-    assert output.out == '1 faces in 1 images; 2 tries to connect again\n'
+    assert output.out == '1 face in 1 image; 2 tries to connect again\n'
     assert output.err.splitlines()[1:] == [
-        f'not read: {server.address}: 1 frames read, 2 tries to connect again; PyAV cannot open this stream (Server '
+        f'not read: {server.address}: 1 frame read, 2 tries to connect again; PyAV cannot open this stream (Server '
         'returned 404 Not Found)'
     ]
     (row,) = csv.DictReader(open(tmp_path / 'out/faces.csv'))

@@ -58,11 +58,11 @@ def test_unequal_numbers_of_points_are_those_of_most_faces(capsys):
     faces = [face([[1, 1]]), face([[1, 1], [2, 2]]), face([[3, 3], [2, 2]])]
     assert in_one_order(faces, None, problems) == faces[1:]
     assert problems.left_out == {'wrong point count': 1}
-    assert 'found 1 points, expected 2, as most faces have' in capsys.readouterr().err
+    assert 'found 1 point, expected 2, as most faces have' in capsys.readouterr().err
 
 
 def test_names_and_no_names_do_not_go_together():
-    with pytest.raises(ConversionError, match='found 1 faces whose landmarks have names, .* and 2 without'):
+    with pytest.raises(ConversionError, match='found 1 face whose landmarks have names, .* and 2 without'):
         in_one_order([face([[1, 1]], ('a',)), face([[1, 1]]), face([[1, 1]])], None, Problems(False))
 
 

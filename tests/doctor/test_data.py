@@ -62,8 +62,8 @@ def test_a_point_just_outside_is_noted(faces, errors, notes):
     faces.change_points(lambda points: [[-4.0, 60.0, 1], *points[1:]], faces=slice(2, 3))
     found = faces.examine('train')
     assert errors(found) == []
-    (note,) = (note for note in notes(found) if 'outside of their image' in note)
-    assert '1 landmarks of 1 faces' in note
+    (note,) = (note for note in notes(found) if 'outside of the image' in note)
+    assert '1 landmark of 1 face ' in note
     assert 'annotations 3; the first: landmark 0 at (-4.0, 60.0) in 128 x 128' in note
 
 
@@ -222,7 +222,7 @@ def test_a_face_without_an_eye_corner_leaves_the_others_measured(faces, errors, 
     (error,) = (text for text in errors(found) if text.startswith('test: '))
     assert '1 of 4 faces cannot be measured by inter_ocular' in error and 'annotations 2 (' in error
     (note,) = (text for text in notes(found) if text.startswith('test: the crop leaves out'))
-    assert 'without the 1 faces that the metric cannot measure' in note
+    assert 'without the 1 face that the metric cannot measure' in note
 
 
 def test_all_faces_without_an_eye_corner_leave_the_crop_measured(faces, notes):

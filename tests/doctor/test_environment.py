@@ -113,7 +113,7 @@ sys.exit(main(['doctor', '--data', 'faces.json']))
         ('4', 2, 0, False, ['2 processes x 4 threads on 4 cores: they wait for each other']),
         ('2', 2, 2, False, []),
         ('4', 2, 2, True, []),
-        ('1', 4, 2, True, ['8 workers read data on 4 cores (4 processes x 2)']),
+        ('1', 4, 2, True, ['8 workers reading data on 4 cores (4 processes x 2)']),
     ],
 )
 def test_more_threads_or_workers_than_cores_are_found(monkeypatch, said, processes, workers, on_gpu, expected):

@@ -159,7 +159,7 @@ def test_a_folder_with_faces_that_nobody_reads_is_reported(run, tmp_path, folder
 
 def test_images_in_a_folder_within_a_part_are_reported(run, tmp_path):
     write_image(tmp_path / 'src/afw/more/5.jpg', 5)
-    assert f'{tmp_path}/src/afw/more: folder not read: found images or *.pts of 1 faces' in run().printed
+    assert f'{tmp_path}/src/afw/more: folder not read: found images or *.pts of 1 face' in run().printed
 
 
 def test_pictures_beside_the_parts_are_no_faces(run, tmp_path):

@@ -406,7 +406,7 @@ def test_faces_that_the_detector_misses_in_a_picture_that_is_not_upright(fake_mo
     [
         (dict(images=np.zeros((9, 9, 3), np.uint8)), TypeError, 'images: found ndarray, expected a list'),
         (dict(images='photo.jpg'), TypeError, 'images: found str, expected a list'),
-        (dict(images=[picture()] * 2, boxes=[[]]), ValueError, 'boxes: found those of 1 images, expected 2'),
+        (dict(images=[picture()] * 2, boxes=[[]]), ValueError, 'boxes: found those of 1 image, expected 2'),
         (dict(images=[picture()], refine=-1), ValueError, 'refine=-1'),
         (dict(images=[picture()], refine=1.5), ValueError, 'refine=1.5'),
         (dict(images=[picture().astype(np.uint16) + 200]), ValueError, '16-bit values up to 200'),

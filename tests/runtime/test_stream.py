@@ -40,7 +40,7 @@ def test_a_recorded_video_goes_on_where_the_connection_broke():
         frames = list(source)
     assert numbers(frames) == list(range(1, 13)) and [frame.index for frame in frames] == list(range(12))
     np.testing.assert_allclose([frame.time for frame in frames], np.arange(12) / servers.RATE, atol=1e-6)
-    assert source.summary == '1 tries to connect again' and source.broken == []
+    assert source.summary == '1 try to connect again' and source.broken == []
     assert [frame.since for frame in frames if frame.since] == [dict(reconnects=1)]
 
 
@@ -223,7 +223,7 @@ def test_damaged_frames_are_left_out_and_counted():
         source = StreamSource(server.address)
         frames = list(source)
     assert 3 not in numbers(frames) and numbers(frames)[-1] == 6 and frames[-1].index == 5
-    assert source.damaged == 1 and source.summary == '1 frames damaged'
+    assert source.damaged == 1 and source.summary == '1 frame damaged'
     assert [frame.since for frame in frames if frame.since] == [dict(damaged=1)]
 
 

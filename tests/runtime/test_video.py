@@ -192,8 +192,8 @@ def test_frames_behind_one_that_is_lost_keep_their_numbers(tmp_path, name):
     assert source.broken == [
         (
             str(path),
-            f'{path}: 11 frames read of 12 that it announces; 1 of its packets cannot be decoded, 1 frames in its '
-            'middle are missing',
+            f'{path}: 11 frames read of 12 that it announces; 1 of its packets cannot be decoded, 1 frame in its '
+            'middle is missing',
         )
     ]
 
@@ -235,7 +235,7 @@ def test_packets_that_are_missing_in_avi_are_told(tmp_path):
     source = damaged(tmp_path / 'a.avi', 'mjpeg', 4, 5)
     assert len(list(source)) == 11
     ((_, reason),) = source.broken
-    assert '11 frames read of 12 that it announces; damaged: 1 frames are missing, it is not known where' in reason
+    assert '11 frames read of 12 that it announces; damaged: 1 frame is missing, it is not known where' in reason
 
 
 @pytest.mark.parametrize('name', ['a.avi', 'a.mkv'])

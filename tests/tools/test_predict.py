@@ -42,7 +42,7 @@ def test_a_folder_with_a_broken_picture(predict, folder, tmp_path, capsys, monke
         'mmfld.apis.face_landmark_inferencer.print_log', lambda message, logger, level: messages.append(message)
     )
     assert predict(folder, '--pred-out-dir', tmp_path / 'out') == 1
-    assert '1 faces in 1 images' in capsys.readouterr().out
+    assert '1 face in 1 image' in capsys.readouterr().out
     assert messages == [f'not read: {folder}/cut.jpg: found 9000 bytes of a JPEG that has no end: it is cut off']
     assert len(json.loads((tmp_path / 'out/whole.json').read_text())) == 1
     assert not (tmp_path / 'out/cut.json').exists()

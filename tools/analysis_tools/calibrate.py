@@ -29,6 +29,7 @@ import mmfld  # noqa: F401  prepares the environment and registers the component
 from mmfld.apis import FaceLandmarkInferencer
 from mmfld.apis.onnx_export import CropsToLandmarks
 from mmfld.cli.calibrate import add_arguments
+from mmfld.counts import how_many
 from mmfld.engine.checkpoint import read_checkpoint
 from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
@@ -83,7 +84,7 @@ def crops_of(cfg: Config) -> list[dict]:
     lacking = [str(crop['id']) for crop in crops if not (crop['keypoints_visible'] > 0).all()]
     if lacking:
         raise ValueError(
-            f'{settings.ann_file}: landmarks of {len(lacking)} faces are not annotated (annotations '
+            f'{settings.ann_file}: landmarks of {how_many(len(lacking), "face")} are not annotated (annotations '
             f'{", ".join(lacking[:5])}), expected all of them'
         )
     return crops
@@ -164,7 +165,7 @@ def main(argv=None) -> int:
     for name, step in WORSE.items():
         worse = Compose([step])
         views[name] = look(module, [worse(dict(crop)) for crop in crops])
-    print(f'{len(crops)} faces, {len(views)} views')
+    print(f'{how_many(len(crops), "face")}, {how_many(len(views), "view")}')
     print(*table(views), sep='\n')
     calibration = fit_to(views, torch.arange(len(crops)))
     content = io.BytesIO()

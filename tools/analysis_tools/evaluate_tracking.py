@@ -32,6 +32,7 @@ from tqdm import tqdm
 
 import mmfld  # noqa: F401  registers the components and prepares the environment
 from mmfld.apis import FaceLandmarkTracker
+from mmfld.counts import how_many
 from mmfld.datasets.transforms.load_video_frame import LoadVideoFrame
 from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
@@ -87,7 +88,7 @@ def main(argv=None) -> list[dict]:
             if seen:
                 videos[video] = measure(seen, layout, video)
     if not videos:
-        raise ValueError(f'found {len(truths)} frames that are annotated as excluded, expected one that counts')
+        raise ValueError(f'found {how_many(len(truths), "frame")}, annotated as excluded, expected one that counts')
     rows = summarize(list(videos.values()), args.threshold)
     print_tables(rows)
     if args.csv:

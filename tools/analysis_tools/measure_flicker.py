@@ -20,6 +20,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mmfld.counts import how_many
 from mmfld.evaluation.flicker import flicker_per_frame, jitter
 from mmfld.evaluation.functional import inter_ocular
 from mmfld.runtime.one_euro_filter import OneEuroFilter
@@ -92,7 +93,7 @@ def parse_args(argv):
     if args.legend is None:
         args.legend = [str(run) for run in args.runs]
     if len(args.legend) != len(args.runs):
-        parser.error(f'--legend has {len(args.legend)} labels for {len(args.runs)} runs')
+        parser.error(f'--legend has {how_many(len(args.legend), "label")} for {how_many(len(args.runs), "run")}')
     if len(set(args.legend)) != len(args.legend):
         parser.error(f'two runs have the same label: {args.legend}')
     return args
@@ -139,7 +140,7 @@ def read_track(path: Path, layout: FaceLayout, limits: Sequence[int] | None = No
         points.append(follow(faces, points[-1] if points else None))
         frames.append(frame['frame_id'])
     if not points:
-        raise ValueError(f'{path}: found no face in {len(video)} frames')
+        raise ValueError(f'{path}: found no face in {how_many(len(video), "frame")}')
     points = np.stack(points)
     eyes = inter_ocular(points, np.ones(points.shape[:2], bool), layout)
     return Track(points, np.array(frames), eyes, len(video))

@@ -5,6 +5,7 @@ import csv
 
 import numpy as np
 
+from mmfld.counts import how_many
 from mmfld.evaluation import draw_ced
 
 
@@ -20,7 +21,7 @@ def parse_args():
     if args.legend is None:
         args.legend = args.files
     if len(args.legend) != len(args.files):
-        parser.error(f'--legend has {len(args.legend)} labels for {len(args.files)} files')
+        parser.error(f'--legend has {how_many(len(args.legend), "label")} for {how_many(len(args.files), "file")}')
     if len(set(args.legend)) != len(args.legend):
         parser.error(f'two curves have the same label: {args.legend}')
     return args

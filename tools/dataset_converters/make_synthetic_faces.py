@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from mmfld.conversion.face_sets import Face, to_coco
 from mmfld.conversion.synthetic_set import finish, generator, prepare, worker_map
+from mmfld.counts import how_many
 from mmfld.structures import layout_names
 from mmfld.synthetic import LAYOUTS, SyntheticFaceGenerator
 
@@ -97,7 +98,7 @@ def make_part(out: Path, part: str, count: int, image_size: int, noisy: bool, ap
                 annotation['keypoints_clean'] = clean['keypoints']
         path = out / 'annotations' / f'synthetic_{layout}_{part}.json'
         path.write_text(json.dumps(content), encoding='utf-8')
-        print(f'{path}: {len(content["annotations"])} faces')
+        print(f'{path}: {how_many(len(content["annotations"]), "face")}')
 
 
 def make_face(folder: Path, part: str, number: int) -> Annotations:

@@ -6,6 +6,7 @@ import numpy as np
 
 from mmfld.structures import FaceLayout
 
+from ...counts import how_many
 from .annotation_file import is_number, shown
 
 LARGEST_COORDINATE = 32767  # pixels; where the size of the image is not known
@@ -56,7 +57,9 @@ class FaceReader:
         if not isinstance(found, list):
             raise self._error(ann, 'keypoints', found, expected)
         if len(found) != 3 * count:
-            raise self._fault(ann, 'keypoints', f'{len(found)} entries ({len(found) / 3:g} landmarks)', expected)
+            raise self._fault(
+                ann, 'keypoints', f'{how_many(len(found), "entry", "entries")} ({len(found) / 3:g} landmarks)', expected
+            )
         if not set(map(type, found)) <= {int, float}:
             wrong = next(n for n, value in enumerate(found) if type(value) not in (int, float))
             raise self._fault(

@@ -11,6 +11,7 @@ from mmpose.registry import DATASETS
 
 from mmfld.structures import FaceLayout
 
+from ...counts import how_many
 from ..random_state import random_state
 from .annotation_file import shown
 from .face_landmark_dataset import FaceLandmarkDataset
@@ -147,7 +148,8 @@ class FaceVideoDataset(FaceLandmarkDataset):
             left_out = len(frames) - sum(map(len, long_enough))
             if left_out:
                 print_log(
-                    f'{self.ann_file}: video {shown(video)}: {left_out} of {len(frames)} frames are left out, in '
+                    f'{self.ann_file}: video {shown(video)}: {left_out} of '
+                    f'{how_many(len(frames), "frame")} left out, in '
                     f'segments of less than {self.clip_length} frames between gaps',
                     logger='current',
                 )

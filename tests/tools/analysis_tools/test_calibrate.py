@@ -82,7 +82,7 @@ def test_a_face_that_lacks_landmarks_is_named(tools, tiny_config, weights, synth
     (tmp_path / 'annotations').mkdir()
     (tmp_path / 'annotations/synthetic_300w68_test.json').write_text(json.dumps(content))
     (tmp_path / 'images').symlink_to(synthetic_faces / 'images')
-    with pytest.raises(ValueError, match='landmarks of 1 faces are not annotated'):
+    with pytest.raises(ValueError, match='landmarks of 1 face are not annotated'):
         tools['calibrate'].main(
             [
                 str(tiny_config),

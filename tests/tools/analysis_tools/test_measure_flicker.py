@@ -182,7 +182,7 @@ def test_plot_needs_one_video(tmp_path):
     [
         ('[\n{"frame_id": 0, "instances": []}', 'clip.json: not json .*expected the complete predictions on a video'),
         ('[{"keypoints": []}]', 'clip.json: expected the predictions on a video, a list of frames'),
-        ('[{"frame_id": 0, "instances": []}]', 'clip.json: found no face in 1 frames'),
+        ('[{"frame_id": 0, "instances": []}]', 'clip.json: found no face in 1 frame'),
         (
             '[{"frame_id": 4, "instances": [{"keypoints": [[1, 2]]}]}]',
             r"clip.json: frame 4: found keypoints of shape \(1, 2\), expected \(68, 2\) for layout '300w68'",

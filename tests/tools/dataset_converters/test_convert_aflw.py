@@ -185,7 +185,7 @@ def test_counts_are_compared_with_the_official_ones(convert, capsys):
     convert()
     printed = capsys.readouterr().err
     assert 'face_landmarks_aflw_test.json: found 2 faces (2 from test), expected 4386' in printed
-    assert 'face_landmarks_aflw_test_frontal.json: found 1 faces (1 from test), expected 1314' in printed
+    assert 'face_landmarks_aflw_test_frontal.json: found 1 face (1 from test), expected 1314' in printed
 
 
 def test_strict_passes_a_perfect_set(convert, monkeypatch):

@@ -165,7 +165,7 @@ def test_a_layout_of_ones_own_reads_what_is_written(folder, convert, capsys):
         'image,name,x,y\n' + ''.join(f'images/a.jpg,{n},{x},{y}\n' for n, (x, y) in zip('abcde', POINTS))
     )
     assert convert('faces.csv', 'annotations/faces.json') == 0
-    assert 'faces.csv: csv, 1 faces of 5 landmarks: a, b, c, d, e\n' in capsys.readouterr().out
+    assert 'faces.csv: csv, 1 face of 5 landmarks: a, b, c, d, e\n' in capsys.readouterr().out
     dataset = FaceLandmarkDataset(
         dict(name='five', num_keypoints=5, flip_pairs=[[0, 1], [3, 4]]),
         ann_file='annotations/faces.json',
