@@ -17,6 +17,11 @@ def shown(path: Path) -> str:
     return path.relative_to(REPOSITORY).as_posix() if path.is_relative_to(REPOSITORY) else str(path)
 
 
+def runnable(name: str) -> str:
+    """A tool of the repository, ``tools/misc/browse_dataset.py``, as a command in the working directory names it."""
+    return name if Path(name).resolve() == REPOSITORY / name else str(REPOSITORY / name)
+
+
 def config_files() -> list[Path]:
     """All configs that are no bases of others alone."""
     return sorted((REPOSITORY / 'configs').glob('[!_]*/*.py'))

@@ -3,7 +3,7 @@
 import pytest
 
 from mmfld import repository
-from mmfld.repository import REPOSITORY, find, nearest_names
+from mmfld.repository import REPOSITORY, find, nearest_names, runnable
 
 STAR = REPOSITORY / 'configs/wflw/star_hg4.py'
 
@@ -62,3 +62,10 @@ def test_near_names_are_those_with_the_same_words_and_then_letters():
     assert nearest_names('star_hg4_wflw', names, 2) == ['wflw/star_hg4', 'cofw/star_hg4']
     assert nearest_names('wflw/strcutured_hg2', names, 1) == ['wflw/structured_hg2']
     assert nearest_names('strucured', names, 1) == ['wflw/structured_hg2']
+
+
+def test_a_tool_is_named_so_that_it_can_be_called_from_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    assert runnable('tools/doctor.py') == 'tools/doctor.py'
+    monkeypatch.chdir(tmp_path)
+    assert runnable('tools/doctor.py') == str(REPOSITORY / 'tools/doctor.py')

@@ -81,7 +81,7 @@ def test_a_loss_that_is_no_number_ends_the_training_before_its_step(tiny_config,
     assert 'epoch 1, iteration 1: the loss is not finite, before the step: ' in message
     assert 'loss_landmark inf' in message
     kept = work_dir / 'not_finite.pth'
-    assert message.endswith(f'`python tools/misc/replay_step.py {kept}` takes the step again')
+    assert message.endswith(f'`python {REPOSITORY}/tools/misc/replay_step.py {kept}` takes the step again')
     step = torch.load(kept, weights_only=True)
     named = [
         f'{item["metainfo"]["id"]} ({item["metainfo"]["img_path"]})'

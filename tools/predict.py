@@ -20,12 +20,15 @@ from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
 from mmfld.apis.inputs import open_lenient
 from mmfld.cli.arguments import orientation
 from mmfld.counts import how_many
+from mmfld.runtime.media import check_names
 
 
 def main() -> int:
     """Predict; 1 if something could not be read or done."""
     parser = argparse.ArgumentParser(description='Predict facial landmarks')
-    parser.add_argument('inputs', help='image, video, folder of images, "webcam" or "webcam:1"')
+    parser.add_argument(
+        'inputs', nargs='+', metavar='INPUT', help='image, video, folder of images, "webcam" or "webcam:1"'
+    )
     parser.add_argument('--pose2d', metavar='CONFIG', help='config of the model; default: from the checkpoint')
     parser.add_argument(
         '--pose2d-weights',
@@ -99,7 +102,9 @@ def main() -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    source = open_lenient(args.inputs)  # first, as it is quick to fail
+    sources = [open_lenient(name) for name in args.inputs]  # first, as it is quick to fail
+    for folder in filter(None, (args.vis_out_dir, args.pred_out_dir)):
+        check_names(sources, folder)
     model = (args.pose2d, args.pose2d_weights, args.device, args.det_model, args.det_weights)
     settings = dict(show_progress=not args.show, layout=args.layout, orientation=args.orientation)
     if args.track:
@@ -111,25 +116,33 @@ def run(args: argparse.Namespace) -> int:
         for name in ('batch_size', 'refine', 'radius', 'thickness', 'kpt_thr')
         if getattr(args, name) is not None
     }
+    options.update(
+        show=args.show,
+        vis_out_dir=args.vis_out_dir,
+        pred_out_dir=args.pred_out_dir,
+        draw_bbox=args.draw_bbox,
+        draw_heatmap=args.draw_heatmap,
+        draw_uncertainty=args.draw_uncertainty,
+        black_background=args.black_background,
+    )
     images = faces = 0
+    broken = False
     try:
-        for result in predict(
-            source,
-            show=args.show,
-            vis_out_dir=args.vis_out_dir,
-            pred_out_dir=args.pred_out_dir,
-            draw_bbox=args.draw_bbox,
-            draw_heatmap=args.draw_heatmap,
-            draw_uncertainty=args.draw_uncertainty,
-            black_background=args.black_background,
-            **options,
-        ):
-            images += 1
-            faces += len(result['predictions'][0])
+        for source in sources:
+            try:
+                for result in predict(source, **options):
+                    images += 1
+                    faces += len(result['predictions'][0])
+            except ValueError as error:
+                if len(sources) == 1:
+                    raise
+                print(f'predict.py: {error}', file=sys.stderr)
+                broken = True
+            broken = broken or bool(source.broken)
     except KeyboardInterrupt:  # the way to end a camera without a window, whose files are complete; others end in .part
         pass
     print(f'{how_many(faces, "face")} in {how_many(images, "image")}')
-    return 1 if source.broken else 0
+    return 1 if broken else 0
 
 
 if __name__ == '__main__':

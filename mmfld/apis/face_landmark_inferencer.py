@@ -210,7 +210,7 @@ class FaceLandmarkInferencer(StrictInferencer):
         if outputs.drawing.get('draw_uncertainty') and getattr(self.model.head, 'calibration', None) is None:
             raise ValueError(
                 f'draw_uncertainty: found {self._weights or "a model"} without a calibration, which '
-                'tools/analysis_tools/calibrate.py adds'
+                'mmfld calibrate adds'
             )
         writer = ResultWriter(source, outputs.vis_out_dir, outputs.pred_out_dir)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..counts import how_many
 from ..datasets.datasets.annotation_file import is_number
-from .finding import Finding, shortened, warning
+from ..repository import runnable
+from .finding import BROWSE, Finding, shortened, warning
 from .official import read_coco
 from .parts import Part
 
@@ -59,7 +60,7 @@ def _of_categories(part: Part, content: dict, annotations: Sequence[dict]) -> It
     for category in categories:
         names = category['keypoints']
         where = f'{part.ann_file}: category {category.get("id")}, field "keypoints": found'
-        advice = 'see whether the points are numbered as the layout numbers them: tools/misc/browse_dataset.py'
+        advice = f'see whether the points are numbered as the layout numbers them: {runnable(BROWSE)}'
         if part.layout is not None and names and len(names) != part.layout.num_keypoints:
             yield warning(
                 part.name,

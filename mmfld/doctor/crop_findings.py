@@ -6,6 +6,7 @@ from mmengine import Config
 from mmpose.registry import METRICS
 
 from ..counts import how_many
+from ..repository import runnable
 from .crops import COLUMNS, measure
 from .finding import Finding, error, note, warning
 from .parts import Part
@@ -50,7 +51,7 @@ def look_at_crops(cfg: Config, part: Part) -> Iterator[Finding]:
             part.name,
             f'{text}: no network that stays in its crop has an NME below {floor:.3f} %{of_which}',
             'crop=dict(rule="longer_side", padding=1.05) in the config; '
-            'tools/analysis_tools/measure_crops.py draws the faces that lose most',
+            f'{runnable("tools/analysis_tools/measure_crops.py")} draws the faces that lose most',
         )
     else:
         yield note(part.name, f'{text} (NME of at least {floor:.3f} %{of_which})')

@@ -26,11 +26,11 @@ def examine(
     """Look at the environment and, if there is a config or an annotation file, at the data.
 
     Args:
-        config (str, optional): As ``tools/train.py`` takes it. Defaults to None: only the environment.
+        config (str, optional): As ``mmfld train`` takes it. Defaults to None: only the environment.
         files (Sequence[str]): Annotation files, looked at beside those of the config. The images of the first data set
             are looked for in the others.
         options (Sequence[str]): Of ``--cfg-options``, ``KEY=VALUE``.
-        work_dir (str, optional): Where the training would write. Defaults to where ``tools/train.py`` does.
+        work_dir (str, optional): Where the training would write. Defaults to where ``mmfld train`` does.
         processes (int, optional): That train together. Defaults to the environment's ``WORLD_SIZE``, or 1.
         step (bool): Whether a training step is taken. Defaults to True.
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from ..codecs.outside import lies_inside
 from ..counts import how_many
+from ..repository import runnable
 from ..structures import FaceLayout
-from .finding import Finding, error, note, shortened, warning
+from .finding import BROWSE, Finding, error, note, shortened, warning
 from .official import AnnFile, compare_counts, compare_version, how_to_get, load_data, read_coco
 from .parts import Part
 
@@ -133,7 +134,7 @@ def look_at_sides(
         yield warning(
             name,
             f'the flip pairs {listed} of layout {layout.name} lie the other way round than the eyes in most faces',
-            'see whether the points are numbered as the layout numbers them: tools/misc/browse_dataset.py draws them',
+            f'see whether the points are numbered as the layout numbers them: {runnable(BROWSE)} draws them',
         )
 
 

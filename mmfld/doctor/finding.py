@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 ERROR, WARNING, NOTE = 'error', 'warning', 'note'
 SHOWN = 10
+BROWSE = 'tools/misc/browse_dataset.py'  # draws the faces of a data set
 
 
 class Finding(NamedTuple):

@@ -67,7 +67,7 @@ def _openmmlab(installed: dict[str, str]) -> Iterator[Finding]:
         yield note(
             TOPIC,
             'neither torch nor a package of OpenMMLab: mmfld.runtime and what stands on it work, training does not',
-            'bash tools/setup_env.sh, to train',
+            'to train, pip install mmfld[openmmlab], or in a checkout bash tools/setup_env.sh',
         )
         yield from _runtime(installed)
         return
@@ -105,7 +105,7 @@ def _openmmlab(installed: dict[str, str]) -> Iterator[Finding]:
             TOPIC,
             f'{", ".join(families["released"])} of the released family beside '
             f'{", ".join(families["forks"])} of the forks, which nobody has tried together',
-            'bash tools/setup_env.sh, with --family forks for the forks',
+            'in a checkout bash tools/setup_env.sh, with --family forks for the forks',
         )
 
 
@@ -175,7 +175,7 @@ def _imports() -> Iterator[Finding]:
             yield error(
                 TOPIC,
                 f'{name} does not import ({_first_line(fault)})',
-                'bash tools/setup_env.sh installs versions that go together',
+                'in a checkout bash tools/setup_env.sh installs versions that go together',
             )
 
 

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ..repository import runnable
 from ..runtime.images import decode_image
-from .finding import Finding, note, shortened, warning
+from .finding import BROWSE, Finding, note, shortened, warning
 from .machine import cores
 from .parts import Part
 from .pictures import ignores_orientation
@@ -52,7 +53,7 @@ def look_at_placement(part: Part, readable: Callable[[str], bool]) -> Iterator[F
             part.name,
             f'the landmarks seem to lie beside the face in {len(low)} of {len(faces)} faces: '
             f'annotations {shortened(ids)} (the first: {worst[0]["img_path"]})',
-            'draw them: tools/misc/browse_dataset.py; the landmarks may be shifted, turned or '
+            f'draw them: {runnable(BROWSE)}; the landmarks may be shifted, turned or '
             'mirrored against the image, or of another one',
             ids,
         )

@@ -14,10 +14,11 @@ import numpy as np
 from tqdm import tqdm
 
 from ..counts import how_many
+from ..repository import runnable
 from ..runtime import FaceLandmarker
 from ..runtime.images import read_image
 from ..structures import FaceLayout
-from .finding import Finding, note, warning
+from .finding import BROWSE, Finding, note, warning
 from .machine import cores
 from .parts import Part
 
@@ -160,7 +161,7 @@ def _by_model(name: str, faces: list[dict], layout: FaceLayout) -> Iterator[Find
         yield warning(
             name,
             text,
-            'draw some of them: tools/misc/browse_dataset.py; a constant shift in pixels is '
+            f'draw some of them: {runnable(BROWSE)}; a constant shift in pixels is '
             'corrected by keypoint_offset, cut or resized images by converting the data set again',
         )
     else:

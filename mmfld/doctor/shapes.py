@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .finding import Finding, note, shortened, warning
+from ..repository import runnable
+from .finding import BROWSE, Finding, note, shortened, warning
 
 FEWEST = 8  # faces, to say what is usual
 LEAST_LANDMARKS = 3  # of a face, for a shape
@@ -105,7 +106,7 @@ def look_at_shapes(name: str, points: np.ndarray, seen: np.ndarray, ids: Sequenc
         'the landmarks lie unlike those of all others',
         unlike,
         found.residual,
-        'draw them: tools/misc/browse_dataset.py; landmarks may be in another order, or of another face',
+        f'draw them: {runnable(BROWSE)}; landmarks may be in another order, or of another face',
     )
     turn = np.abs((found.turn - np.median(found.turn) + 180) % 360 - 180)
     turned = (turn > max(LEAST_TURN, limit(turn))) & (found.residual < 1) & ~odd
@@ -114,7 +115,7 @@ def look_at_shapes(name: str, points: np.ndarray, seen: np.ndarray, ids: Sequenc
         f'landmarks are turned against the others, by {least:.0f} degrees or more,',
         turned,
         turn,
-        'see whether their images are turned as well: tools/misc/browse_dataset.py draws them',
+        f'see whether their images are turned as well: {runnable(BROWSE)} draws them',
     )
 
 

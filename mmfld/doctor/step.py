@@ -20,7 +20,7 @@ from .machine import ago, size
 TOPIC = 'step'
 STEPS = 3  # the first one is slower
 SMALLER = (
-    'a smaller --cfg-options train_dataloader.batch_size=N, with tools/train.py --accumulate if the batch '
+    'a smaller --cfg-options train_dataloader.batch_size=N, with mmfld train --accumulate if the batch '
     'of the config is to be kept'
 )
 OUT_OF_MEMORY = ('out of memory', "can't allocate memory", 'bad_alloc', 'MemoryError')
@@ -49,7 +49,7 @@ def look_at_step(cfg, faces: int, processes: int) -> Iterator[Finding]:
             yield error(
                 TOPIC,
                 f'the first step fails: {last}',
-                'correct the config or its data; python tools/train.py shows where it fails',
+                'correct the config or its data; mmfld train shows where it fails',
             )
         return
     found: dict = json.loads(lines[-1])

@@ -18,7 +18,7 @@ from .stoppable_train_loop import StoppableTrainLoop, dismiss_workers, outlive_s
 
 
 class StrictRunner(Runner):
-    """A runner for ``tools/train.py`` and ``tools/test.py``.
+    """A runner for ``mmfld train`` and ``mmfld test``.
 
     * Weights of another model are an error, which lists what is missing, unexpected and misshapen. MMEngine would load
       what fits and leave random numbers elsewhere. Where a config ``starts_from`` a smaller model, nothing of that may

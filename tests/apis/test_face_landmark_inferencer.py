@@ -633,7 +633,5 @@ def test_uncertainty_is_drawn_where_it_is_told(calibrated, inferencer, images):
     changed = (plain['visualization'][0] != drawn['visualization'][0]).any(-1)
     assert 50 < changed.sum() < changed.size
     assert (black['visualization'][0] == 0).all(-1).mean() > 0.1
-    with pytest.raises(
-        ValueError, match='tiny.pth without a calibration, which tools/analysis_tools/calibrate.py adds'
-    ):
+    with pytest.raises(ValueError, match='tiny.pth without a calibration, which mmfld calibrate adds'):
         next(inferencer(images[0], draw_uncertainty=True, return_vis=True))

@@ -48,6 +48,24 @@ def test_a_folder_with_a_broken_picture(predict, folder, tmp_path, capsys, monke
     assert not (tmp_path / 'out/cut.json').exists()
 
 
+def test_several_inputs_are_all_predicted_also_behind_a_broken_one(predict, folder, tmp_path, capsys):
+    (tmp_path / 'more').mkdir()
+    (tmp_path / 'more/other.jpg').write_bytes(Path(PHOTO).read_bytes())
+    inputs = [folder / 'cut.jpg', folder / 'whole.jpg', tmp_path / 'more']
+    assert predict(*inputs, '--pred-out-dir', tmp_path / 'out') == 1
+    output = capsys.readouterr()
+    assert output.out.endswith('2 faces in 2 images\n')
+    assert f'predict.py: {folder}/cut.jpg: found 9000 bytes of a JPEG that has no end' in output.err
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['other.json', 'whole.json']
+
+
+def test_inputs_whose_results_would_have_one_name_are_refused(predict, folder, tmp_path, capsys):
+    (tmp_path / 'whole.jpg').write_bytes(Path(PHOTO).read_bytes())
+    assert predict(folder / 'whole.jpg', tmp_path / 'whole.jpg', '--pred-out-dir', tmp_path / 'out') == 1
+    assert '2 inputs would be saved under the one name whole' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
 @pytest.mark.parametrize(
     'arguments, message',
     [

@@ -183,7 +183,7 @@ def main(argv=None) -> list[list]:
     if degrees is None:
         parser.error(
             f'{landmarker.model.path}: this model is not calibrated: export a checkpoint that '
-            'tools/analysis_tools/calibrate.py has written'
+            'mmfld calibrate has written'
         )
     faces = [
         (image, landmarks + args.keypoint_offset)

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 from mmpose.structures import PoseDataSample
 
+from ...repository import runnable
 from ..plain_batch import pack
 from .plain_checkpoint_hook import to_plain
 
@@ -77,8 +78,8 @@ class FiniteLossHook(Hook):
         times = f'{self.in_a_row} times in a row' if scaler is not None else 'before the step'
         raise FloatingPointError(
             f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}: the loss is not finite, {times}: {values}. '
-            f'Samples: {", ".join(samples[:SHOWN])}{more}. `python tools/misc/replay_step.py {path}` takes the step '
-            'again'
+            f'Samples: {", ".join(samples[:SHOWN])}{more}. '
+            f'`python {runnable("tools/misc/replay_step.py")} {path}` takes the step again'
         )
 
     def _save(self, runner: Runner, model: torch.nn.Module, terms: dict[str, torch.Tensor]) -> Path:

@@ -15,7 +15,7 @@ class UncertainHead(BaseHead):
 
     Attributes:
         calibration (LandmarkCalibration, optional): Makes covariances of errors, and the visibility, from the spread of
-            the maps. It comes with weights (``tools/analysis_tools/calibrate.py``), whose file has it beside them.
+            the maps. It comes with weights (``mmfld calibrate``), whose file has it beside them.
     """
 
     def __init__(self, init_cfg: OptConfigType = None):
