@@ -1,6 +1,7 @@
 """What the documentation names is there: files, rows, commands and their options. No tool is run for that."""
 
 import ast
+import csv
 import itertools
 import json
 import os
@@ -19,7 +20,7 @@ from matplotlib.cbook import get_sample_data
 from mmpose.registry import DATASETS
 
 from mmfld.cli.convert import converters
-from mmfld.cli.main import COMMANDS
+from mmfld.cli.main import COMMANDS, main
 from mmfld.engine.rows import read_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -269,7 +270,6 @@ def sources_of_arguments(tree: ast.Module, tool: Path) -> Iterator[Path]:
                     yield module
     if tool == ROOT / 'tools' / 'doctor.py':  # which is mmfld doctor
         yield ROOT / 'mmfld' / 'cli' / 'doctor.py'
-    yield from (ROOT / path for path in re.findall(r"TOOL = '([^']+)'", ast.unparse(tree)))  # mmfld calibrate
 
 
 # ---------------------------------------------------------------------------------------------------------------- texts
@@ -344,6 +344,34 @@ def test_the_tutorial_makes_annotations_and_a_config_that_are_read(tmp_path, mon
     (folder / 'config.py').write_text(config)
     dataset = DATASETS.build({**read_config(str(folder / 'config.py')).train_dataloader.dataset, 'pipeline': []})
     assert len(dataset) == 1 and np.allclose(dataset[0]['keypoints'][0], points)
+
+
+def test_the_tutorial_has_labels_made_corrected_and_read(tmp_path, monkeypatch):
+    images = tmp_path / 'data/mine/images'
+    images.mkdir(parents=True)
+    (images / 'anna.jpg').write_bytes(Path(get_sample_data('grace_hopper.jpg', asfileobj=False)).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    section = (SITE / 'start/own_data.md').read_text(encoding='utf-8').partition('### No labels yet?')[2]
+    steps = [shlex.split(line, comments=True) for line in BLOCK.search(section)[3].splitlines()]
+    assert [program for program, *_ in steps] == ['mmfld', 'mmfld', 'labelme', 'mmfld']
+    for program, *arguments in steps:
+        if program == 'mmfld':
+            assert main(arguments) == 0
+        else:  # the first point is dragged to another place
+            file = images / 'anna.json'
+            file.write_text(json.dumps({**(content := json.loads(file.read_text())), 'shapes': moved(content)}))
+    (face,) = json.loads(Path('data/mine/annotations/faces.json').read_text())['annotations']
+    with open('found/faces.csv', encoding='utf-8') as file:
+        (row,) = csv.DictReader(file)
+    made = np.array([[float(row[f'{axis}{n}']) for axis in 'xy'] for n in range(68)])
+    corrected = np.reshape(face['keypoints'], (68, 3))[:, :2]
+    assert corrected[0].tolist() == [30, 40] and np.allclose(corrected[1:], made[1:], atol=1e-5)
+
+
+def moved(content: dict) -> list[dict]:
+    """Shapes of labelme, the first at (30.5, 40.5) on its canvas."""
+    first, *others = content['shapes']
+    return [*others, {**first, 'points': [[30.5, 40.5]]}]
 
 
 def run_blocks(page: str, names: dict) -> int:

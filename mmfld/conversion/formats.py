@@ -14,7 +14,7 @@ from .cvat_files import read_cvat
 from .face_sets import check_faces
 from .image_files import Size
 from .imglab_files import read_imglab, write_imglab
-from .labelme_files import read_labelme
+from .labelme_files import read_labelme, write_labelme
 from .problems import ConversionError, Problem, Problems
 from .pts_files import read_pts_faces, walk, write_pts
 from .text_files import read_content
@@ -41,7 +41,7 @@ FORMATS = dict(
     csv=Format(0.0, read_csv, write_csv),
     cvat=Format(0.5, read_cvat),
     imglab=Format(0.0, read_imglab, write_imglab),
-    labelme=Format(0.5, read_labelme),
+    labelme=Format(0.5, read_labelme, write_labelme),
     pts=Format(1.0, read_pts_faces, write_pts),
 )
 OF_SUFFIX = {'.csv': 'csv', '.tsv': 'csv', '.pts': 'pts'}

@@ -5,17 +5,18 @@ those without are one. An image that is not where the file says is looked for un
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..counts import how_many
 from .annotations import NamedFace, unique_names
-from .image_files import Size, find_image
+from .image_files import Size, find_image, path_from
 from .problems import Problem, Problems, shown
 from .pts_files import walk
-from .text_files import is_number, read_content
+from .text_files import check_free, is_number, read_content, write_text
 
 HINT = '; faces of one image need a group_id each'
 
@@ -83,6 +84,54 @@ def _face(content: dict, shapes: list[tuple[str, dict]], file: Path, images: Pat
         [place for place, _ in shapes],
         names=unique_names(names, file, first, HINT),
         size=_size(content),
+    )
+
+
+def write_labelme(
+    out: Path, faces: Sequence[tuple[NamedFace, Size | None]], images: Path, overwrite: bool, problems: Problems
+) -> None:
+    """Write a file for each image into a folder, which may be that of the images: there labelme finds them.
+
+    Landmarks without names are called by their numbers, and those that are not annotated are left out. So are images
+    whose name differs from another's in its suffix alone.
+
+    Raises:
+        ConversionError: If a file is there already, before anything is written, or cannot be written.
+    """
+    of_file: dict[Path, list[tuple[NamedFace, Size | None]]] = {}
+    for face, size in faces:
+        members = of_file.setdefault((out / face.image).with_suffix('.json'), [])
+        if members and members[0][0].image != face.image:
+            found = f'found {face.image} beside {members[0][0].image}, expected names that differ before the suffix'
+            problems.leave_out(face.problem('two images of one name', found))
+        else:
+            members.append((face, size))
+    for file in of_file:
+        check_free(file, overwrite)
+    for file, members in of_file.items():
+        write_text(file, json.dumps(_content(file, members, images), indent=1), overwrite)
+    print(f'{out}: {how_many(sum(map(len, of_file.values())), "face")} in {how_many(len(of_file), "file")}')
+
+
+def _content(file: Path, members: Sequence[tuple[NamedFace, Size | None]], images: Path) -> dict:
+    """What labelme reads and writes; it takes the picture from ``imagePath``."""
+    face, size = members[0]
+    width, height = size or (None, None)
+    return dict(
+        version='5.0.0',
+        flags={},
+        shapes=[
+            dict(label=name, points=[point], group_id=group if len(members) > 1 else None, shape_type='point', flags={})
+            for group, (face, _) in enumerate(members)
+            for name, point, visible in zip(
+                face.names or map(str, range(len(face.points))), face.points.round(6).tolist(), face.coco_visibility
+            )
+            if visible
+        ],
+        imagePath=path_from(file, images / face.image),
+        imageData=None,
+        imageHeight=height,
+        imageWidth=width,
     )
 
 

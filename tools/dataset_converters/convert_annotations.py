@@ -10,7 +10,7 @@ IN and OUT are files, or folders of files, in a format that their names and cont
     imglab    file.xml           in and out   dlib's; whole pixels, and the box is kept as face_box
     pts       folder, file.pts   in and out   any number of points, beside images of the same names
     csv       file.csv           in and out   x0, y0, ... as of mmfld predict, NAME_x, NAME_y, or a row a landmark
-    labelme   folder, file.json  in           points; those of one group_id are a face
+    labelme   folder, file.json  in and out   points; those of one group_id are a face; out by --to labelme, a folder
     cvat      file.xml           in           "CVAT for images 1.1": skeletons and points
 
 The middle of the first pixel is (0, 0) here, in COCO-style json, imglab and csv; (1, 1) in .pts files, as 300W counts;
@@ -37,7 +37,9 @@ from mmfld.conversion.problems import add_arguments, run
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('src', type=Path, metavar='IN', help='file or folder')
-    parser.add_argument('out', type=Path, metavar='OUT', help='file.json, .xml or .csv, or a folder for .pts files')
+    parser.add_argument(
+        'out', type=Path, metavar='OUT', help='file.json, .xml or .csv, or a folder for .pts or labelme'
+    )
     parser.add_argument('--from', dest='source', choices=FORMATS, help='default: what IN is')
     targets = [name for name, kind in FORMATS.items() if kind.write]
     parser.add_argument('--to', dest='target', choices=targets, help='default: what OUT is called')

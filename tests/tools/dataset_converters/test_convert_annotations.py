@@ -149,6 +149,43 @@ def test_each_format_has_its_own_first_pixel(folder, convert):
         assert name == 'a.jpg' and np.array(found)[:, :2].tolist() == POINTS.tolist()
 
 
+def test_labelme_gets_a_file_beside_each_picture_and_what_it_saves_is_read(folder, convert, capsys):
+    lacking = with_v(POINTS + 1)
+    lacking[4] = 0
+    faces = ('a.jpg', with_v(POINTS)), ('a.jpg', lacking), ('sub/b.png', with_v(POINTS))
+    (folder / 'faces.json').write_text(json.dumps(coco(*faces)))
+    assert convert('faces.json', 'images', '--to', 'labelme') == 0
+    assert f'{folder}/images: 3 faces in 2 files\n' in capsys.readouterr().out
+    content = json.loads((folder / 'images/sub/b.json').read_text())
+    assert [content[name] for name in ('imagePath', 'imageData', 'imageWidth', 'imageHeight')] == [
+        'b.png',
+        None,
+        60,
+        40,
+    ]
+    assert content['shapes'][2] == dict(
+        label='2', points=[[25.5, 20.625]], group_id=None, shape_type='point', flags={}
+    )  # its first pixel goes from 0 to 1
+    groups = [shape['group_id'] for shape in json.loads((folder / 'images/a.json').read_text())['shapes']]
+    assert groups == [0] * 5 + [1] * 4
+    assert convert('images', 'faces.json', '--from', 'labelme', '--overwrite') == 0
+    assert sorted(keypoints(folder / 'faces.json')) == sorted((name, found.tolist()) for name, found in faces)
+
+
+def test_files_of_labelme_are_not_overwritten_without_a_word(folder, convert, capsys):
+    (folder / 'faces.json').write_text(json.dumps(coco(('a.jpg', with_v(POINTS)))))
+    (folder / 'images/a.json').write_text('corrected')
+    assert convert('faces.json', 'images', '--to', 'labelme') == 1
+    assert 'a.json' in capsys.readouterr().err and (folder / 'images/a.json').read_text() == 'corrected'
+
+
+def test_pictures_that_differ_in_their_suffix_share_no_file_of_labelme(folder, convert, capsys):
+    (folder / 'images/a.png').write_bytes((folder / 'images/sub/b.png').read_bytes())
+    (folder / 'faces.json').write_text(json.dumps(coco(('a.jpg', with_v(POINTS)), ('a.png', with_v(POINTS)))))
+    assert convert('faces.json', 'out', '--to', 'labelme') == 1
+    assert 'two images of one name: found a.png beside a.jpg' in capsys.readouterr().err
+
+
 def test_files_that_count_otherwise_are_told_by_an_option(folder, convert):
     (folder / 'images' / 'a.pts').write_text(pts(POINTS))
     assert convert('images/a.pts', 'out.json', '--origin', '0') == 0
