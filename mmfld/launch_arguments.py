@@ -6,7 +6,7 @@ from typing import Any
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
     """A parser with the arguments that training and testing have in common."""
-    parser = argparse.ArgumentParser(description=description)
+    parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
     add_arguments(parser)
     return parser
 

@@ -25,7 +25,7 @@ from mmfld.runtime.media import check_names
 
 def main() -> int:
     """Predict; 1 if something could not be read or done."""
-    parser = argparse.ArgumentParser(description='Predict facial landmarks')
+    parser = argparse.ArgumentParser(allow_abbrev=False, description='Predict facial landmarks')
     parser.add_argument(
         'inputs', nargs='+', metavar='INPUT', help='image, video, folder of images, "webcam" or "webcam:1"'
     )

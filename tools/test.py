@@ -9,7 +9,7 @@ from mmfld.engine.testing import test
 
 
 def main():
-    parser = argparse.ArgumentParser(description='Test a model')
+    parser = argparse.ArgumentParser(allow_abbrev=False, description='Test a model')
     add_arguments(parser)
     test(parser.parse_args())
 

@@ -22,7 +22,7 @@ from mmfld.engine.training import train
 
 
 def main():
-    parser = argparse.ArgumentParser(description='Train a model')
+    parser = argparse.ArgumentParser(allow_abbrev=False, description='Train a model')
     add_arguments(parser)
     train(parser.parse_args())
 

@@ -9,7 +9,10 @@ from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """One that complains in one line, and says what may have been meant."""
+    """One that complains in one line, says what may have been meant, and takes no abbreviated options."""
+
+    def __init__(self, *args: Any, allow_abbrev: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, allow_abbrev=allow_abbrev, **kwargs)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f'{self.prog}: {message} (see {self.prog} --help)\n')

@@ -82,9 +82,10 @@ def test_without_its_extra_the_demo_says_what_to_install(monkeypatch, capsys):
         (['convert', 'wlfw'], '; did you mean wflw? (see mmfld convert --help)'),
         (['align', 'a', '--out', 'b', '--template', 'arc_face'], '; did you mean arcface? (see mmfld align --help)'),
         (
-            ['align', 'a', '--out', 'b', '--siz=1', '--template=ffhq', '--tread', '2'],
+            ['align', 'a', '--out', 'b', '--size=1', '--template=ffhq', '--tread', '2'],
             'mmfld align: unrecognized arguments: --tread 2; did you mean --threads? (see mmfld align --help)',
         ),
+        (['align', 'a', '--out', 'b', '--siz', '1'], 'unrecognized arguments: --siz 1; did you mean --size?'),
         (['--print-completion', 'ksh'], "invalid choice: 'ksh'"),
     ],
 )

@@ -150,7 +150,9 @@ Broken = dict[str, set[int]]  # video -> numbers of frames, from 0
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds 001, 002, 003, ...')
     parser.add_argument('--out', type=Path, default=Path('data/300vw'), help='default: %(default)s')
     parser.add_argument(

@@ -48,7 +48,9 @@ OFFICIAL_COUNTS = {
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds afw, helen, lfpw, ...')
     parser.add_argument('--out', type=Path, default=Path('data/300w'), help='default: %(default)s')
     parser.add_argument('--zero-based', action='store_true', help='the .pts files count pixels from 0, not from 1')

@@ -44,7 +44,9 @@ TEST_FOLDERS = ('helen/testset', 'lfpw/testset', 'ibug')  # of 300W
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds AFW, HELEN, IBUG, LFPW and landmarks')
     parser.add_argument('--out', type=Path, default=Path('data/300wlp'), help='default: %(default)s')
     parser.add_argument('--points', choices=('2d', '3d'), default='2d', help='pts_2d or pts_3d, default: %(default)s')

@@ -42,7 +42,9 @@ OFFICIAL_COUNTS = {
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('list', type=Path, metavar='LIST', help='AFLWinfo_release.mat')
     parser.add_argument('images', type=Path, metavar='IMAGES', help='folder that holds the folders 0, 2 and 3')
     parser.add_argument('--out', type=Path, default=Path('data/aflw'), help='default: %(default)s')

@@ -35,7 +35,9 @@ from mmfld.conversion.problems import add_arguments, run
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('src', type=Path, metavar='IN', help='file or folder')
     parser.add_argument(
         'out', type=Path, metavar='OUT', help='file.json, .xml or .csv, or a folder for .pts or labelme'

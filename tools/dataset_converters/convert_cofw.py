@@ -34,7 +34,9 @@ FIRST_IMAGE = dict(train=1, test=1 + OFFICIAL_COUNTS['train'])
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds COFW_{train,test}_color.mat')
     parser.add_argument('--out', type=Path, default=Path('data/cofw'), help='default: %(default)s')
     add_arguments(parser)

@@ -29,7 +29,9 @@ IMAGE_SUFFIXES = ('.png', '.jpg')  # of convert_cofw.py and of MMPose
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         'src', type=Path, metavar='SRC', help='folder that holds test_annotations and cofw68_test_bboxes.mat'
     )

@@ -37,7 +37,9 @@ OFFICIAL_COUNTS = {part: official_count(f'face_landmarks_merl_rav_{part}.json') 
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds frontal, left, lefthalf, ...')
     parser.add_argument('--out', type=Path, default=Path('data/merl_rav'), help='default: %(default)s')
     parser.add_argument('--one-based', action='store_true', help='the .pts files count pixels from 1, not from 0')

@@ -56,7 +56,9 @@ OFFICIAL_COUNT = official_count('face_landmarks_talking_face_test.json')
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds points and the frames or the video')
     parser.add_argument('--out', type=Path, default=Path('data/talking_face'), help='default: %(default)s')
     parser.add_argument('--one-based', action='store_true', help='the .pts files count pixels from 1, not from 0')

@@ -43,7 +43,9 @@ OFFICIAL_COUNTS = {
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('src', type=Path, metavar='SRC', help='folder that holds WFLW_images and WFLW_annotations')
     parser.add_argument('--out', type=Path, default=Path('data/wflw'), help='default: %(default)s')
     add_arguments(parser)

@@ -40,7 +40,9 @@ FILES = (
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('out', type=Path, metavar='OUT', help='folder to write to')
     parser.add_argument('--train', type=int, default=120, help='training clips, default: %(default)s')
     parser.add_argument('--valid', type=int, default=30, help='validation clips, default: %(default)s')

@@ -38,7 +38,9 @@ Annotations = dict[str, tuple[Face, Face]]  # layout -> as annotated, exact
 
 
 def main(argv=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('out', type=Path, metavar='OUT', help='folder to write to')
     parser.add_argument('--train', type=int, default=2000, help='training faces, default: %(default)s')
     parser.add_argument('--test', type=int, default=200, help='test faces, default: %(default)s')

@@ -518,7 +518,7 @@ def test_wflw_counts_are_compared_with_the_official_split(convert_wflw, capsys):
         ('test_occlusion', 1, 736),
         ('test_blur', 1, 773),
     ):
-        assert f'face_landmarks_wflw_{name}.json: found {found} faces' in printed.err
+        assert f'face_landmarks_wflw_{name}.json: found {found} face{"s" * (found > 1)} ' in printed.err
         assert f'expected {expected} of the official split' in printed.err
 
 
