@@ -10,18 +10,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from rendered_head import rendered_head
 
 from mmfld.applications import HeadPose, HeadPoseEstimator, draw_axes
-from mmfld.synthetic import Camera, Expression, FaceShape, Identity, SyntheticFaceGenerator, project_face
-from mmfld.synthetic.renderer import render_face
 
 NAMES = ('yaw', 'pitch', 'roll')
 ANGLES = (-30, 0, 30)  # degrees
 SIDE = 380  # pixels of a head, which is drawn at half that
 UNIT = 108  # pixels for the distance of the outer eye corners
 LINE = 26  # pixels of a caption
-SEED, INDEX = 0, 4  # of looks
-BACKGROUND = (225, 225, 225)
 QUALITY = 82
 
 
@@ -45,10 +42,8 @@ def main(argv=None) -> None:
 
 def head(estimate: HeadPoseEstimator, degrees: tuple[float, float, float]) -> tuple[np.ndarray, HeadPose]:
     """A rendered head (SIDE, SIDE, 3), turned, and the pose that its landmarks tell."""
-    shape, look = FaceShape(Identity(), Expression()), SyntheticFaceGenerator(SEED, flags='none').scene(INDEX).look
-    camera = Camera(*np.deg2rad(degrees), scale=UNIT, center=(SIDE / 2, SIDE * 0.52))
-    image = render_face(shape, camera, look, np.full((SIDE, SIDE, 3), BACKGROUND, np.uint8))
-    return image, estimate(project_face(shape, camera).keypoints[estimate.layout.name])
+    image, keypoints = rendered_head(degrees, SIDE, UNIT)
+    return image, estimate(keypoints[estimate.layout.name])
 
 
 def captioned(image: np.ndarray, text: str) -> np.ndarray:
