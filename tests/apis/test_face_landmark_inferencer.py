@@ -230,11 +230,11 @@ def test_another_crop_than_that_of_the_training_is_logged(config, weights, monke
     FaceLandmarkInferencer(config, weights, device='cpu', detector='whole_image')
     assert messages == []
     other = tmp_path / 'other.py'
-    other.write_text(Config.fromfile(config).pretty_text.replace("'landmark_height'", "'longer_side'"))
+    other.write_text(Config.fromfile(config).pretty_text.replace("'longer_side'", "'landmark_height'"))
     FaceLandmarkInferencer(str(other), weights, device='cpu', detector='whole_image')
     assert messages == [
         (
-            f"{weights}: GetFaceCrop.rule: found 'longer_side', and the weights were trained with 'landmark_height'",
+            f"{weights}: GetFaceCrop.rule: found 'landmark_height', and the weights were trained with 'longer_side'",
             logging.WARNING,
         )
     ]

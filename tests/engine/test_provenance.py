@@ -17,8 +17,8 @@ def differences(**options):
 @pytest.mark.parametrize(
     'options, argument, found, trained',
     [
-        (dict(crop__rule='longer_side'), 'GetFaceCrop.rule', "'longer_side'", "'landmark_height'"),
-        (dict(crop__padding=1.5), 'GetFaceCrop.padding', '1.5', '1.1'),
+        (dict(crop__rule='landmark_height'), 'GetFaceCrop.rule', "'landmark_height'", "'longer_side'"),
+        (dict(crop__padding=1.5), 'GetFaceCrop.padding', '1.5', '1.05'),
         (dict(model__data_preprocessor__bgr_to_rgb=True), 'PoseDataPreprocessor.bgr_to_rgb', 'True', 'False'),
         (dict(keypoint_offset=(-1.0, 0.0)), 'keypoint_offset', '[-1.0, 0.0]', '[0.0, 0.0]'),
     ],

@@ -543,7 +543,7 @@ def test_faces_are_checked_before_a_run(log):
         metric.check_faces(faces, 'test.json')
     FaceAlignmentMetric('wflw98', without_norm='leave_out').check_faces(faces, 'test.json')
     assert len(log) == 1 and '1 of 1500' in log[0] and 'left out' in log[0]
-    with pytest.raises(ValueError, match='1 of 1 face  .*nothing is left'):
+    with pytest.raises(ValueError, match='1 of 1 face .*nothing is left'):
         FaceAlignmentMetric('wflw98', without_norm='leave_out').check_faces(faces[1200:1201], 'test.json')
     with pytest.raises(ValueError, match="test.json: found 98 landmarks, expected 68 of layout '300w68' of the metric"):
         FaceAlignmentMetric('300w68').check_faces(faces, 'test.json')

@@ -60,7 +60,7 @@ def test_a_video_without_size_goes_on_where_the_connection_was_closed_too_early(
         source = StreamSource(server.address)
         frames = list(source)
     assert numbers(frames) == list(range(1, 13))
-    assert source.summary == '1 tries to connect again' and source.broken == []
+    assert source.summary == '1 try to connect again' and source.broken == []
 
 
 def test_a_live_stream_that_is_closed_without_tries_has_ended():
