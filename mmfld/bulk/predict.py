@@ -58,7 +58,8 @@ def predict_in_bulk(
         workers (int, optional): Defaults to the CPUs of the cluster divided by ``threads``.
         threads (int): CPUs that a worker takes; the landmarker's. Defaults to 1.
         address (str, optional): Of a Ray cluster. Defaults to the environment variable ``RAY_ADDRESS`` or, without it,
-            to a cluster on this machine for this run only.
+            to a cluster on this machine for this run only. A program that is connected to Ray stays so, and its
+            connection is used.
 
     Raises:
         FileNotFoundError: If an input does not exist.
@@ -79,7 +80,7 @@ def predict_in_bulk(
     missing = [part for part in parts if part.number not in done]
     failed = {part.number: 'Ray did not bring it to an end' for part in missing}
     if missing:
-        with _cluster(address, (workers or 1) * threads), tqdm(total=len(parts), initial=len(done), unit='part') as bar:
+        with cluster(address, (workers or 1) * threads), tqdm(total=len(parts), initial=len(done), unit='part') as bar:
             images = 0
             for row in _hand_out(missing, make_landmarker, folder, workers, threads):
                 if row['reason']:
@@ -140,13 +141,16 @@ class Worker:
 
 
 @contextmanager
-def _cluster(address: str | None, cpus: int) -> Iterator[None]:
+def cluster(address: str | None, cpus: int) -> Iterator[None]:
     """Ray while it is needed; on this machine with at least so many CPUs, or Ray would not start all workers."""
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # reports to the makers of Ray, which are on by default
     os.environ.setdefault('RAY_DATA_LOG_LEVEL', 'WARNING')
     os.environ.setdefault('RAY_BACKEND_LOG_LEVEL', 'fatal')
     import ray
 
+    if ray.is_initialized():
+        yield
+        return
     address = address or os.environ.get('RAY_ADDRESS') or 'local'
     local = dict(num_cpus=max(cpus, os.cpu_count()), include_dashboard=False) if address == 'local' else {}
     ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **local)

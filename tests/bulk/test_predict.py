@@ -16,6 +16,7 @@ from matplotlib.cbook import get_sample_data
 from ray import cloudpickle
 
 from mmfld.bulk import predict_in_bulk
+from mmfld.bulk.predict import cluster
 from mmfld.cli.main import main
 from mmfld.runtime import FaceLandmarker
 
@@ -40,6 +41,15 @@ class Mortal(FaceLandmarker):
                 file.write('x')
             os.kill(os.getpid(), signal.SIGKILL)
         return found
+
+
+@pytest.fixture(scope='module', autouse=True)
+def connected():
+    """Ray is started once, as that takes as long as all pictures; beside other tests its workers would starve."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('RAY_worker_niceness', '0')
+        with cluster(None, 2):
+            yield
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""Data loaders that would do nothing, lose faces or end in an assertion."""
+"""Data loaders that would do nothing, lose faces or end in an assertion, and what their workers do with memory."""
+
+import gc
 
 import pytest
 from mmengine.config import Config
@@ -101,3 +103,17 @@ def test_numbers_that_are_none_and_lost_faces_are_errors(name, field, value):
 
 def test_a_config_without_data_loaders_passes():
     fit_dataloaders(Config(dict(train_dataloader=None)))
+
+
+class Frozen(Points):
+    """Says how many objects the garbage collector does not look at."""
+
+    def __getitem__(self, index):
+        return gc.get_freeze_count()
+
+
+def test_workers_do_not_copy_what_they_inherit_when_they_look_for_garbage():
+    loader = StrictRunner.build_dataloader(dict(dataset=Frozen(), sampler=SAMPLER, batch_size=8, num_workers=1))
+    assert gc.get_freeze_count() == 0
+    (counts,) = loader
+    assert min(counts) > 1000
