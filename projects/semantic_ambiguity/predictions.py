@@ -6,6 +6,9 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import mmfld  # noqa: F401  before MMPose: prepares the environment and registers the components
+
+# isort: split
 import numpy as np
 import torch
 from mmengine import Config
@@ -16,7 +19,6 @@ from terminaltables import GithubFlavoredMarkdownTable
 from torch import Tensor
 from tqdm import tqdm
 
-import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.evaluation.functional import inter_ocular
 from mmfld.models.losses.heatmap_moments import heatmap_moments, principal_axes
 from mmfld.structures import FaceLayout, denormalize, get_layout

@@ -10,6 +10,9 @@ import argparse
 import json
 from pathlib import Path
 
+import mmfld  # noqa: F401  before MMPose: prepares the environment and registers the components
+
+# isort: split
 import matplotlib
 import numpy as np
 import torch
@@ -19,7 +22,6 @@ from mmpose.apis import init_model
 from terminaltables import GithubFlavoredMarkdownTable
 from tqdm import tqdm
 
-import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.apis import OneEuroFilter
 from mmfld.engine.launch import latest_checkpoint
 from mmfld.engine.rows import read_config

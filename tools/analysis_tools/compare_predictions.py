@@ -16,6 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import mmfld  # noqa: F401  before MMPose: prepares the environment and registers the components
+
+# isort: split
 import cv2
 import numpy as np
 import torch
@@ -25,7 +28,6 @@ from mmengine.runner import Runner
 from mmpose.apis import init_model
 from tqdm import tqdm
 
-import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config

@@ -20,6 +20,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import mmfld  # noqa: F401  before MMPose: prepares the environment and registers the components
+
+# isort: split
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -30,7 +33,6 @@ from mmpose.apis import init_model
 from mmpose.registry import DATASETS
 from terminaltables import GithubFlavoredMarkdownTable
 
-import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.codecs.heatmap_codec import HeatmapCodec
 from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction

@@ -12,6 +12,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import mmfld  # noqa: F401  before MMPose: prepares the environment and registers the components
+
+# isort: split
 import cv2
 import mmcv
 import mmengine
@@ -22,7 +25,6 @@ from mmpose.registry import DATASETS
 from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
-import mmfld  # noqa: F401  registers the components and prepares the environment
 from mmfld.datasets import LoadVideoFrame
 from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction

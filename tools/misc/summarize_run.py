@@ -10,6 +10,9 @@ import argparse
 import sys
 from pathlib import Path
 
+import mmfld  # noqa: F401  before MMPose: prepares the environment and registers the components
+
+# isort: split
 import torch
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -17,7 +20,6 @@ from mmpose.apis import init_model
 from mmpose.registry import METRICS
 from tqdm import tqdm
 
-import mmfld  # noqa: F401  prepares the environment and registers the components
 from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config

@@ -7,12 +7,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import mmfld  # before MMPose: prepares the environment and registers the components
+
+# isort: split
 import torch
 from mmengine import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 
-import mmfld  # prepares the environment and registers the components
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 from mmfld.structures.face_layout import known_layouts
 
