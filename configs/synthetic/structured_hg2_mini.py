@@ -1,6 +1,6 @@
 # python tools/train.py configs/synthetic/structured_hg2_mini.py
 # 16 faces a step: 1 GPU x 16.
-# Rendered faces, NME inter-ocular: not in the paper, 3.3 here (tools/quickstart.sh)
+# Rendered faces, NME inter-ocular: not in the paper, 3.35 here (tools/quickstart.sh)
 _base_ = ['../300w/structured_hg2_mini.py']
 # The main job of tools/quickstart.sh: a small model on rendered faces, a few minutes on two CPU cores
 data = dict(data_root='data/synthetic/')
