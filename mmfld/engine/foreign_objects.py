@@ -8,6 +8,7 @@ good. What comes out is what :class:`~mmfld.engine.hooks.plain_checkpoint_hook.P
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -72,7 +73,7 @@ def _no_bytes(*_: Any) -> bytes:
     return b''
 
 
-STAND_INS: list[tuple[Any, str]] = [
+STAND_INS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_nothing, 'builtins.getattr'),
     (_no_bytes, 'builtins.bytes'),
     (_Buffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
@@ -103,13 +104,15 @@ def load_plain(path: str | Path, map_location: Any = 'cpu') -> Any:
             raise error from None
 
 
-@CheckpointLoader.register_scheme(prefixes='', force=True)
 def load_from_local(filename: str, map_location: Any) -> Any:
     """MMEngine's own, which loads what it has written."""
     path = os.path.expanduser(filename)
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{filename} can not be found.')
     return load_plain(path, map_location)
+
+
+CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
 
 
 def _plain(value: Any) -> Any:

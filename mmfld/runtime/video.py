@@ -73,7 +73,7 @@ class VideoSource:
             ValueError: If it is ``strict`` and there is no frame, one is damaged, or the end is missing.
         """
         self.broken.clear()
-        numbers, read, damaged, lost, first, time, end = _Numbers(), 0, 0, 0, 0.0, None, 0
+        numbers, read, damaged, lost, first, time, end = _Numbers(), 0, 0, 0, 0.0, None, Fraction(0)
         reasons: list[str] = []
         with _open(Path(self.path)) as container:
             stream = container.streams.best('video')
@@ -347,7 +347,7 @@ def end_of(packet: Any) -> Fraction:
     return (packet.pts + (packet.duration or 0)) * packet.time_base
 
 
-def cut_off(container: Any, end: Fraction | int) -> str:
+def cut_off(container: Any, end: Fraction) -> str:
     """What is missing where packets end ``end`` seconds after the start of the clock, empty if nothing is."""
     expected = Fraction(container.duration or 0, 10**6)
     cut = CUT
