@@ -19,7 +19,7 @@ from .trainings import TRAIN, Training, assert_same
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 6
+EPOCHS = 4
 NOT_BEGUN = 'SIGTERM: the training ends before its first step: nothing was trained yet.'
 
 

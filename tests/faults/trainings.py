@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+from mmfld.engine.stoppable_train_loop import dismiss_workers
+
 TRAIN = Path(__file__).resolve().parents[2] / 'tools' / 'train.py'
 context = multiprocessing.get_context('fork')  # what takes seconds to import is there
 
@@ -64,7 +66,10 @@ def _run(log, arguments, limit):
     torch.set_num_threads(1)
     sys.argv = [str(TRAIN), *arguments]
     sys.stdout, sys.stderr = (open(number, 'w', buffering=1, closefd=False) for number in (1, 2))
-    runpy.run_path(str(TRAIN), run_name='__main__')
+    try:
+        runpy.run_path(str(TRAIN), run_name='__main__')
+    finally:
+        dismiss_workers()  # which a process does at its exit, but not a forked one
 
 
 def equal(one, other):
