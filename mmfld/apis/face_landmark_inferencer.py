@@ -29,7 +29,7 @@ from ..runtime.drawing import draw_ellipses
 from ..runtime.frame import Frame
 from ..runtime.landmarker import DEFAULT_MODEL
 from ..runtime.media import Inputs, ResultWriter, Source
-from ..runtime.model import read_metadata
+from ..runtime.onnx_file import read_metadata
 from ..runtime.orientation import (
     Crops,
     Fit,

@@ -24,7 +24,8 @@ from ..models.heads import CoAttentionMarginalHead, CoordinateCorrectionHead
 from ..models.heads.uncertain_head import UncertainHead
 from ..models.pose_estimators import FaceTracker
 from ..models.pose_estimators.face_tracker import TrackState
-from ..runtime.model import PREFIX, LandmarkModel, Prediction
+from ..runtime.model import LandmarkModel, Prediction
+from ..runtime.onnx_file import PREFIX
 from ..structures.face_layout import known_layouts
 from ..structures.own_layout import fields_of
 from ..version import __version__

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..runtime.landmarker import DEFAULT_MODEL
-from ..runtime.model import read_metadata
+from ..runtime.onnx_file import read_metadata
 from .arguments import finite
 
 FIELDS = ('sure', 'min_score', 'licence')

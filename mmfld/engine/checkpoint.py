@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..runtime.model import POINTER
+from ..runtime.onnx_file import POINTER
 from .foreign_objects import load_plain
 
 SHOWN = 5  # tensors

@@ -1,7 +1,6 @@
 """A landmark model as ``mmfld export`` writes it: crops in, landmarks in pixels of the crop and their scores out."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,9 +9,9 @@ import numpy as np
 from ..structures import FaceLayout, get_layout
 from .images import existing_file
 from .network import Network
+from .onnx_file import PREFIX, read_metadata
 
 FIELDS = ('layout', 'input_size', 'crop_rule', 'crop_padding')
-PREFIX = 'mmfld.'
 
 
 class Prediction(NamedTuple):
@@ -109,58 +108,3 @@ class LandmarkModel:
         if not np.isfinite(prediction.landmarks).all():
             raise ValueError(f'{self.path}: this model answers landmarks that are not finite')
         return prediction
-
-
-POINTER = b'version https://git-lfs.github.com/spec/'
-
-
-def read_metadata(model: bytes, name: str = 'model') -> dict[str, str]:
-    """What an ONNX file says of itself under names that begin with ``mmfld.``, without any package for the format.
-
-    The file is a message of protocol buffers; field 14 of it is a pair of strings, fields 1 and 2.
-
-    Raises:
-        ValueError: If it is no such message.
-    """
-    if model.startswith(POINTER):
-        raise ValueError(f'{name}: found a pointer of git-lfs, expected the model itself: run `git lfs pull`')
-    if model.startswith(b'PK'):
-        raise ValueError(f'{name}: found a zip file, such as a checkpoint, expected what `mmfld export` makes of it')
-    try:
-        pairs = [{number: text for number, text in _fields(value)} for field, value in _fields(model) if field == 14]
-        found = {pair.get(1, b'').decode(): pair.get(2, b'').decode() for pair in pairs}
-    except (IndexError, ValueError, TypeError) as error:
-        raise ValueError(f'{name}: not an ONNX file ({error})') from error
-    return {key[len(PREFIX) :]: value for key, value in found.items() if key.startswith(PREFIX)}
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """The fields of a message that have a length, in order, without a copy of what is skipped."""
-    view, at = memoryview(message), 0
-    while at < len(view):
-        key, at = _number(view, at)
-        kind = key & 7
-        if kind == 0:
-            _, at = _number(view, at)
-        elif kind in (1, 5):
-            at += 8 if kind == 1 else 4
-        elif kind == 2:
-            length, at = _number(view, at)
-            if at + length > len(view):
-                raise ValueError(f'found {len(view) - at} bytes of a field of {length}')
-            if length < 2**16:  # weights are long, and not looked at
-                yield key >> 3, bytes(view[at : at + length])
-            at += length
-        else:
-            raise ValueError(f'found the unknown kind of field {kind}')
-
-
-def _number(view: memoryview, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, and where it ends."""
-    value = shift = 0
-    while True:
-        byte = view[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at

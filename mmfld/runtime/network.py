@@ -128,14 +128,31 @@ def _openvino(content: bytes, threads: int | None, precision: str) -> Callable[.
     if threads is not None:
         settings['INFERENCE_NUM_THREADS'] = threads
     core = openvino.Core()
-    compiled = core.compile_model(core.read_model(content, b''), 'CPU', settings)
-    requests = threading.local()  # a request serves one thread at a time
+    models: dict[bool, openvino.CompiledModel] = {}  # of one item, and of any number
+    lock = threading.Lock()
+    of_thread = threading.local()  # a request serves one thread at a time
+
+    def compiled(single: bool) -> openvino.CompiledModel:
+        with lock:
+            if single not in models:
+                model = core.read_model(content, b'')
+                if single:
+                    model.reshape({each: [1, *each.partial_shape[1:]] for each in model.inputs})
+                models[single] = core.compile_model(model, 'CPU', settings)
+            return models[single]
+
+    # of a size that is known beforehand it is 1.1 to 1.5 times as fast
+    shapes = [each.partial_shape for each in core.read_model(content, b'').inputs]
+    is_batched = all(shape[0].is_dynamic and not any(side.is_dynamic for side in shape[1:]) for shape in shapes)
+    compiled(is_batched)
 
     def run(*inputs: np.ndarray) -> Outputs:
-        if not hasattr(requests, 'request'):
-            requests.request = compiled.create_infer_request()
-        result = requests.request.infer(list(inputs))
-        return [np.array(result[output]) for output in compiled.outputs]
+        single = is_batched and len(inputs[0]) == 1
+        requests = of_thread.__dict__
+        if single not in requests:
+            requests[single] = compiled(single).create_infer_request()
+        result = requests[single].infer(list(inputs))
+        return [np.array(result[output]) for output in requests[single].model_outputs]
 
     return run
 

@@ -10,7 +10,6 @@ from matplotlib.cbook import get_sample_data
 
 from mmfld.runtime import LandmarkModel
 from mmfld.runtime.landmarker import DEFAULT_MODEL
-from mmfld.runtime.model import read_metadata
 from mmfld.runtime.network import Network
 
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
@@ -19,11 +18,6 @@ PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
 @pytest.fixture(scope='module')
 def content():
     return DEFAULT_MODEL.read_bytes()
-
-
-def test_metadata_is_what_the_library_reads(content):
-    properties = {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
-    assert {f'mmfld.{key}': value for key, value in read_metadata(content).items()} == properties
 
 
 def test_the_model_of_the_package():

@@ -15,7 +15,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ...structures import FaceLayout, get_layout, layout_of_counts
-from ..layers import Conv3x3, ConvBlock, Hourglass, coord_conv, coordinate_channels, pixel_unshuffle
+from ..layers import Conv3x3, ConvBlock, Hourglass, coord_conv, pixel_unshuffle
 from ..stack_output import StackOutput
 from .official_weights import Renames, check_weights, count_channels, count_stacks, rename_keys
 
@@ -128,8 +128,8 @@ class HourglassAAM(BaseModule):
     def forward(self, x: Tensor) -> tuple[StackOutput, ...]:
         if x.shape[-1] % self.stride or x.shape[-2] % self.stride:
             raise ValueError(f'input height and width must be divisible by {self.stride}, got {tuple(x.shape[-2:])}')
-        x = coordinate_channels(pixel_unshuffle(x, self.pixel_unshuffle)).contiguous(memory_format=torch.channels_last)
-        x = self.res1(self.stem(x))
+        x = pixel_unshuffle(x, self.pixel_unshuffle).contiguous(memory_format=torch.channels_last)
+        x = self.res1(self.stem.relu(self.stem.bn(coord_conv(self.stem.conv, x))))
         x = self.res3(self.res2(F.max_pool2d(x, 2)))
         outputs = []
         last_heatmap = None

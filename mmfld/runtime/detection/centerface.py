@@ -7,6 +7,7 @@ import numpy as np
 
 from ..boxes import non_maximum_suppression
 from ..network import Network
+from ..onnx_file import with_fixed_weights
 from .calibration import BoxCalibration, PointCalibration
 from .shrinking import shrunk
 
@@ -61,7 +62,7 @@ class CenterFaceDetector:
         self.max_side = max_side
         self.nms_threshold = nms_threshold
         self.network = Network(
-            with_any_size(_model_file().read_bytes()),
+            with_fixed_weights(with_any_size(_model_file().read_bytes())),
             backend,
             threads,
             precision,
