@@ -5,6 +5,8 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,17 +21,18 @@ from .arguments import finite, whole, wrong_arguments
 BATCHES = (1, 4, 16)
 PICTURE, VIDEO = (1280, 720), (640, 480)  # pixels
 FRAMES = 50
+ROUNDS = 5  # in which all take turns, as a machine is not equally fast all the time
 COLUMNS = ('model', 'what', 'threads', 'median, ms', '90 % below, ms')
 
 
-class Row(NamedTuple):
-    """Attributes: model, what is timed, threads, and the median and 0.9 quantile in milliseconds."""
+class Timed(NamedTuple):
+    """Attributes: model, what is timed, threads, what is called, and what is called before a round of it."""
 
     model: str
     what: str
     threads: int
-    median: float
-    high: float
+    call: Callable[[], object]
+    prepare: Callable[[], object] = bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='of mmfld export; default: the model of the package',
     )
     parser.add_argument('--threads', type=whole, nargs='+', default=[1, 2, 4], metavar='N', help='default: 1 2 4')
-    parser.add_argument('--backend', default='auto', help='auto (default), onnxruntime or openvino')
-    parser.add_argument('--precision', default='float32', help='float32 (default) or, with OpenVINO, bfloat16')
+    parser.add_argument(
+        '--backend', nargs='+', default=['auto'], help='one or more of auto (default), onnxruntime and openvino'
+    )
+    parser.add_argument(
+        '--precision', nargs='+', default=['float32'], help='float32 (default) or, with OpenVINO, bfloat16, or both'
+    )
     parser.add_argument('--detector', default='centerface', help='default: centerface')
     parser.add_argument('--seconds', type=finite, default=2.0, help='for each row; default: 2')
     parser.add_argument(
@@ -55,30 +62,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a row after each measurement; then ratios, and the memory."""
+    """Print a table, all of it measured in turns; then ratios, and the memory."""
     with wrong_arguments():
         image = read_image(args.picture)
         if args.seconds <= 0:
             raise ValueError(f'--seconds: found {args.seconds}, expected a positive number')
     whole, frames = _on_canvas(image, PICTURE), _video(image)
-    print(' | '.join(COLUMNS), flush=True)
-    rows: list[Row] = []
-    before = _memory()
-    for threads in args.threads:
-        for model in args.model:
-            with wrong_arguments():
-                landmarker = FaceLandmarker(model, args.detector, args.backend, threads, args.precision)
-            name = f'{Path(model).stem if model else "default"}, {landmarker.model.network.backend}, {args.precision}'
-            rows += _measure(name, threads, args.seconds, _landmarker_calls(landmarker, whole, frames))
-    print(f'memory: {before:.0f} MB after the import, {_memory():.0f} MB at the peak')
+    memory = [f'{_memory():.0f} MB after the import']
+    timed: list[Timed] = []
+    for threads, model, (backend, precision) in product(args.threads, args.model, _combined(args)):
+        with wrong_arguments():
+            landmarker = FaceLandmarker(model, args.detector, backend, threads, precision)
+            calls = _landmarker_calls(landmarker, whole, frames)
+        name = f'{Path(model).stem if model else "default"}, {landmarker.model.network.backend}, {precision}'
+        timed += [Timed(name, what, threads, call) for what, call in calls.items()]
+    for one in timed:
+        one.call()
+    memory.append(f'{_memory():.0f} MB at the peak')
+    before: list[Timed] = []
     if args.inferencer:
-        for threads in args.threads:
-            import torch
+        import torch
 
-            torch.set_num_threads(threads)
-            _print_ratios(_measure('inferencer, torch', threads, args.seconds, _inferencer_calls(whole, frames)), rows)
-        print(f'memory: {_memory():.0f} MB at the peak, with torch')
+        for threads in args.threads:
+            prepare = partial(torch.set_num_threads, threads)
+            prepare()
+            for what, call in _inferencer_calls(whole, frames).items():
+                before.append(Timed('inferencer, torch', what, threads, call, prepare))
+        memory.append(f'{_memory():.0f} MB with torch')
+    laps = _in_turns([*timed, *before], args.seconds)
+    print(' | '.join(COLUMNS))
+    for one, times in zip([*timed, *before], laps):
+        median, high = np.quantile(times, [0.5, 0.9]) * 1e3
+        print(f'{one.model} | {one.what} | {one.threads} | {median:.2f} | {high:.2f}')
+    medians = {(one.model, one.what, one.threads): float(np.median(times)) for one, times in zip(timed, laps)}
+    for one, times in zip(before, laps[len(timed) :]):
+        for (model, what, threads), median in medians.items():
+            if (what, threads) == (one.what, one.threads):
+                print(f'{model}: {what}, {threads} threads: {np.median(times) / median:.2f} times as fast')
+    print(f'memory: {", ".join(memory)}')
     return 0
+
+
+def _combined(args: argparse.Namespace) -> list[tuple[str, str]]:
+    """Backends and precisions, without those of several that do not go together."""
+    pairs = list(product(args.backend, args.precision))
+    return [pair for pair in pairs if pair != ('onnxruntime', 'bfloat16')] or pairs
 
 
 def _landmarker_calls(
@@ -125,25 +153,22 @@ def _inferencer_calls(picture: np.ndarray, frames: list[np.ndarray]) -> dict[str
     }
 
 
-def _measure(model: str, threads: int, seconds: float, calls: dict[str, Callable[[], object]]) -> list[Row]:
-    rows = []
-    for what, call in calls.items():
-        call()
-        times, end = [], time.perf_counter() + seconds
-        while len(times) < 5 or time.perf_counter() < end:
-            start = time.perf_counter()
-            call()
-            times.append(time.perf_counter() - start)
-        rows.append(Row(model, what, threads, *(np.quantile(times, [0.5, 0.9]) * 1e3)))
-        print(' | '.join(f'{value:.2f}' if isinstance(value, float) else str(value) for value in rows[-1]), flush=True)
-    return rows
-
-
-def _print_ratios(slow: list[Row], rows: list[Row]) -> None:
-    for before in slow:
-        for row in rows:
-            if (row.what, row.threads) == (before.what, before.threads):
-                print(f'{row.model}: {row.what}, {row.threads} threads: {before.median / row.median:.2f} times as fast')
+def _in_turns(timed: list[Timed], seconds: float) -> list[list[float]]:
+    """Seconds of the calls of each."""
+    laps: list[list[float]] = [[] for _ in timed]
+    for number in range(1, ROUNDS + 1):
+        print(f'round {number} of {ROUNDS}', file=sys.stderr, flush=True)
+        for one, times in zip(timed, laps):
+            one.prepare()
+            one.call()
+            end = time.perf_counter() + seconds / ROUNDS
+            while True:
+                start = time.perf_counter()
+                one.call()
+                times.append(time.perf_counter() - start)
+                if time.perf_counter() >= end:
+                    break
+    return laps
 
 
 def _on_canvas(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
