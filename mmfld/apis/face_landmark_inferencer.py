@@ -27,9 +27,7 @@ from ..runtime.arguments import check_flag, check_number, check_whole
 from ..runtime.detection import Detector, WholeImage, build_detector
 from ..runtime.drawing import draw_ellipses
 from ..runtime.frame import Frame
-from ..runtime.landmarker import DEFAULT_MODEL
 from ..runtime.media import Inputs, ResultWriter, Source
-from ..runtime.onnx_file import read_metadata
 from ..runtime.orientation import (
     Crops,
     Fit,
@@ -43,6 +41,7 @@ from ..runtime.orientation import (
     rounds_of,
     take,
 )
+from ..shipped import DEFAULT, FOLDER, shipped_file
 from ..structures import get_conversion
 from .crop_pipeline import FRAMING, CropPipeline, to_image
 from .inputs import batches, boxes_of_frame, boxes_per_image, open_lenient
@@ -50,7 +49,7 @@ from .outputs import Outputs
 from .strict_inferencer import StrictInferencer, check_model
 
 ESCAPE = 27  # key code
-DEFAULT_WEIGHTS = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.pth'
+DEFAULT_WEIGHTS = FOLDER / f'{DEFAULT}.pth'
 """The model that comes with the package; the README beside it says what it is and what it may be used for."""
 DRAWING = Lock()  # MMPose's visualizer holds one picture
 _HEATMAPS: ContextVar[bool] = ContextVar('heatmaps', default=False)
@@ -81,14 +80,15 @@ class FaceLandmarkInferencer(StrictInferencer):
 
     Args:
         model, weights, device, show_progress: See :class:`~mmfld.apis.strict_inferencer.StrictInferencer`; without
-            model and weights it is that of the package (:data:`DEFAULT_WEIGHTS`), for non-commercial research.
+            model and weights it is the first of the package (:data:`DEFAULT_WEIGHTS`), and a model may be the name of
+            any of them (:func:`mmfld.shipped.shipped_names`), for non-commercial research.
         detector, detector_weights: See :func:`mmfld.runtime.detection.build_detector`. Defaults to ``'centerface'``.
         layout (str, optional): Convert the landmarks to this layout, in results, files and pictures. The score of a
             landmark is the least of those it is made from; heatmaps stay those of the model.
-        orientation (str | float, optional): See :class:`mmfld.runtime.FaceLandmarker`. Defaults to ``'auto'`` for the
-            model of the package, to ``'upright'`` for others, which with ``'auto'`` try all quarter turns of each face.
-        min_score (float, optional): See there. Defaults to 0.25 for the model of the package, and to no bound for
-            others.
+        orientation (str | float, optional): See :class:`mmfld.runtime.FaceLandmarker`. Defaults to ``'auto'`` for
+            models whose checkpoint says which scores are those of upright faces, as the first of the package does, to
+            ``'upright'`` for others, which with ``'auto'`` try all quarter turns of each face.
+        min_score (float, optional): See there. Defaults to what the checkpoint says, or to no bound.
 
     Raises:
         KeyError: If the layout is unknown or the landmarks of the model cannot be converted to it.
@@ -109,22 +109,26 @@ class FaceLandmarkInferencer(StrictInferencer):
         orientation: Orientation | None = None,
         min_score: float | None = None,
     ) -> None:
+        if weights is None:
+            if model is None:
+                weights = DEFAULT_WEIGHTS
+            elif isinstance(model, str) and (weights := shipped_file(model, '.pth')):
+                model = None
         check_model(model, weights, device)
+        if orientation is not None:
+            check_orientation(orientation)
         if min_score is not None:
             check_number('min_score', min_score)
         check_flag('show_progress', show_progress)
-        if model is None and weights is None:
-            weights = DEFAULT_WEIGHTS
-        is_default = weights is not None and Path(weights).resolve() == DEFAULT_WEIGHTS
-        self.orientation: Orientation = ('auto' if is_default else 'upright') if orientation is None else orientation
-        check_orientation(self.orientation)
-        measured = read_metadata(DEFAULT_MODEL.read_bytes()) if is_default else {}
-        self.sure = float(measured['sure']) if measured else None
         own_detector = build_detector(detector, detector_weights, device)  # first, as it is quick to fail
-        if min_score is None and not isinstance(own_detector, WholeImage):
-            min_score = float(measured.get('min_score', '-inf'))
-        self.min_score = -np.inf if min_score is None else min_score
         super().__init__(model, weights, device, show_progress)
+        self.sure: float | None = self.measured.get('sure')
+        if orientation is None:
+            orientation = 'upright' if self.sure is None else 'auto'
+        self.orientation: Orientation = orientation
+        if min_score is None and not isinstance(own_detector, WholeImage):
+            min_score = self.measured.get('min_score')
+        self.min_score = -np.inf if min_score is None else min_score
         self.detector = own_detector
         self._pipeline = CropPipeline(self.pipeline)
         if self.orientation != 'upright' and not (self._pipeline.can_turn and self.face_layout):

@@ -141,7 +141,8 @@ def export_onnx(
         path (str | Path): The file to write.
         half (bool): Round weights to half precision, which halves the file; computed is in single precision as before.
         flip_test (bool, optional): Defaults to what the config tests with.
-        fields (dict, optional): Further metadata, such as ``licence``, ``sure`` and ``min_score``.
+        fields (dict, optional): Further metadata, such as ``licence``, ``sure`` and ``min_score``. Default to those of
+            the checkpoint, see ``tools/misc/publish_model.py``.
 
     Returns:
         dict: The metadata, without the prefix ``mmfld.``; ``docs/howto/deploy.md`` lists it.
@@ -159,7 +160,8 @@ def export_onnx(
 
     cfg = config if isinstance(config, Config) else read_config(str(config))
     crop = crop_fields(cfg)
-    model = FaceLandmarkInferencer(cfg, str(checkpoint), device='cpu', detector='whole_image').model
+    inferencer = FaceLandmarkInferencer(cfg, str(checkpoint), device='cpu', detector='whole_image')
+    model = inferencer.model
     layout = face_layout_of(model)
     if layout is None:
         raise ValueError(
@@ -217,7 +219,7 @@ def export_onnx(
         sha256=hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
         mmfld_version=__version__,
     )
-    metadata = {key: str(value) for key, value in {**metadata, **(fields or {})}.items()}
+    metadata = {key: str(value) for key, value in {**metadata, **inferencer.measured, **(fields or {})}.items()}
     for key, value in metadata.items():
         entry = proto.metadata_props.add()
         entry.key, entry.value = PREFIX + key, value

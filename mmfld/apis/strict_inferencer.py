@@ -101,6 +101,7 @@ class StrictInferencer(Pose2DInferencer):
             self._load_strictly(model, checkpoint)
             for difference in other_inputs(cfg, checkpoint):
                 print_log(f'{self._weights}: {difference}', logger='current', level=logging.WARNING)
+        self.measured: dict[str, float] = (checkpoint or {}).get('measured', {})
         calibration = (checkpoint or {}).get('calibration')
         if calibration is not None and isinstance(model.head, UncertainHead):
             model.head.calibration = LandmarkCalibration(**calibration)

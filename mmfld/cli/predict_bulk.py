@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..counts import how_many
 from ..runtime import FaceLandmarker
-from ..runtime.landmarker import DEFAULT_MODEL
+from ..runtime.landmarker import model_file
 from .arguments import whole, wrong_arguments
 
 SHOWN = 20  # of what could not be read
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from ..bulk import predict_in_bulk
 
     threads = args.threads or 1
-    model = Path(DEFAULT_MODEL if args.model is None else args.model).absolute()
+    model = Path(model_file(args.model)).absolute()
     make = partial(
         FaceLandmarker,
         model,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..counts import how_many
+from ..shipped import DEFAULT, FOLDER, shipped_file
 from .arguments import check_number, check_path, check_whole
 from .boxes import given_boxes, tight_box
 from .copies import deep_copy, pickled_state
@@ -19,7 +20,7 @@ from .model import LandmarkModel
 from .network import Network, check_settings
 from .orientation import Crops, Fit, Orientation, align, align_detected, check_orientation, detect, objects, rounds_of
 
-DEFAULT_MODEL = Path(__file__).resolve().parents[1] / 'assets/mmfld_best_mini.onnx'
+DEFAULT_MODEL = FOLDER / f'{DEFAULT}.onnx'
 """The model that comes with the package; the README beside it says what it is and what it may be used for."""
 
 
@@ -65,7 +66,8 @@ class FaceLandmarker:
     is closed by a ``with`` statement.
 
     Args:
-        model (str | Path | LandmarkModel, optional): A file that ``mmfld export`` has written. Defaults to the model
+        model (str | Path | LandmarkModel, optional): A file that ``mmfld export`` has written, or the name of a model
+            that comes with the package, see :func:`mmfld.shipped.shipped_names`. Defaults to the model
             that comes with the package (68 landmarks; for non-commercial research, as the faces it was trained on).
         detector (str | callable): See :func:`mmfld.runtime.detection.build_detector`. Defaults to ``'centerface'``.
         backend, threads, precision: Of both networks, see :class:`mmfld.runtime.network.Network`.
@@ -235,9 +237,16 @@ def _opened(model: Any, backend: str, threads: int | None, precision: str) -> La
     """A model as it is given, or from its file."""
     if hasattr(model, 'layout'):
         return model
-    if model is not None:
-        check_path('model', model)
-    return LandmarkModel(DEFAULT_MODEL if model is None else model, backend, threads, precision)
+    return LandmarkModel(model_file(model), backend, threads, precision)
+
+
+def model_file(model: str | Path | None) -> str | Path:
+    """The file of a model that is given by its path, or by the name of one that comes with the package; by default the
+    first of these."""
+    if model is None:
+        return DEFAULT_MODEL
+    check_path('model', model)
+    return shipped_file(model, '.onnx') or model
 
 
 def _joined(parts: Sequence[Any], count: int) -> Any:

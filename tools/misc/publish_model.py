@@ -1,7 +1,7 @@
 """Make a small file for users of a training's checkpoint: the weights in float16, their calibration if there is one,
 and what inference needs to know.
 
-    python tools/misc/publish_model.py CONFIG CHECKPOINT DST [--overwrite]
+    python tools/misc/publish_model.py CONFIG CHECKPOINT DST [--sure SCORE] [--min-score SCORE] [--licence TEXT]
 
 ``FaceLandmarkInferencer(weights=DST)`` needs nothing else. DST holds plain data, read with ``weights_only=True``. Test
 it as any checkpoint, ``tools/test.py CONFIG DST``: half precision should not change the NME's third decimal.
@@ -17,9 +17,12 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
+from mmfld.cli.arguments import finite
 from mmfld.engine.checkpoint import read_checkpoint, weights_in
 from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
+
+MEASURED = ('sure', 'min_score', 'licence')  # and not computed from the checkpoint
 
 
 def half(state_dict: dict, path: str) -> dict:
@@ -42,8 +45,8 @@ def half(state_dict: dict, path: str) -> dict:
     return result
 
 
-def publish(config: str, checkpoint: str, dst: Path) -> None:
-    """Check and write; see the module.
+def publish(config: str, checkpoint: str, dst: Path, measured: dict | None = None) -> None:
+    """Check and write; see the module. What is ``measured`` already is kept, unless it is given anew.
 
     Raises:
         ValueError: If the checkpoint does not fit the config, or has values that float16 cannot hold.
@@ -59,7 +62,8 @@ def publish(config: str, checkpoint: str, dst: Path) -> None:
     meta = dict(cfg=cfg.pretty_text, dataset_meta=content['meta']['dataset_meta'], mmfld_version=mmfld.__version__)
     dst.parent.mkdir(parents=True, exist_ok=True)
     more = {name: content[name] for name in ('calibration',) if name in content}
-    torch.save(dict(meta=meta, state_dict=state_dict, **more), dst)
+    measured = {**content.get('measured', {}), **(measured or {})}
+    torch.save(dict(meta=meta, state_dict=state_dict, measured=measured, **more), dst)
 
 
 def main(argv=None) -> int:
@@ -67,6 +71,19 @@ def main(argv=None) -> int:
     parser.add_argument('config')
     parser.add_argument('checkpoint')
     parser.add_argument('dst', type=Path)
+    parser.add_argument(
+        '--sure',
+        type=finite,
+        metavar='SCORE',
+        help='mean score of the landmarks from which on a face is the right way up; measure_orientations.py',
+    )
+    parser.add_argument(
+        '--min-score',
+        type=finite,
+        metavar='SCORE',
+        help='mean score of the landmarks below which what a detector proposes is no face; measure_detection.py',
+    )
+    parser.add_argument('--licence', help='of the weights')
     parser.add_argument('--overwrite', action='store_true', help='replace DST')
     args = parser.parse_args(argv)
     if not Path(args.checkpoint).is_file():
@@ -74,7 +91,8 @@ def main(argv=None) -> int:
     if args.dst.exists() and not args.overwrite:
         parser.error(f'{args.dst} exists already; --overwrite replaces it')
     try:
-        publish(args.config, args.checkpoint, args.dst)
+        given = {name: getattr(args, name) for name in MEASURED if getattr(args, name) is not None}
+        publish(args.config, args.checkpoint, args.dst, given)
     except FileNotFoundError as error:
         parser.error(f'config {error}')
     except (KeyError, ValueError) as error:

@@ -1,6 +1,7 @@
 """From weights to calibrated weights, to an exported model, to what it says of its errors."""
 
 import csv
+import importlib
 import json
 import runpy
 from pathlib import Path
@@ -52,10 +53,27 @@ def calibrated(tools, tiny_config, weights):
 
 def test_the_file_has_the_weights_and_a_calibration(weights, calibrated):
     before, after = (torch.load(path, weights_only=True) for path in (weights, calibrated))
-    assert set(after) - set(before) == {'calibration'}
+    assert set(after) - set(before) == {'calibration', 'measured'}
     for name, value in before['state_dict'].items():
         torch.testing.assert_close(after['state_dict'][name], value)
     assert LandmarkCalibration(**after['calibration']).num_keypoints == 68
+
+
+@pytest.mark.parametrize('turned, sure', [(0.2, 0.35), (0.6, None)])
+def test_the_score_that_tells_upright_faces(monkeypatch, turned, sure):
+    tool, seen = importlib.import_module('calibrate'), []
+
+    def look(module, crops):
+        seen.extend(crop['img'] for crop in crops)
+        return SimpleNamespace(scores=torch.full((len(crops), 68), turned))
+
+    monkeypatch.setattr(tool, 'look', look)
+    crops = [dict(img=np.arange(12, dtype=np.uint8).reshape(2, 2, 3))]
+    found = tool.upright_score(None, crops, SimpleNamespace(scores=torch.full((1, 68), 0.5)))
+    assert found == (None if sure is None else pytest.approx(sure))
+    for quarters, image in enumerate(seen, 1):
+        np.testing.assert_array_equal(np.rot90(image, -quarters), crops[0]['img'])
+    assert len(seen) == 3
 
 
 def test_the_table_is_of_faces_that_were_not_fitted(tools, tiny_config, weights, capsys):

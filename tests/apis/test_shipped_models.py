@@ -1,0 +1,54 @@
+"""The models that come with the package, by name."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from matplotlib.cbook import get_sample_data
+
+from mmfld.apis import FaceLandmarkInferencer
+from mmfld.runtime import FaceLandmarker
+from mmfld.shipped import DEFAULT, FOLDER, shipped_file, shipped_names
+
+PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
+WEIGHTS, EXPORTS = shipped_names('.pth'), shipped_names('.onnx')
+
+
+@pytest.fixture(scope='module')
+def expected():
+    """Landmarks by the default model, which ``test_default_weights.py`` looks at."""
+    (face,) = FaceLandmarker(threads=1)(PHOTO)
+    return face
+
+
+def test_names():
+    assert DEFAULT in WEIGHTS and DEFAULT in EXPORTS
+    assert {'star_mini', 'structured_mini'} <= set(WEIGHTS)
+    assert shipped_file('star_mini', '.pth') == FOLDER / 'star_mini.pth'
+    assert shipped_file('star_hg2_mini', '.pth') is None and shipped_file('../shipped', '.py') is None
+
+
+def test_they_are_small():
+    sizes = [path.stat().st_size for path in FOLDER.iterdir() if path.suffix in ('.pth', '.onnx')]
+    assert max(sizes) <= 3.1e6
+
+
+@pytest.mark.parametrize('name', WEIGHTS)
+def test_weights_by_name(name, expected):
+    inferencer = FaceLandmarkInferencer(name, device='cpu', detector='whole_image')
+    (face,) = next(inferencer(cv2.imread(PHOTO), bboxes=[expected.box]))['predictions'][0]
+    apart = np.linalg.norm(np.array(face['keypoints']) - expected.landmarks, axis=1)
+    assert apart.mean() < 0.05 * np.linalg.norm(expected.landmarks[36] - expected.landmarks[45])
+    assert np.array(face['keypoint_covariances']).shape == (68, 2, 2)  # calibrated
+    content = torch.load(FOLDER / f'{name}.pth', weights_only=True)
+    assert content['measured']['licence'] == 'non-commercial research (300W)'
+    assert inferencer.orientation == ('auto' if 'sure' in content['measured'] else 'upright')
+
+
+@pytest.mark.parametrize('name', EXPORTS)
+def test_exports_by_name(name, expected):
+    landmarker = FaceLandmarker(name, 'whole_image', threads=1)
+    ((face,),) = landmarker.batch([PHOTO], [expected.box[None]])
+    apart = np.linalg.norm(face.landmarks - expected.landmarks, axis=1)
+    assert apart.mean() < 0.05 * np.linalg.norm(expected.landmarks[36] - expected.landmarks[45])
+    assert face.covariances.shape == (68, 2, 2)
