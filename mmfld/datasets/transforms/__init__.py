@@ -1,7 +1,7 @@
 from .clip import PerFrame, RandomBurst
 from .convert_keypoints import ConvertKeypoints
 from .crop import CROP_RULES, FaceAffine, GetFaceCrop, RandomFaceSimilarity, crop_matrix
-from .degradation import RandomCover, RandomJPEG, RandomLowResolution, RandomMotionBlur
+from .degradation import RandomBrightness, RandomCover, RandomJPEG, RandomLowResolution, RandomMotionBlur
 from .load_face_image import LoadFaceImage
 from .load_video_frame import LoadVideoFrame
 from .photometric import RandomBoxBlur, RandomByteNoise, RandomChannelGain, RandomGamma, RandomOcclusion
@@ -16,6 +16,7 @@ __all__ = [
     'LoadVideoFrame',
     'PerFrame',
     'RandomBoxBlur',
+    'RandomBrightness',
     'RandomBurst',
     'RandomByteNoise',
     'RandomChannelGain',

@@ -1,4 +1,4 @@
-"""Augmentation for pictures as they are outside of data sets: small, compressed, moved, covered.
+"""Augmentation for pictures as they are outside of data sets: small, dark, compressed, moved, covered.
 
 All act on the crop of a face, uint8 (H, W, 3) in place of the key ``img``, and draw from ``numpy.random``.
 """
@@ -33,6 +33,24 @@ class RandomLowResolution(RandomImageTransform):
         )
         enlarged_by = cv2.INTER_LINEAR if np.random.rand() < 0.7 else cv2.INTER_CUBIC
         return cv2.resize(small, (width, height), interpolation=enlarged_by)
+
+
+@TRANSFORMS.register_module()
+class RandomBrightness(RandomImageTransform):
+    """Multiplies the crop by a factor that is log-uniform between two bounds, as a camera without enough light.
+
+    Args:
+        prob (float): Defaults to 0.2.
+        low, high (float): Bounds of the factor. Default to 0.08 and 1.
+    """
+
+    def __init__(self, prob: float = 0.2, low: float = 0.08, high: float = 1.0):
+        super().__init__(prob)
+        self.low = low
+        self.high = high
+
+    def augment(self, img: np.ndarray) -> np.ndarray:
+        return cv2.convertScaleAbs(img, alpha=np.exp(np.random.uniform(np.log(self.low), np.log(self.high))))
 
 
 @TRANSFORMS.register_module()

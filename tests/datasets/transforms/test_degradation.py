@@ -1,13 +1,13 @@
-"""Augmentation for small, compressed, moved and covered pictures."""
+"""Augmentation for small, dark, compressed, moved and covered pictures."""
 
 import cv2
 import numpy as np
 import pytest
 from mmpose.registry import TRANSFORMS
 
-from mmfld.datasets.transforms import RandomCover, RandomJPEG, RandomLowResolution, RandomMotionBlur
+from mmfld.datasets.transforms import RandomBrightness, RandomCover, RandomJPEG, RandomLowResolution, RandomMotionBlur
 
-ALL = (RandomCover, RandomJPEG, RandomLowResolution, RandomMotionBlur)
+ALL = (RandomBrightness, RandomCover, RandomJPEG, RandomLowResolution, RandomMotionBlur)
 
 
 @pytest.fixture
@@ -55,6 +55,18 @@ def test_sides_are_log_uniform(image, monkeypatch):
     small = np.array(sides[::2]) / 128
     assert 0.09 < small.min() < 0.11 and 0.37 < small.max() < 0.41
     assert np.median(small) == pytest.approx(0.2, abs=0.02)
+
+
+def test_brightness_is_a_factor_that_is_log_uniform():
+    np.random.seed(0)
+    image = np.full((2, 2, 3), 200, np.uint8)
+    image[0, 0] = 100
+    transform, found = RandomBrightness(1.0, 0.1, 0.4), []
+    for _ in range(300):
+        dark = transform.augment(image)
+        np.testing.assert_allclose(dark[0, 0].astype(int) * 2, dark[1, 1], atol=1)
+        found.append(dark[1, 1, 0] / 200)
+    assert 0.09 < min(found) < 0.11 and 0.37 < max(found) < 0.41 and np.median(found) == pytest.approx(0.2, abs=0.02)
 
 
 def test_lower_quality_is_worse(image):
