@@ -148,11 +148,12 @@ def _openvino(content: bytes, threads: int | None, precision: str) -> Callable[.
 
     def run(*inputs: np.ndarray) -> Outputs:
         single = is_batched and len(inputs[0]) == 1
-        requests = of_thread.__dict__
-        if single not in requests:
-            requests[single] = compiled(single).create_infer_request()
-        result = requests[single].infer(list(inputs))
-        return [np.array(result[output]) for output in requests[single].model_outputs]
+        name = 'of_one' if single else 'of_any'
+        if not hasattr(of_thread, name):
+            setattr(of_thread, name, compiled(single).create_infer_request())
+        request = getattr(of_thread, name)
+        result = request.infer(list(inputs))
+        return [np.array(result[output]) for output in request.model_outputs]
 
     return run
 
