@@ -23,7 +23,7 @@ def expected():
 
 def test_names():
     assert DEFAULT in WEIGHTS and DEFAULT in EXPORTS
-    assert {'star_mini', 'structured_mini'} <= set(WEIGHTS)
+    assert {'star_mini', 'structured_mini', 'subpixel_mini'} <= set(WEIGHTS)
     assert shipped_file('star_mini', '.pth') == FOLDER / 'star_mini.pth'
     assert shipped_file('star_hg2_mini', '.pth') is None and shipped_file('../shipped', '.py') is None
 
