@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import matplotlib
+from face_panel import draw_ellipse, draw_outline, show_upright
 from lfpw_annotations import LAYOUT
 from spreads import HISTOGRAM
 
@@ -11,7 +12,6 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.patches import Ellipse  # noqa: E402
 
 
 def draw(result: dict, path: Path) -> None:
@@ -30,29 +30,16 @@ def draw(result: dict, path: Path) -> None:
 def _draw_ellipses(axis: Axes, result: dict, chosen: str) -> None:
     rows = result['landmarks']
     position = np.array([row['position'] for row in rows])
-    for boundary in LAYOUT.boundaries:
-        # closed as the boundaries are on the face
-        axis.plot(*position[[*boundary.indices, boundary.indices[0]]].T, color='0.85', linewidth=1, zorder=0)
+    draw_outline(axis, position, LAYOUT)
     zoom, gamma = 2, result['size'][chosen]['gamma']
     for who, color, scale in (('predicted', 'C1', zoom * math.sqrt(gamma)), ('human', 'C0', zoom)):
         for row, place in zip(rows, position):
-            std, skew = row[f'{who}_std'] * scale, row[f'{who}_anisotropy']
-            axis.add_patch(
-                Ellipse(
-                    place,
-                    *(2 * std * np.sqrt((1 + np.array([skew, -skew])) / 2)),
-                    angle=row[f'{who}_degrees'],
-                    fill=False,
-                    edgecolor=color,
-                    linewidth=1.4,
-                )
-            )
+            std, anisotropy, degrees = (row[f'{who}_{key}'] for key in ('std', 'anisotropy', 'degrees'))
+            draw_ellipse(axis, place, std * scale, anisotropy, degrees, edgecolor=color)
     axis.plot(*position.T, '.', color='0.3', markersize=3)
     axis.plot([], [], color='C0', label=f'annotators, one standard deviation x {zoom}')
     axis.plot([], [], color='C1', label=f'structured, {chosen}, the same with gamma = {gamma:.2f}')
-    axis.set_aspect('equal')
-    axis.invert_yaxis()
-    axis.margins(0.1)
+    show_upright(axis)
     axis.legend(loc='lower left', fontsize=9)
     axis.set_xlabel('inter-ocular distances, eye line horizontal')
     axis.set_title('(a) pooled covariances on the mean shape', fontsize=10)

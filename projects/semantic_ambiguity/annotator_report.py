@@ -21,7 +21,7 @@ def _print_systematic_part(result: dict) -> None:
         f'order: mirrored, the mean shape has {order["matched"]} of {len(NAMES)} landmarks on their flip partner, at '
         f'most {order["largest"]:.3f} inter-ocular distances away (next landmark: {order["nearest_other"]:.3f})\n'
         f'systematic offset of worker_0 to worker_2: {systematic["offset"]:.2%} of the variance (workers shuffled: '
-        f'{_range(systematic["offset_shuffled"], ".2%")})\n'
+        f'{in_brackets(systematic["offset_shuffled"], ".2%")})\n'
         f"correlation of an annotator's deviations at two landmarks of a face: {systematic['whole_face']:.3f}"
     )
 
@@ -38,13 +38,13 @@ def _print_directions(result: dict) -> None:
         if pooled:
             text = (
                 f'{pooled["median"]:>6.1f} {pooled["under_22"]:>5.0%} {pooled["under_45"]:>5.0%} '
-                f'{pooled["alignment"]:>8.2f}   {_range(pooled["alignment_interval"], ".2f"):<14} '
+                f'{pooled["alignment"]:>8.2f}   {in_brackets(pooled["alignment_interval"], ".2f"):<14} '
                 f'{pooled["alignment_shuffled"]:>5.2f}  {pooled["p"]:<8.2g}'
             )
         exact = f'{row["if_exact"]["under_45"]:>6.1%}' if 'if_exact' in row else ''
         print(
             f'{name:<29} {text} {face["count"]:>5} {face["median"]:>6.1f} {face["under_22"]:>7.1%} '
-            f'{face["under_45"]:>6.1%}  {_range(face["under_45_interval"], ".1%"):<16} {exact}'
+            f'{face["under_45"]:>6.1%}  {in_brackets(face["under_45_interval"], ".1%"):<16} {exact}'
         )
     print(f'{"chance":<29} {45:>6.1f} {0.25:>5.0%} {0.5:>5.0%} {0:>8.2f}{"":36}{45:>10.1f} {0.25:>7.1%} {0.5:>6.1%}')
 
@@ -59,12 +59,11 @@ def _print_sizes(result: dict) -> None:
         if name in result['size']:
             row = result['size'][name]
             for key in ('spearman', 'pearson'):
-                found = f'{row[key]:>5.2f} {_range(row[f"{key}_interval"], ".2f")}' if key in row else f'{"-":>5}'
+                found = f'{row[key]:>5.2f} {in_brackets(row[f"{key}_interval"], ".2f")}' if key in row else f'{"-":>5}'
                 text += f'{found:<24}'
             ratios = ', '.join(f'{math.sqrt(row["gamma"] / gamma):.1f}' for gamma in GAMMAS)
-            text += (
-                f'{row["gamma"]:.3f} {_range(row["gamma_interval"], ".3f"):<18} {row["gamma_median"]:>7.3f}  {ratios}'
-            )
+            bounds = in_brackets(row['gamma_interval'], '.3f')
+            text += f'{row["gamma"]:.3f} {bounds:<18} {row["gamma_median"]:>7.3f}  {ratios}'
         print(text)
 
 
@@ -74,7 +73,7 @@ def _print_shares(result: dict) -> None:
     for area, row in result['share'].items():
         print(
             f'{area:<19} {row["landmarks"]:>6}  {row[names[0]]["share"]:>6.1%} '
-            f'{_range(row[names[0]]["interval"], ".1%"):<16} '
+            f'{in_brackets(row[names[0]]["interval"], ".1%"):<16} '
             + '  '.join(f'{row[name]["share"]:>{max(6, len(name))}.1%}' for name in names[1:])
         )
 
@@ -93,5 +92,5 @@ def _print_landmarks(result: dict) -> None:
         )
 
 
-def _range(bounds: list, form: str) -> str:
+def in_brackets(bounds: list, form: str) -> str:
     return f'[{bounds[0]:{form}}, {bounds[1]:{form}}]'

@@ -10,6 +10,7 @@ the points alone.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ from mmfld.codecs import ImageAwareSmoothing
 from mmfld.codecs.boundary_maps import edge_maps
 from mmfld.codecs.label_smoothing import covariances, point_patch, smoothing_stages
 from mmfld.datasets.transforms.crop import CROP_RULES, crop_matrix
+from mmfld.engine.endings import run_tool
 from mmfld.structures import pixels_to_cells
 
 RADII = (3, 5, 8, 12)
@@ -115,7 +117,8 @@ def compare(points: np.ndarray, visible: np.ndarray) -> dict:
     direction = {}
     for name, pair in rows.items():
         direction[name] = dict(
-            pooled=pooled_direction(*pair, on_boundary, draws, orders), face=face_direction(*pair, on_boundary, draws)
+            pooled=pooled_direction(*pair, on_boundary, (draws, draws), orders),
+            face=face_direction(*pair, on_boundary, draws),
         )
         if name in predicted:
             exact = simulate(predicted[name], len(WORKERS), rng)
@@ -191,4 +194,4 @@ def main(argv=None) -> dict:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))

@@ -35,6 +35,22 @@ class Spread(NamedTuple):
     def pooled(self) -> 'Spread':
         return Spread(self.trace.mean(0), self.axis.mean(0))
 
+    def redrawn(self, draws: np.ndarray) -> 'Spread':
+        """(B, K): pooled over the faces of each bootstrap, for counts (B, F) that add up to F."""
+        return Spread(draws @ self.trace / len(self.trace), draws @ self.axis / len(self.axis))
+
+    def at(self, chosen: np.ndarray | Sequence[int]) -> 'Spread':
+        """Of some of the landmarks."""
+        return Spread(self.trace[..., chosen], self.axis[..., chosen])
+
+    @property
+    def ratio(self) -> np.ndarray:
+        """Standard deviation along the first principal axis over that along the second; inf where there is one axis
+        only."""
+        minor = np.maximum(self.trace - abs(self.axis), 0)
+        with np.errstate(divide='ignore'):
+            return np.sqrt((self.trace + abs(self.axis)) / minor)
+
 
 def spread_of_samples(deviations: np.ndarray) -> Spread:
     """Unbiased covariance of deviations (F, A, K) from their mean over A."""
@@ -117,30 +133,38 @@ def shuffled_landmarks(chosen: np.ndarray, layout: FaceLayout, rng: np.random.Ge
     return orders
 
 
-def pooled_direction(
-    human: Spread, predicted: Spread, chosen: np.ndarray, draws: np.ndarray, orders: np.ndarray
+def direction(
+    human: Spread, predicted: Spread, chosen: np.ndarray | Sequence[int], draws: tuple[np.ndarray, np.ndarray]
 ) -> dict:
-    """Directions of the covariances pooled over faces, at the landmarks ``chosen`` (K, ) bool.
-
-    ``draws`` (B, F) are bootstrap counts of the faces, ``orders`` (P, K) permutations of the landmarks.
-    """
-    pooled = [Spread(s.trace.sum(0)[chosen], s.axis.sum(0)[chosen]) for s in (human, predicted)]
-    redrawn = [Spread((draws @ s.trace)[:, chosen], (draws @ s.axis)[:, chosen]) for s in (human, predicted)]
-    shuffled = Spread(*(array.sum(0)[orders][:, chosen] for array in predicted))
-    degrees, value, chance = angles(pooled[0].axis, pooled[1].axis), alignment(*pooled), alignment(pooled[0], shuffled)
+    """Angles of the covariances pooled over faces at the landmarks ``chosen``; ``draws`` are bootstrap counts (B, F) of
+    the faces of both."""
+    pooled = [spread.pooled().at(chosen) for spread in (human, predicted)]
+    redrawn = [spread.redrawn(counts).at(chosen) for spread, counts in zip((human, predicted), draws)]
+    degrees = angles(pooled[0].axis, pooled[1].axis)
     return dict(
         median=np.nanmedian(degrees),
+        median_interval=interval(np.nanmedian(angles(redrawn[0].axis, redrawn[1].axis), axis=-1)),
         under_22=_share_under(degrees, 22.5),
         under_45=_share_under(degrees, 45),
-        alignment=value,
+        alignment=alignment(*pooled),
         alignment_interval=interval(alignment(*redrawn)),
-        alignment_shuffled=chance.mean(),
-        p=(1 + (chance >= value).sum()) / (1 + len(chance)),
+    )
+
+
+def pooled_direction(
+    human: Spread, predicted: Spread, chosen: np.ndarray, draws: tuple[np.ndarray, np.ndarray], orders: np.ndarray
+) -> dict:
+    """:func:`direction` beside what it is with the landmarks shuffled by ``orders`` (P, K)."""
+    result = direction(human, predicted, chosen, draws)
+    shuffled = Spread(*(array[orders][:, chosen] for array in predicted.pooled()))
+    chance = alignment(human.pooled().at(chosen), shuffled)
+    return result | dict(
+        alignment_shuffled=chance.mean(), p=(1 + (chance >= result['alignment']).sum()) / (1 + len(chance))
     )
 
 
 def face_direction(human: Spread, predicted: Spread, chosen: np.ndarray, draws: np.ndarray) -> dict:
-    """Angles for each face and landmark alone; see :func:`pooled_direction`."""
+    """Angles for each face and landmark alone, at the landmarks ``chosen`` (K, ) bool; ``draws`` (B, F) as there."""
     degrees = angles(human.axis, predicted.axis)[:, chosen]
     under, count = (degrees < 45).sum(1), np.isfinite(degrees).sum(1)
     return dict(
@@ -181,6 +205,11 @@ def size(human: Spread, predicted: Spread, draws: np.ndarray) -> dict:
     return result | dict(
         gamma=gamma[0], gamma_interval=interval(gammas), gamma_median=np.median(human.trace / predicted.trace)
     )
+
+
+def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Rank correlation over the landmarks (..., K)."""
+    return _correlation(rankdata(first, axis=-1), rankdata(second, axis=-1))
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:

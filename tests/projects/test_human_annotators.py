@@ -293,7 +293,7 @@ def test_p_values_of_isotropic_noise_are_uniform(spreads, faces):
             (noise[0] - noise[0].mean(1, keepdims=True)) + 1j * (noise[1] - noise[1].mean(1, keepdims=True))
         )
         orders = spreads.shuffled_landmarks(chosen, LAYOUT, rng)
-        values.append(spreads.pooled_direction(human, boundary, chosen, draws, orders)['p'])
+        values.append(spreads.pooled_direction(human, boundary, chosen, (draws, draws), orders)['p'])
     assert np.mean(values) == pytest.approx(0.5, abs=0.12)
     assert np.mean(np.array(values) < 0.05) < 0.15
 
