@@ -28,7 +28,7 @@ def draw(result: dict, names: list[str], path: Path) -> None:
     """Ellipses of the annotators and of each model on the mean face, and of each model on a rendered one."""
     count = len(names) + 1
     figure, axes = plt.subplots(
-        2, count, figsize=(3.1 * count, 7.8), layout='constrained', height_ratios=(1.25, 1), squeeze=False
+        2, count, figsize=(3.1 * count, 7.4), layout='constrained', height_ratios=(1.25, 1), squeeze=False
     )
     _draw_pooled(axes[0, 0], result, 'annotators')
     for axis, name in zip(axes[0, 1:], names):
@@ -41,7 +41,7 @@ def draw(result: dict, names: list[str], path: Path) -> None:
     face = rendered_face()
     for axis, name in zip(axes[1, 1:], names):
         _draw_example(axis, face, ask(name, face, MODELS))
-    figure.savefig(path, dpi=90)
+    figure.savefig(path, dpi=85)
     plt.close(figure)
 
 
@@ -84,7 +84,7 @@ def _draw_pooled(axis: Axes, result: dict, name: str) -> None:
 
 
 def _draw_example(axis: Axes, face: Faces, told: Stated) -> None:
-    axis.imshow(face.images[0][..., ::-1])
+    axis.imshow(face.images[0].mean(-1), cmap='gray', vmin=0, vmax=255)
     values, vectors = np.linalg.eigh(told.covariances[0])
     for place, (minor, major), vector in zip(told.landmarks[0], values, vectors):
         degrees = np.degrees(np.arctan2(vector[1, 1], vector[0, 1]))
