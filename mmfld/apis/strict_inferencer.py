@@ -101,7 +101,7 @@ class StrictInferencer(Pose2DInferencer):
             self._load_strictly(model, checkpoint)
             for difference in other_inputs(cfg, checkpoint):
                 print_log(f'{self._weights}: {difference}', logger='current', level=logging.WARNING)
-        self.measured: dict[str, float] = (checkpoint or {}).get('measured', {})
+        self.measured = measured_in(checkpoint or {}, str(self._weights))
         calibration = (checkpoint or {}).get('calibration')
         if calibration is not None and isinstance(model.head, UncertainHead):
             model.head.calibration = LandmarkCalibration(**calibration)
@@ -122,6 +122,24 @@ class StrictInferencer(Pose2DInferencer):
             load_state_dict(model, weights, strict=True)
         except RuntimeError as error:
             raise ValueError(f'{self._weights} does not fit the model: {error}') from error
+
+
+def measured_in(checkpoint: dict, path: str) -> dict[str, Any]:
+    """What ``tools/misc/publish_model.py`` wrote into a checkpoint of what was measured of it.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    measured = checkpoint.get('measured', {})
+    kinds = dict(sure=(int, float), min_score=(int, float), licence=str)
+    fits = isinstance(measured, dict) and all(
+        name in kinds and isinstance(value, kinds[name]) and value == value for name, value in measured.items()
+    )
+    if not fits:
+        raise ValueError(
+            f'{path}: measured: found {measured!r}, expected numbers sure and min_score and a text licence'
+        )
+    return measured
 
 
 def check_model(model: object, weights: object, device: Any) -> None:

@@ -52,3 +52,11 @@ def test_exports_by_name(name, expected):
     apart = np.linalg.norm(face.landmarks - expected.landmarks, axis=1)
     assert apart.mean() < 0.05 * np.linalg.norm(expected.landmarks[36] - expected.landmarks[45])
     assert face.covariances.shape == (68, 2, 2)
+
+
+@pytest.mark.parametrize('measured', [[0.4], dict(sure='0.4'), dict(min_score=float('nan')), dict(layout='wflw98')])
+def test_what_a_checkpoint_cannot_have_measured(measured, tmp_path):
+    content = torch.load(FOLDER / f'{DEFAULT}.pth', weights_only=True)
+    torch.save({**content, 'measured': measured}, tmp_path / 'odd.pth')
+    with pytest.raises(ValueError, match='odd.pth: measured: found .*, expected numbers sure and min_score'):
+        FaceLandmarkInferencer(weights=tmp_path / 'odd.pth', device='cpu', detector='whole_image')

@@ -17,12 +17,10 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
-from mmfld.cli.arguments import finite
+from mmfld.cli.measured import add_measured, given_measured
 from mmfld.engine.checkpoint import read_checkpoint, weights_in
 from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
-
-MEASURED = ('sure', 'min_score', 'licence')  # and not computed from the checkpoint
 
 
 def half(state_dict: dict, path: str) -> dict:
@@ -71,19 +69,7 @@ def main(argv=None) -> int:
     parser.add_argument('config')
     parser.add_argument('checkpoint')
     parser.add_argument('dst', type=Path)
-    parser.add_argument(
-        '--sure',
-        type=finite,
-        metavar='SCORE',
-        help='mean score of the landmarks from which on a face is the right way up; measure_orientations.py',
-    )
-    parser.add_argument(
-        '--min-score',
-        type=finite,
-        metavar='SCORE',
-        help='mean score of the landmarks below which what a detector proposes is no face; measure_detection.py',
-    )
-    parser.add_argument('--licence', help='of the weights')
+    add_measured(parser)
     parser.add_argument('--overwrite', action='store_true', help='replace DST')
     args = parser.parse_args(argv)
     if not Path(args.checkpoint).is_file():
@@ -91,8 +77,7 @@ def main(argv=None) -> int:
     if args.dst.exists() and not args.overwrite:
         parser.error(f'{args.dst} exists already; --overwrite replaces it')
     try:
-        given = {name: getattr(args, name) for name in MEASURED if getattr(args, name) is not None}
-        publish(args.config, args.checkpoint, args.dst, given)
+        publish(args.config, args.checkpoint, args.dst, given_measured(args))
     except FileNotFoundError as error:
         parser.error(f'config {error}')
     except (KeyError, ValueError) as error:
