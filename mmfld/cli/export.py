@@ -4,7 +4,7 @@ import argparse
 import sys
 from contextlib import redirect_stdout
 
-from .measured import add_measured, given_measured
+from .measured import add_measured_arguments, given_measured
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help='average with the mirrored face; default: as the config tests',
     )
-    add_measured(parser)
+    add_measured_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from .arguments import finite
 MEASURED = ('sure', 'min_score', 'licence')
 
 
-def add_measured(parser: argparse.ArgumentParser) -> None:
+def add_measured_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--sure',
         type=finite,

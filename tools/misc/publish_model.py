@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
-from mmfld.cli.measured import add_measured, given_measured
+from mmfld.cli.measured import add_measured_arguments, given_measured
 from mmfld.engine.checkpoint import read_checkpoint, weights_in
 from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
@@ -69,7 +69,7 @@ def main(argv=None) -> int:
     parser.add_argument('config')
     parser.add_argument('checkpoint')
     parser.add_argument('dst', type=Path)
-    add_measured(parser)
+    add_measured_arguments(parser)
     parser.add_argument('--overwrite', action='store_true', help='replace DST')
     args = parser.parse_args(argv)
     if not Path(args.checkpoint).is_file():
