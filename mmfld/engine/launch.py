@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from ..repository import REPOSITORY
 from .checkpoint import read_checkpoint
-from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper
+from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper, computes_bfloat16
 from .heap import keep_freed_memory
 from .rows import find_row, read_config, read_rows
 from .work_dir import RESUMABLE
@@ -154,7 +154,8 @@ def require_file(parser: argparse.ArgumentParser, what: str, path: str) -> None:
 
 
 def adapt_to_cpu(cfg: Config) -> None:
-    """Without CUDA, make ``cfg`` run several processes with gloo and mixed precision in bfloat16; else do nothing.
+    """Without CUDA, make ``cfg`` run several processes with gloo and mixed precision in bfloat16, if this CPU has
+    it; else do nothing.
 
     MMEngine selects a CUDA device before it starts a process group, hands device ids to ``DistributedDataParallel``,
     and asserts a GPU for mixed precision; PyTorch synchronises batch statistics between GPUs only.
@@ -175,7 +176,8 @@ def adapt_to_cpu(cfg: Config) -> None:
             cfg.sync_bn = None
     optim_wrapper = cfg.get('optim_wrapper') or {}
     if optim_wrapper.get('type') == 'AmpOptimWrapper':
-        print_log('No CUDA device: mixed precision is bfloat16 on the CPU.', logger='current')
+        precision = 'bfloat16' if computes_bfloat16() else 'off, as this CPU has no instructions for bfloat16,'
+        print_log(f'No CUDA device: mixed precision is {precision} on the CPU.', logger='current')
         optim_wrapper['type'] = CPUAmpOptimWrapper.__name__
         for gpu_only in ('loss_scale', 'dtype'):
             optim_wrapper.pop(gpu_only, None)

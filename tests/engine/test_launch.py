@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from torch import nn
 
-from mmfld.engine.cpu_amp_optim_wrapper import CPUAmpOptimWrapper
+from mmfld.engine.cpu_amp_optim_wrapper import CPUAmpOptimWrapper, computes_bfloat16
 from mmfld.engine.launch import REPOSITORY, adapt_to_cpu, latest_checkpoint, load_config, require_file, require_start
 from mmfld.engine.rows import read_config
 from mmfld.launch_arguments import argument_parser
@@ -209,7 +209,26 @@ def test_mixed_precision_becomes_bfloat16_on_the_cpu():
     assert cfg.optim_wrapper == dict(type='CPUAmpOptimWrapper', clip_grad=dict(max_norm=1.0))
 
 
-def test_cpu_mixed_precision_trains():
+@pytest.mark.parametrize(
+    'by_onednn, level, native, expected',
+    [
+        (False, 'AVX2', False, False),
+        (True, 'AVX512', False, False),  # emulated
+        (True, 'AVX512', True, True),
+        (True, 'DEFAULT', False, True),  # ARM
+    ],
+)
+def test_emulated_bfloat16_is_none(monkeypatch, by_onednn, level, native, expected):
+    monkeypatch.setattr(torch.ops.mkldnn, '_is_mkldnn_bf16_supported', lambda: by_onednn)
+    monkeypatch.setattr(torch.backends.cpu, 'get_cpu_capability', lambda: level)
+    monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda: native, raising=False)
+    monkeypatch.setattr(torch.cpu, '_is_amx_tile_supported', lambda: False, raising=False)
+    assert computes_bfloat16() == expected
+
+
+@pytest.mark.parametrize('has_instructions, dtype', [(True, torch.bfloat16), (False, torch.float32)])
+def test_cpu_mixed_precision_trains(monkeypatch, has_instructions, dtype):
+    monkeypatch.setattr('mmfld.engine.cpu_amp_optim_wrapper.computes_bfloat16', lambda: has_instructions)
     torch.manual_seed(0)
     model = nn.Linear(4, 1)
     optimizer = CPUAmpOptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
@@ -220,5 +239,5 @@ def test_cpu_mixed_precision_trains():
             loss = (outputs - inputs.sum(1, keepdim=True)).square().mean()
         optimizer.update_params(loss)
         losses.append(loss.item())
-    assert outputs.dtype == torch.bfloat16 and model.weight.dtype == torch.float32
+    assert outputs.dtype == dtype and model.weight.dtype == torch.float32
     assert losses[-1] < 0.05 * losses[0]
