@@ -1,10 +1,14 @@
 """Every picture once, whatever dies in between."""
 
+import io
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 
@@ -43,13 +47,27 @@ class Mortal(FaceLandmarker):
         return found
 
 
-@pytest.fixture(scope='module', autouse=True)
-def connected():
-    """Ray is started once, as that takes as long as all pictures; beside other tests its workers would starve."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('RAY_worker_niceness', '0')
-        with cluster(None, 2):
-            yield
+@pytest.fixture(scope='module')
+def beside_ray():
+    """Calls functions in a process that is connected to Ray, which is started once, as that takes as long as all
+    pictures. In the process of the tests Ray would leave threads, beside which nothing is to be forked."""
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(1, context, connect) as process:
+        yield lambda function, *args, **kwargs: process.submit(function, *args, **kwargs).result(timeout=600)
+
+
+def connect():
+    os.environ['RAY_worker_niceness'] = '0'  # beside other tests its workers would starve
+    connection = cluster(None, 2)
+    connection.__enter__()
+    multiprocessing.util.Finalize(None, connection.__exit__, args=(None, None, None), exitpriority=1)
+
+
+def run_main(arguments):
+    """Status, standard output and standard error."""
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        status = main(arguments)
+    return status, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture
@@ -79,9 +97,15 @@ def check_all_once(folder, photos, missing=()):
     return faces
 
 
-def test_a_worker_is_killed(photos, tmp_path):
-    summary = predict_in_bulk(
-        [str(photos)], str(tmp_path / 'out'), partial(Mortal, tmp_path / 'deaths', 1), SETTINGS, part_size=8, workers=2
+def test_a_worker_is_killed(beside_ray, photos, tmp_path):
+    summary = beside_ray(
+        predict_in_bulk,
+        [str(photos)],
+        str(tmp_path / 'out'),
+        partial(Mortal, tmp_path / 'deaths', 1),
+        SETTINGS,
+        part_size=8,
+        workers=2,
     )
     assert (tmp_path / 'deaths').read_text() == 'x'
     assert (summary.images, summary.faces, len(summary.broken), summary.failed) == (39, 38, 1, [])
@@ -93,9 +117,10 @@ def test_a_worker_is_killed(photos, tmp_path):
     assert list(faces.columns[:6]) == ['file', 'frame', 'time', 'face', 'score', 'angle']
 
 
-def test_a_picture_that_kills_every_worker(photos, tmp_path):
+def test_a_picture_that_kills_every_worker(beside_ray, photos, tmp_path):
     """Its part is reported and tried again in the next run."""
-    run = partial(predict_in_bulk, [str(photos)], str(tmp_path / 'out'), settings=SETTINGS, part_size=8, workers=2)
+    inputs, out = [str(photos)], str(tmp_path / 'out')
+    run = partial(beside_ray, predict_in_bulk, inputs, out, settings=SETTINGS, part_size=8, workers=2)
     make = partial(Mortal, tmp_path / 'deaths', 3)
     assert run(make_landmarker=make).failed == [(3, 'RuntimeError: 3 workers died of it')]
     assert len(pd.read_parquet(tmp_path / 'out/images')) == 32
@@ -103,7 +128,7 @@ def test_a_picture_that_kills_every_worker(photos, tmp_path):
     check_all_once(tmp_path / 'out', photos)
 
 
-def test_the_run_is_killed(photos, tmp_path, capsys):
+def test_the_run_is_killed(beside_ray, photos, tmp_path):
     arguments = ['predict', '--ray', str(photos), '--out', str(tmp_path / 'out'), '--part-size', '2', '--workers', '2']
     process = subprocess.Popen([sys.executable, '-W', 'ignore', '-m', 'mmfld', *arguments])
     end = time.monotonic() + 300
@@ -115,10 +140,9 @@ def test_the_run_is_killed(photos, tmp_path, capsys):
     time.sleep(1)  # workers may end what they have begun
     done = {path: path.stat().st_mtime_ns for path in Path(tmp_path / 'out').glob('*/part-*.parquet')}
     assert 4 <= len(done) < 40
-    assert main(arguments) == 1
-    output = capsys.readouterr()
-    assert output.out == '38 faces in 39 images\n'
-    assert '13.jpg: found' in output.err and 'has no end' in output.err
+    status, out, err = beside_ray(run_main, arguments)
+    assert (status, out) == (1, '38 faces in 39 images\n')
+    assert '13.jpg: found' in err and 'has no end' in err
     assert all(path.stat().st_mtime_ns == time for path, time in done.items() if path.parent.name == 'images')
     check_all_once(tmp_path / 'out', photos)
-    assert main(arguments) == 1 and capsys.readouterr().out == '38 faces in 39 images\n'
+    assert beside_ray(run_main, arguments)[:2] == (1, '38 faces in 39 images\n')
