@@ -4,9 +4,11 @@ Without MMPose, or where something that it needs is missing or too old, there is
 nothing of OpenMMLab, :mod:`mmfld.applications`, :mod:`mmfld.doctor` and :mod:`mmfld.robustness`; importing anything
 else says in one sentence what to install.
 
-In the program ``mmfld``, most of whose commands take no torch, they are registered by :func:`load_components`.
+In the program ``mmfld``, most of whose commands take no torch, and where the environment variable ``MMFLD_LAZY`` is 1,
+they are registered by :func:`load_components`.
 """
 
+import os
 import sys
 import warnings
 from importlib.util import find_spec
@@ -73,7 +75,7 @@ def _is_program() -> bool:
 
 
 IS_PROGRAM = _is_program()
-if not IS_PROGRAM and load_components():
+if not IS_PROGRAM and os.environ.get('MMFLD_LAZY') != '1' and load_components():
     __all__ += ['codecs', 'datasets', 'engine', 'evaluation', 'models', 'structures', 'visualization']
 else:
     sys.meta_path.insert(0, _NeedsOpenMMLab)

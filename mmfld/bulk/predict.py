@@ -183,6 +183,7 @@ def _hand_out(
         fn_constructor_args=(make_landmarker, folder),
         batch_size=1,
         num_cpus=threads,
+        runtime_env=dict(env_vars={'MMFLD_LAZY': '1'}),  # seconds of importing torch and MMPose for nothing
         compute=ray.data.ActorPoolStrategy(size=min(workers, len(parts)), max_tasks_in_flight_per_actor=1),
     ).iter_rows()
     try:

@@ -42,6 +42,20 @@ def test_help_does_not_import_torch(arguments):
     assert not {'torch', 'mmengine', 'mmpose'} & set(imported)
 
 
+def test_nothing_is_registered_before_it_is_asked_for_where_that_is_said():
+    script = """
+import sys
+import mmfld.bulk
+assert not {'torch', 'mmpose'} & {*sys.modules}
+import mmfld.apis
+from mmpose.registry import MODELS
+print(MODELS.get('HourglassAAM').__name__)
+"""
+    environment = os.environ | {'MMFLD_LAZY': '1'}
+    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, env=environment)
+    assert done.stdout == 'HourglassAAM\n', done.stderr
+
+
 def test_a_command_with_torch_says_that_it_is_loaded_unless_it_is_quiet(tmp_path):
     command = [*PROGRAM, 'train', 'star.yml:nothing']
     shown, quiet = (

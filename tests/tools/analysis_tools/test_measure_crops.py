@@ -19,7 +19,13 @@ pytestmark = pytest.mark.configuration
 REPOSITORY = Path(__file__).resolve().parents[3]
 SIZE = (256, 256)
 # weights and numbers that are of the crop that they had first
-TIGHT = ('mmfld_best_mini.py', 'attentive1d_mini.py', 'attentive1d_tracker_mini.py')
+TIGHT = (
+    'mmfld_best_mini.py',
+    'mmfld_robust_mini.py',
+    'mmfld_tiny_mini.py',
+    'attentive1d_mini.py',
+    'attentive1d_tracker_mini.py',
+)
 CONFIGS = sorted(
     path.relative_to(REPOSITORY).as_posix()
     for path in REPOSITORY.glob('configs/[!_]*/*.py')
