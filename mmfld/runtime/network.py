@@ -3,8 +3,10 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -118,6 +120,15 @@ def _onnxruntime(content: bytes, threads: int | None, precision: str) -> Callabl
     return lambda *inputs: session.run(None, dict(zip(names, inputs)))
 
 
+@cache
+def _core(process: int) -> Any:
+    """That of OpenVINO, for the life of the process. It sets the stack on which Python handles signals, and where one of
+    several ends, it sets one that is no more: the next signal would be the end."""
+    import openvino
+
+    return openvino.Core()
+
+
 def _openvino(content: bytes, threads: int | None, precision: str) -> Callable[..., Outputs]:
     import openvino
 
@@ -127,7 +138,7 @@ def _openvino(content: bytes, threads: int | None, precision: str) -> Callable[.
     }
     if threads is not None:
         settings['INFERENCE_NUM_THREADS'] = threads
-    core = openvino.Core()
+    core = _core(os.getpid())
     models: dict[bool, openvino.CompiledModel] = {}  # of one item, and of any number
     lock = threading.Lock()
     of_thread = threading.local()  # a request serves one thread at a time

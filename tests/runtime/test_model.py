@@ -1,5 +1,9 @@
 """ONNX files: what they say of themselves, what runs them, what is none."""
 
+import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -121,3 +125,22 @@ def test_a_file_of_another_kind_says_what_to_do(tmp_path, content, message):
     (tmp_path / 'model.onnx').write_bytes(content)
     with pytest.raises(ValueError, match=f'model.onnx: found {message}'):
         LandmarkModel(tmp_path / 'model.onnx')
+
+
+@pytest.mark.skipif(not hasattr(signal, 'SIGUSR1'), reason='Windows has no such signals')
+def test_a_signal_is_handled_after_models_of_openvino():
+    """Each of its plugins sets the stack on which Python handles signals, and in the end the one that it had found."""
+    script = """
+import faulthandler, os, signal
+from mmfld.runtime.landmarker import DEFAULT_MODEL
+from mmfld.runtime.network import Network
+
+faulthandler.enable()
+signal.signal(signal.SIGUSR1, lambda *_: print('handled'))
+first, second = (Network(DEFAULT_MODEL, 'openvino', 1) for _ in range(2))
+del first
+del second
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, env=os.environ | {'MMFLD_LAZY': '1'})
+    assert (done.returncode, done.stdout) == (0, 'handled\n'), done.stderr

@@ -23,6 +23,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 from mmpose.registry import MODELS
 
+from mmfld.engine.cpu_amp_optim_wrapper import CPUAmpOptimWrapper
 from mmfld.engine.endings import run_tool
 from mmfld.engine.launch import adapt_to_cpu
 
@@ -75,7 +76,10 @@ def build_optimizer(cfg, model, amp: bool):
             key: value for key, value in cfg.optim_wrapper.items() if key not in ('type', 'loss_scale', 'dtype')
         }
     adapt_to_cpu(cfg)
-    return build_optim_wrapper(model, cfg.optim_wrapper)
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    if isinstance(wrapper, CPUAmpOptimWrapper):
+        wrapper.enabled = True  # also where a training would not use it, as it takes longer
+    return wrapper
 
 
 def main(argv=None):
