@@ -142,5 +142,7 @@ del first
 del second
 os.kill(os.getpid(), signal.SIGUSR1)
 """
-    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, env=os.environ | {'MMFLD_LAZY': '1'})
+    done = subprocess.run(
+        [sys.executable, '-c', script], capture_output=True, text=True, env=os.environ | {'MMFLD_LAZY': '1'}
+    )
     assert (done.returncode, done.stdout) == (0, 'handled\n'), done.stderr
