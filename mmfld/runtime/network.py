@@ -122,8 +122,11 @@ def _onnxruntime(content: bytes, threads: int | None, precision: str) -> Callabl
 
 @cache
 def _core(process: int) -> Any:
-    """That of OpenVINO, for the life of the process. It sets the stack on which Python handles signals, and where one of
-    several ends, it sets one that is no more: the next signal would be the end."""
+    """That of OpenVINO, for the life of the process.
+
+    It sets the stack on which Python handles signals. Where one of several cores ends, it sets one that is no more, and
+    the next signal ends the process.
+    """
     import openvino
 
     return openvino.Core()

@@ -60,7 +60,7 @@ def quantized(model: Path, crops: np.ndarray) -> onnx.ModelProto:
             OneByOne(crops),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            reduce_range=True,  # weights of 7 bits: CPUs without VNNI add two products in 16 bits, which 8 would overflow
+            reduce_range=True,  # weights of 7 bits: without VNNI, sums of two products in 16 bits would overflow
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=['Conv'],
