@@ -4,6 +4,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from ..repository import REPOSITORY
 
@@ -35,10 +36,17 @@ def call_tool(command: str, path: str, argv: list[str], around: Callable[[Callab
 
 @contextmanager
 def called(command: str, *folders: str) -> Iterator[None]:
-    """As if a program of this name had been started, which finds modules in folders by their names."""
-    argv, path = sys.argv, sys.path
+    """As if a program of this name had been started, which finds modules in folders by their names.
+
+    None of these modules is left behind: another folder may have one of the same name.
+    """
+    argv, path, before = sys.argv, sys.path, set(sys.modules)
     sys.argv, sys.path = [command, *argv[1:]], [*folders, *path]
     try:
         yield
     finally:
         sys.argv, sys.path = argv, path
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], '__file__', None)
+            if file is not None and str(Path(file).parent) in folders:
+                del sys.modules[name]

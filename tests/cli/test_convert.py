@@ -1,6 +1,8 @@
 """``mmfld convert`` and the other commands that are tools."""
 
+import importlib
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,16 @@ def test_it_runs_the_tool_as_if_it_were_started(tmp_path, monkeypatch, capsys):
         main(['convert', '300w-lp', '--help'])
     assert capsys.readouterr().out.startswith('usage: mmfld convert 300w-lp')
     assert (sys.argv, sys.path) == before
+
+
+def test_modules_of_a_tool_are_not_in_the_way_of_another_folder(monkeypatch, capsys):
+    main(['reproduce', 'starr'])
+    other = REPOSITORY / 'projects/benchmark_300w/run.py'
+    monkeypatch.syspath_prepend(str(other.parent))
+    try:
+        assert Path(importlib.import_module('run').__file__) == other
+    finally:
+        del sys.modules['run']
 
 
 def test_calibrate_is_its_tool_and_ends_as_that_does(tmp_path, capsys):
