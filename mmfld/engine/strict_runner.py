@@ -7,12 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from mmengine import Config
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
 from .checkpoint import misfits, weights_in
+from .config_text import FormattedConfig
 from .dataloaders import require_a_step
 from .provenance import other_inputs
 from .stoppable_train_loop import StoppableTrainLoop, dismiss_workers, outlive_sigterm
@@ -26,12 +28,16 @@ class StrictRunner(Runner):
       be left over.
     * A test with other crops than those of the training warns.
     * Training by epochs can be stopped (:class:`StoppableTrainLoop`).
+    * The text of the config, which stands in each checkpoint, is formatted once.
 
     Attributes:
         allow_mismatch (bool): Whether weights that do not fit are a warning. Defaults to False.
     """
 
     allow_mismatch = False
+
+    def __init__(self, *args: Any, cfg: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, cfg=FormattedConfig.of(cfg) if isinstance(cfg, Config) else cfg, **kwargs)
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
         """Load weights.

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import torch
+import torch._dynamo  # which the first optimiser imports
 
 from mmfld.engine.stoppable_train_loop import dismiss_workers
 
