@@ -15,14 +15,14 @@ class FormattedConfig(Config):
     def of(cls, config: Config) -> 'FormattedConfig':
         """The same config, with the same content."""
         formatted = cls.__new__(cls)
-        vars(formatted).update(vars(config))
+        formatted.__dict__.update(config.__dict__)
         return formatted
 
     @property
     def pretty_text(self) -> str:
         """Formatted Python code."""
-        content = repr(self.to_dict())
-        if self._formatted is None or self._formatted[0] != content:
-            # Config itself stores attributes in its content
-            object.__setattr__(self, '_formatted', (content, super().pretty_text))
-        return self._formatted[1]
+        content, known = repr(self.to_dict()), self._formatted
+        if known is None or known[0] != content:
+            known = content, super().pretty_text
+            object.__setattr__(self, '_formatted', known)  # Config itself would store it in its content
+        return known[1]
