@@ -175,7 +175,7 @@ def _taken(kind: str, shared: dict[str, Any]) -> set[str]:
     """Which of the shared values a component takes. Attention maps are drawn by codecs for networks that have them; a
     head may leave them alone."""
     taken = arguments(kind) & shared.keys()
-    return taken if KEYPOINT_CODECS.get(kind) else taken - {'attention_maps'}
+    return taken if _is_codec(kind) else taken - {'attention_maps'}
 
 
 def rename(cfg: dict) -> None:
@@ -331,6 +331,11 @@ def default(name: str | None, argument: str) -> Any:
     """The value that a registered component gives to an argument that is left out; None if there is none."""
     parameter = _parameters(name).get(argument)
     return None if parameter is None or parameter.default is parameter.empty else parameter.default
+
+
+@cache  # for what is in another registry, the look into this one takes a millisecond
+def _is_codec(kind: str) -> bool:
+    return KEYPOINT_CODECS.get(kind) is not None
 
 
 @cache

@@ -16,7 +16,6 @@ import torch
 from mmengine import Config
 from mmengine.hooks import Hook
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 from mmpose.registry import MODELS
 from rendered import render, rendered_data
 
@@ -24,6 +23,7 @@ from mmfld.apis import FaceLandmarkInferencer
 from mmfld.engine.complexity import complexity
 from mmfld.engine.launch import adapt_to_cpu, latest_checkpoint
 from mmfld.engine.rows import REPOSITORY, read_config, read_rows, row_files, shown
+from mmfld.engine.strict_runner import StrictRunner
 
 COLUMNS = ('name', 'parameters', 'gmacs', 'step_seconds', 'peak_mib', 'checkpoint_mib', 'ok')
 BATCH = 2
@@ -169,8 +169,8 @@ def rehearse(name: str, faces: Path, folder: Path) -> dict:
     )
 
 
-def _runner(cfg: Config, epochs: int, *hooks: Hook) -> Runner:
-    runner = Runner.from_cfg(_with(cfg, train_cfg=dict(cfg.train_cfg, max_epochs=epochs)))
+def _runner(cfg: Config, epochs: int, *hooks: Hook) -> StrictRunner:
+    runner = StrictRunner.from_cfg(_with(cfg, train_cfg=dict(cfg.train_cfg, max_epochs=epochs)))
     for hook in hooks:
         runner.register_hook(hook)
     return runner
