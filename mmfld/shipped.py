@@ -4,7 +4,7 @@ what they are, and what they may be used for."""
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().with_name('assets')
-DEFAULT = 'mmfld_best_mini'
+DEFAULT = 'mmfld_robust_mini'
 
 
 def shipped_names(suffix: str) -> list[str]:
@@ -15,7 +15,7 @@ def shipped_names(suffix: str) -> list[str]:
 def shipped_file(name: object, suffix: str) -> Path | None:
     """The file of a model, None if no model has this name.
 
-    >>> shipped_file('mmfld_best_mini', '.onnx').name
-    'mmfld_best_mini.onnx'
+    >>> shipped_file('mmfld_robust_mini', '.onnx').name
+    'mmfld_robust_mini.onnx'
     """
     return FOLDER / f'{name}{suffix}' if name in shipped_names(suffix) else None

@@ -7,7 +7,7 @@ model = dict(backbone=dict(width=48))
 keypoint_offset = (-1.0, 0.0)  # see mmfld_best_mini.py
 train_pipeline = _base_.degraded_pipeline
 
-train_cfg = dict(max_epochs=120)
+train_cfg = dict(max_epochs=60)
 optim_wrapper = dict(optimizer=dict(lr=5e-3))
 from mmfld.engine.combine import combine
 

@@ -172,7 +172,7 @@ def refine(
     """
     least, most = rounds
     for n in range(most):
-        again = _crops_of_landmarks(found.crops.image, found.fit.landmarks, layout)
+        again = crops_of_landmarks(found.crops.image, found.fit.landmarks, layout)
         sides = again.box[:, 2:] - again.box[:, :2]
         # landmarks on one spot, where there was no face, leave nothing to crop
         due = np.flatnonzero((sides >= 1).all(axis=1) & ((n < least) | _is_far(found.crops, again)))
@@ -353,7 +353,7 @@ def _detect_turned(detector: Detector, image: np.ndarray, quarter: int) -> np.nd
     return np.concatenate([boxes, found[:, 4:5], points.reshape(len(found), columns - 5)], axis=1)
 
 
-def _crops_of_landmarks(image: np.ndarray, landmarks: np.ndarray, layout: FaceLayout | None) -> Crops:
+def crops_of_landmarks(image: np.ndarray, landmarks: np.ndarray, layout: FaceLayout | None) -> Crops:
     """The crops in which landmarks (N, K, 2) are upright, or without a layout those along the image."""
     angle = np.zeros(len(landmarks)) if layout is None else eye_angle(landmarks, layout)
     return Crops(image, tight_box(turn(landmarks, angle)), angle)

@@ -22,6 +22,7 @@ from .orientation import (
     Found,
     Orientation,
     align_detected,
+    crops_of_landmarks,
     detect,
     image_boxes,
     landmark_boxes,
@@ -120,6 +121,7 @@ class FaceTracks:
     IN_DOUBT, LOW = 0.5, 0.75  # parts of the running mean of a face's scores
     HISTORY = 100  # frames in the running mean
     SAME = 0.65  # least likeness to the frame before, and to that before a face was lost
+    ALIKE = 0.9  # less, which frames of a video seldom are, and the face is fitted again
     PATIENCE = 5  # frames in doubt until a face is lost
     MISSES = 3  # runs of the detector without the face
 
@@ -208,11 +210,23 @@ class FaceTracks:
             track.doubts += 1
         else:
             seen = self._look(prediction, image)
+            for _ in range(ROUNDS):
+                if likeness(seen, track.look) >= self.ALIKE:
+                    break
+                track.prediction = self._fit_again(track, image)  # it may have moved far, with landmarks not yet exact
+                seen = self._look(track.prediction, image)
             if likeness(seen, track.look) < self.SAME:  # another face, at the same place
                 track.is_cut = True
                 self._lose(track)
             else:
                 self._accept(track, seen)
+
+    def _fit_again(self, track: Track, image: np.ndarray) -> Prediction:
+        """In the crop that the landmarks of the present frame say."""
+        layout = None if self.orientation == 'upright' else self.layout
+        crops = crops_of_landmarks(np.zeros(1, int), track.prediction.landmarks[None], layout)
+        (prediction,) = _predictions(crops, self.fit([image], crops, [track.state]))
+        return prediction
 
     def _look(self, prediction: Prediction, image: np.ndarray) -> np.ndarray | None:
         return look(image, prediction.landmarks, self._angle(prediction))

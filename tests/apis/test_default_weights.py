@@ -17,7 +17,7 @@ from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
 from mmfld.runtime import FaceLandmarker, FaceTracker
 from mmfld.runtime.detection import BoxCalibration
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/mmfld_best_mini.py'
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/300w/mmfld_robust_mini.py'
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)  # one face, eye corners 130 pixels apart
 # read off the photograph: centres of the eyes, tip of the nose, corners of the mouth, chin
 SPOTS = {

@@ -17,7 +17,7 @@ gradio = pytest.importorskip('gradio', reason='needs gradio, which is not instal
 from mmfld.demo.handlers import OWN, Handlers  # noqa: E402
 from mmfld.demo.uploads import as_bytes, as_path  # noqa: E402
 
-EXPORTED, CHECKPOINT = 'mmfld_best_mini.onnx', 'mmfld_best_mini.pth'
+EXPORTED, CHECKPOINT = 'mmfld_robust_mini.onnx', 'mmfld_robust_mini.pth'
 CHOICES = EXPORTED, OWN, '300w68', 'auto', True
 
 

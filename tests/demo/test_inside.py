@@ -42,7 +42,7 @@ def test_a_face_that_was_not_found_is_an_error(answer):
 
 def test_a_model_without_maps_says_so(answer):
     exported = FaceLandmarker(threads=1)
-    with pytest.raises(ValueError, match='^mmfld_best_mini.onnx has no heatmaps to look at: choose a checkpoint$'):
+    with pytest.raises(ValueError, match='^mmfld_robust_mini.onnx has no heatmaps to look at: choose a checkpoint$'):
         look_inside(Answer(exported, answer.image, answer.found, answer.faces, None, [], ''), 0)
 
 

@@ -54,5 +54,5 @@ def test_a_model_that_does_not_exist_is_named():
 
 
 def test_two_models_of_one_name_are_an_error():
-    with pytest.raises(ValueError, match='^found two models with the name mmfld_best_mini.onnx'):
+    with pytest.raises(ValueError, match='^found two models with the name mmfld_robust_mini.onnx'):
         Models([str(DEFAULT_MODEL), str(DEFAULT_MODEL)])

@@ -86,7 +86,7 @@ def test_a_tilted_face_is_found_drawn_and_downloaded(browser, address, tilted, t
     (expected,) = FaceLandmarker(threads=1)(tilted)
     with visit(browser, address) as page:
         upload(page, path)
-        wait_for(page, r'^1 face, 300 x 300 pixels, \d+\.\d\d s with mmfld_best_mini\.onnx$')
+        wait_for(page, r'^1 face, 300 x 300 pixels, \d+\.\d\d s with mmfld_robust_mini\.onnx$')
         (face,) = json.loads(download(page, 'tilted.json', tmp_path).read_text())
         np.testing.assert_allclose(face['keypoints'], expected.landmarks, atol=1e-3)
         assert face['angle'] == pytest.approx(expected.angle, abs=1e-3) and abs(face['angle']) > 30
@@ -112,9 +112,9 @@ def test_heatmaps_of_a_chosen_landmark_are_shown(browser, address, tilted, tmp_p
     (expected,) = FaceLandmarker(threads=1)(tilted)
     with visit(browser, address) as page:
         page.locator('#model input').click()
-        page.get_by_role('option', name='mmfld_best_mini.pth').click()
+        page.get_by_role('option', name='mmfld_robust_mini.pth').click()
         upload(page, path)
-        wait_for(page, r'mmfld_best_mini\.pth$')
+        wait_for(page, r'mmfld_robust_mini\.pth$')
         page.get_by_text('heatmap of landmark 0', exact=True).wait_for()
         picture = page.locator('#drawn img')
         scale = picture.bounding_box()['width'] / picture.evaluate('image => image.naturalWidth')

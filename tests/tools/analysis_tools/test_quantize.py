@@ -22,7 +22,7 @@ def faces(synthetic_faces):
 
 def test_a_model_in_8_bits(tool, faces, tmp_path, capsys):
     whole, dst = tmp_path / 'whole.onnx', tmp_path / 'made' / 'int8.onnx'
-    export_onnx('configs/300w/mmfld_best_mini.py', DEFAULT_MODEL.with_suffix('.pth'), whole, flip_test=False)
+    export_onnx('configs/300w/mmfld_robust_mini.py', DEFAULT_MODEL.with_suffix('.pth'), whole, flip_test=False)
     capsys.readouterr()
     assert tool.main([*faces, str(dst), '--model', str(whole), '--threads', '1']) == 0
     lines = capsys.readouterr().out.splitlines()
