@@ -1,5 +1,7 @@
 """The models that come with the package, by name."""
 
+import hashlib
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import torch
 from matplotlib.cbook import get_sample_data
 
 from mmfld.apis import FaceLandmarkInferencer
-from mmfld.runtime import FaceLandmarker
+from mmfld.runtime import FaceLandmarker, LandmarkModel
 from mmfld.shipped import DEFAULT, FOLDER, shipped_file, shipped_names
 
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
@@ -31,6 +33,15 @@ def test_names():
 def test_they_are_small():
     sizes = [path.stat().st_size for path in FOLDER.iterdir() if path.suffix in ('.pth', '.onnx')]
     assert max(sizes) <= 3.1e6
+
+
+@pytest.mark.parametrize('name', WEIGHTS)
+def test_the_card_names_the_weights(name):
+    digest = hashlib.sha256((FOLDER / f'{name}.pth').read_bytes()).hexdigest()
+    assert f'`{digest}`' in (FOLDER / 'README.md').read_text()
+    if name in EXPORTS:
+        metadata = LandmarkModel(FOLDER / f'{name}.onnx', threads=1).metadata
+        assert metadata['sha256'] == digest  # made of these weights
 
 
 @pytest.mark.parametrize('name', WEIGHTS)

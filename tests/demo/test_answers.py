@@ -44,7 +44,9 @@ def test_files_are_those_of_mmfld_predict(upload, landmarker, folder, tmp_path):
     assert of_demo == of_predict.replace(str(upload), 'tilted.png')
     drawn, predicted = (cv2.imread(str(path)) for path in (answer.picture, tmp_path / 'predicted/tilted.png'))
     np.testing.assert_array_equal(drawn, predicted)
-    assert answer.told.startswith('1 face, 300 x 300 pixels, ') and answer.told.endswith(' s with mmfld_robust_mini.onnx')
+    assert answer.told.startswith('1 face, 300 x 300 pixels, ') and answer.told.endswith(
+        ' s with mmfld_robust_mini.onnx'
+    )
 
 
 def test_ellipses_are_drawn_if_asked_for(upload, landmarker, folder):
