@@ -76,7 +76,7 @@ def worker_map(workers: int, make_generator: Callable[[], Any], chunksize: int =
     # a forked process may inherit a lock of OpenCV's threads
     with multiprocessing.get_context('spawn').Pool(workers, _start_worker, (make_generator,)) as pool:
         yield partial(pool.imap, chunksize=chunksize)
-        pool.close()  # not by SIGTERM alone, which workers may have inherited as ignored: it was waited for them for ever
+        pool.close()  # ends them without SIGTERM, which they may have inherited as ignored
         pool.join()
 
 
