@@ -2,8 +2,7 @@
 
 import hashlib
 import re
-import subprocess
-import sys
+import runpy
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -71,10 +70,8 @@ def synthetic_faces(tmp_path_factory) -> Path:
     """Data root with 12 training and 4 test faces in every layout, as the tool writes them."""
     root = tmp_path_factory.mktemp('synthetic')
     tool = REPOSITORY / 'tools' / 'dataset_converters' / 'make_synthetic_faces.py'
-    subprocess.run(
-        [sys.executable, str(tool), str(root), '--train', '12', '--test', '4', '--image-size', '128', '--workers', '1'],
-        check=True,
-    )
+    options = ['--train', '12', '--test', '4', '--image-size', '128', '--workers', '1']
+    assert runpy.run_path(str(tool))['main']([str(root), *options]) == 0
     return root
 
 

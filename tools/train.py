@@ -24,7 +24,13 @@ from mmfld.engine.training import train
 def main():
     parser = argparse.ArgumentParser(allow_abbrev=False, description='Train a model')
     add_arguments(parser)
-    train(parser.parse_args())
+    args = parser.parse_args()
+    try:
+        train(args)
+    except BaseException:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # something may be trained
+        raise
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is saved, and there is nothing left to end
 
 
 if __name__ == '__main__':

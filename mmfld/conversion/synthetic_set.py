@@ -7,6 +7,7 @@ alone, an interrupted one is made again, and a set with other options is an erro
 import json
 import multiprocessing
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+
+from ..sigterm import sigterm_does
 
 
 def prepare(out: Path, options: dict, overwrite: bool, patterns: Sequence[str]) -> bool:
@@ -70,14 +73,14 @@ def options_file(out: Path) -> Path:
 def worker_map(workers: int, make_generator: Callable[[], Any], chunksize: int = 1) -> Iterator[Callable]:
     """``map`` in this process or over several, in order; each has its own :func:`generator`."""
     if workers == 1:
-        _start_worker(make_generator)
+        _keep(make_generator())
         yield map
         return
-    # a forked process may inherit a lock of OpenCV's threads
-    with multiprocessing.get_context('spawn').Pool(workers, _start_worker, (make_generator,)) as pool:
+    with sigterm_does(signal.SIG_DFL):  # by which the pool ends them; ignored, it would be inherited so
+        # a forked process may inherit a lock of OpenCV's threads
+        pool = multiprocessing.get_context('spawn').Pool(workers, _start_worker, (make_generator,))
+    with pool:
         yield partial(pool.imap, chunksize=chunksize)
-        pool.close()  # ends them without SIGTERM, which they may have inherited as ignored
-        pool.join()
 
 
 _generator: Any = None
@@ -89,6 +92,10 @@ def generator() -> Any:
 
 
 def _start_worker(make_generator: Callable[[], Any]) -> None:
-    global _generator
     cv2.setNumThreads(1)
-    _generator = make_generator()
+    _keep(make_generator())
+
+
+def _keep(made: Any) -> None:
+    global _generator
+    _generator = made

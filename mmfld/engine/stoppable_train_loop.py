@@ -4,10 +4,8 @@ import logging
 import multiprocessing
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop
 from mmpose.registry import LOOPS
 
+from ..sigterm import sigterm_does
 from .hooks.safe_checkpoint_hook import SafeCheckpointHook
 
 
@@ -75,7 +74,7 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
     def run(self) -> torch.nn.Module:
         """Train, and validate in between, until the last epoch or SIGTERM."""
         self.runner.register_hook(LeaveValidation(lambda: self._may_leave and self._is_asked))
-        with self._listening():
+        with sigterm_does(self._ask):
             self.runner.call_hook('before_train')
             try:
                 if self._is_resumed and not self._behind and self._epoch:
@@ -152,17 +151,6 @@ class StoppableTrainLoop(EpochBasedTrainLoop):
                 self.runner, dict(epoch=epoch, iter=self._iter, iterations_of_epoch=batches)
             )
         return True
-
-    @contextmanager
-    def _listening(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():  # which alone gets signals
-            yield
-            return
-        before = signal.signal(signal.SIGTERM, self._ask)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGTERM, before)
 
     def _ask(self, *_: Any) -> None:
         self._is_asked = True

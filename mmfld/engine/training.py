@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
+from ..sigterm import sigterm_does
 from .batch_scaling import as_it_is, fit_to_batch
 from .combine import merge_options
 from .dataloaders import fit_dataloaders
@@ -78,11 +79,8 @@ def train(args: argparse.Namespace) -> str | None:
         runner.register_custom_hooks([ResumeHook(str(resumed), args.allow_mismatch)])
     if args.overwrite and is_main_process():
         remove_checkpoints(cfg.work_dir)
-    try:
-        runner.train()
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is saved, and there is nothing left to end
-    say_how_to_go_on(runner)
-    leave_process_group()
+    runner.train()
+    with sigterm_does(signal.SIG_IGN):  # all is saved, and there is nothing left to end
+        say_how_to_go_on(runner)
+        leave_process_group()
     return cfg.work_dir if runner.rank == 0 else None

@@ -1,6 +1,8 @@
 """``mmfld train`` and ``mmfld test``: what they make of their arguments, and what they print where."""
 
 import logging
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -52,6 +54,18 @@ def test_the_log_goes_to_stderr_and_the_last_checkpoint_to_stdout(configs, tmp_p
 def test_a_training_without_a_checkpoint_prints_none(configs, tmp_path, capsys):
     assert main(['train', CONFIG, '--work-dir', str(tmp_path)]) == 0
     assert capsys.readouterr().out == ''
+
+
+def test_it_leaves_sigterm_as_it_found_it(configs, tmp_path):
+    """Ignored, it would be so in every process that this one starts afterwards."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    assert main(['train', CONFIG, '--work-dir', str(tmp_path)]) == 0
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_it_trains_in_any_thread(configs, tmp_path):
+    with ThreadPoolExecutor(1) as pool:  # in which no signal can be handled
+        assert pool.submit(main, ['train', CONFIG, '--work-dir', str(tmp_path)]).result() == 0
 
 
 def test_metrics_go_to_stdout(configs, checkpoint, tmp_path, capsys):
