@@ -14,7 +14,7 @@ from matplotlib.cbook import get_sample_data
 
 from mmfld.runtime import LandmarkModel
 from mmfld.runtime.landmarker import DEFAULT_MODEL
-from mmfld.runtime.network import Network
+from mmfld.runtime.network import BACKENDS, Network
 
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
 
@@ -102,6 +102,36 @@ def test_openvino_answers_what_onnxruntime_answers(precision, tolerance):
     with ThreadPoolExecutor(8) as pool:  # a crop each, at once
         answers = list(pool.map(lambda crop: model(crop[None]).landmarks[0], crops * 3))
     np.testing.assert_allclose(answers, np.tile(found.landmarks, (3, 1, 1)), atol=tolerance)
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('name', ['mmfld_robust_mini', 'mmfld_tiny_mini'])
+def test_models_in_8_bits_answer_about_what_the_others_do(name, backend):
+    crop = cv2.resize(cv2.imread(PHOTO)[80:360, 130:410], (256, 256))[None]
+    whole, small = (LandmarkModel(DEFAULT_MODEL.with_name(f'{name}{end}.onnx'), backend, 1) for end in ('', '_int8'))
+    expected = whole(cv2.resize(crop[0], whole.input_size)[None]).landmarks
+    found = small(cv2.resize(crop[0], small.input_size)[None]).landmarks
+    assert np.abs(found - expected).mean() < 0.005 * 256
+
+
+def test_unsigned_activations_are_no_model_for_openvino():
+    """It computes landmarks from them that are tens of pixels off, on some machines."""
+    helper = onnx.helper
+    scale, zero = helper.make_tensor('scale', 1, [], [0.1]), helper.make_tensor('zero', onnx.TensorProto.UINT8, [], [3])
+    nodes = [
+        helper.make_node('QuantizeLinear', ['x', 'scale', 'zero'], ['q']),
+        helper.make_node('DequantizeLinear', ['q', 'scale', 'zero'], ['y']),
+    ]
+    ends = [helper.make_tensor_value_info(name, 1, [None, 4]) for name in 'xy']
+    model = helper.make_model(
+        helper.make_graph(nodes, 'graph', ends[:1], ends[1:], [scale, zero]),
+        opset_imports=[helper.make_opsetid('', 17)],
+        ir_version=9,
+    ).SerializeToString()
+    x = np.float32([[-0.3, 0, 1, 2.04]])
+    np.testing.assert_allclose(Network(model, 'onnxruntime', 1)(x)[0], [[-0.3, 0, 1, 2]], atol=1e-6)
+    with pytest.raises(ValueError, match='activations of unsigned integers, .* or take onnxruntime'):
+        Network(model, 'openvino', 1)
 
 
 def test_landmarks_that_are_not_finite_name_the_file(monkeypatch):
