@@ -4,7 +4,7 @@
 _base_ = ['../_base_/datasets/300w_mini.py', '../_base_/methods/mmfld_mini.py']
 # The weights of mmfld_best_mini.py, trained on with worse pictures.
 load_from = 'mmfld/assets/mmfld_best_mini.pth'
-model = dict(test_cfg=dict(flip_test=True))
+model = dict(type='HalfCellFlipTopdownPoseEstimator', test_cfg=dict(flip_test=True))
 keypoint_offset = (-1.0, 0.0)  # as there
 train_pipeline = _base_.degraded_pipeline
 

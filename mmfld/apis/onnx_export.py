@@ -22,8 +22,9 @@ from ..counts import how_many
 from ..engine.rows import read_config
 from ..models.heads import CoAttentionMarginalHead, CoordinateCorrectionHead
 from ..models.heads.uncertain_head import UncertainHead
-from ..models.pose_estimators import FaceTracker
+from ..models.pose_estimators import FaceTracker, HalfCellFlipTopdownPoseEstimator
 from ..models.pose_estimators.face_tracker import TrackState
+from ..models.pose_estimators.half_cell_flip import mirrored
 from ..runtime.model import LandmarkModel, Prediction
 from ..runtime.onnx_file import PREFIX
 from ..structures.face_layout import known_layouts
@@ -72,6 +73,8 @@ class CropsToLandmarks(nn.Module):
             self.state_shape = maps[0], model.refine_x.channels, *maps[1:]
         self.model = model
         self.test_cfg = dict(model.test_cfg, flip_test=flip_test)
+        if isinstance(model, HalfCellFlipTopdownPoseEstimator):
+            self.test_cfg['flip_shift'] = model.flip_shift
         preprocessor = model.data_preprocessor
         self.rgb = bool(getattr(preprocessor, '_channel_conversion', False))
         # not persistent, as they are no weights, which may be rounded
@@ -87,7 +90,7 @@ class CropsToLandmarks(nn.Module):
         inputs = (inputs.float() - self.pixel_mean) / self.pixel_std
         faces = crops.shape[0]
         if self.test_cfg['flip_test']:
-            inputs = torch.cat([inputs, inputs.flip(-1)])
+            inputs = torch.cat([inputs, mirrored(inputs, self.test_cfg.get('flip_shift', (0, 0)))])
         feats = self.model.extract_feat(inputs)
         if self.test_cfg['flip_test']:  # as MMPose's estimators hand them on
             feats = [

@@ -118,6 +118,11 @@ class ContinuousHeatmap(HeatmapCodec):
             return decoders.spatial_softmax(heatmaps, self.temperature)
         return super().distributions(heatmaps)
 
+    def maps_of(self, distributions: Tensor) -> Tensor:
+        if self.decoder == 'expectation':
+            return decoders.spatial_scores(distributions, self.temperature)
+        return super().maps_of(distributions)
+
     def cells(self, heatmaps: Tensor) -> Tensor:
         return super().cells(self.distributions(heatmaps) if self.decoder == 'expectation' else heatmaps)
 

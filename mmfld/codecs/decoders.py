@@ -4,6 +4,8 @@ All take heatmaps (B, K, h, w), tensors of any float dtype on any device, and re
 float32 at least. Which pixel a cell stands for is the codec's business (its grid).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -92,6 +94,31 @@ def spatial_softmax(scores: Tensor, temperature: float = 1.0) -> Tensor:
     """
     scores = scores.to(_at_least_float32(scores.dtype))
     return torch.softmax(scores.flatten(2) / temperature, dim=2).view_as(scores)
+
+
+def spatial_scores(distributions: Tensor, temperature: float = 1.0) -> Tensor:
+    """Scores whose :func:`spatial_softmax` is these distributions (B, K, h, w).
+
+    >>> spatial_softmax(spatial_scores(torch.tensor([[[[0.1, 0.9]]]]), 2.0), 2.0).tolist()
+    [[[[0.10000000149011612, 0.8999999761581421]]]]
+    """
+    return temperature * distributions.clamp(min=torch.finfo(distributions.dtype).tiny).log()
+
+
+def moved(maps: Tensor, cells: Sequence[float]) -> Tensor:
+    """Non-negative maps (B, K, h, w) moved left and up by parts of a cell (x, y), from 0 to 1, by linear interpolation:
+    the sum is kept, and the mean moves by as much, but for what would leave the map, which stays in its first cells.
+
+    >>> moved(torch.tensor([[[[0.0, 1.0, 3.0]]]]), (0.25, 0.0)).tolist()
+    [[[[0.25, 1.5, 2.25]]]]
+    """
+    for dim, part in zip((-1, -2), cells):
+        size = maps.shape[dim]
+        gone = part * maps
+        stay = torch.cat([maps.narrow(dim, 0, 1), (maps - gone).narrow(dim, 1, size - 1)], dim)
+        come = torch.cat([gone.narrow(dim, 1, size - 1), torch.zeros_like(gone.narrow(dim, 0, 1))], dim)
+        maps = stay + come
+    return maps
 
 
 def patches_around(heatmaps: Tensor, cells: Tensor, width: int, height: int) -> Tensor:

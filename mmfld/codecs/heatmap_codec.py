@@ -55,6 +55,18 @@ class HeatmapCodec(BaseKeypointCodec):
         heatmaps = heatmaps.clamp(min=0)
         return heatmaps / heatmaps.sum((2, 3), keepdim=True).clamp(min=1e-6)
 
+    def maps_of(self, distributions: Tensor) -> Tensor:
+        """The inverse of :meth:`distributions`: heatmaps that are read as these."""
+        return distributions
+
+    @property
+    def cell_size(self) -> tuple[float, float]:
+        """(w, h) of a cell in pixels of the network input."""
+        first, second = cells_to_pixels(
+            np.array([[0.0], [1.0]]).repeat(2, 1), self.heatmap_size, self.input_size, self.grid
+        )
+        return tuple((second - first).tolist())
+
     def cells(self, heatmaps: Tensor) -> Tensor:
         """Landmarks in cells: (B, K, h, w) -> (B, K, 2), on the device of the heatmaps."""
         return getattr(decoders, self.decoder)(heatmaps, **self.decoder_options)

@@ -127,6 +127,9 @@ class ImageAwareSmoothing(BoundaryAwareHeatmap):
         """(B, K, h, w) scores F -> softmax(F / temperature)."""
         return decoders.spatial_softmax(heatmaps, self.temperature)
 
+    def maps_of(self, distributions: Tensor) -> Tensor:
+        return decoders.spatial_scores(distributions, self.temperature)
+
     def cells(self, heatmaps: Tensor) -> Tensor:
         if self.decoder == 'expectation':
             heatmaps = self.distributions(heatmaps)

@@ -24,6 +24,10 @@ SMALL = {**MINI, 'codec.input_size': (128, 128), 'codec.heatmap_size': (32, 32)}
 BRANCHES = {'model.head.length': 128, 'model.head.channels': 8, 'codec.length': 128, 'codec.sigma': 4.0}
 CASES = {
     'structured': ('configs/300w/structured_hg2_mini.py', MINI),
+    'structured, half a cell apart': (
+        'configs/300w/structured_hg2_mini.py',
+        {**MINI, 'codec.decoder': 'expectation', 'model.type': 'HalfCellFlipTopdownPoseEstimator'},
+    ),
     'structured with attention maps': ('configs/300w/structured_hg4.py', {**SMALL, 'model.backbone.num_stacks': 2}),
     'STAR': ('configs/300w/star_hg2_mini.py', MINI),
     'soft-argmax': ('configs/300w/softargmax_hg4.py', SMALL),
@@ -44,7 +48,14 @@ CASES = {
     "MMPose's heatmaps": ('projects/benchmark_300w/configs/heatmap.py', FEATURES),
     "MMPose's SimCC": ('projects/benchmark_300w/configs/simcc.py', FEATURES),
 }
-WITH_COVARIANCES = 'structured', 'structured with attention maps', 'STAR', 'soft-argmax', 'ADNet'
+WITH_COVARIANCES = (
+    'structured',
+    'structured, half a cell apart',
+    'structured with attention maps',
+    'STAR',
+    'soft-argmax',
+    'ADNet',
+)
 TRACKER = (
     'configs/synthetic/attentive1d_tracker_mini.py',
     {**FEATURES, **BRANCHES, 'model.refinement.channels': 4, 'model.min_score': 0.0},
@@ -90,7 +101,12 @@ def saved(name, options, folder, **more):
 @pytest.mark.parametrize('case', CASES)
 def test_every_head(case, tmp_path):
     cfg, checkpoint = saved(*CASES[case], tmp_path)
-    flip_test = case in ('structured', 'coordinate correction', 'co-attention') or case.startswith('MMPose')
+    flip_test = case in (
+        'structured',
+        'structured, half a cell apart',
+        'coordinate correction',
+        'co-attention',
+    ) or case.startswith('MMPose')
     export_onnx(cfg, checkpoint, tmp_path / 'model.onnx', flip_test=flip_test)
     model = LandmarkModel(tmp_path / 'model.onnx', threads=1)
     crops = onnx_export.made_up_crops(3, *model.input_size)

@@ -9,6 +9,7 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import ConfigType, OptConfigType, OptSampleList
 from torch import Tensor, nn
 
+from ...codecs.decoders import moved
 from ...structures import FaceLayout, cells_to_pixels, get_layout
 from ..losses.heatmap_moments import heatmap_moments, principal_axes
 from ..stack_output import StackOutput
@@ -137,12 +138,21 @@ class StackedHeatmapHead(UncertainHead):
     def predict_maps(
         self, feats: Features | list[Features], batch_data_samples: OptSampleList, test_cfg: ConfigType = {}
     ) -> Tensor:
-        """(B, K, h, w) of the last stack, averaged with those of the mirrored input if ``test_cfg.flip_test``."""
+        """(B, K, h, w) of the last stack, averaged with those of the mirrored input if ``test_cfg.flip_test``.
+
+        If the mirrored input was moved by ``test_cfg.flip_shift`` pixels (x, y), see
+        :class:`HalfCellFlipTopdownPoseEstimator`, the average is that of the distributions.
+        """
         if not test_cfg.get('flip_test', False):
             return self.fuse(feats[-1])
         feats, flipped = feats
         order = batch_data_samples[0].metainfo['flip_indices']
-        return (self.fuse(feats[-1]) + self.fuse(flipped[-1]).flip(-1)[:, list(order)]) / 2
+        maps, mirrored = self.fuse(feats[-1]), self.fuse(flipped[-1]).flip(-1)[:, list(order)]
+        if 'flip_shift' not in test_cfg:
+            return (maps + mirrored) / 2
+        codec = self.decoder
+        parts = [shift / side for shift, side in zip(test_cfg['flip_shift'], codec.cell_size)]
+        return codec.maps_of((codec.distributions(maps) + moved(codec.distributions(mirrored), parts)) / 2)
 
     def pack(
         self, maps: Tensor, output_heatmaps: bool = False

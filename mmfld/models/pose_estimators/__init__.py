@@ -1,4 +1,5 @@
 from .face_tracker import FaceTracker, TrackState
+from .half_cell_flip import HalfCellFlipTopdownPoseEstimator
 from .siamese_topdown import SiameseTopdownPoseEstimator
 
-__all__ = ['FaceTracker', 'SiameseTopdownPoseEstimator', 'TrackState']
+__all__ = ['FaceTracker', 'HalfCellFlipTopdownPoseEstimator', 'SiameseTopdownPoseEstimator', 'TrackState']
