@@ -153,10 +153,13 @@ def export_onnx(
     Raises:
         ImportError: If onnx, onnxscript or onnxruntime is not installed, or torch is older than 2.6.
         TypeError: If the model has a head that cannot be exported.
-        ValueError: If the runtime does not know the crop or the layout, or if onnxruntime and torch are apart:
-            landmarks by more than 0.01 pixels, scores by 0.01 of the highest, covariances by 0.01 of their trace, or
-            the visibility by 0.01; the file is removed then.
+        ValueError: If ``path`` is no name of an ONNX file, the runtime does not know the crop or the layout, or if
+            onnxruntime and torch are apart: landmarks by more than 0.01 pixels, scores by 0.01 of the highest,
+            covariances by 0.01 of their trace, or the visibility by 0.01; the file is removed then.
     """
+    path = Path(path)
+    if path.suffix != '.onnx' or path.is_dir():
+        raise ValueError(f'found {path} as the file to write, expected a name that ends in .onnx, and no folder')
     onnx = _require_onnx()
     from .face_landmark_inferencer import FaceLandmarkInferencer
     from .strict_inferencer import face_layout_of
@@ -182,7 +185,6 @@ def export_onnx(
     example = [torch.from_numpy(crops[:2])]
     if module.state_shape is not None:
         example.append(torch.zeros(2, *module.state_shape))
-    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')

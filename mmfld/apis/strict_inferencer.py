@@ -17,9 +17,9 @@ from mmpose.apis.inferencers import Pose2DInferencer
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
-from ..engine.checkpoint import read_checkpoint
+from ..engine.checkpoint import misfits, read_checkpoint
 from ..engine.plain_config import config_of
-from ..engine.provenance import other_inputs
+from ..engine.provenance import other_inputs, other_method
 from ..engine.rows import find_config, read_config
 from ..models.heads.uncertain_head import UncertainHead
 from ..runtime.arguments import check_path
@@ -98,7 +98,7 @@ class StrictInferencer(Pose2DInferencer):
         if checkpoint is None:
             print_log('No checkpoint was given: the network is untrained', logger='current', level=logging.WARNING)
         else:
-            self._load_strictly(model, checkpoint)
+            self._load_strictly(model, checkpoint, cfg)
             for difference in other_inputs(cfg, checkpoint):
                 print_log(f'{self._weights}: {difference}', logger='current', level=logging.WARNING)
         self.measured = measured_in(checkpoint or {}, str(self._weights))
@@ -114,14 +114,14 @@ class StrictInferencer(Pose2DInferencer):
             meta = (checkpoint or {}).get('meta', {}).get('dataset_meta') or dataset_meta_from_config(cfg)
         model.dataset_meta = meta
 
-    def _load_strictly(self, model: nn.Module, checkpoint: dict) -> None:
+    def _load_strictly(self, model: nn.Module, checkpoint: dict, cfg: Config) -> None:
         """MMEngine loads what fits and goes on, but the landmarks of a half-loaded network just look like bad ones."""
         weights = checkpoint.get('state_dict', checkpoint)
         consume_prefix_in_state_dict_if_present(weights, 'module.')  # of DistributedDataParallel
-        try:
-            load_state_dict(model, weights, strict=True)
-        except RuntimeError as error:
-            raise ValueError(f'{self._weights} does not fit the model: {error}') from error
+        faults = misfits(model.state_dict(), weights) or other_method(cfg, checkpoint)
+        if faults:
+            raise ValueError(f'{self._weights} does not fit the model: {faults}')
+        load_state_dict(model, weights, strict=True)
 
 
 def measured_in(checkpoint: dict, path: str) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
     """
     work_dir = Path(work_dir)
     marker = work_dir / 'last_checkpoint'
-    name = marker.read_text(encoding='utf-8').strip() if marker.is_file() else ''
+    name = marker.read_text(encoding='utf-8', errors='replace').strip() if marker.is_file() else ''
     named = next((path for path in (work_dir / Path(name).name, Path(name)) if path.is_file()), None) if name else None
     saved = sorted(
         (path for name in RESUMABLE for path in work_dir.glob(name)),

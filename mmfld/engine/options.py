@@ -6,6 +6,7 @@ MMEngine takes any key into a config, where a misspelt one changes nothing.
 import argparse
 import copy
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 from mmengine.config import Config, DictAction
@@ -78,15 +79,40 @@ def check_options(where: str, cfg: Config, options: dict[str, Any]) -> Config:
         Config: With the options, but not combined anew.
 
     Raises:
-        KeyError: If a key is not there; the near names are named.
+        KeyError: If a key is not there; the near names are named. If it is but a variable of the config file, whose
+            value has gone where it is used; these places are named.
         ValueError: If a text stands for a number, or something else for yes and no.
     """
     cfg = copy.deepcopy(cfg)
+    added = {key.removeprefix(NEW).split('.')[0] for key in options if key.startswith(NEW)}
     for key, value in options.items():
         if not key.startswith(NEW):
+            if key.split('.')[0] not in added:
+                _check_is_read(f'{where}: option {key!r}', cfg._cfg_dict, key.split('.')[0])
             _check(f'{where}: option {key!r}', cfg._cfg_dict, key.split('.'), value)
         merge_options(cfg, {key: value})
     return cfg
+
+
+def _check_is_read(where: str, cfg: dict[str, Any], name: str) -> None:
+    """Check that something reads a key of the config."""
+    if name not in cfg or name in SETTINGS['']:
+        return
+    places = [place for part in SETTINGS[''] & cfg.keys() for place in _places(cfg[part], cfg[name], part)]
+    raise KeyError(
+        f'{where}: {name} is a variable of the config file, whose value is where it was used'
+        + (f': {", ".join(sorted(places)[:4])}{", ..." if len(places) > 4 else ""}' if places else '')
+        + f'; {NEW} before the key sets the variable alone'
+    )
+
+
+def _places(part: Any, value: Any, at: str) -> Iterator[str]:
+    """Where a value stands in a part of a config."""
+    if type(part) is type(value) and part == value:
+        yield at
+    elif isinstance(part, (dict, list, tuple)):
+        for key, inner in part.items() if isinstance(part, dict) else enumerate(part):
+            yield from _places(inner, value, f'{at}.{key}')
 
 
 def _check(where: str, part: Any, names: list[str], value: Any, at: str = '') -> None:

@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader
 from .checkpoint import misfits, weights_in
 from .config_text import FormattedConfig
 from .dataloaders import require_a_step
-from .provenance import other_inputs
+from .fields import is_number
+from .provenance import other_inputs, other_method
 from .stoppable_train_loop import StoppableTrainLoop, dismiss_workers, outlive_sigterm
 
 
@@ -25,7 +26,7 @@ class StrictRunner(Runner):
 
     * Weights of another model are an error, which lists what is missing, unexpected and misshapen. MMEngine would load
       what fits and leave random numbers elsewhere. Where a config ``starts_from`` a smaller model, nothing of that may
-      be left over.
+      be left over. In a test, weights of another method are an error as well.
     * A test with other crops than those of the training warns.
     * Training by epochs can be stopped (:class:`StoppableTrainLoop`).
     * The text of the config, which stands in each checkpoint, is formatted once.
@@ -68,6 +69,8 @@ class StrictRunner(Runner):
         # weights of a smaller model, to which this one adds parts that begin untrained
         may_lack = isinstance(self._train_loop, BaseLoop) and not self._resume and bool(self.cfg.get('starts_from'))
         faults = misfits(model.state_dict(), given, may_lack)
+        if not faults and not isinstance(self._train_loop, BaseLoop):  # a training may begin with weights of any method
+            faults = other_method(self.cfg, checkpoint)
         if faults:
             message = f'{self._name} does not fit the model of {self.cfg.filename}: {faults}'
             if not self.allow_mismatch:
@@ -78,8 +81,11 @@ class StrictRunner(Runner):
         """Training by epochs can be stopped, unless a config asks for a loop of its own.
 
         Raises:
-            ValueError: If an epoch has no step.
+            ValueError: If an epoch has no step, or there are no epochs.
         """
+        for name in ('max_epochs', 'max_iters', 'val_interval') if isinstance(loop, dict) else ():
+            if name in loop and not (is_number(loop[name]) and loop[name] == max(1, int(loop[name]))):
+                raise ValueError(f'train_cfg.{name}: found {loop[name]!r}, expected a whole number from 1')
         if isinstance(loop, dict) and loop.get('by_epoch') and 'type' not in loop:
             loop = {**{key: value for key, value in loop.items() if key != 'by_epoch'}, 'type': StoppableTrainLoop}
         loop = super().build_train_loop(loop)

@@ -54,6 +54,7 @@ class ImageSource:
         self.strict = strict
         self.broken: list[tuple[str, str]] = []
         self.left_out: Sequence[Path] = ()  # of a folder, files of other kinds
+        self.folders: Sequence[Path] = ()  # within it
 
     @property
     def length(self) -> int:
@@ -61,14 +62,20 @@ class ImageSource:
 
     @property
     def notice(self) -> str:
-        """About files of other kinds in a folder, empty if there are none."""
-        if not self.left_out:
-            return ''
-        kinds = ', '.join(sorted({path.suffix or path.name for path in self.left_out}))
-        return (
-            f'left out, as the suffix is of no picture: {how_many(len(self.left_out), "file")} of '
-            f'{self.left_out[0].parent} ({kinds})'
-        )
+        """About files of other kinds and further folders in a folder, empty if there are none."""
+        told = []
+        if self.left_out:
+            kinds = ', '.join(sorted({path.suffix or path.name for path in self.left_out}))
+            told.append(
+                f'left out, as the suffix is of no picture: {how_many(len(self.left_out), "file")} of '
+                f'{self.left_out[0].parent} ({kinds})'
+            )
+        if self.folders:
+            names = ', '.join(path.name for path in self.folders[:3]) + ', ...' * (len(self.folders) > 3)
+            told.append(
+                f'not looked into: {how_many(len(self.folders), "folder")} in {self.folders[0].parent} ({names})'
+            )
+        return '; '.join(told)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -198,15 +205,17 @@ def open_source(inputs: Inputs, strict: bool = True, reconnects: int = 5, drop_l
     path = Path(inputs)
     if path.is_dir():
         with os.scandir(path) as entries:
-            names = sorted(
-                entry.name for entry in entries if entry.is_file() and not entry.name.startswith('.')
+            seen = sorted(
+                (entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith('.')
             )  # such as the ._* that macOS leaves
+        names = [name for name, is_folder in seen if not is_folder]  # with links to what is not there
         is_image = [os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in names]
         if not any(is_image):
             raise ValueError(f'folder {path}: found no image, expected files ending in {", ".join(IMAGE_SUFFIXES)}')
         source = ImageSource([], strict)
         source.inputs = [path / name for name in compress(names, is_image)]  # which were there a moment ago
         source.left_out = [path / name for name, image in zip(names, is_image) if not image]
+        source.folders = [path / name for name, is_folder in seen if is_folder]
         return source
     existing_file(inputs, 'input')
     if path.suffix.lower() in VIDEO_SUFFIXES or path.suffix.lower() == '.gif' and is_animated(path):

@@ -20,7 +20,8 @@ BACKENDS = ('onnxruntime', 'openvino')
 class Network:
     """An ONNX model, to be called from any thread.
 
-    It can be pickled, and works on in a forked process: there it is opened anew.
+    It can be pickled, and works on in a forked process, where it is opened anew; with OpenVINO it raises RuntimeError
+    there.
 
     Args:
         model (bytes | Path): The file or its content.
@@ -121,15 +122,15 @@ def _onnxruntime(content: bytes, threads: int | None, precision: str) -> Callabl
 
 
 @cache
-def _core(process: int) -> Any:
-    """That of OpenVINO, for the life of the process.
+def _core() -> Any:
+    """That of OpenVINO, for the life of the process, and the process.
 
     It sets the stack on which Python handles signals. Where one of several cores ends, it sets one that is no more, and
     the next signal ends the process.
     """
     import openvino
 
-    return openvino.Core()
+    return openvino.Core(), os.getpid()
 
 
 def _openvino(content: bytes, threads: int | None, precision: str) -> Callable[..., Outputs]:
@@ -141,7 +142,12 @@ def _openvino(content: bytes, threads: int | None, precision: str) -> Callable[.
     }
     if threads is not None:
         settings['INFERENCE_NUM_THREADS'] = threads
-    core = _core(os.getpid())
+    core, process = _core()
+    if process != os.getpid():  # it would wait for ever for threads that were not forked
+        raise RuntimeError(
+            'OpenVINO, which this process had loaded a model with, does not work on in a forked one: '
+            "start processes by multiprocessing's 'spawn', make landmarkers in them alone, or take onnxruntime"
+        )
     models: dict[bool, openvino.CompiledModel] = {}  # of one item, and of any number
     lock = threading.Lock()
     of_thread = threading.local()  # a request serves one thread at a time

@@ -355,7 +355,21 @@ def test_tensors_that_are_missing_are_listed(config, weights, tmp_path):
     torch.save(checkpoint, tmp_path / 'half.pth')
     with pytest.raises(ValueError, match='half.pth does not fit the model') as error:
         FaceLandmarkInferencer(config, tmp_path / 'half.pth', device='cpu')
-    assert f'missing keys in source state_dict: {", ".join(gone)}' in str(error.value)
+    assert f'half.pth does not fit the model: 5 missing: {", ".join(sorted(gone))}' in str(error.value)
+
+
+@pytest.mark.parametrize(
+    'config, found, trained',
+    [
+        ('star_hg2_mini', 'BoundaryAwareHeatmap', 'ImageAwareSmoothing'),
+        ('subpixel_mini', 'ContinuousHeatmap', 'ImageAwareSmoothing'),
+    ],
+)
+def test_weights_of_another_method_with_the_same_tensors_are_refused(config, found, trained):
+    weights = DEFAULT_WEIGHTS.with_name('structured_mini.pth')
+    message = f'structured_mini.pth does not fit .* model.head.decoder.type is {found}, .* with {trained}'
+    with pytest.raises(ValueError, match=message):
+        FaceLandmarkInferencer(f'configs/300w/{config}.py', weights, device='cpu')
 
 
 def test_a_checkpoint_without_a_config_needs_one(config, weights, tmp_path):

@@ -159,6 +159,16 @@ def test_a_state_that_moves_with_the_crop_is_not_exported(tmp_path):
         export_onnx(*saved(name, {**options, 'model.move_state': True}, tmp_path), tmp_path / 'model.onnx')
 
 
+def test_nothing_but_an_onnx_file_is_written(tmp_path):
+    name, checkpoint = saved(*CASES['STAR'], tmp_path)
+    before = checkpoint.read_bytes()
+    (tmp_path / 'folder.onnx').mkdir()
+    for path in (checkpoint, tmp_path / 'folder.onnx', tmp_path):
+        with pytest.raises(ValueError, match=f'found {path} as the file to write, expected a name that ends in .onnx'):
+            export_onnx(name, checkpoint, path)
+    assert checkpoint.read_bytes() == before
+
+
 def test_what_is_compared():
     one = Prediction(np.zeros((1, 1, 2)), np.full((1, 1), 0.5), 100 * np.eye(2)[None, None])
     other = Prediction(one.landmarks + [0.2, -0.3], one.scores - 0.1, one.covariances + [[0, 0], [0, 10]])

@@ -76,6 +76,15 @@ def test_what_is_left_out_is_told(folder, tmp_path, capsys):
     assert f'left out, as the suffix is of no picture: 1 file of {folder} (.txt)' in capsys.readouterr().err
 
 
+def test_folders_and_links_to_nothing_in_a_folder_are_told(folder, tmp_path, capsys):
+    (folder / 'more').mkdir()
+    (folder / 'lost.jpg').symlink_to(tmp_path / 'nowhere.jpg')
+    assert predict(folder, '--out', tmp_path / 'out') == 1
+    said = capsys.readouterr().err
+    assert f'not looked into: 1 folder in {folder} (more)' in said
+    assert 'lost.jpg' in said and 'not read' in said
+
+
 def test_a_name_that_is_no_utf_8(folder, tmp_path):
     name = os.fsdecode(b'bad\xff.jpg')
     (folder / 'b.jpg').rename(folder / name)

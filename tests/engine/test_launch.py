@@ -152,6 +152,7 @@ def test_the_latest_checkpoint_of_a_copied_folder_is_in_it(saved, tmp_path_facto
             lambda folder: (folder / 'last_checkpoint').write_text('/elsewhere/epoch_9.pth'),
             'names /elsewhere/epoch_9.pth, which is not there',
         ),
+        (lambda folder: (folder / 'last_checkpoint').write_bytes(b'\xff.pth'), 'names \ufffd.pth, which is not there'),
     ],
 )
 def test_without_a_pointer_it_is_the_newest_checkpoint(saved, logged, break_it, fault):

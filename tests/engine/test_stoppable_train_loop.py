@@ -176,3 +176,12 @@ if __name__ == '__main__':
     done = subprocess.run([sys.executable, '-W', 'ignore', str(script)], capture_output=True, text=True)
     assert (done.returncode, done.stdout.split()[-1]) == (0, '4')
     assert 'DataLoader worker' not in done.stderr and 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('option', [dict(max_epochs=0), dict(max_epochs=1.5), dict(max_epochs=2, val_interval=0)])
+def test_numbers_of_epochs_that_are_none_are_named(tmp_path, option):
+    runner = regression_runner(tmp_path, 3, StrictRunner)
+    runner._train_loop = dict(by_epoch=True, **option)
+    name, value = list(option.items())[-1]
+    with pytest.raises(ValueError, match=f'train_cfg.{name}: found {value}, expected a whole number from 1'):
+        runner.train()

@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import cv2
 import numpy as np
@@ -132,6 +133,17 @@ def test_unsigned_activations_are_no_model_for_openvino():
     np.testing.assert_allclose(Network(model, 'onnxruntime', 1)(x)[0], [[-0.3, 0, 1, 2]], atol=1e-6)
     with pytest.raises(ValueError, match='activations of unsigned integers, .* or take onnxruntime'):
         Network(model, 'openvino', 1)
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows has no fork')
+def test_openvino_says_that_it_does_not_work_on_in_a_forked_process():
+    model = LandmarkModel(DEFAULT_MODEL, 'openvino', 1)
+    with ProcessPoolExecutor(1, get_context('fork')) as pool:
+        with pytest.raises(RuntimeError, match="does not work on in a forked one: start processes by .*'spawn'"):
+            pool.submit(model, np.zeros((1, 256, 256, 3), np.uint8)).result(60)
+    with ProcessPoolExecutor(1, get_context('spawn')) as pool:
+        found = pool.submit(model, np.zeros((1, 256, 256, 3), np.uint8)).result(120)
+    assert found.landmarks.shape == (1, 68, 2)
 
 
 def test_landmarks_that_are_not_finite_name_the_file(monkeypatch):

@@ -2,7 +2,9 @@
 
     python tools/analysis_tools/compare_decoders.py CONFIG CHECKPOINT [--split val]
 
-With and without the flip test. For heatmaps and, with windows in proportion to their sigma, for one-dimensional ones.
+Without a flip test, with it and, where the maps are read as distributions, with its views half a cell apart
+(``HalfCellFlipTopdownPoseEstimator``). For heatmaps and, with windows in proportion to their sigma, for one-dimensional
+ones.
 """
 
 import math
@@ -20,7 +22,9 @@ from tqdm import tqdm
 
 from mmfld.codecs import MarginalHeatmap
 from mmfld.engine.endings import run_tool
+from mmfld.models.pose_estimators.half_cell_flip import half_a_cell, mirrored
 
+HALF = 'half a cell apart'
 ARGMAX = {'argmax': dict(decoder='argmax')}
 HEATMAP_DECODERS = {
     **ARGMAX,
@@ -54,17 +58,35 @@ def main(argv=None):
     cfg = load_config(args)
     model = init_model(cfg, str(args.checkpoint), device=args.device)
     loader = Runner.build_dataloader(cfg[f'{args.split}_dataloader'])
-    decoders = decoders_for(model.head.decoder)
+    head = model.head
+    codecs = {
+        name: KEYPOINT_CODECS.build(dict(cfg.model.head.decoder, **options))
+        for name, options in decoders_for(head.decoder).items()
+    }
+    shifts = {}
+    for name, head.decoder in codecs.items():
+        shifts[name] = half_a_cell(head)
+    ways = {'one pass': {}, 'flip test': dict(flip_test=True)}
+    if any(shifts.values()):
+        ways[HALF] = dict(flip_test=True, flip_shift=next(filter(None, shifts.values())))
     metrics = {
-        (name, flip): METRICS.build(cfg[f'{args.split}_evaluator']) for name in decoders for flip in (False, True)
+        (name, way): METRICS.build(cfg[f'{args.split}_evaluator'])
+        for name in codecs
+        for way in ways
+        if way != HALF or shifts[name]
     }
 
     for batch in tqdm(loader, desc='predicting', unit='batch'):
         data = model.data_preprocessor(batch)
-        feats, mirrored = model.extract_feat(data['inputs']), model.extract_feat(data['inputs'].flip(-1))
-        for (name, flip), metric in metrics.items():
-            model.head.decoder = KEYPOINT_CODECS.build(dict(cfg.model.head.decoder, **decoders[name]))
-            preds = model.head.predict([feats, mirrored] if flip else feats, data['data_samples'], dict(flip_test=flip))
+        inputs = data['inputs']
+        feats = {
+            way: model.extract_feat(mirrored(inputs, test_cfg.get('flip_shift', (0, 0))) if test_cfg else inputs)
+            for way, test_cfg in ways.items()
+        }
+        for (name, way), metric in metrics.items():
+            head.decoder = codecs[name]
+            views = [feats['one pass'], feats[way]] if ways[way] else feats[way]
+            preds = head.predict(views, data['data_samples'], ways[way])
             samples = [
                 PoseDataSample(metainfo=sample.metainfo, gt_instances=sample.gt_instances)
                 for sample in data['data_samples']
@@ -72,9 +94,10 @@ def main(argv=None):
             metric.process(None, [sample.to_dict() for sample in model.add_pred_to_datasample(preds, None, samples)])
 
     results = {key: metric.evaluate(len(loader.dataset))['NME'] for key, metric in metrics.items()}
-    print(f'{"NME in percent":<22}{"one pass":>10}{"flip test":>11}')
-    for name in decoders:
-        print(f'{name:<22}{results[name, False]:>10.3f}{results[name, True]:>11.3f}')
+    print(f'{"NME in percent":<22}' + ''.join(f'{way:>19}' for way in ways))
+    for name in codecs:
+        cells = [f'{results[name, way]:.3f}' if (name, way) in results else '-' for way in ways]
+        print(f'{name:<22}' + ''.join(f'{cell:>19}' for cell in cells))
 
 
 if __name__ == '__main__':

@@ -96,6 +96,11 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
         self._require_finite(runner)
+        for name in self.key_indicators if self.save_best and self.key_indicators != ['auto'] else ():
+            if name not in metrics:
+                raise ValueError(
+                    f'default_hooks.checkpoint.save_best: found {name!r}, expected one of {", ".join(sorted(metrics))}'
+                )
         before = self._best()
         for name in before:
             self._set_best(name, None)  # else it is removed before the new one is there

@@ -1,5 +1,7 @@
 """A flip test whose two views do not fall into the cells of the heatmaps in the same way."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
@@ -24,13 +26,13 @@ class HalfCellFlipTopdownPoseEstimator(TopdownPoseEstimator):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        codec = getattr(self.head, 'decoder', None)
-        if type(self.head) is not StackedHeatmapHead or not getattr(codec, 'has_distributions', False):
+        self.flip_shift = half_a_cell(self.head)
+        if self.flip_shift is None:
+            codec = getattr(self.head, 'decoder', None)
             raise ValueError(
                 f'{type(self).__name__}: found {type(self.head).__name__} with the codec {type(codec).__name__}, '
                 'expected a StackedHeatmapHead with a codec that reads the maps as distributions'
             )
-        self.flip_shift = tuple(round(side / 2) for side in codec.cell_size)  # pixels of the input, in (x, y) order
 
     def predict(self, inputs: Tensor, data_samples: SampleList) -> SampleList:
         """As the base class, from inputs (B, 3, H, W)."""
@@ -40,6 +42,15 @@ class HalfCellFlipTopdownPoseEstimator(TopdownPoseEstimator):
         preds = self.head.predict(feats, data_samples, test_cfg=dict(self.test_cfg, flip_shift=self.flip_shift))
         instances, fields = preds if isinstance(preds, tuple) else (preds, None)
         return self.add_pred_to_datasample(instances, fields, data_samples)
+
+
+def half_a_cell(head: Any) -> tuple[int, int] | None:
+    """In whole pixels of the input, (x, y); None if the views of a head's flip test cannot be so far apart."""
+    codec = getattr(head, 'decoder', None)
+    if type(head) is not StackedHeatmapHead or not getattr(codec, 'has_distributions', False):
+        return None
+    width, height = codec.cell_size
+    return round(width / 2), round(height / 2)
 
 
 def mirrored(inputs: Tensor, shift: tuple[int, int]) -> Tensor:

@@ -176,3 +176,9 @@ def test_nothing_outside_of_the_own_folder_is_removed(tmp_path, save_best):
     assert sorted(first.glob('*.pth')) == before
     assert (copy / 'epoch_3.pth').is_file() and not (copy / 'epoch_1.pth').exists()
     assert Path((copy / 'last_checkpoint').read_text()) == copy / 'epoch_3.pth'
+
+
+def test_a_metric_that_is_not_measured_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"default_hooks.checkpoint.save_best: found 'NMEE', expected one of error"):
+        runner(tmp_path, epochs=1, save_best='NMEE').train()
+    assert (tmp_path / 'epoch_1.pth').is_file()
