@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..counts import how_many
-from ..shipped import DEFAULT, FOLDER, shipped_file
+from ..shipped import DEFAULT, FOLDER, shipped_file, shipped_names
 from .arguments import check_number, check_path, check_whole
 from .boxes import given_boxes, tight_box
 from .copies import deep_copy, pickled_state
@@ -242,11 +242,25 @@ def _opened(model: Any, backend: str, threads: int | None, precision: str) -> La
 
 def model_file(model: str | Path | None) -> str | Path:
     """The file of a model that is given by its path, or by the name of one that comes with the package; by default the
-    first of these."""
+    first of these.
+
+    Raises:
+        FileNotFoundError: If it is a name that neither a file nor a model of the package has.
+    """
     if model is None:
         return DEFAULT_MODEL
     check_path('model', model)
-    return shipped_file(model, '.onnx') or model
+    file = shipped_file(model, '.onnx') or model
+    if isinstance(file, str) and file == Path(file).stem and not Path(file).exists():  # meant as a name
+        raise FileNotFoundError(
+            f'model {file!r} is no file, and none of the models that come with the package: '
+            + (
+                'it comes as a checkpoint for FaceLandmarkInferencer, of which `mmfld export` makes a model'
+                if shipped_file(file, '.pth')
+                else f'found {", ".join(shipped_names(".onnx"))}'
+            )
+        )
+    return file
 
 
 def _joined(parts: Sequence[Any], count: int) -> Any:

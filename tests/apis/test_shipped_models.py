@@ -30,6 +30,15 @@ def test_names():
     assert shipped_file('star_hg2_mini', '.pth') is None and shipped_file('../shipped', '.py') is None
 
 
+def test_a_name_that_no_model_has_is_told_with_those_there_are():
+    with pytest.raises(
+        FileNotFoundError, match="'star_mini' is no file, .*: it comes as a checkpoint for FaceLandmarkInf"
+    ):
+        FaceLandmarker('star_mini')
+    with pytest.raises(FileNotFoundError, match="'robust' is no file, .*: found mmfld_best_mini, mmfld_robust_mini, "):
+        FaceLandmarker('robust')
+
+
 def test_they_are_small():
     sizes = [path.stat().st_size for path in FOLDER.iterdir() if path.suffix in ('.pth', '.onnx')]
     assert max(sizes) <= 3.1e6
