@@ -18,4 +18,4 @@ def sigterm_does(handler: Callable[[int, FrameType | None], Any] | signal.Handle
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)  # None: not set from Python

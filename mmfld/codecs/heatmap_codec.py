@@ -62,10 +62,9 @@ class HeatmapCodec(BaseKeypointCodec):
     @property
     def cell_size(self) -> tuple[float, float]:
         """(w, h) of a cell in pixels of the network input."""
-        first, second = cells_to_pixels(
-            np.array([[0.0], [1.0]]).repeat(2, 1), self.heatmap_size, self.input_size, self.grid
-        )
-        return tuple((second - first).tolist())
+        cells = np.array([[0.0, 0.0], [1.0, 1.0]])
+        (left, top), (right, bottom) = cells_to_pixels(cells, self.heatmap_size, self.input_size, self.grid).tolist()
+        return right - left, bottom - top
 
     def cells(self, heatmaps: Tensor) -> Tensor:
         """Landmarks in cells: (B, K, h, w) -> (B, K, 2), on the device of the heatmaps."""

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from ..old_names import old_arguments
 from .combine import INGREDIENTS, NEW, SOMETIMES_SAID, arguments, default, merge_options
-from .fields import is_number, nearest
+from .fields import is_number, nearest, shortened
 
 
 def _names(*functions: Any) -> set[str]:
@@ -149,6 +149,12 @@ def _check(where: str, part: Any, names: list[str], value: Any, at: str = '') ->
         raise ValueError(f'{where}: found {value!r}, expected true or false in the place of {found!r}')
     if is_number(found) and isinstance(value, (str, bool)) and not reference:
         raise ValueError(f'{where}: found {value!r}, expected a number in the place of {found!r}')
+    if isinstance(found, dict) and found and isinstance(value, (int, float)):
+        raise ValueError(f'{where}: found {value!r}, expected settings in the place of {shortened(found)}')
+    if name.endswith('_size') and isinstance(found, (list, tuple)) and not reference:
+        fits = isinstance(value, (list, tuple)) and len(value) == len(found)
+        if not fits or not all(is_number(side) and side > 0 for side in value):
+            raise ValueError(f'{where}: found {value!r}, expected {len(found)} positive numbers, such as {found}')
     if isinstance(value, dict) and isinstance(found, dict) and found and not {'_delete_', 'type'} & value.keys():
         for key, one in value.items():
             _check(where, found, [str(key)], one, at)

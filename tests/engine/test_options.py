@@ -81,6 +81,9 @@ def test_an_option_can_go_into_what_one_before_it_has_set():
     [
         ('train_cfg.max_epochs', 'many', "found 'many', expected a number in the place of 45"),
         ('default_hooks.visualization.enable', 'yes', "found 'yes', expected true or false in the place of False"),
+        ('model.backbone', 3, 'found 3, expected settings in the place of .*HourglassAAM'),
+        ('codec.input_size', [128], r'found \[128\], expected 2 positive numbers, such as .*128, 128'),
+        ('codec.input_size', [0, 0], r'found \[0, 0\], expected 2 positive numbers'),
         ('load_from.a', 1, 'load_from is None, expected a part of the config with settings'),
     ],
 )
