@@ -2,6 +2,7 @@
 
 import json
 import runpy
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from mmpose.registry import MODELS
 
 from mmfld.apis import FaceLandmarkInferencer
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
+from mmfld.engine.rows import read_config
 from mmfld.structures import get_layout
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -79,7 +81,7 @@ def test_decoders_of_one_checkpoint(config, checkpoint, capsys):
     run('analysis_tools/compare_decoders.py', config, checkpoint, '--split', 'test', '--device', 'cpu')
     table = [line for line in capsys.readouterr().out.splitlines() if line[-1:].isdigit()]
     rows = {line[:22].strip(): [float(value) for value in line[22:].split()] for line in table}
-    assert len(rows) == 6 and all(len(values) == 2 and min(values) > 0 for values in rows.values())
+    assert len(rows) == 6 and all(len(values) == 3 and min(values) > 0 for values in rows.values())
     assert len({values[0] for values in rows.values()}) == 6  # every decoder was really used
 
 
@@ -109,6 +111,21 @@ def test_weights_of_another_model_are_not_tested_unless_told_to(
     else:
         with pytest.raises(ValueError, match=r'(?s)model.pth does not fit the model of .*small.py: .* misshapen'):
             test()
+
+
+@pytest.mark.parametrize('allowed', [False, True])
+def test_weights_of_another_method_are_not_tested_unless_told_to(config, checkpoint, tmp_path, monkeypatch, allowed):
+    content = torch.load(checkpoint, weights_only=True)
+    content['meta']['cfg'] = read_config('configs/300w/star_hg2_mini.py', {}).pretty_text
+    torch.save(content, checkpoint)
+    command = ['test.py', str(config), str(checkpoint), '--work-dir', str(tmp_path / 'work')]
+    monkeypatch.setattr('sys.argv', [*command, *['--allow-mismatch'] * allowed])
+    test = runpy.run_path(str(TOOLS / 'test.py'))['main']
+    message = (
+        'model.head.decoder.type is ImageAwareSmoothing, and the weights were trained with BoundaryAwareHeatmap; --al'
+    )
+    with nullcontext() if allowed else pytest.raises(ValueError, match=message):
+        test()
 
 
 def publish(*arguments) -> int:
