@@ -121,9 +121,7 @@ def test_weights_of_another_method_are_not_tested_unless_told_to(config, checkpo
     command = ['test.py', str(config), str(checkpoint), '--work-dir', str(tmp_path / 'work')]
     monkeypatch.setattr('sys.argv', [*command, *['--allow-mismatch'] * allowed])
     test = runpy.run_path(str(TOOLS / 'test.py'))['main']
-    message = (
-        'model.head.decoder.type is ImageAwareSmoothing, and the weights were trained with BoundaryAwareHeatmap'
-    )
+    message = 'model.head.decoder.type is ImageAwareSmoothing, and the weights were trained with BoundaryAwareHeatmap'
     with nullcontext() if allowed else pytest.raises(ValueError, match=message):
         test()
 
