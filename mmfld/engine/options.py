@@ -15,7 +15,7 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner, Tes
 from torch.utils.data import DataLoader
 
 from ..old_names import old_arguments
-from .combine import INGREDIENTS, NEW, SOMETIMES_SAID, arguments, default, merge_options
+from .combine import INGREDIENTS, NEW, SAID_ONCE, SOMETIMES_SAID, arguments, default, merge_options
 from .fields import is_number, nearest, shortened
 
 
@@ -96,9 +96,12 @@ def check_options(where: str, cfg: Config, options: dict[str, Any]) -> Config:
 
 def _check_is_read(where: str, cfg: dict[str, Any], name: str) -> None:
     """Check that something reads a key of the config."""
-    if name not in cfg or name in SETTINGS['']:
+    read = SETTINGS['']
+    if 'combined' not in cfg:
+        read = read - ({*SAID_ONCE, *SOMETIMES_SAID} - _names(Runner.__init__))
+    if name not in cfg or name in read:
         return
-    places = [place for part in SETTINGS[''] & cfg.keys() for place in _places(cfg[part], cfg[name], part)]
+    places = [place for part in read & cfg.keys() for place in _places(cfg[part], cfg[name], part)]
     raise KeyError(
         f'{where}: {name} is a variable of the config file, whose value is where it was used'
         + (f': {", ".join(sorted(places)[:4])}{", ..." if len(places) > 4 else ""}' if places else '')

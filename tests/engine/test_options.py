@@ -35,13 +35,21 @@ def test_a_key_that_the_config_does_not_have_is_refused_with_the_nearest(option,
 def test_a_variable_of_the_file_is_refused_with_the_places_that_have_its_value(tmp_path):
     config = tmp_path / 'plain.py'
     config.write_text(
-        'root, epochs = "data/", 7\n'
+        'root, epochs, codec = "data/", 7, dict(type="MSRAHeatmap", sigma=2)\n'
+        'model = dict(head=dict(decoder=codec))\n'
         'train_dataloader = dict(dataset=dict(data_root=root))\n'
         'train_cfg = dict(by_epoch=True, max_epochs=epochs)\n'
     )
-    for name, place in (('root', 'train_dataloader.dataset.data_root'), ('epochs', 'train_cfg.max_epochs')):
-        with pytest.raises(KeyError, match=f'{name} is a variable of the config file, .* used: {place}; . before the'):
-            read_config(str(config), {name: 'other/' if name == 'root' else 3})
+    for option, value, place in (
+        ('root', 'other/', 'train_dataloader.dataset.data_root'),
+        ('epochs', 3, 'train_cfg.max_epochs'),
+        ('codec.sigma', 3, 'model.head.decoder'),
+    ):
+        variable = option.split('.')[0]
+        with pytest.raises(
+            KeyError, match=f'{variable} is a variable of the config .* used: {place}; . before the key'
+        ):
+            read_config(str(config), {option: value})
     assert read_config(str(config), {'+root': 'other/'}).root == 'other/'
 
 
