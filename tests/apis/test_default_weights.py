@@ -94,7 +94,7 @@ def test_heatmaps_and_boxes_of_a_face_that_is_turned(inferencer, quarter):
 
 
 def test_orientation_is_auto_where_the_weights_say_which_scores_are_upright(inferencer, tmp_path):
-    assert inferencer.orientation == 'auto' and 0.3 < inferencer.sure < 0.5
+    assert inferencer.orientation == 'auto' and 0.2 < inferencer.sure < 0.3
     content = torch.load(DEFAULT_WEIGHTS, weights_only=True)
     for measured, orientation in ((content.pop('measured'), 'auto'), (None, 'upright')):
         torch.save({**content, **({'measured': measured} if measured else {})}, tmp_path / 'copy.pth')
