@@ -99,8 +99,8 @@ def spatial_softmax(scores: Tensor, temperature: float = 1.0) -> Tensor:
 def spatial_scores(distributions: Tensor, temperature: float = 1.0) -> Tensor:
     """Scores whose :func:`spatial_softmax` is these distributions (B, K, h, w), 0 where they are lowest.
 
-    >>> spatial_softmax(spatial_scores(torch.tensor([[[[0.1, 0.9]]]]), 2.0), 2.0).tolist()
-    [[[[0.10000000149011612, 0.8999999761581421]]]]
+    >>> print(spatial_softmax(spatial_scores(torch.tensor([[[[0.1, 0.9]]]]), 2.0), 2.0).numpy().round(3))
+    [[[[0.1 0.9]]]]
     """
     scores = temperature * distributions.clamp(min=torch.finfo(distributions.dtype).tiny).log()
     return scores - scores.amin((2, 3), keepdim=True)
