@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import numpy as np
 
 from ..counts import how_many
 from .face_sets import Face, to_coco
 from .image_files import Size, check_image
 from .problems import ConversionError, Problem, Problems
 from .pts_files import is_hidden
+
+JPEG_QUALITY = 95  # of frames that are made here
 
 
 class Frame(NamedTuple):
@@ -154,6 +157,16 @@ def pair_with_points(
             problems.leave_out(Problem(kind, message, path))
         else:
             yield index, path, frames[index]
+
+
+def write_images(folder: Path, images: Sequence[np.ndarray]) -> list[Path]:
+    """Write frames of a clip to ``folder``, which is made, ``000000.jpg`` and so on; returns the files."""
+    folder.mkdir()
+    paths = [folder / f'{frame:06d}.jpg' for frame in range(len(images))]
+    for path, image in zip(paths, images):
+        if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+            raise OSError(f'{path}: cannot be written')
+    return paths
 
 
 def video_to_coco(faces: Sequence[tuple[VideoFace, Size]]) -> dict:

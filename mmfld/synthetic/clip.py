@@ -71,6 +71,35 @@ class Burst:
         )
 
 
+def draw_bursts(num_frames: int, share: float, rng: np.random.Generator) -> list[Burst]:
+    """Bursts of a clip, in order; one that the end would leave less than 3 frames is not there.
+
+    Args:
+        num_frames (int): T.
+        share (float): Of the frames of a long clip that are in bursts, 0 to 0.5.
+        rng (Generator): Source of all random numbers.
+    """
+    bursts: list[Burst] = []
+    if not share:
+        return bursts
+    clean = np.mean(BURST_FRAMES) * (1 / share - 1)  # frames between two bursts on average
+    start = _CLEAN_FRAMES + int(rng.uniform(0, clean))
+    while start + BURST_FRAMES[0] <= num_frames:
+        stop = start + int(rng.integers(BURST_FRAMES[0], BURST_FRAMES[1] + 1))
+        bursts.append(
+            Burst(
+                start,
+                min(stop, num_frames),
+                BURSTS[rng.integers(len(BURSTS))],
+                int(rng.integers(2**31)),
+                rng.random(),
+                rng.uniform(-0.4, 0.4, (2, 2)),
+            )
+        )
+        start = stop + _CLEAN_FRAMES + round(rng.exponential(max(clean - _CLEAN_FRAMES, 0)))
+    return bursts
+
+
 class SyntheticClipGenerator:
     """Draws clips; clip ``index`` depends on the arguments and the index alone, not on what was drawn before.
 
@@ -143,26 +172,8 @@ class SyntheticClipGenerator:
         return clip
 
     def bursts(self, index: int) -> list[Burst]:
-        """The bursts of clip ``index``, in order. One that the end would leave less than 3 frames is not there."""
-        rng, bursts = self.faces.stream(index, 'bursts'), []
-        if not self.burst_share:
-            return bursts
-        clean = np.mean(BURST_FRAMES) * (1 / self.burst_share - 1)  # frames between two bursts on average
-        start = _CLEAN_FRAMES + int(rng.uniform(0, clean))
-        while start + BURST_FRAMES[0] <= self.num_frames:
-            stop = start + int(rng.integers(BURST_FRAMES[0], BURST_FRAMES[1] + 1))
-            bursts.append(
-                Burst(
-                    start,
-                    min(stop, self.num_frames),
-                    BURSTS[rng.integers(len(BURSTS))],
-                    int(rng.integers(2**31)),
-                    rng.random(),
-                    rng.uniform(-0.4, 0.4, (2, 2)),
-                )
-            )
-            start = stop + _CLEAN_FRAMES + round(rng.exponential(max(clean - _CLEAN_FRAMES, 0)))
-        return bursts
+        """The bursts of clip ``index``, in order."""
+        return draw_bursts(self.num_frames, self.burst_share, self.faces.stream(index, 'bursts'))
 
     def _fit(self, faces: list[ProjectedFace]) -> tuple[float, np.ndarray]:
         """Scale and offset that leave the landmarks of all frames in the picture: 1 and (0, 0) where they are in it."""

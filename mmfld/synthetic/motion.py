@@ -74,7 +74,7 @@ class Motion:
             list: T pairs of a camera and an expression.
         """
         time = np.arange(num_frames) / FRAME_RATE
-        head = _processes(rng, time, self.head_band, 6)
+        head = smooth_processes(rng, time, self.head_band, 6)
         x, y, zoom, yaw, pitch, roll = (
             head
             * [
@@ -85,7 +85,7 @@ class Motion:
             ]
         ).T
         names = [*_BOTH_WAYS, *_ONE_WAY]
-        moves = _processes(rng, time, self.expression_band, len(names))
+        moves = smooth_processes(rng, time, self.expression_band, len(names))
         moves[:, len(_BOTH_WAYS) :] = moves[:, len(_BOTH_WAYS) :] / 2 + 0.5
         moves *= [self.expression * amplitude for amplitude in (*_BOTH_WAYS.values(), *_ONE_WAY.values())]
         blink = _blinks(rng, time, self.blinks)
@@ -113,7 +113,7 @@ class Motion:
 STILL = Motion(shift=0.0, zoom=0.0, yaw=0.0, pitch=0.0, roll=0.0, expression=0.0, blinks=0.0)
 
 
-def _processes(rng: np.random.Generator, time: np.ndarray, band: tuple[float, float], count: int) -> np.ndarray:
+def smooth_processes(rng: np.random.Generator, time: np.ndarray, band: tuple[float, float], count: int) -> np.ndarray:
     """``count`` smooth processes in [-1, 1] at times (T, ) in seconds; (T, count)."""
     frequency = rng.uniform(*band, (_SINUSOIDS, count))
     phase = rng.uniform(0, 2 * np.pi, (_SINUSOIDS, count))

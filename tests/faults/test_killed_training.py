@@ -4,8 +4,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 
 from mmfld.engine.launch import latest_checkpoint
 
-from .trainings import TRAIN, Training, assert_same
+from .trainings import Training, assert_same
 
 pytestmark = pytest.mark.slow
 
@@ -198,21 +196,10 @@ def test_another_number_of_faces_in_a_step_is_named_before_what_follows_from_it(
 
 
 def test_one_of_two_processes_that_is_killed_ends_both(options, tmp_path):
-    config, *rest = map(str, options)
-    folder = tmp_path / 'run'
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '', 'PYTHON': sys.executable}
-    with open(tmp_path / 'log', 'w') as log:
-        process = subprocess.Popen(
-            ['bash', str(TRAIN.with_name('dist_train.sh')), config, '2', *rest, str(folder)],
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        end = time.monotonic() + 120
-        while not (folder / 'last_checkpoint').exists() and time.monotonic() < end:
-            time.sleep(0.05)
-        ranks = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
-        os.kill(int(ranks[-1]), signal.SIGKILL)
-        assert process.wait(60) == 1
-    said = (tmp_path / 'log').read_text()
-    assert f'pid: {ranks[-1]}' in said and 'Signal 9 (SIGKILL)' in said
+    training = Training(tmp_path / 'log', *options, tmp_path / 'run', processes=2)
+    training.wait_for(tmp_path / 'run' / 'last_checkpoint')
+    ranks = training.ranks()
+    assert len(ranks) == 2
+    os.kill(ranks[1], signal.SIGKILL)
+    assert training.end(60) == 1
+    assert f'pid: {ranks[1]}' in training.said() and 'Signal 9 (SIGKILL)' in training.said()

@@ -14,6 +14,7 @@ import torch
 import torch._dynamo  # which the first optimiser imports
 import torch.utils.cpp_extension  # which MMEngine's list of the environment imports
 from mmengine.config import config
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from mmfld.engine.stoppable_train_loop import dismiss_workers
 
@@ -28,12 +29,18 @@ class Training:
         log (Path): Takes its output.
         arguments: Of the tool.
         limit (int, optional): Bytes that a file can have.
+        processes (int): More than one are watched by torchrun's agent, as in ``tools/dist_train.sh``.
     """
 
-    def __init__(self, log, *arguments, limit=None):
+    def __init__(self, log, *arguments, limit=None, processes=1):
         self.log = log
-        self.process = context.Process(target=_run, args=(log, list(map(str, arguments)), limit))
+        self.process = context.Process(target=_run, args=(log, list(map(str, arguments)), limit, processes))
         self.process.start()
+
+    def ranks(self):
+        """Process ids of those that train, where they are several."""
+        pid = self.process.pid
+        return list(map(int, Path(f'/proc/{pid}/task/{pid}/children').read_text().split()))
 
     def wait_for(self, path, seconds=120):
         """Until a file is there."""
@@ -60,7 +67,7 @@ class Training:
         return self.log.read_text(errors='replace')[-6000:]
 
 
-def _run(log, arguments, limit):
+def _run(log, arguments, limit, processes):
     os.setsid()
     file = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     os.dup2(file, 1), os.dup2(file, 2)
@@ -73,6 +80,15 @@ def _run(log, arguments, limit):
     config.FormatCode = lambda text, **_: (text, False)  # half a second for a text that nobody reads here
     sys.argv = [str(TRAIN), *arguments]
     sys.stdout, sys.stderr = (open(number, 'w', buffering=1, closefd=False) for number in (1, 2))
+    if processes == 1:
+        return _train()
+    sys.argv += ['--launcher', 'pytorch']
+    where = dict(rdzv_endpoint='127.0.0.1:0', rdzv_backend='c10d', run_id='run')
+    agent = LaunchConfig(1, 1, processes, **where, start_method='fork', max_restarts=0)
+    elastic_launch(agent, _train)()
+
+
+def _train():
     try:
         runpy.run_path(str(TRAIN), run_name='__main__')
     finally:

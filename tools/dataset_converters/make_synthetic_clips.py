@@ -23,16 +23,16 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import numpy as np
 from tqdm import tqdm
 
 from mmfld.conversion.face_sets import write_json
 from mmfld.conversion.synthetic_set import finish, generator, prepare, worker_map
-from mmfld.conversion.video_frames import VideoFace, video_to_coco
-from mmfld.synthetic import FRAME_RATE, LAYOUTS, STILL, SyntheticClipGenerator, SyntheticFace
+from mmfld.conversion.video_frames import VideoFace, video_to_coco, write_images
+from mmfld.synthetic import FRAME_RATE, LAYOUTS, STILL, SyntheticClipGenerator
 
 # index of the first clip: no part reaches the next
 FIRST = dict(train=0, valid=10**9, still=2 * 10**9)
-JPEG_QUALITY = 95
 FILES = (
     *(f'images/{part}_[0-9][0-9][0-9][0-9]*' for part in FIRST),
     'annotations/face_landmarks_synthetic_clips_*.json',
@@ -103,7 +103,8 @@ def make_clip(folder: Path, part: str, layout: str, mp4: bool, number: int) -> l
     """Write one clip and return its annotations; runs in a worker."""
     video = f'{part}_{number:04d}'
     clip = generator()[part][FIRST[part] + number]
-    paths = write_video(folder / f'{video}.mp4', clip) if mp4 else write_images(folder / video, clip)
+    images = [face.image for face in clip]
+    paths = write_video(folder / f'{video}.mp4', images) if mp4 else write_images(folder / video, images)
     return [
         VideoFace(
             path.relative_to(folder).as_posix(),
@@ -120,25 +121,15 @@ def make_clip(folder: Path, part: str, layout: str, mp4: bool, number: int) -> l
     ]
 
 
-def write_images(folder: Path, clip: list[SyntheticFace]) -> list[Path]:
-    """Write each frame to a file of its own; returns the file of each frame."""
-    folder.mkdir()
-    paths = [folder / f'{frame:06d}.jpg' for frame in range(len(clip))]
-    for path, face in zip(paths, clip):
-        if not cv2.imwrite(str(path), face.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
-            raise OSError(f'{path}: cannot be written')
-    return paths
-
-
-def write_video(path: Path, clip: list[SyntheticFace]) -> list[Path]:
+def write_video(path: Path, images: list[np.ndarray]) -> list[Path]:
     """Write all frames to a video; returns the file of each frame."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), FRAME_RATE, clip[0].image.shape[1::-1])
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), FRAME_RATE, images[0].shape[1::-1])
     if not writer.isOpened():
         raise OSError(f'{path}: OpenCV cannot write this video')
-    for face in clip:
-        writer.write(face.image)
+    for image in images:
+        writer.write(image)
     writer.release()
-    return [path] * len(clip)
+    return [path] * len(images)
 
 
 if __name__ == '__main__':
