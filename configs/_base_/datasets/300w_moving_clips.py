@@ -1,8 +1,8 @@
-# What teaches a tracker without annotated videos: 600 of the faces that the minis train on, moved, and 120 rendered clips,
+# What teaches a tracker without annotated videos: 600 of the faces that the minis train on, moved, and rendered clips,
 # whose faces change expression and view; the held-out faces, moved, select. A crop is that of the frame before.
-#   python tools/dataset_converters/make_moving_clips.py data/300w/annotations/face_landmarks_300w_fit.json \\
+#   python tools/dataset_converters/make_moving_clips.py data/300w/annotations/face_landmarks_300w_fit.json \
 #       data/moving_fit --clips 600
-#   python tools/dataset_converters/make_moving_clips.py data/300w/annotations/face_landmarks_300w_select.json \\
+#   python tools/dataset_converters/make_moving_clips.py data/300w/annotations/face_landmarks_300w_select.json \
 #       data/moving_select
 #   python tools/dataset_converters/make_synthetic_clips.py data/synthetic_clips
 layout = '300w68'
