@@ -36,6 +36,7 @@ _STREAMS = (
     'motion',
     'bursts',
     'grain',
+    'yaw',
 )
 
 
@@ -93,6 +94,8 @@ class SyntheticFaceGenerator:
             on no boundary stay.
         flags (str | dict[str, float]): Probability of each flag: ``'natural'`` as in the WFLW test set, ``'none'``, or
             a dict, where flags that are not named have probability 0.
+        yaw (tuple[float, float], optional): Turn all heads to either side by so many degrees, uniformly between the
+            two, 0 to 90. Defaults to None: within 30, or 35 to 59 with a large pose.
 
     Raises:
         ValueError: If ``flags`` names an unknown flag or set of flags, or a number is out of range.
@@ -109,6 +112,7 @@ class SyntheticFaceGenerator:
         image_size: int = 256,
         boundary_noise: float = 0.0,
         flags: str | Mapping[str, float] = 'natural',
+        yaw: tuple[float, float] | None = None,
     ):
         if isinstance(flags, str):
             if flags not in ('natural', 'none'):
@@ -121,7 +125,9 @@ class SyntheticFaceGenerator:
                 f'found seed {seed}, boundary_noise {boundary_noise}, image_size {image_size}; expected '
                 'seed >= 0, boundary_noise >= 0, image_size from 64 to 800'
             )
-        self.seed, self.image_size, self.boundary_noise = seed, image_size, boundary_noise
+        if yaw is not None and not 0 <= yaw[0] <= yaw[1] <= 90:
+            raise ValueError(f'found yaw {yaw}, expected two angles in increasing order, from 0 to 90 degrees')
+        self.seed, self.image_size, self.boundary_noise, self.yaw = seed, image_size, boundary_noise, yaw
         self.flags = {name: float(flags.get(name, 0)) for name in FLAGS}
 
     def __getitem__(self, index: int) -> SyntheticFace:
@@ -146,7 +152,10 @@ class SyntheticFaceGenerator:
         shape = FaceShape(
             Identity.sample(rng['identity']), Expression.sample(rng['expression'], bool(flags['expression']))
         )
-        camera = Camera(*_pose(rng['pose'], bool(flags['large_pose'])), distance=rng['place'].uniform(6, 14))
+        yaw, pitch, roll = _pose(rng['pose'], bool(flags['large_pose']))
+        if self.yaw is not None:
+            yaw = np.deg2rad(rng['yaw'].uniform(*self.yaw)) * rng['yaw'].choice([-1, 1])
+        camera = Camera(float(yaw), pitch, roll, distance=rng['place'].uniform(6, 14))
         face = project_face(shape, camera)
         scale, offset = self._placement(face.keypoints['wflw98'], rng['place'])
         camera, face = replace(camera, scale=scale, center=tuple(offset.tolist())), face.moved(scale, offset)

@@ -181,9 +181,27 @@ def test_large_poses_are_large():
     assert angles[0] < 0.1 < 0.2 < angles[1]
 
 
+def test_heads_are_turned_as_asked_and_nothing_else_changes():
+    usual, turned = SyntheticFaceGenerator(0, image_size=64), SyntheticFaceGenerator(0, image_size=64, yaw=(60, 80))
+    yaws = np.rad2deg([turned.scene(index).camera.yaw for index in range(40)])
+    assert (np.abs(yaws) >= 60).all() and (np.abs(yaws) <= 80).all() and 5 < (yaws > 0).sum() < 35
+    for index in range(3):
+        one, other = usual.scene(index), turned.scene(index)
+        assert one.shape.expression == other.shape.expression and one.flags == other.flags
+        assert (one.camera.pitch, one.camera.roll) == (other.camera.pitch, other.camera.roll)
+
+
 @pytest.mark.parametrize(
     'arguments',
-    (dict(flags='some'), dict(flags={'smile': 1}), dict(seed=-1), dict(boundary_noise=-0.1), dict(image_size=10)),
+    (
+        dict(flags='some'),
+        dict(flags={'smile': 1}),
+        dict(seed=-1),
+        dict(boundary_noise=-0.1),
+        dict(image_size=10),
+        dict(yaw=(50, 40)),
+        dict(yaw=(0, 100)),
+    ),
 )
 def test_bad_arguments_are_refused(arguments):
     with pytest.raises(ValueError, match='expected'):
@@ -219,6 +237,16 @@ def test_the_written_set_loads(tool, tmp_path):
             assert 'keypoints_clean' not in sample['raw_ann_info']
         picture = cv2.imread(dataset[2]['img_path'])
         assert np.abs(picture.astype(float) - generator[2].image).mean() < 6  # JPEG
+
+
+def test_the_written_heads_are_turned_as_asked(tool, tmp_path):
+    assert make(tool, tmp_path, '--yaw', '60', '80') == 0
+    faces = json.loads((tmp_path / 'annotations/synthetic_300w68_train.json').read_text())['annotations']
+    expected = SyntheticFaceGenerator(0, image_size=96, yaw=(60, 80))
+    for index, face in enumerate(faces):
+        points = np.reshape(face['keypoints'], (68, 3))[:, :2]
+        np.testing.assert_allclose(points, expected[index].keypoints['300w68'], atol=1e-4)
+    assert json.loads((tmp_path / 'options.json').read_text())['yaw'] == [60, 80]
 
 
 def test_training_and_test_faces_differ(tool, tmp_path):

@@ -60,14 +60,25 @@ def main(argv=None) -> int:
         help='large pose, expression, illumination, make-up, occlusion and blur as often as in WFLW, '
         'or never; default: %(default)s',
     )
+    parser.add_argument(
+        '--yaw',
+        type=float,
+        nargs=2,
+        metavar=('LOW', 'HIGH'),
+        help='turn all heads to either side by so many degrees, 0 to 90; default: mostly within 30',
+    )
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes, default: all cores')
     parser.add_argument('--overwrite', action='store_true', help='replace a set with other options')
     args = parser.parse_args(argv)
     options = {key: value for key, value in vars(args).items() if key not in ('out', 'workers', 'overwrite')}
+    if args.yaw is None:
+        del options['yaw']  # which sets that were made before it came do not have
     counts = dict(train=args.train, test=args.test)
     if min(*counts.values(), args.workers - 1) < 0 or not any(counts.values()):
         parser.error('expected at least one face, no negative count, and one worker or more')
-    make_generator = partial(SyntheticFaceGenerator, args.seed, args.image_size, args.boundary_noise, args.flags)
+    make_generator = partial(
+        SyntheticFaceGenerator, args.seed, args.image_size, args.boundary_noise, args.flags, args.yaw
+    )
     try:
         make_generator()
         complete = prepare(args.out, options, args.overwrite, FILES)
