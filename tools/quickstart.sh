@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up, then trains, evaluates and draws a small model on rendered faces: about five minutes on two CPU cores.
+# Sets up, then trains, evaluates and draws a small model on rendered faces: 6 to 17 minutes on two CPU cores.
 #   bash tools/quickstart.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."

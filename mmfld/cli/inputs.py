@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ..runtime.arguments import check_path
-from ..runtime.media import Source, open_source
+from ..runtime.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Source, open_source
 
 
 def output_folder(path: str) -> Path:
@@ -12,6 +12,8 @@ def output_folder(path: str) -> Path:
     check_path('--out', path)
     if Path(path).exists() and not Path(path).is_dir():
         raise ValueError(f'--out {path}: found a file, expected a folder')
+    if Path(path).suffix.lower() in IMAGE_SUFFIXES + VIDEO_SUFFIXES and not Path(path).exists():
+        raise ValueError(f'--out {path}: found the name of a picture or a video, expected a folder')
     return Path(path)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from .arguments import check_whole
 
 Outputs = list[np.ndarray]
+MOST_THREADS = 1024  # more than any machine has use for; a backend would start them all
 PRECISIONS = ('float32', 'bfloat16')
 BACKENDS = ('onnxruntime', 'openvino')
 
@@ -101,6 +102,8 @@ def check_settings(backend: str, threads: int | None, precision: str, backends: 
         raise ValueError(f'unknown precision {precision!r}, expected one of {PRECISIONS}')
     if threads is not None:
         check_whole('threads', threads)
+        if threads > MOST_THREADS:
+            raise ValueError(f'found threads={threads}, expected at most {MOST_THREADS}')
     if backend not in ('auto', *backends):
         raise ValueError(f'unknown backend {backend!r}, expected one of {("auto", *backends)}')
 
