@@ -25,7 +25,7 @@ from tqdm import tqdm
 from mmfld.conversion.annotations import NamedFace
 from mmfld.conversion.coco_files import read_coco
 from mmfld.conversion.face_sets import check_faces, write_json
-from mmfld.conversion.problems import ConversionError, Problem, Problems, add_arguments, run
+from mmfld.conversion.problems import ConversionError, Problems, add_arguments, run
 from mmfld.conversion.synthetic_set import finish, prepare, worker_map
 from mmfld.conversion.video_frames import VideoFace, video_to_coco, write_images
 from mmfld.runtime.images import read_image
@@ -76,8 +76,11 @@ def make_clips(args: argparse.Namespace, problems: Problems) -> None:
     if not faces:
         raise ConversionError(f'{args.src}: found no face that can be used')
     make = partial(make_clip, images, args.out / 'images', args.frames, args.image_size, args.seed)
-    with worker_map(args.workers, _nothing) as apply:
-        clips = list(tqdm(apply(make, enumerate(faces)), 'clips', len(faces), unit='clip'))
+    try:
+        with worker_map(args.workers, _nothing) as apply:
+            clips = list(tqdm(apply(make, enumerate(faces)), 'clips', len(faces), unit='clip'))
+    except (OSError, ValueError) as error:  # an image that is no longer there, or a disk that is full
+        raise ConversionError(str(error)) from error
     size = args.image_size, args.image_size
     write_json(
         args.out / 'annotations' / 'face_landmarks_moving_clips.json',
@@ -104,11 +107,7 @@ def make_clip(
 ) -> list[VideoFace]:
     """Write one clip and return its annotations; runs in a worker."""
     number, source = face
-    try:
-        image = read_image(images / source.image)
-    except ValueError as error:
-        raise Problem('unreadable image', str(error), source.file, source.line) from error
-    clip = moving_face(image, source.points, num_frames, image_size, seed=seed + number)
+    clip = moving_face(read_image(images / source.image), source.points, num_frames, image_size, seed=seed + number)
     paths = write_images(folder / f'{number:05d}', [frame.image for frame in clip])
     return [
         VideoFace(

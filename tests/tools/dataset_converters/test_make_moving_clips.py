@@ -97,3 +97,20 @@ def test_wrong_numbers_are_refused(tool, faces, tmp_path, capsys):
     assert '--frames: found 0, expected 1 or more' in capsys.readouterr().err
     assert make(tool, tmp_path / 'none.json', tmp_path / 'out') == 1
     assert 'none.json: cannot be read: No such file or directory' in capsys.readouterr().err
+
+
+def test_an_image_that_goes_while_clips_are_made_is_named_and_the_set_is_not_complete(tool, faces, tmp_path, capsys):
+    checked = tool.check_faces
+
+    def then_gone(*args):
+        result = checked(*args)
+        (faces[0].parents[1] / 'images/1.png').unlink()
+        return result
+
+    tool.check_faces = then_gone
+    try:
+        assert make(tool, faces[0], tmp_path / 'out') == 1
+    finally:
+        tool.check_faces = checked
+    assert 'images/1.png' in capsys.readouterr().err
+    assert not json.loads((tmp_path / 'out/options.json').read_text())['complete']
