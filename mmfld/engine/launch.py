@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,8 +16,9 @@ from ..repository import REPOSITORY
 from .checkpoint import read_checkpoint
 from .cpu_amp_optim_wrapper import CPUAmpOptimWrapper, computes_bfloat16
 from .heap import keep_freed_memory
+from .hooks.safe_checkpoint_hook import INTERRUPTED
 from .rows import find_row, read_config, read_rows
-from .work_dir import RESUMABLE
+from .work_dir import MARKER, RESUMABLE
 
 
 def load_config(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Config:
@@ -88,22 +90,20 @@ def _run_name(name: str, cfg: Config) -> str:
 def latest_checkpoint(work_dir: str | Path) -> Path | None:
     """The checkpoint of a work folder to go on from; None if there is none.
 
-    It is the one that ``last_checkpoint`` names, in this folder, which may have been moved or copied since. If that
-    pointer is missing or empty, or its file is missing or does not read, it is the newest one that reads, and the log
-    says so.
+    It is the one that ``last_checkpoint`` names, in this folder, which may have been moved or copied since, or where
+    the checkpoint hook's ``out_dir`` is, but never in another work folder. If that pointer is missing or empty, or its
+    file is missing or does not read, it is the last one by its number that reads, and the log says so.
 
     Raises:
         ValueError: If there are checkpoints, but none that reads.
     """
     work_dir = Path(work_dir)
-    marker = work_dir / 'last_checkpoint'
+    marker = work_dir / MARKER
     name = marker.read_text(encoding='utf-8', errors='replace').strip() if marker.is_file() else ''
-    named = next((path for path in (work_dir / Path(name).name, Path(name)) if path.is_file()), None) if name else None
-    saved = sorted(
-        (path for name in RESUMABLE for path in work_dir.glob(name)),
-        key=lambda path: path.stat().st_mtime_ns,
-        reverse=True,
-    )
+    here, there = work_dir / Path(name).name, Path(name)
+    is_of_another = there.is_file() and not here.is_file() and (there.parent / MARKER).is_file()
+    named = next((path for path in (here, there) if path.is_file()), None) if name and not is_of_another else None
+    saved = _last_first([path for pattern in RESUMABLE for path in work_dir.glob(pattern)])
     candidates = [named, *(path for path in saved if path != named)] if named else saved
     for path in candidates:
         if is_whole(path):
@@ -111,6 +111,8 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
                 fault = (
                     f'names {named}, which does not read'
                     if named
+                    else f'names {name}, which is in another work folder'
+                    if is_of_another
                     else f'names {name}, which is not there'
                     if name
                     else 'is empty'
@@ -126,6 +128,26 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
     if candidates:
         raise ValueError(f'{work_dir}: none of its checkpoints reads ({", ".join(path.name for path in candidates)})')
     return None
+
+
+def _last_first(checkpoints: Sequence[Path]) -> list[Path]:
+    """By their numbers, as copies have any times; first that of an interruption, which the next checkpoint removes."""
+
+    def kind(path: Path) -> str:
+        return path.stem.rpartition('_')[0]
+
+    def number(path: Path) -> int:
+        digits = path.stem.rpartition('_')[2]
+        return int(digits) if digits.isdigit() else -1
+
+    newest: dict[str, int] = {}  # of epochs and of iterations, if a folder has both
+    for path in checkpoints:
+        newest[kind(path)] = max(newest.get(kind(path), 0), path.stat().st_mtime_ns)
+    return sorted(
+        checkpoints,
+        key=lambda path: (path.name == INTERRUPTED, newest[kind(path)], number(path)),
+        reverse=True,
+    )
 
 
 def is_whole(checkpoint: str | Path) -> bool:

@@ -34,7 +34,7 @@ def train(args: argparse.Namespace) -> str | None:
     try:
         hold(cfg.work_dir, args.launcher)
         resumed = latest_checkpoint(cfg.work_dir) if resume == 'auto' else resume
-        if resume != 'auto' and not args.overwrite:
+        if not args.overwrite and (resume != 'auto' or resumed is None):
             require_unused(cfg.work_dir, resumed)
     except ValueError as error:
         parser.error(str(error))

@@ -9,6 +9,7 @@ from typing import IO
 from .hooks.safe_checkpoint_hook import INTERRUPTED
 
 LOCK = '.training'
+MARKER = 'last_checkpoint'  # the file that names it
 RESUMABLE = ('epoch_*.pth', 'iter_*.pth', INTERRUPTED)
 RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 _held: IO[str] | None = None  # closing it would give the folder free
@@ -72,14 +73,20 @@ def require_unused(folder: str | Path, resumed: str | Path | None = None) -> Non
     """
     saved = saved_checkpoints(folder)
     if saved and (resumed is None or Path(resumed).resolve().parent != Path(folder).resolve()):
+        can_go_on = any(not path.name.startswith('best_') for path in saved)
         raise ValueError(
             f'work folder {folder}: found checkpoints of an earlier training, such as '
-            f'{saved[0].name}, which a new one would replace: --resume, without a name, goes on from '
-            'them, --overwrite removes them, or choose another --work-dir'
+            f'{saved[0].name}, which a new one would replace: '
+            + (
+                '--resume, without a name, goes on from them'
+                if can_go_on
+                else 'none is one to go on from (epoch_N.pth or iter_N.pth)'
+            )
+            + ', --overwrite removes them, or choose another --work-dir'
         )
 
 
 def remove_checkpoints(folder: str | Path) -> None:
     """Remove what an earlier training has left, so that neither ``--resume`` nor a reader takes it for a new one's."""
-    for path in (Path(folder) / 'last_checkpoint', *saved_checkpoints(folder)):
+    for path in (Path(folder) / MARKER, *saved_checkpoints(folder)):
         path.unlink(missing_ok=True)

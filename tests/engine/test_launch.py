@@ -143,6 +143,36 @@ def test_the_latest_checkpoint_of_a_copied_folder_is_in_it(saved, tmp_path_facto
     assert latest_checkpoint(copy) == copy / 'epoch_3.pth'
 
 
+def test_a_copied_folder_that_lacks_the_checkpoint_does_not_go_on_from_the_original(saved, tmp_path_factory, logged):
+    copy = tmp_path_factory.mktemp('copies') / 'run'
+    shutil.copytree(saved, copy)
+    (copy / 'epoch_3.pth').unlink()
+    assert latest_checkpoint(copy) == copy / 'epoch_2.pth'
+    assert f'names {saved / "epoch_3.pth"}, which is in another work folder: the newest' in logged[0]
+    for path in copy.glob('epoch_*.pth'):
+        path.unlink()
+    assert latest_checkpoint(copy) is None
+
+
+def test_checkpoints_may_be_in_a_folder_of_their_own(saved, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp('run')
+    (saved / 'last_checkpoint').unlink()
+    (work_dir / 'last_checkpoint').write_text(str(saved / 'epoch_2.pth'))
+    assert latest_checkpoint(work_dir) == saved / 'epoch_2.pth'
+
+
+def test_the_newest_is_that_of_the_highest_number(saved, logged):
+    """Whatever times a copy has given them, and with more digits."""
+    (saved / 'last_checkpoint').unlink()
+    shutil.copy(saved / 'epoch_3.pth', saved / 'epoch_10.pth')
+    for path, time in zip((saved / f'epoch_{n}.pth' for n in (10, 3, 2, 1)), range(4)):
+        os.utime(path, (time, time))
+    assert latest_checkpoint(saved) == saved / 'epoch_10.pth'
+    shutil.copy(saved / 'epoch_3.pth', saved / 'interrupted.pth')
+    os.utime(saved / 'interrupted.pth', (0, 0))
+    assert latest_checkpoint(saved) == saved / 'interrupted.pth'
+
+
 @pytest.mark.parametrize(
     'break_it, fault',
     [

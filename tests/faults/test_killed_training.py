@@ -166,6 +166,14 @@ def test_a_folder_of_an_earlier_training_is_refused_and_nothing_in_it_changes(op
     assert f'error: work folder {folder}: found checkpoints of an earlier training' in last_line(second)
     assert {path: path.read_bytes() for path in folder.glob('*.pth')} == before
 
+    for path in before:
+        path.rename(path.with_name(f'best_{path.name}'))
+    (folder / 'last_checkpoint').unlink()
+    again = Training(tmp_path / 'again.log', *short, folder, '--resume')
+    assert again.end() == 2
+    assert 'found checkpoints of an earlier training, such as best_' in last_line(again)
+    assert 'none is one to go on from (epoch_N.pth or iter_N.pth), --overwrite removes them' in last_line(again)
+
     (folder / 'epoch_9.pth').touch()
     third = Training(tmp_path / 'third.log', *short, folder, '--overwrite')
     assert third.end() == 0, third.said()
