@@ -11,21 +11,20 @@ import torch.nn as nn
 from mmengine.config import Config
 from mmengine.infer.infer import ModelType
 from mmengine.logging import print_log
-from mmengine.runner import load_state_dict
 from mmpose.apis.inference import dataset_meta_from_config
 from mmpose.apis.inferencers import Pose2DInferencer
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
-from ..engine.checkpoint import misfits, read_checkpoint
+from ..engine.checkpoint import read_checkpoint
 from ..engine.plain_config import config_of
-from ..engine.provenance import other_inputs, other_method
+from ..engine.provenance import other_inputs
 from ..engine.rows import find_config, read_config
 from ..models.heads.uncertain_head import UncertainHead
 from ..runtime.arguments import check_path
 from ..runtime.copies import deep_copy
 from ..structures import FaceLayout, get_layout
 from ..uncertainty.calibration import LandmarkCalibration
+from .whole_model import load_whole
 
 Self = TypeVar('Self', bound='StrictInferencer')
 
@@ -98,7 +97,7 @@ class StrictInferencer(Pose2DInferencer):
         if checkpoint is None:
             print_log('No checkpoint was given: the network is untrained', logger='current', level=logging.WARNING)
         else:
-            self._load_strictly(model, checkpoint, cfg)
+            load_whole(model, checkpoint, cfg, self._weights)
             for difference in other_inputs(cfg, checkpoint):
                 print_log(f'{self._weights}: {difference}', logger='current', level=logging.WARNING)
         self.measured = measured_in(checkpoint or {}, str(self._weights))
@@ -113,15 +112,6 @@ class StrictInferencer(Pose2DInferencer):
         else:
             meta = (checkpoint or {}).get('meta', {}).get('dataset_meta') or dataset_meta_from_config(cfg)
         model.dataset_meta = meta
-
-    def _load_strictly(self, model: nn.Module, checkpoint: dict, cfg: Config) -> None:
-        """MMEngine loads what fits and goes on, but the landmarks of a half-loaded network just look like bad ones."""
-        weights = checkpoint.get('state_dict', checkpoint)
-        consume_prefix_in_state_dict_if_present(weights, 'module.')  # of DistributedDataParallel
-        faults = misfits(model.state_dict(), weights) or other_method(cfg, checkpoint)
-        if faults:
-            raise ValueError(f'{self._weights} does not fit the model: {faults}')
-        load_state_dict(model, weights, strict=True)
 
 
 def measured_in(checkpoint: dict, path: str) -> dict[str, Any]:

@@ -144,9 +144,7 @@ def _last_first(checkpoints: Sequence[Path]) -> list[Path]:
     for path in checkpoints:
         newest[kind(path)] = max(newest.get(kind(path), 0), path.stat().st_mtime_ns)
     return sorted(
-        checkpoints,
-        key=lambda path: (path.name == INTERRUPTED, newest[kind(path)], number(path)),
-        reverse=True,
+        checkpoints, key=lambda path: (path.name == INTERRUPTED, newest[kind(path)], number(path)), reverse=True
     )
 
 

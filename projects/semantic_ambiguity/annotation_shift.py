@@ -34,13 +34,13 @@ import torch
 from lfpw_annotations import read_annotations
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
-from mmpose.apis import init_model
 from mmpose.registry import DATASETS, TRANSFORMS
 from scipy.ndimage import map_coordinates
 from terminaltables import GithubFlavoredMarkdownTable
 from tqdm import tqdm
 
 from mmfld.apis.face_landmark_inferencer import DEFAULT_WEIGHTS
+from mmfld.apis.whole_model import init_whole_model
 from mmfld.datasets.transforms.crop import GetFaceCrop, crop_matrix
 from mmfld.engine.rows import REPOSITORY, read_config
 from mmfld.structures import FaceLayout, convert_keypoints, get_conversion, get_layout
@@ -118,7 +118,7 @@ def measure(ann_files: Sequence[str], data_root: str) -> Faces:
     """Read all faces, as they are annotated, and predict them."""
     cfg = read_config(CONFIG, {'test_dataset.data_root': data_root, 'keypoint_offset': (0.0, 0.0)})
     init_default_scope(cfg.default_scope)
-    model = init_model(cfg, str(DEFAULT_WEIGHTS), device='cpu')
+    model = init_whole_model(cfg, str(DEFAULT_WEIGHTS), device='cpu')
     pipeline = Compose(
         [
             UprightCrop(TRANSFORMS.build(step)) if step['type'] == 'GetFaceCrop' else step

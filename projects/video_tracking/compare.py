@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmpose.apis import init_model
 from terminaltables import GithubFlavoredMarkdownTable
 from tqdm import tqdm
 
 from mmfld.apis import OneEuroFilter
+from mmfld.apis.whole_model import init_whole_model
 from mmfld.engine.launch import latest_checkpoint
 from mmfld.engine.rows import read_config
 from mmfld.evaluation import FaceVideoMetric
@@ -71,7 +71,7 @@ def checkpoint_of(name: str, work_dir: Path) -> str:
 @torch.no_grad()
 def predict(name: str, dataset: dict, work_dir: Path, options: dict) -> Samples:
     """Data samples, as dicts, of all frames in the order of their videos, by a model with some options changed."""
-    model = init_model(read_config(name, options), checkpoint_of(name, work_dir), device='cpu')
+    model = init_whole_model(read_config(name, options), checkpoint_of(name, work_dir), device='cpu')
     loader = dict(read_config(TRACKERS['tracker, lambda 0.3']).test_dataloader)
     loader['dataset'] = dict(loader['dataset'], **dataset)
     samples = []

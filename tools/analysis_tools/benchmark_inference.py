@@ -17,9 +17,10 @@ import torch
 from benchmark_utils import Stopwatch, config_parser, load_config, made_up_samples, speedups, variant_options, variants
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
-from mmengine.runner import load_checkpoint
 from mmpose.registry import MODELS
 
+from mmfld.apis.whole_model import load_whole
+from mmfld.engine.checkpoint import read_checkpoint
 from mmfld.engine.endings import run_tool
 from mmfld.models.layers import fold_batch_norm
 
@@ -52,7 +53,7 @@ def main(argv=None):
 
     model = MODELS.build(cfg.model)
     if args.checkpoint:
-        load_checkpoint(model, args.checkpoint, map_location='cpu')
+        load_whole(model, read_checkpoint(args.checkpoint), cfg, args.checkpoint)
     device_type = torch.device(args.device).type
     models = {}
     for name, variant in variants(model.to(args.device).eval(), args).items():

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 from benchmark_utils import config_parser, load_config
 from mmengine.runner import Runner
-from mmpose.apis import init_model
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS, METRICS
 from mmpose.structures import PoseDataSample
 from tqdm import tqdm
 
+from mmfld.apis.whole_model import init_whole_model
 from mmfld.codecs import MarginalHeatmap
 from mmfld.engine.endings import run_tool
 from mmfld.models.pose_estimators.half_cell_flip import half_a_cell, mirrored
@@ -56,7 +56,7 @@ def main(argv=None):
     if not args.checkpoint.is_file():
         parser.error(f'checkpoint {args.checkpoint} does not exist')
     cfg = load_config(args)
-    model = init_model(cfg, str(args.checkpoint), device=args.device)
+    model = init_whole_model(cfg, str(args.checkpoint), device=args.device)
     loader = Runner.build_dataloader(cfg[f'{args.split}_dataloader'])
     head = model.head
     codecs = {

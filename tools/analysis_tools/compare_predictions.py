@@ -25,9 +25,9 @@ import torch
 from matplotlib.figure import Figure
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmpose.apis import init_model
 from tqdm import tqdm
 
+from mmfld.apis.whole_model import init_whole_model
 from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
@@ -128,7 +128,7 @@ def predict(cfg, checkpoint: str, device: str) -> Predictions:
     if not Path(checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {checkpoint} does not exist')
     init_default_scope(cfg.get('default_scope', 'mmpose'))
-    model = init_model(cfg, checkpoint, device=device)
+    model = init_whole_model(cfg, checkpoint, device=device)
     loader = Runner.build_dataloader(cfg.test_dataloader)
     samples = [sample for batch in tqdm(loader, desc=checkpoint, unit='batch') for sample in model.test_step(batch)]
     metas = [sample.metainfo for sample in samples]

@@ -32,12 +32,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner, load_checkpoint
-from mmpose.registry import METRICS, MODELS
+from mmengine.runner import Runner
+from mmpose.registry import METRICS
 from terminaltables import GithubFlavoredMarkdownTable
 from tqdm import tqdm
 
 import mmfld  # noqa: F401  registers the components and prepares the environment
+from mmfld.apis.whole_model import init_whole_model
 from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
 from mmfld.evaluation.functional import coordinate_variances
@@ -98,9 +99,7 @@ def parse_args(argv) -> argparse.Namespace:
 
 @torch.no_grad()
 def predict(cfg: Config, checkpoint: str, device: str, label: str) -> Run:
-    model = MODELS.build(cfg.model)
-    load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
-    model.to(device).eval()
+    model = init_whole_model(cfg, checkpoint, device=device)
     evaluator = cfg.test_evaluator[0] if isinstance(cfg.test_evaluator, list) else cfg.test_evaluator
     metric = METRICS.build(dict(evaluator, per_area=True))
     loader = Runner.build_dataloader(cfg.test_dataloader)

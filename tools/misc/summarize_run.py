@@ -16,10 +16,10 @@ import mmfld  # noqa: F401  before MMPose: prepares the environment and register
 import torch
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from mmpose.apis import init_model
 from mmpose.registry import METRICS
 from tqdm import tqdm
 
+from mmfld.apis.whole_model import init_whole_model
 from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
 from mmfld.engine.rows import read_config
@@ -41,7 +41,7 @@ def main(argv=None):
 
     cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpose'))
-    model = init_model(cfg, str(args.checkpoint), device=args.device)
+    model = init_whole_model(cfg, str(args.checkpoint), device=args.device)
     loader = Runner.build_dataloader(cfg.test_dataloader)
     metric = METRICS.build(cfg.test_evaluator)
     metric.dataset_meta = loader.dataset.metainfo

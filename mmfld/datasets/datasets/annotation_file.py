@@ -136,6 +136,9 @@ def _check_image(path: str, image: dict) -> None:
                 'a positive whole number of pixels',
             )
             image[field] = int(image[field])
+    if ('width' in image) != ('height' in image):
+        found, missing = ('width', 'height') if 'width' in image else ('height', 'width')
+        raise ValueError(f'{path}: {where}, field "{missing}": found none beside "{found}", expected both or neither')
 
 
 def _is_file_name(value: Any) -> bool:

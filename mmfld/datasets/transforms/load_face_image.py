@@ -18,6 +18,7 @@ class LoadFaceImage(LoadImage):
 
         - img_path
         - image_size (optional): (width, height) that the annotation file says
+        - keypoints, keypoints_visible (optional): (1, K, 2) and (1, K); looked at here if the file does not say it
         - img (optional): taken as it is, as by LoadImage
 
     Modified Keys:
@@ -32,7 +33,8 @@ class LoadFaceImage(LoadImage):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is no complete image, or has another size than the annotation file says.
+        ValueError: If the file is no complete image, has another size than the annotation file says, or if that says
+            none, and annotated points lie far outside of it, or all of them outside.
     """
 
     def __init__(self, ignore_orientation: bool = False, **kwargs) -> None:
@@ -46,6 +48,8 @@ class LoadFaceImage(LoadImage):
             content = fileio.get(path, backend_args=self.backend_args)
             image = decode_image(content, str(path), self.ignore_orientation)
             self._check_size(content, image, path, results.get('image_size'))
+            if results.get('image_size') is None and 'keypoints' in results:
+                _check_points(image, path, results['keypoints'], results.get('keypoints_visible'))
             results['img'] = image.astype(np.float32) if self.to_float32 else image
         return super().transform(results)
 
@@ -62,4 +66,20 @@ class LoadFaceImage(LoadImage):
         raise ValueError(
             f'{path}: found {found[0]} x {found[1]} pixels, expected {expected[0]} x {expected[1]} as the '
             f'annotation file says (width, height of the image){hint}'
+        )
+
+
+def _check_points(image: np.ndarray, path: str, keypoints: np.ndarray, visible: np.ndarray | None) -> None:
+    """As :class:`~mmfld.datasets.datasets.face_annotation.FaceReader` does where the size is known beforehand."""
+    size = np.array(image.shape[1::-1])
+    for points, seen in zip(keypoints, np.ones(keypoints.shape[:2]) if visible is None else visible):
+        annotated = points[np.reshape(seen, (len(points), -1))[:, 0] > 0]
+        far = np.flatnonzero(((annotated < -size) | (annotated > 2 * size)).any(axis=1))
+        inside = ((annotated >= -0.5) & (annotated <= size - 0.5)).all(axis=1)
+        if not len(far) and (inside.any() or not len(annotated)):
+            continue
+        x, y = annotated[far[0] if len(far) else 0]
+        raise ValueError(
+            f'{path}: found {"a point" if len(far) else "all points outside, one"} at ({x:g}, {y:g}), expected those of '
+            f'a face in or near an image of {size[0]} x {size[1]} pixels'
         )

@@ -207,7 +207,7 @@ def test_landmarks_where_missing_ones_are_put_are_told(build, log):
 
 def test_the_size_of_the_image_is_handed_to_who_loads_it(build):
     content = make_content(3)
-    del content['images'][2]['width']
+    del content['images'][2]['width'], content['images'][2]['height']
     assert [sample.get('image_size') for sample in build(content)] == [(200, 100), (200, 100), None]
 
 
@@ -316,6 +316,10 @@ BROKEN = {
     'nul in a file name': (_set_image('file_name', 'a\0.jpg'), ['image 1', '"file_name"', 'name of a file']),
     'half a character in a file name': (_set_image('file_name', '\ud800.jpg'), ['image 1', '"file_name"']),
     'width as text': (_set_image('width', '200'), ['image 1', '"width"', "'200'", 'positive whole number']),
+    'a width and no height': (
+        lambda content: content['images'][1].pop('height'),
+        ['image 1', '"height"', 'none beside "width"', 'both or neither'],
+    ),
     'no width but null': (_set_image('width', None), ['image 1', '"width"', 'None', 'positive whole number']),
     'negative height': (_set_image('height', -100), ['image 1', '"height"', '-100', 'positive whole number']),
     'half a pixel of height': (_set_image('height', 99.5), ['image 1', '"height"', '99.5', 'positive whole number']),

@@ -63,3 +63,28 @@ def test_points_that_were_annotated_on_stored_pixels(tmp_path, image):
     with pytest.raises(ValueError, match='found 40 x 60 pixels, expected 60 x 40 .* ignore_orientation=True'):
         LoadFaceImage()(dict(results))
     assert LoadFaceImage(ignore_orientation=True)(dict(results))['img'].shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize(
+    'points, said',
+    [
+        ([[5, 5], [50, 30], [500, 20]], r'found a point at \(500, 20\), expected those of a face in or near .* 60 x 40'),
+        ([[5, 5], [50, 30], [20, -45]], r'found a point at \(20, -45\)'),
+        ([[70, 5], [80, 30], [90, 20]], r'found all points outside, one at \(70, 5\)'),
+    ],
+)
+def test_points_far_outside_are_an_error_where_the_file_says_no_size(tmp_path, image, points, said):
+    results = save(tmp_path / 'face.png', image)
+    points = np.array([points], np.float32)
+    visible = np.ones((1, 3), np.float32)
+    with pytest.raises(ValueError, match=f'face.png: {said}'):
+        LoadFaceImage()(dict(results, keypoints=points, keypoints_visible=visible))
+    visible[0, 2] = 0  # those that are not annotated may be anywhere
+    if points[0, 0, 0] == 5:
+        LoadFaceImage()(dict(results, keypoints=points, keypoints_visible=visible))
+
+
+def test_points_a_little_outside_are_taken(tmp_path, image):
+    results = save(tmp_path / 'face.png', image)
+    points = np.array([[[-10, 5], [50, 30], [65, 50]]], np.float32)
+    LoadFaceImage()(dict(results, keypoints=points, keypoints_visible=np.ones((1, 3), np.float32)))
