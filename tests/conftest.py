@@ -4,6 +4,7 @@ import hashlib
 import re
 import runpy
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
@@ -166,3 +167,20 @@ def calibration() -> dict[str, torch.Tensor]:
         visible_weight=0.2 * normal(68, 136),
         visible_offset=normal(68),
     )
+
+
+@pytest.fixture
+def files_end_at():
+    """Inside ``with files_end_at(size)`` no file can have more bytes, as on a full disk."""
+    resource = pytest.importorskip('resource', reason='Windows limits no sizes of files')
+
+    @contextmanager
+    def limited(size):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited

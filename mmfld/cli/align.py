@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ..applications.alignment import TEMPLATES, align, check_size, five_points
 from ..counts import how_many
 from ..runtime import FaceLandmarker
+from ..runtime.images import write_image
 from ..runtime.media import Source, check_names
 from .arguments import orientation, whole, wrong_arguments
 from .inputs import open_inputs, output_folder
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
                     path = folder / f'{name}_{number}.png'
                     if path in written:
                         raise ValueError(f'{frame.path}: its faces would be saved as those of another input, {path}')
-                    _save(align(frame.image, face.landmarks, args.size, args.template, layout).image, path)
+                    write_image(path, align(frame.image, face.landmarks, args.size, args.template, layout).image)
                     written.add(path)
         except ValueError as error:
             broken.append((getattr(source, 'path', ''), str(error)))
@@ -72,9 +72,3 @@ def run(args: argparse.Namespace) -> int:
 def _files(source: Source) -> list[Path]:
     inputs = [source.path] if source.is_video else source.inputs
     return [Path(path).resolve() for path in inputs if isinstance(path, (str, Path))]
-
-
-def _save(image: np.ndarray, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), image):
-        raise OSError(f'{path}: OpenCV cannot write this image')

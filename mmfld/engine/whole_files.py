@@ -1,11 +1,13 @@
 """Files that are there as a whole or not at all, whatever happens while they are written."""
 
 import errno
+import io
 import os
 import shutil
 import zipfile
 from pathlib import Path
 
+import torch
 from mmengine.fileio import LocalBackend, register_backend
 
 
@@ -44,6 +46,13 @@ def write_whole(content: bytes, path: str | Path) -> None:
             ) from error
         raise
     _sync_folder(path.parent)
+
+
+def save_whole(content: object, path: str | Path) -> None:
+    """``torch.save`` by :func:`write_whole`."""
+    file = io.BytesIO()
+    torch.save(content, file)
+    write_whole(file.getvalue(), path)
 
 
 def _read_back(part: Path, size: int) -> None:

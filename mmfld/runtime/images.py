@@ -11,6 +11,7 @@ import numpy as np
 from .jpeg import damage
 from .optional import load
 from .pages import count_pages, is_animated_png, warn_of_frames
+from .unfinished import write_finished
 
 Image = str | Path | bytes | BinaryIO | np.ndarray | Any
 DARKEST = 2**12  # of 16 bit: pictures that reach no more are mostly those of a camera with fewer bits
@@ -228,3 +229,19 @@ def _to_bgr(array: np.ndarray) -> np.ndarray:
     if channels == 1:
         return cv2.cvtColor(array.reshape(array.shape[:2]), cv2.COLOR_GRAY2BGR)
     return np.ascontiguousarray(array[..., :3])
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write an image (H, W, 3) uint8 in BGR, as a whole or not at all, in the format of the name.
+
+    Raises:
+        OSError: If the file cannot be written.
+        ValueError: If OpenCV knows no such format, or cannot write this image in it.
+    """
+    try:
+        is_encoded, content = cv2.imencode(path.suffix, image)
+    except cv2.error:
+        is_encoded = False
+    if not is_encoded:
+        raise ValueError(f'{path}: OpenCV cannot write this image')
+    write_finished(path, content.tobytes())

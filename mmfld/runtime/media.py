@@ -18,9 +18,9 @@ import numpy as np
 
 from ..counts import how_many
 from .frame import Frame
-from .images import Image, check_kind, existing_file, is_animated, read_image
+from .images import Image, check_kind, existing_file, is_animated, read_image, write_image
 from .stream import StreamSource, is_address
-from .unfinished import finish, unfinished
+from .unfinished import finish, naming, unfinished, write_finished
 from .video import VideoSource, VideoWriter
 
 VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm', '.wmv')
@@ -292,9 +292,7 @@ class ResultWriter:
             return
         if not self.source.is_video:
             path = self._vis_dir / _picture_name(self.source.name_of(frame.index))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not cv2.imwrite(str(path), picture):
-                raise ValueError(f'{path}: OpenCV cannot write this image')
+            write_image(path, picture)
             return
         size = picture.shape[1], picture.shape[0]
         if self._video is None:
@@ -311,8 +309,7 @@ class ResultWriter:
             return
         if not self.source.is_video:
             path = self._pred_dir / f'{Path(self.source.name_of(frame.index)).stem}.json'
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(instances, default=_plain, indent='  '), encoding='utf-8')
+            write_finished(path, json.dumps(instances, default=_plain, indent='  ').encode())
             return
         # item by item, so that the predictions on a long video need no memory either
         separator = ',\n'
@@ -321,15 +318,17 @@ class ResultWriter:
             separator = '[\n'
         assert frame.time is not None  # of a video
         item = dict(frame_id=frame.index, time=round(frame.time, 6), **frame.since, instances=instances)
-        self._json.write(separator + json.dumps(item, default=_plain))
+        with naming(self._pred_dir / f'{self.source.name}.json'):
+            self._json.write(separator + json.dumps(item, default=_plain))
 
     def close(self, is_complete: bool = True) -> None:
         """End the files of a video; they get their names if it ``is_complete``."""
         if self._video is not None:
             self._video.close()
-        if self._json is not None:
-            self._json.write('\n]\n')
-            self._json.close()
+        if self._json is not None and self._pred_dir is not None:
+            with naming(self._pred_dir / f'{self.source.name}.json'):
+                self._json.write('\n]\n')
+                self._json.close()
         for path in self._unfinished if is_complete else []:
             finish(path)
         self._unfinished.clear()

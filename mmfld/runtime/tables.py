@@ -10,7 +10,7 @@ import numpy as np
 from .frame import Frame
 from .landmarker import Face
 from .optional import load
-from .unfinished import finish, unfinished
+from .unfinished import finish, naming, unfinished
 
 ROWS = 4096  # of a parquet file that are written together
 COLUMNS = dict(file=str, frame=int, time=float, face=int)  # before the values
@@ -98,6 +98,10 @@ class TableWriter:
 
     def write(self, frame: Frame, faces: Sequence[Face], more: Sequence[Sequence[float]] | None = None) -> None:
         """The faces of an image, or of a frame of a video, and the values of each in further columns."""
+        with naming(self.path):
+            self._write(frame, faces, more)
+
+    def _write(self, frame: Frame, faces: Sequence[Face], more: Sequence[Sequence[float]] | None) -> None:
         for number, face in enumerate(faces):
             self._file.write(
                 [
@@ -111,7 +115,8 @@ class TableWriter:
 
     def close(self, is_complete: bool = True) -> None:
         """End the file; it gets its name if it ``is_complete``."""
-        self._file.close()
+        with naming(self.path):
+            self._file.close()
         if is_complete:
             finish(self.path)
 

@@ -17,7 +17,6 @@ network input, and how well covered landmarks are told from visible ones (area u
 """
 
 import argparse
-import io
 import sys
 from contextlib import redirect_stdout
 from typing import NamedTuple
@@ -37,7 +36,7 @@ from mmfld.counts import how_many
 from mmfld.engine.checkpoint import read_checkpoint
 from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
-from mmfld.engine.whole_files import write_whole
+from mmfld.engine.whole_files import save_whole
 from mmfld.models.heads.uncertain_head import UncertainHead
 from mmfld.uncertainty.calibration import LandmarkCalibration
 from mmfld.uncertainty.fitting import fit
@@ -186,9 +185,7 @@ def main(argv=None) -> int:
     if sure is not None:
         measured.setdefault('sure', sure)
     calibrated = {name: value.clone() for name, value in calibration.values().items()}
-    content = io.BytesIO()
-    torch.save({**checkpoint, 'calibration': calibrated, 'measured': measured}, content)
-    write_whole(content.getvalue(), args.dst)
+    save_whole({**checkpoint, 'calibration': calibrated, 'measured': measured}, args.dst)
     print(f'{args.dst}: {args.checkpoint} with its calibration')
     return 0
 

@@ -12,7 +12,6 @@ import hashlib
 import sys
 from pathlib import Path
 
-import torch
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
@@ -21,6 +20,7 @@ from mmfld.cli.measured import add_measured_arguments, given_measured
 from mmfld.engine.checkpoint import read_checkpoint, weights_in
 from mmfld.engine.endings import run_tool
 from mmfld.engine.rows import read_config
+from mmfld.engine.whole_files import save_whole
 
 
 def half(state_dict: dict, path: str) -> dict:
@@ -58,10 +58,9 @@ def publish(config: str, checkpoint: str, dst: Path, measured: dict | None = Non
     except RuntimeError as error:
         raise ValueError(f'{checkpoint} does not fit {config}: {error}') from error
     meta = dict(cfg=cfg.pretty_text, dataset_meta=content['meta']['dataset_meta'], mmfld_version=mmfld.__version__)
-    dst.parent.mkdir(parents=True, exist_ok=True)
     more = {name: content[name] for name in ('calibration',) if name in content}
     measured = {**content.get('measured', {}), **(measured or {})}
-    torch.save(dict(meta=meta, state_dict=state_dict, measured=measured, **more), dst)
+    save_whole(dict(meta=meta, state_dict=state_dict, measured=measured, **more), dst)
 
 
 def main(argv=None) -> int:

@@ -16,6 +16,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
+from mmfld.engine.whole_files import save_whole
 from mmfld.structures.face_layout import known_layouts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -118,8 +119,7 @@ def write(dst: Path, weights: Weights, network: torch.nn.Module, source: str, sr
         converted_weights=source,
         mmfld_version=mmfld.__version__,
     )
-    dst.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(dict(meta=meta, state_dict={f'backbone.{name}': value for name, value in weights.items()}), dst)
+    save_whole(dict(meta=meta, state_dict={f'backbone.{name}': value for name, value in weights.items()}), dst)
 
 
 def report(src: Path, dst: Path, checkpoint: dict, source: str, network: torch.nn.Module, **found: str) -> None:

@@ -79,7 +79,7 @@ def _check_points(image: np.ndarray, path: str, keypoints: np.ndarray, visible: 
         if not len(far) and (inside.any() or not len(annotated)):
             continue
         x, y = annotated[far[0] if len(far) else 0]
+        found = f'{"a point" if len(far) else "all points outside, one"} at ({x:g}, {y:g})'
         raise ValueError(
-            f'{path}: found {"a point" if len(far) else "all points outside, one"} at ({x:g}, {y:g}), expected those of '
-            f'a face in or near an image of {size[0]} x {size[1]} pixels'
+            f'{path}: found {found}, expected those of a face in or near an image of {size[0]} x {size[1]} pixels'
         )

@@ -14,6 +14,7 @@ from mmpose.structures import PoseDataSample
 
 from ...repository import runnable
 from ..plain_batch import pack
+from ..whole_files import save_whole
 from .plain_checkpoint_hook import to_plain
 
 SHOWN = 4  # samples in the message
@@ -68,7 +69,7 @@ class FiniteLossHook(Hook):
         scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
         if scaler is not None and self.in_a_row < PATIENCE:
             return
-        path = self._save(runner, model, terms)
+        again = self._save(runner, model, terms)
         values = ', '.join(f'{name} {float(value):g}' for name, value in terms.items())
         samples = [
             f'{meta.get("id")} ({meta.get("img_path")})'
@@ -78,11 +79,11 @@ class FiniteLossHook(Hook):
         times = f'{self.in_a_row} times in a row' if scaler is not None else 'before the step'
         raise FloatingPointError(
             f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}: the loss is not finite, {times}: {values}. '
-            f'Samples: {", ".join(samples[:SHOWN])}{more}. '
-            f'`python {runnable("tools/misc/replay_step.py")} {path}` takes the step again'
+            f'Samples: {", ".join(samples[:SHOWN])}{more}. {again}'
         )
 
-    def _save(self, runner: Runner, model: torch.nn.Module, terms: dict[str, torch.Tensor]) -> Path:
+    def _save(self, runner: Runner, model: torch.nn.Module, terms: dict[str, torch.Tensor]) -> str:
+        """Save what it takes to take the step again, and say how, or why that cannot be."""
         rank = get_rank()
         path = Path(runner.work_dir) / f'not_finite{f"_{rank}" if rank else ""}.pth'
         meta = dict(
@@ -91,16 +92,17 @@ class FiniteLossHook(Hook):
             iter=runner.iter,
             dataset_meta=to_plain(getattr(runner.train_dataloader.dataset, 'metainfo', None), 'dataset_meta'),
         )
-        torch.save(
-            dict(
-                meta=meta,
-                state_dict={name: value.detach().cpu() for name, value in model.state_dict().items()},
-                losses={name: float(value) for name, value in terms.items()},
-                batch=pack(self._batch),
-            ),
-            path,
+        content = dict(
+            meta=meta,
+            state_dict={name: value.detach().cpu() for name, value in model.state_dict().items()},
+            losses={name: float(value) for name, value in terms.items()},
+            batch=pack(self._batch),
         )
-        return path
+        try:
+            save_whole(content, path)
+        except OSError as error:
+            return f'The step cannot be taken again, as it could not be saved: {error.args[-1]}'
+        return f'`python {runnable("tools/misc/replay_step.py")} {path}` takes the step again'
 
 
 def samples_of(batch: Any) -> Iterator[PoseDataSample]:

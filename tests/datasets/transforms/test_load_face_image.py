@@ -68,7 +68,10 @@ def test_points_that_were_annotated_on_stored_pixels(tmp_path, image):
 @pytest.mark.parametrize(
     'points, said',
     [
-        ([[5, 5], [50, 30], [500, 20]], r'found a point at \(500, 20\), expected those of a face in or near .* 60 x 40'),
+        (
+            [[5, 5], [50, 30], [500, 20]],
+            r'found a point at \(500, 20\), expected those of a face in or near .* 60 x 40',
+        ),
         ([[5, 5], [50, 30], [20, -45]], r'found a point at \(20, -45\)'),
         ([[70, 5], [80, 30], [90, 20]], r'found all points outside, one at \(70, 5\)'),
     ],

@@ -83,3 +83,14 @@ def test_a_batch_is_the_same_after_it_was_stored(tmp_path):
     assert one.gt_fields.heatmaps.equal(sample.gt_fields.heatmaps)
     with pytest.raises(TypeError, match='found a object in a batch'):
         pack([object()])
+
+
+def test_without_space_the_step_is_named_all_the_same(runner, tmp_path, files_end_at):
+    hook = FiniteLossHook()
+    hook.before_train(runner)
+    with files_end_at(100), pytest.raises(FloatingPointError) as raised:
+        step(hook, runner, float('inf'))
+    said = str(raised.value)
+    assert 'epoch 2, iteration 7: the loss is not finite' in said and 'faces/seven.jpg' in said
+    assert 'could not be saved: ' in said and 'not_finite.pth' in said
+    assert list(tmp_path.iterdir()) == []
