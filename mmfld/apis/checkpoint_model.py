@@ -93,8 +93,8 @@ class CheckpointModel:
             return Prediction(*(None if part is None else part[:0] for part in one))
         found = self.module.predict(*self._inputs(crops, state))
         prediction = Prediction(**{name: value.float().cpu().numpy() for name, value in found.items()})
-        if not np.isfinite(prediction.landmarks).all():
-            raise ValueError(f'{self.path}: this model answers landmarks that are not finite')
+        if not (np.isfinite(prediction.landmarks).all() and np.isfinite(prediction.scores).all()):
+            raise ValueError(f'{self.path}: this model answers landmarks or scores that are not finite')
         return prediction
 
     @torch.no_grad()

@@ -24,6 +24,7 @@ from rich.progress import track
 
 from ..counts import how_many
 from ..runtime.arguments import check_flag, check_number, check_whole
+from ..runtime.boxes import warn_of_no_faces
 from ..runtime.detection import Detector, WholeImage, build_detector
 from ..runtime.drawing import draw_ellipses
 from ..runtime.frame import Frame
@@ -287,6 +288,7 @@ class FaceLandmarkInferencer(StrictInferencer):
         else:
             image, faces = np.repeat(np.arange(len(frames)), list(map(len, given))), np.concatenate(given)
             fit, _ = align(fit_crops, image, faces, *settings)
+            warn_of_no_faces(fit.scores, self.measured.get('min_score'), 'bboxes')
             certain = faces[:, 4]
         for sample, score in zip(fit.more, certain):
             sample.pred_instances.bbox_scores[:] = score
@@ -313,8 +315,8 @@ class FaceLandmarkInferencer(StrictInferencer):
         num_keypoints = self.model.dataset_meta['num_keypoints']
         landmarks = np.array([sample.pred_instances.keypoints[0] for sample in samples])
         scores = np.array([sample.pred_instances.keypoint_scores[0] for sample in samples])
-        if not np.isfinite(landmarks).all():
-            raise ValueError(f'{self._weights or "the model"}: answers landmarks that are not finite')
+        if not (np.isfinite(landmarks).all() and np.isfinite(scores).all()):
+            raise ValueError(f'{self._weights or "the model"}: answers landmarks or scores that are not finite')
         return Fit(
             landmarks.reshape(-1, num_keypoints, 2),
             scores.reshape(-1, num_keypoints),

@@ -133,6 +133,15 @@ def patches_around(heatmaps: Tensor, cells: Tensor, width: int, height: int) -> 
     return padded.flatten(2).gather(2, flat.flatten(2)).view(*flat.shape)
 
 
+def as_arrays(pixels: Tensor, scores: Tensor) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Landmarks (B, K, 2) and scores (B, K) as MMPose has them: B arrays (1, K, 2) and B of (1, K).
+
+    Where a score is NaN, its landmark is, too: an argmax finds a place in any map.
+    """
+    pixels = pixels.masked_fill(scores.isnan()[..., None], torch.nan)
+    return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
+
+
 def as_maps(maps: np.ndarray | Tensor) -> Tensor:
     """Maps as a tensor of floats: a copy of an array, which MMPose's codecs take; such a tensor itself."""
     if not isinstance(maps, Tensor):

@@ -94,8 +94,7 @@ class HeatmapCodec(BaseKeypointCodec):
         Returns:
             tuple: B arrays (1, K, 2) in pixels of the network input and B arrays (1, K) of scores, see :meth:`scores`.
         """
-        pixels, scores = self.landmarks(decoders.as_maps(batch_encoded))
-        return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
+        return decoders.as_arrays(*self.landmarks(decoders.as_maps(batch_encoded)))
 
     def decode(self, encoded: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray]:
         """As :meth:`batch_decode` for one face: (K, h, w) -> (1, K, 2), (1, K)."""

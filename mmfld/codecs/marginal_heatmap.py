@@ -164,8 +164,7 @@ class MarginalHeatmap(BaseKeypointCodec):
             tuple: B arrays (1, K, 2) in pixels of the network input and B arrays (1, K) of scores: the lower of the two
             maxima.
         """
-        pixels, scores = self.landmarks(decoders.as_maps(x_maps), decoders.as_maps(y_maps))
-        return list(pixels[:, None].cpu().numpy()), list(scores[:, None].cpu().numpy())
+        return decoders.as_arrays(*self.landmarks(decoders.as_maps(x_maps), decoders.as_maps(y_maps)))
 
     def decode(self, x_maps: np.ndarray | Tensor, y_maps: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray]:
         """As :meth:`batch_decode` for the N faces of an image: two of (N, K, L) -> (N, K, 2), (N, K).

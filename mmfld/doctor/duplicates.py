@@ -1,4 +1,4 @@
-"""Images of the test among those of the training, also encoded anew or of another size."""
+"""Images of the test among those of the training, also encoded anew, of another size or mirrored."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -42,12 +42,14 @@ def look_for_duplicates(parts: Sequence[Part], pictures: dict[str, Picture]) -> 
 
 
 def same(paths: Sequence[str], others: Sequence[str], pictures: dict[str, Picture]) -> list[tuple[str, str]]:
-    """Pairs that look alike, of two lists of images."""
+    """Pairs that look alike, of two lists of images, as they are or one of them mirrored."""
     of_others = _differences([pictures[path].thumbnail for path in others])
+    mirrored = _differences([pictures[path].thumbnail[:, ::-1] for path in others])
     pairs = []
     for start in range(0, len(paths), CHUNK):
         chunk = paths[start : start + CHUNK]
-        alike = _differences([pictures[path].thumbnail for path in chunk]) @ of_others.T > SAME
+        of_chunk = _differences([pictures[path].thumbnail for path in chunk])
+        alike = (of_chunk @ of_others.T > SAME) | (of_chunk @ mirrored.T > SAME)
         pairs += [(chunk[i], others[j]) for i, j in np.argwhere(alike)]
     return pairs
 

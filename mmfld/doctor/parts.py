@@ -162,13 +162,20 @@ def _kind_of(file: Path) -> dict:
     """The data set for a file, with the layout that has as many landmarks as its first face."""
     try:
         content = json.loads(file.read_text(encoding='utf-8'))
-        count = len(content['annotations'][0]['keypoints']) / 3
-        of_videos = {'video', 'frame'} <= set(content['images'][0])
     except OSError as fault:
         raise ValueError(f'{file}: cannot be read ({fault.strerror})') from fault
-    except (ValueError, LookupError, TypeError) as fault:
+    except ValueError as fault:
+        raise ValueError(f'{file}: found no COCO-style json ({fault})') from fault
+    if not isinstance(content, dict):
         raise ValueError(
-            f'{file}: found no COCO-style json with the keypoints of a face ({type(fault).__name__}: {fault})'
+            f'{file}: found a {type(content).__name__}, expected an object with the fields "images" and "annotations"'
+        )
+    try:
+        count = len(content['annotations'][0]['keypoints']) / 3
+        of_videos = {'video', 'frame'} <= set(content['images'][0])
+    except (LookupError, TypeError) as fault:
+        raise ValueError(
+            f'{file}: found no keypoints of a face in "annotations", or no "images" ({type(fault).__name__}: {fault})'
         ) from fault
     try:
         layout = layout_of_counts(count).name

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-VERSION = 2  # of what is stored; another one begins anew
+VERSION = 3  # of what is stored; another one begins anew
 THUMBNAIL = 16  # pixels a side
 
 
@@ -24,11 +24,13 @@ class Picture(NamedTuple):
         size (tuple): (width, height) in pixels, as it is loaded.
         thumbnail (ndarray): (16, 16) uint8, grey.
         peak (int): The greatest value in a file of 16 bit; 0 in one of 8. Defaults to 0.
+        orientation (int): How the camera was held, as EXIF says, 1 to 8; 1 is upright. Defaults to 1.
     """
 
     size: tuple[int, int]
     thumbnail: np.ndarray
     peak: int = 0
+    orientation: int = 1
 
 
 class Key(NamedTuple):
@@ -63,7 +65,8 @@ class PictureCache:
             self._connection = sqlite3.connect(folder / f'pictures_{VERSION}.sqlite', timeout=30)
             self._connection.execute(
                 'CREATE TABLE IF NOT EXISTS pictures (path TEXT, bytes INTEGER, modified INTEGER, ignored INTEGER, '
-                'width INTEGER, height INTEGER, thumbnail BLOB, peak INTEGER, PRIMARY KEY (path, ignored))'
+                'width INTEGER, height INTEGER, thumbnail BLOB, peak INTEGER, orientation INTEGER, '
+                'PRIMARY KEY (path, ignored))'
             )
         except (OSError, sqlite3.Error):
             self._connection = None
@@ -78,19 +81,22 @@ class PictureCache:
             return {}
         return {
             Key(path, size, modified, bool(ignored)): Picture(
-                (width, height), np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL), peak
+                (width, height), np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL), peak, orientation
             )
-            for path, size, modified, ignored, width, height, thumbnail, peak in rows
+            for path, size, modified, ignored, width, height, thumbnail, peak, orientation in rows
         }
 
     def keep(self, pictures: Iterable[tuple[Key, Picture]]) -> None:
         """Note pictures, in the place of what was known of the same paths."""
         if self._connection is None:
             return
-        rows = [(*key, *picture.size, picture.thumbnail.tobytes(), picture.peak) for key, picture in pictures]
+        rows = [
+            (*key, *picture.size, picture.thumbnail.tobytes(), picture.peak, picture.orientation)
+            for key, picture in pictures
+        ]
         try:
             with self._connection:
-                self._connection.executemany('INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?)', rows)
+                self._connection.executemany('INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)', rows)
         except sqlite3.Error:  # a full disk or another one that writes: they are read again next time
             pass
 

@@ -1,11 +1,13 @@
 """Whether every image opens in full, has the size that the annotations say, and shows something."""
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 from tqdm import tqdm
 
 from ..counts import how_many
@@ -17,6 +19,8 @@ from .machine import cores
 from .parts import Part
 from .picture_cache import THUMBNAIL, Key, Picture, PictureCache, key_of
 
+ORIENTATION = 0x0112  # in EXIF
+QUARTER_TURNED = 5  # from which value on width and height change places
 MEND = 'copy the file again from its source'
 KEPT_AT_ONCE = 1000
 CONTRAST = 4  # grey levels between the darkest and the brightest pixel of a thumbnail; at least 78 on 300W
@@ -34,6 +38,7 @@ def look_at_pictures(parts: Sequence[Part], cache: PictureCache, pictures: dict[
     for part in parts:
         yield from _of_part(part, found)
         yield from _of_light(part, pictures)
+        yield from _of_orientation(part, pictures)
         yield from _of_videos(part, videos)
     if found:
         yield note('images', f'{len(pictures)} of {how_many(len(found), "image")} open in full')
@@ -91,9 +96,16 @@ def _read(key: Key) -> Picture | Exception:
     except (OSError, ValueError, ImportError, cv2.error, MemoryError) as fault:
         return fault
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return Picture(
-        image.shape[1::-1], cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA), _peak(content)
-    )
+    thumbnail = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    return Picture(image.shape[1::-1], thumbnail, _peak(content), _orientation(content))
+
+
+def _orientation(content: bytes) -> int:
+    try:
+        found = PIL.Image.open(io.BytesIO(content)).getexif().get(ORIENTATION, 1)
+    except Exception:  # what Pillow does not read, or EXIF that is damaged: then nothing was turned by it
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def _peak(content: bytes) -> int:
@@ -124,6 +136,29 @@ def _of_light(part: Part, pictures: dict[str, Picture]) -> Iterator[Finding]:
             f'the {how_many(len(peaks), "image")} of 16 bit reach {max(peaks)} of 65535, as those of {bits} '
             f'bits do: they are loaded at 1/{2 ** (16 - bits)} of their brightness',
             f'multiply the pixels by {2 ** (16 - bits)} where they are of {bits} bits, or write 8 bit',
+        )
+
+
+def _of_orientation(part: Part, pictures: dict[str, Picture]) -> Iterator[Finding]:
+    """Images that are turned as they are loaded, so that their size does not tell whether their points were, too."""
+    if ignores_orientation(part.config):
+        return
+    turned = {}
+    for face in part.faces():
+        picture = pictures.get(face['img_path'])
+        if picture is None or picture.orientation == 1:
+            continue
+        keeps_size = picture.orientation < QUARTER_TURNED or picture.size[0] == picture.size[1]
+        if keeps_size or face.get('image_size') is None:
+            turned[face['img_path']] = picture
+    if turned:
+        yield warning(
+            part.name,
+            f'{how_many(len(turned), "image is", "images are")} turned or mirrored as EXIF says, and the size does not '
+            f'tell whether the points were annotated so: {shortened(list(turned))}',
+            'look at some by tools/misc/browse_dataset.py; if the points are those of the pixels as they are stored, '
+            "take dict(type='LoadFaceImage', ignore_orientation=True)",
+            list(turned),
         )
 
 

@@ -77,6 +77,17 @@ class StrictRunner(Runner):
                 raise ValueError(f'{message}; --allow-mismatch loads what fits')
             print_log(message, logger='current', level=logging.WARNING)
 
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """As MMEngine's; what an optimiser refuses names the part of the config.
+
+        Raises:
+            ValueError: If an argument has no meaning.
+        """
+        try:
+            return super().build_optim_wrapper(optim_wrapper)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f'optim_wrapper: {error}') from error
+
     def build_train_loop(self, loop: Any) -> BaseLoop:
         """Training by epochs can be stopped, unless a config asks for a loop of its own.
 

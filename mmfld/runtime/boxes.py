@@ -1,12 +1,16 @@
 """Boxes (N, 4) as x1, y1, x2, y2 in pixels, any further columns ignored."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..counts import how_many
+
 LARGEST = 20  # sides of the image, of a box that may be meant
 SMALLEST = 2  # pixels
+THINNEST = 0.01  # of a box, its shorter side against the longer one
 INSIDE = 0.02  # of a box, at least
 
 
@@ -76,7 +80,7 @@ def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
     """
     given = boxes
     try:
-        boxes = np.asarray(boxes, np.float64)
+        boxes = _numbers(boxes)
     except (TypeError, ValueError) as error:
         raise ValueError(f'{name}: found {_short(given)}, expected N lists of x1, y1, x2, y2') from error
     if not boxes.size:
@@ -90,14 +94,19 @@ def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
     if len(wrong):
         raise ValueError(f'{name}: found {boxes[wrong[0]].tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2')
     width, height = size
-    is_part = (boxes >= 0).all(axis=1) & (boxes <= 1).all(axis=1) & (max(size) > 2)
-    parts = np.flatnonzero(is_part | ((boxes[:, 2:] - boxes[:, :2]).max(axis=1) < min(SMALLEST, max(size))))
+    sides = boxes[:, 2:] - boxes[:, :2]
+    parts = np.flatnonzero(_are_parts(boxes, size) | (sides.max(axis=1) < min(SMALLEST, max(size))))
     if len(parts):
         raise ValueError(
             f'{name}: found {boxes[parts[0]].tolist()} in an image of {width} x {height}, expected '
             'pixels, not parts of the image'
         )
-    huge = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).max(axis=1) > LARGEST * max(width, height))
+    thin = np.flatnonzero(sides.min(axis=1) < THINNEST * sides.max(axis=1))
+    if len(thin):
+        raise ValueError(
+            f'{name}: found {boxes[thin[0]].tolist()}, {sides[thin[0]].min():g} pixels thin, expected a face'
+        )
+    huge = np.flatnonzero(sides.max(axis=1) > LARGEST * max(width, height))
     if len(huge):
         raise ValueError(f'{name}: found {boxes[huge[0]].tolist()} in an image of {width} x {height}, expected pixels')
     inside = overlaps(boxes, np.array([[0, 0, width, height]]), 'iof')[:, 0]
@@ -110,14 +119,20 @@ def given_boxes(boxes: Any, size: Sequence[int], name: str) -> np.ndarray:
     return np.column_stack([boxes, np.ones(len(boxes))])
 
 
-def found_boxes(found: Any, columns: int = 5) -> np.ndarray:
+def found_boxes(found: Any, size: Sequence[int], columns: int = 5) -> np.ndarray:
     """What a detector returns, as (N, columns) float64; None, an empty list and a box without an area are no face.
 
+    Args:
+        found (ndarray | None): x1, y1, x2, y2, a score and perhaps points of each face, in pixels.
+        size (Sequence[int]): (width, height) of the image that it was shown.
+        columns (int): How many numbers a face has.
+
     Raises:
-        ValueError: If it is of another shape, not finite, or ends before it begins.
+        ValueError: If it is of another shape, not finite, in parts of the image, or of a box that ends before it begins
+            or lies outside of the image.
     """
     try:
-        boxes = np.zeros((0, columns)) if found is None or not np.size(found) else np.asarray(found, np.float64)
+        boxes = np.zeros((0, columns)) if found is None or not np.size(found) else _numbers(found)
     except (TypeError, ValueError) as error:
         raise ValueError(f'the detector returns {_short(found)}, expected (N, {columns}) numbers') from error
     if boxes.ndim != 2 or boxes.shape[1] < columns or not np.isfinite(boxes).all():
@@ -130,7 +145,51 @@ def found_boxes(found: Any, columns: int = 5) -> np.ndarray:
         raise ValueError(
             f'the detector returns {boxes[wrong[0]].tolist()}, expected x1, y1, x2, y2 with x1 < x2 and y1 < y2'
         )
-    return boxes[(boxes[:, 2:4] > boxes[:, :2]).all(axis=1), :columns]
+    boxes = boxes[(boxes[:, 2:4] > boxes[:, :2]).all(axis=1), :columns]
+    width, height = size
+    parts = np.flatnonzero(_are_parts(boxes[:, :4], size))
+    if len(parts):
+        raise ValueError(
+            f'the detector returns {boxes[parts[0], :4].tolist()} of an image of {width} x {height}, expected pixels, '
+            'not parts of the image'
+        )
+    outside = np.flatnonzero(overlaps(boxes, np.array([[0, 0, width, height]]), 'iof')[:, 0] == 0)
+    if len(outside):
+        raise ValueError(
+            f'the detector returns {boxes[outside[0], :4].tolist()}, which lies outside of the image of {width} x '
+            f'{height}, expected x1, y1, x2, y2 of a face in it'
+        )
+    return boxes
+
+
+def warn_of_no_faces(scores: np.ndarray, least: float | None, name: str) -> None:
+    """Warn if landmarks in given boxes score lower than those of faces do.
+
+    Args:
+        scores (ndarray): (N, K) of the landmarks.
+        least (float, optional): Mean score that a face has at least; None if nobody knows.
+        name (str): Of the boxes.
+    """
+    means = scores.mean(axis=1)
+    low = np.flatnonzero(means < (-np.inf if least is None else least))
+    if len(low):
+        warnings.warn(
+            f'{name}: {how_many(len(low), "box")} of {len(means)} may show no face: the landmarks in number {low[0]} '
+            f'have a mean score of {means[low[0]]:.3g}, those of faces {least:g} or more; expected x1, y1, x2, y2',
+            stacklevel=3,
+        )
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """As float64; a TypeError if they are none."""
+    if np.iscomplexobj(values):
+        raise TypeError('complex numbers')
+    return np.asarray(values, np.float64)
+
+
+def _are_parts(boxes: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """(N, ) bool, whether boxes (N, 4) are meant in parts of the image."""
+    return (boxes >= 0).all(axis=1) & (boxes <= 1).all(axis=1) & (max(size) > 2)
 
 
 def _short(value: Any) -> str:

@@ -210,6 +210,7 @@ def _from_pillow(picture: Any, ignore_orientation: bool = False) -> np.ndarray:
 
 def _to_bgr(array: np.ndarray) -> np.ndarray:
     channels = 1 if array.ndim == 2 else array.shape[-1] if array.ndim == 3 else 0
+    array = array.astype(array.dtype.newbyteorder('='), copy=False)  # of either order of bytes
     if channels not in (1, 3, 4) or array.dtype not in (np.uint8, np.uint16) or not array.size:
         raise ValueError(
             f'found an array of shape {array.shape} and type {array.dtype}, expected (H, W), '

@@ -11,7 +11,7 @@ import numpy as np
 from ..counts import how_many
 from ..shipped import DEFAULT, FOLDER, shipped_file, shipped_names
 from .arguments import check_number, check_path, check_whole
-from .boxes import given_boxes, tight_box
+from .boxes import given_boxes, tight_box, warn_of_no_faces
 from .copies import deep_copy, pickled_state
 from .crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
 from .detection import Detector, WholeImage, build_detector
@@ -174,6 +174,7 @@ class FaceLandmarker:
             given = [given_boxes(of_image, image.shape[1::-1], 'boxes') for of_image, image in zip(boxes, arrays)]
             of_face, found = np.repeat(np.arange(len(arrays)), list(map(len, given))), np.concatenate(given)
             fit, _ = align(fit_crops, of_face, found, *settings)
+            warn_of_no_faces(fit.scores, self.model.min_score, 'boxes')
             certain, is_face = found[:, 4], np.full(len(found), True)
         else:
             detections = detect(self.detector, arrays, self.orientation)

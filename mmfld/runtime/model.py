@@ -105,6 +105,6 @@ class LandmarkModel:
         if self.state_shape is not None:
             inputs.append(np.zeros((len(crops), *self.state_shape), np.float32) if state is None else state)
         prediction = Prediction(**dict(zip(self.outputs, self.network(*inputs))))
-        if not np.isfinite(prediction.landmarks).all():
-            raise ValueError(f'{self.path}: this model answers landmarks that are not finite')
+        if not (np.isfinite(prediction.landmarks).all() and np.isfinite(prediction.scores).all()):
+            raise ValueError(f'{self.path}: this model answers landmarks or scores that are not finite')
         return prediction

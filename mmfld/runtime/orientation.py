@@ -334,9 +334,10 @@ def _detect_turned(detector: Detector, image: np.ndarray, quarter: int) -> np.nd
     find = getattr(detector, 'raw', detector)
     columns = _columns(detector)
     if not quarter:
-        return found_boxes(find(image), columns)
+        return found_boxes(find(image), image.shape[1::-1], columns)
     height, width = image.shape[:2]
-    found = found_boxes(find(np.ascontiguousarray(np.rot90(image, quarter))), columns)
+    turned = np.ascontiguousarray(np.rot90(image, quarter))
+    found = found_boxes(find(turned), turned.shape[1::-1], columns)
 
     def back(points: np.ndarray) -> np.ndarray:
         x, y = points[..., 0], points[..., 1]

@@ -508,7 +508,7 @@ def test_threads_get_what_one_gets(config, weights, images):
 
 def test_landmarks_that_are_not_finite_name_the_checkpoint(inferencer, images, weights, monkeypatch):
     monkeypatch.setattr(inferencer.model, 'test_step', nan_of(inferencer.model.test_step))
-    with pytest.raises(ValueError, match='tiny.pth: answers landmarks that are not finite'):
+    with pytest.raises(ValueError, match='tiny.pth: answers landmarks or scores that are not finite'):
         next(inferencer(images[0], bboxes=BOXES))
 
 

@@ -96,3 +96,16 @@ def test_maps_of_another_shape_are_an_error_that_says_which(build, name):
         codec.batch_decode(*(part[..., :7] for part in maps))
     with pytest.raises(ValueError, match=r'expected (heat)?maps of .*, got \(1, 2, 19, '):
         codec.decode(*(part[None] if name in MARGINALS else part for part in maps))
+
+
+@pytest.mark.parametrize('name, decoder', CASES)
+def test_a_map_that_is_not_finite_has_no_landmark(build, name, decoder):
+    """An argmax finds a place in any map, the first cell of one that is NaN."""
+    maps = maps_of(name)
+    for axis in maps:
+        axis[3] = np.nan
+        axis[5].flat[40] = np.nan
+    keypoints, scores = build(name, decoder).decode(*maps)
+    is_wrong = np.isin(np.arange(K), (3, 5))
+    assert np.isnan(keypoints[0][is_wrong]).all() and np.isnan(scores[0][is_wrong]).all()
+    assert np.isfinite(keypoints[0][~is_wrong]).all() and np.isfinite(scores[0][~is_wrong]).all()

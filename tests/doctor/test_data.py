@@ -4,6 +4,7 @@ import shutil
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 
@@ -270,6 +271,19 @@ def test_a_file_that_is_no_json_is_one_error(faces, errors):
     assert 'synthetic_300w68_test.json: found no COCO-style json' in error
 
 
+@pytest.mark.parametrize(
+    'content, said',
+    [
+        ('[{"id": 1}]', 'found a list, expected an object with the fields "images" and "annotations"'),
+        ('{"images": [], "annotations": []}', 'found no keypoints of a face in "annotations"'),
+    ],
+)
+def test_a_json_of_something_else_is_one_error(faces, errors, content, said):
+    faces.file('test').write_text(content)
+    (error,) = errors(faces.examine())
+    assert f'synthetic_300w68_test.json: {said}' in error
+
+
 def test_training_on_the_test_file_is_found(faces, warnings):
     found = warnings(faces.examine_config(f'train_dataset.ann_file={faces.file("test")}'))
     assert any('4 of 4 images are in train as well' in text for text in found)
@@ -313,3 +327,33 @@ def test_a_damaged_cache_is_not_needed(faces, errors, notes):
 def test_pictures_of_one_colour_are_no_duplicates():
     plain = picture_cache.Picture((9, 9), np.full((16, 16), 7, np.uint8))
     assert same(['a'], ['b'], dict(a=plain, b=plain)) == []
+
+
+def test_a_mirrored_training_image_in_the_test_is_found(faces, warnings):
+    cv2.imwrite(str(faces.image('test', 2)), cv2.imread(str(faces.image('train', 5)))[:, ::-1])
+    assert any(
+        '1 of 4 images are in synthetic_300w68_train.json as well: test_000002.jpg = train_000005.jpg' in text
+        for text in warnings(faces.examine())
+    )
+
+
+def test_images_that_are_turned_without_a_change_of_size_are_told(faces, warnings):
+    for index, orientation in ((1, 6), (4, 3), (5, 1)):
+        exif = PIL.Image.Exif()
+        exif[0x0112] = orientation
+        path = faces.image('train', index)
+        PIL.Image.open(path).save(path, exif=exif)
+    for _ in range(2):  # the second look knows it from the first
+        (found,) = [text for text in warnings(faces.examine('train')) if 'EXIF' in text]
+        assert '2 images are turned or mirrored as EXIF says, and the size does not tell whether' in found
+        assert 'train_000001.jpg' in found and 'train_000004.jpg' in found
+
+
+def test_images_whose_size_tells_that_they_were_turned_are_not_told(faces, warnings):
+    path = faces.image('train', 1)
+    image = cv2.copyMakeBorder(cv2.imread(str(path)), 0, 10, 0, 0, cv2.BORDER_REPLICATE)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    PIL.Image.fromarray(np.rot90(image)[..., ::-1].copy()).save(path, exif=exif)  # stored on its side
+    faces.change(lambda content: content['images'][1].update(height=image.shape[0]))
+    assert not any('EXIF' in text for text in warnings(faces.examine('train')))

@@ -53,6 +53,8 @@ def test_the_best_of_overlapping_boxes_stays():
         ([[0, 0, 1, 1]], 'expected pixels'),
         ([[5, 6, 5.0001, 6.5]], 'expected pixels'),
         ([[0, 0, 1e300, 1e300]], 'in an image of 100 x 50, expected pixels'),
+        ([[10, 10, 10.0001, 40]], '0.0001 pixels thin, expected a face'),
+        (np.array([[1, 2, 30, 40j]]), 'expected N lists'),
     ],
 )
 def test_boxes_that_are_none(boxes, message):
@@ -85,9 +87,22 @@ def test_a_picture_of_a_pixel_has_a_box():
 
 def test_what_detectors_return():
     for none in (None, [], np.zeros((0, 5)), np.zeros((0, 4))):
-        assert found_boxes(none).shape == (0, 5)
-    np.testing.assert_array_equal(found_boxes([[1, 2, 3, 4, 0.5, 9]]), [[1, 2, 3, 4, 0.5]])
-    np.testing.assert_array_equal(found_boxes([[1, 2, 1, 4, 0.9], [1, 2, 3, 4, 0.5]]), [[1, 2, 3, 4, 0.5]])
+        assert found_boxes(none, (100, 50)).shape == (0, 5)
+    np.testing.assert_array_equal(found_boxes([[1, 2, 3, 4, 0.5, 9]], (100, 50)), [[1, 2, 3, 4, 0.5]])
+    np.testing.assert_array_equal(found_boxes([[1, 2, 1, 4, 0.9], [1, 2, 3, 4, 0.5]], (100, 50)), [[1, 2, 3, 4, 0.5]])
     for wrong in ([[1, 2, 3, 4]], [1, 2, 3, 4, 0.5], [[1, 2, 3, float('nan'), 0.5]], 'face', [[5, 2, 3, 4, 0.5]]):
         with pytest.raises(ValueError, match='the detector returns .*expected'):
-            found_boxes(wrong)
+            found_boxes(wrong, (100, 50))
+
+
+@pytest.mark.parametrize(
+    'box, message',
+    [
+        ([0.1, 0.1, 0.9, 0.9, 0.9], 'of an image of 100 x 50, expected pixels, not parts of the image'),
+        ([110, 10, 130, 40, 0.9], 'which lies outside of the image of 100 x 50'),
+        ([10, 10, 30, 40, 1j], 'numbers'),
+    ],
+)
+def test_a_detector_that_answers_in_other_units_or_places_is_an_error(box, message):
+    with pytest.raises(ValueError, match=f'^the detector returns .*{message}'):
+        found_boxes(np.array([box]), (100, 50))

@@ -299,3 +299,8 @@ def test_bytes_between_the_parts_of_a_jpeg_are_skipped(tmp_path):
 def test_a_picture_of_floats_has_no_known_range():
     with pytest.raises(ValueError, match='a picture of floats'):
         read_image(Image.new('F', (4, 4)))
+
+
+def test_either_order_of_bytes_is_the_same_image():
+    image = np.random.default_rng(0).integers(0, 2**16, (5, 7, 3), dtype=np.uint16)
+    np.testing.assert_array_equal(read_image(image.astype('>u2')), read_image(image.astype('<u2')))

@@ -152,7 +152,9 @@ def test_landmarks_that_are_not_finite_name_the_file(monkeypatch):
     found = [np.array(output) for output in model.network(crops)]
     found[0][0, 3] = np.nan
     monkeypatch.setattr(model, 'network', lambda *inputs: found)
-    with pytest.raises(ValueError, match='mmfld_robust_mini.onnx: this model answers landmarks that are not finite'):
+    with pytest.raises(
+        ValueError, match='mmfld_robust_mini.onnx: this model answers landmarks or scores that are not finite'
+    ):
         model(crops)
 
 

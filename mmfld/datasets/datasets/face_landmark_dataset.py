@@ -68,6 +68,9 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         self.keypoint_offset = np.array(keypoint_offset, dtype=np.float32)
         if self.keypoint_offset.shape != (2,) or not np.isfinite(self.keypoint_offset).all():
             raise ValueError(f'keypoint_offset must be two finite numbers, (x, y) in pixels, got {keypoint_offset!r}')
+        indices = kwargs.get('indices')
+        if indices is not None and (indices == 0 or (isinstance(indices, Sequence) and not len(indices))):
+            raise ValueError(f'indices is {indices!r}, which leaves no face, expected some of them, or None for all')
         self._epoch = _SharedInt(0)
         super().__init__(metainfo=self.layout.metainfo, **kwargs)
 

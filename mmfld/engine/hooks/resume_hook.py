@@ -74,8 +74,13 @@ class ResumeHook(Hook):
             )
         for name, most in (('epoch', runner.max_epochs), ('iter', runner.max_iters)):
             if not 0 <= meta[name] <= most:
+                hint = ''
+                if name == 'iter' and meta[name] > most:
+                    hint = (
+                        f', in {len(runner.train_dataloader)} steps an epoch: was it trained on other data or batches?'
+                    )
                 raise ValueError(
-                    f'{self.name}: meta.{name}: found {meta[name]}, expected 0 to {most}, the end of this training'
+                    f'{self.name}: meta.{name}: found {meta[name]}, expected 0 to {most}, the end of this training{hint}'
                 )
         before = config_of(checkpoint)
         if before is not None:
