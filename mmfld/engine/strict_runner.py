@@ -11,6 +11,7 @@ from mmengine import Config
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from .checkpoint import misfits, weights_in
@@ -84,9 +85,13 @@ class StrictRunner(Runner):
             ValueError: If an argument has no meaning.
         """
         try:
-            return super().build_optim_wrapper(optim_wrapper)
+            wrapper = super().build_optim_wrapper(optim_wrapper)
         except (TypeError, ValueError) as error:
             raise ValueError(f'optim_wrapper: {error}') from error
+        for group in getattr(wrapper, 'param_groups', ()):
+            if not isinstance(group['lr'], Tensor) and group['lr'] != group['lr']:  # which SGD takes
+                raise ValueError(f'optim_wrapper: Invalid learning rate: {group["lr"]}')
+        return wrapper
 
     def build_train_loop(self, loop: Any) -> BaseLoop:
         """Training by epochs can be stopped, unless a config asks for a loop of its own.

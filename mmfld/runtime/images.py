@@ -16,6 +16,7 @@ from .unfinished import write_finished
 Image = str | Path | bytes | BinaryIO | np.ndarray | Any
 DARKEST = 2**12  # of 16 bit: pictures that reach no more are mostly those of a camera with fewer bits
 LONGEST = 2**15 - 2  # side that OpenCV samples crops of
+ZEROS = 64  # more at the end of compressed pixels are none of them
 LOSS = 0.02  # of the compression of floats
 URL = re.compile('[a-z][a-z0-9+.-]+:/|data:', re.IGNORECASE)  # a path has but one of two slashes
 KINDS = 'a file name, the bytes of a file, a file opened in binary mode, an array or a picture of Pillow'
@@ -138,11 +139,24 @@ def decode_image(content: bytes, name: str, ignore_orientation: bool = False) ->
         reason = damage(content) if content[:2] == b'\xff\xd8' else None
         if reason is not None:
             raise ValueError(f'found {len(content)} bytes of a JPEG that {reason}')
+        _check_end(content)
         if content[:4] == b'GIF8' or content[8:12] == b'WEBP' or content[4:8] == b'ftyp':
             return _decode_with_pillow(name, content, ignore_orientation)
         return _decode_with_opencv(content, ignore_orientation)
     except ValueError as error:
         raise ValueError(f'{name}: {error}') from error
+
+
+def _check_end(content: bytes) -> None:
+    """Raise a ValueError for an image of which decoders take the beginning, and make up the rest."""
+    zeros = len(content) - len(content.rstrip(b'\0'))
+    if (content[8:12] == b'WEBP' or content[4:8] == b'ftyp') and zeros > ZEROS:
+        raise ValueError(
+            f'found {zeros} zeros at the end of {len(content)} bytes: it was not copied or downloaded whole'
+        )
+    is_jpeg_2000 = content[4:8] == b'jP  ' or content[:4] == b'\xff\x4f\xff\x51'
+    if is_jpeg_2000 and b'\xff\xd9' not in content:  # which stands nowhere else
+        raise ValueError(f'found {len(content)} bytes of a JPEG 2000 that has no end: it is cut off')
 
 
 def _decode_with_opencv(content: bytes, ignore_orientation: bool) -> np.ndarray:

@@ -304,3 +304,22 @@ def test_a_picture_of_floats_has_no_known_range():
 def test_either_order_of_bytes_is_the_same_image():
     image = np.random.default_rng(0).integers(0, 2**16, (5, 7, 3), dtype=np.uint16)
     np.testing.assert_array_equal(read_image(image.astype('>u2')), read_image(image.astype('<u2')))
+
+
+@pytest.mark.parametrize('suffix', ['webp', 'avif', 'jp2'])
+def test_an_image_whose_end_is_zeros_is_an_error(tmp_path, suffix):
+    """As of a download that was broken off; decoders take the beginning, and make up the rest."""
+    image = cv2.resize(np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8), (120, 90))
+    path = tmp_path / f'a.{suffix}'
+    if suffix == 'avif':
+        pillow = pytest.importorskip('PIL.Image')
+        if '.avif' not in pillow.registered_extensions():
+            pytest.skip('this Pillow writes no AVIF')
+        pillow.fromarray(image[..., ::-1]).save(path)
+    elif not cv2.imwrite(str(path), image):
+        pytest.skip(f'this OpenCV writes no {suffix}')
+    content = path.read_bytes()
+    assert read_image(content).shape == image.shape
+    size = len(content) * 3 // 4
+    with pytest.raises(ValueError, match='zeros at the end|has no end|not a complete image'):
+        read_image(content[:size] + bytes(len(content) - size))
