@@ -1,7 +1,7 @@
 """Makes environments one after the other, runs the fast tests and a rehearsal in each, and writes their table.
 
     python tools/misc/try_environments.py --only python-3.12 numpy-2   # a row of requirements/environments.yml each
-    python tools/misc/try_environments.py --table                      # only writes what was measured into docs/results
+    python tools/misc/try_environments.py --table                      # only writes what was measured into README.md
 
 What a row does not say is as tools/setup_env.sh has it. An environment is deleted when it has been tried; its log stays
 in ``work_dirs/environments``. Results are kept in requirements/environments.yml under ``tried``: the versions that were
@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIST = REPOSITORY / 'requirements' / 'environments.yml'
-PAGE = REPOSITORY / 'docs' / 'results' / 'environments.md'
+PAGE = REPOSITORY / 'README.md'
 WORK = REPOSITORY / 'work_dirs' / 'environments'
 FAST = [
     'tests/test_compat.py',

@@ -80,7 +80,7 @@ class ResumeHook(Hook):
                         f', in {len(runner.train_dataloader)} steps an epoch: was it trained on other data or batches?'
                     )
                 raise ValueError(
-                    f'{self.name}: meta.{name}: found {meta[name]}, expected 0 to {most}, the end of this training{hint}'
+                    f'{self.name}: meta.{name}: found {meta[name]}, expected 0 to {most}, the end of the training{hint}'
                 )
         before = config_of(checkpoint)
         if before is not None:
