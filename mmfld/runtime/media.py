@@ -272,6 +272,7 @@ class ResultWriter:
             _check_predictions(source, self._pred_dir)
         self._video: VideoWriter | None = None
         self._json: IO[str] | None = None
+        self._json_path = Path()
         self._unfinished: list[Path] = []
 
     def __enter__(self) -> 'ResultWriter':
@@ -314,19 +315,20 @@ class ResultWriter:
         # item by item, so that the predictions on a long video need no memory either
         separator = ',\n'
         if self._json is None:
-            self._json = open(self._begin(self._pred_dir / f'{self.source.name}.json'), 'w', encoding='utf-8')
+            self._json_path = self._pred_dir / f'{self.source.name}.json'
+            self._json = open(self._begin(self._json_path), 'w', encoding='utf-8')
             separator = '[\n'
         assert frame.time is not None  # of a video
         item = dict(frame_id=frame.index, time=round(frame.time, 6), **frame.since, instances=instances)
-        with naming(self._pred_dir / f'{self.source.name}.json'):
+        with naming(self._json_path):
             self._json.write(separator + json.dumps(item, default=_plain))
 
     def close(self, is_complete: bool = True) -> None:
         """End the files of a video; they get their names if it ``is_complete``."""
         if self._video is not None:
             self._video.close()
-        if self._json is not None and self._pred_dir is not None:
-            with naming(self._pred_dir / f'{self.source.name}.json'):
+        if self._json is not None:
+            with naming(self._json_path):
                 self._json.write('\n]\n')
                 self._json.close()
         for path in self._unfinished if is_complete else []:
