@@ -130,7 +130,7 @@ def test_predictions_are_put_back_into_tilted_images(study, synthetic_faces, mon
             return data['data_samples']
 
     monkeypatch.setattr(FaceAffine, 'transform', remember)
-    monkeypatch.setattr(study, 'init_model', lambda *args, **kwargs: Exact())
+    monkeypatch.setattr(study, 'init_whole_model', lambda *args, **kwargs: Exact())
     faces = study.measure(['synthetic_300w68_test.json'], f'{synthetic_faces}/')
     assert len(faces.names) == 4 and abs(faces.tilt).max() > 0.02
     assert max(abs(study.tilt_of(points)) for points in in_crop.values()) < 1e-3

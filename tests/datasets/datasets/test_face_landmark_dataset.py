@@ -320,10 +320,6 @@ BROKEN = {
         lambda content: content['images'][1].pop('height'),
         ['image 1', '"height"', 'none beside "width"', 'both or neither'],
     ),
-    'a category that is not there': (
-        lambda content: (content.update(categories=[dict(id=1)]), content['annotations'][1].update(category_id=5)),
-        ['annotation 1', '"category_id"', '5', 'the id of one of the categories'],
-    ),
     'no width but null': (_set_image('width', None), ['image 1', '"width"', 'None', 'positive whole number']),
     'negative height': (_set_image('height', -100), ['image 1', '"height"', '-100', 'positive whole number']),
     'half a pixel of height': (_set_image('height', 99.5), ['image 1', '"height"', '99.5', 'positive whole number']),
