@@ -6,6 +6,7 @@ import numpy as np
 
 from mmfld.structures import FaceLayout
 
+from ...codecs.outside import lies_inside
 from ...counts import how_many
 from .annotation_file import is_number, shown
 
@@ -16,6 +17,11 @@ THINNEST_FACE = 0.01  # pixels
 PLACEHOLDERS = np.float32([[0, 0], [-1, -1]])
 
 Size = tuple[int, int] | None
+
+
+def are_far(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(N, ) bool: whether points (N, 2) lie further from an image of (W, H) ``size`` than it is large."""
+    return ((points < -np.array(size)) | (points > 2 * np.array(size))).any(axis=1)
 
 
 class FaceReader:
@@ -102,7 +108,7 @@ class FaceReader:
             raise self._fault(ann, field, found, 'the size of a face in pixels, not in parts of the image')
         self._check_near(ann, 'keypoints', annotated, size)
         self._check_box(ann, field, box, annotated, size)
-        if size and ((annotated < -0.5) | (annotated > np.array(size) - 0.5)).any(axis=1).all():
+        if size and not lies_inside(annotated, size).any():
             raise self._fault(
                 ann,
                 'keypoints',
@@ -151,8 +157,7 @@ class FaceReader:
 
     def _check_near(self, ann: dict, field: str, points: np.ndarray, size: Size) -> None:
         """Points (N, 2) lie in the image or beside it, at most by its size."""
-        limit = np.array(size if size else (LARGEST_COORDINATE, LARGEST_COORDINATE))
-        far = np.flatnonzero(((points < -limit) | (points > (2 if size else 1) * limit)).any(axis=1))
+        far = np.flatnonzero(are_far(points, size) if size else (np.abs(points) > LARGEST_COORDINATE).any(axis=1))
         if len(far):
             x, y = points[far[0]]
             where = (

@@ -69,7 +69,7 @@ class FaceLandmarkDataset(BaseCocoStyleDataset):
         if self.keypoint_offset.shape != (2,) or not np.isfinite(self.keypoint_offset).all():
             raise ValueError(f'keypoint_offset must be two finite numbers, (x, y) in pixels, got {keypoint_offset!r}')
         indices = kwargs.get('indices')
-        if indices is not None and (indices == 0 or (isinstance(indices, Sequence) and not len(indices))):
+        if indices is not None and not (indices if isinstance(indices, int) else len(indices)):
             raise ValueError(f'indices is {indices!r}, which leaves no face, expected some of them, or None for all')
         self._epoch = _SharedInt(0)
         super().__init__(metainfo=self.layout.metainfo, **kwargs)

@@ -5,7 +5,9 @@ from mmengine import fileio
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 
+from ...codecs.outside import lies_inside
 from ...runtime.images import decode_image
+from ..datasets.face_annotation import are_far
 
 
 @TRANSFORMS.register_module()
@@ -71,12 +73,11 @@ class LoadFaceImage(LoadImage):
 
 def _check_points(image: np.ndarray, path: str, keypoints: np.ndarray, visible: np.ndarray | None) -> None:
     """As :class:`~mmfld.datasets.datasets.face_annotation.FaceReader` does where the size is known beforehand."""
-    size = np.array(image.shape[1::-1])
+    size = image.shape[1::-1]
     for points, seen in zip(keypoints, np.ones(keypoints.shape[:2]) if visible is None else visible):
         annotated = points[np.reshape(seen, (len(points), -1))[:, 0] > 0]
-        far = np.flatnonzero(((annotated < -size) | (annotated > 2 * size)).any(axis=1))
-        inside = ((annotated >= -0.5) & (annotated <= size - 0.5)).all(axis=1)
-        if not len(far) and (inside.any() or not len(annotated)):
+        far = np.flatnonzero(are_far(annotated, size))
+        if not len(far) and (lies_inside(annotated, size).any() or not len(annotated)):
             continue
         x, y = annotated[far[0] if len(far) else 0]
         found = f'{"a point" if len(far) else "all points outside, one"} at ({x:g}, {y:g})'
