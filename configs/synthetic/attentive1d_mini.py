@@ -21,6 +21,9 @@ train_dataset = dict(
 train_cfg = dict(max_epochs=8, val_interval=2)
 param_scheduler = [dict(_base_.param_scheduler[0], end=50), _base_.param_scheduler[1]]
 default_hooks = dict(ema=dict(momentum=0.005))
+# what is measured on rendered clips is of this crop and head
+crop = dict(rule='landmark_height', padding=1.1)
+model = dict(head=dict(channels=128))
 from mmfld.engine.combine import combine
 
 combine(globals())

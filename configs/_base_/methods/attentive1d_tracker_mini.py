@@ -1,12 +1,11 @@
 # The tracker behind the frozen detector of attentive1d_mini.py, on clips of 8 frames; a config adds clips and detector
 _base_ = ['./mini.py']
 # codec and head as in attentive1d_mini.py, on which it cannot build: bases are four levels deep at most
-crop = dict(rule='landmark_height', padding=1.1)  # what is measured of these minis is in this crop
 # sigma: one cell of the features, as the default L / 64 is for features of 64 x 64
 codec = dict(_delete_=True, type='MarginalHeatmap', input_size=_base_.codec.input_size, length=384, sigma=384 / 32)
 model = dict(
     type='FaceTracker',
-    head=dict(type='CoAttentionMarginalHead', in_channels=128, feature_size=32, gamma=0.4),
+    head=dict(type='CoAttentionMarginalHead', in_channels=128, feature_size=32, channels=96, gamma=0.4),
     refinement=dict(channels=64, decay=0.3, reach=3.0),
     freeze_detector=True,
 )
