@@ -107,8 +107,10 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
 
         Returns:
             list[dict]: Per face ``track_id`` (int), ``keypoints`` (K, 2) float in pixels, ``keypoint_scores`` (K, )
-            float, and ``bbox`` (4, ), the landmark box x1, y1, x2, y2 that the crop was made from; with
-            ``return_unconfirmed`` also ``is_confirmed`` (bool).
+            float, and ``bbox`` (4, ), the landmark box x1, y1, x2, y2 that the crop was made from; with calibrated
+            weights also ``keypoint_covariances`` (K, 2, 2) in squared pixels, of the landmarks before ``smoothing``,
+            and ``keypoints_visible`` (K, ), see :class:`FaceLandmarkInferencer`; with ``return_unconfirmed`` also
+            ``is_confirmed`` (bool).
 
         Raises:
             TypeError, ValueError: If the frame is no image, or its time is not later than that of the one before.
@@ -235,8 +237,10 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
 
 def _faces(sample: PoseDataSample) -> list[dict]:
     """The faces of a frame as :meth:`FaceLandmarkTracker.track` gives them, without their numbers."""
-    faces = sample.pred_instances
-    return [
-        dict(keypoints=keypoints, keypoint_scores=scores, bbox=bbox)
-        for keypoints, scores, bbox in zip(faces.keypoints, faces.keypoint_scores, faces.bboxes)
-    ]
+    instances = sample.pred_instances
+    fields = dict(keypoints=instances.keypoints, keypoint_scores=instances.keypoint_scores, bbox=instances.bboxes)
+    if 'keypoint_covariances' in instances:
+        fields.update(
+            keypoint_covariances=instances.keypoint_covariances, keypoints_visible=instances.keypoints_visible
+        )
+    return [dict(zip(fields, face)) for face in zip(*fields.values())]

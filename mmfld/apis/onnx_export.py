@@ -83,7 +83,10 @@ class CropsToLandmarks(nn.Module):
         self.samples = [PoseDataSample(metainfo=dict(flip_indices=list(model.dataset_meta['flip_indices'])))]
 
     def maps(self, crops: Tensor, state: Tensor | None = None) -> tuple[Any, tuple[Tensor, ...], Tensor | None]:
-        """Features of the network, its maps, and the next state, for crops (N, H, W, 3) uint8 in BGR."""
+        """Features of the network, its maps, and the next state, for crops (N, H, W, 3) uint8 in BGR.
+
+        Without a ``state``, a tracker's crops are the first of N videos.
+        """
         inputs = crops.permute(0, 3, 1, 2)
         if self.rgb:
             inputs = inputs.flip(1)
@@ -100,7 +103,8 @@ class CropsToLandmarks(nn.Module):
         maps = self.predict_maps(feats, self.samples, self.test_cfg)
         maps = maps if isinstance(maps, tuple) else (maps,)
         if self.state_shape is not None:
-            refined, after = self.model.refine(tuple(axis[:, None] for axis in maps), TrackState(*state.unbind(1)))
+            before = None if state is None else TrackState(*state.unbind(1))
+            refined, after = self.model.refine(tuple(axis[:, None] for axis in maps), before)
             maps, state = tuple(axis[:, 0] for axis in refined), torch.stack(after[: len(maps)], dim=1)
         return feats, maps, state
 

@@ -10,7 +10,8 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import MODELS
 
 from mmfld.apis import onnx_export
-from mmfld.apis.onnx_export import export_onnx
+from mmfld.apis.onnx_export import CropsToLandmarks, export_onnx
+from mmfld.apis.whole_model import init_whole_model
 from mmfld.cli.main import main
 from mmfld.engine.hooks.plain_checkpoint_hook import to_plain
 from mmfld.engine.rows import read_config
@@ -150,6 +151,18 @@ def test_the_refinement_of_a_tracker(case, tmp_path):
     assert (first.covariances is not None) == (case == 'of maps')
     moved = np.abs(model(crops[2:], first.state).landmarks - model(crops[2:]).landmarks).max(axis=(1, 2))
     assert (moved > 0.1).tolist() == [case == 'of marginals', True]
+
+
+@pytest.mark.parametrize('case', TRACKERS)
+def test_crops_without_a_state_are_the_first_of_their_videos(case, tmp_path):
+    name, options, state_shape = TRACKERS[case]
+    module = CropsToLandmarks(init_whole_model(*saved(name, options, tmp_path)), flip_test=False).eval()
+    crops = torch.from_numpy(onnx_export.made_up_crops(3, 128, 128))
+    with torch.no_grad():
+        found, expected = module.predict(crops), module.predict(crops, torch.zeros(3, *state_shape))
+    assert set(found) == set(expected) and found['state'].any()
+    for field, value in expected.items():
+        torch.testing.assert_close(found[field], value)
 
 
 @pytest.mark.usefixtures('exporter')
