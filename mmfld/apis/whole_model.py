@@ -12,6 +12,7 @@ from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from ..engine.checkpoint import misfits, read_checkpoint
 from ..engine.provenance import other_method
+from ..models import FaceTracker
 
 
 def init_whole_model(cfg: Config, checkpoint: str | Path, device: str = 'cpu') -> nn.Module:
@@ -32,6 +33,21 @@ def init_whole_model(cfg: Config, checkpoint: str | Path, device: str = 'cpu') -
     model.dataset_meta = content.get('meta', {}).get('dataset_meta')
     model.cfg = cfg
     return model.to(device).eval()
+
+
+def init_picture_model(cfg: Config, checkpoint: str | Path, device: str = 'cpu') -> nn.Module:
+    """As :func:`init_whole_model`, for what reads the maps of the head itself: a tracker's are not refined there.
+
+    Raises:
+        ValueError: As there; and if the model is a :class:`~mmfld.models.FaceTracker`.
+    """
+    model = init_whole_model(cfg, checkpoint, device)
+    if isinstance(model, FaceTracker):
+        raise ValueError(
+            f'{checkpoint}: found a FaceTracker, which refines its maps by the frames before, expected a model that '
+            'reads each picture by itself, such as its detector'
+        )
+    return model
 
 
 def load_whole(model: nn.Module, content: dict, cfg: Config, name: str | Path | None) -> None:

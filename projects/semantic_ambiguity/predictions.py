@@ -18,7 +18,7 @@ from terminaltables import GithubFlavoredMarkdownTable
 from torch import Tensor
 from tqdm import tqdm
 
-from mmfld.apis.whole_model import init_whole_model
+from mmfld.apis.whole_model import init_picture_model
 from mmfld.evaluation.functional import inter_ocular
 from mmfld.models.losses.heatmap_moments import heatmap_moments, principal_axes
 from mmfld.structures import FaceLayout, denormalize, get_layout
@@ -107,7 +107,7 @@ def predict(checkpoint: Path) -> Predictions:
         raise ValueError(f'{checkpoint}: found no config (*.py) in its folder, expected the one that a training writes')
     cfg = Config.fromfile(config)
     init_default_scope(cfg.default_scope)
-    model = init_whole_model(cfg, str(checkpoint), device='cuda:0' if torch.cuda.is_available() else 'cpu')
+    model = init_picture_model(cfg, str(checkpoint), device='cuda:0' if torch.cuda.is_available() else 'cpu')
     loader = Runner.build_dataloader(cfg.test_dataloader)
     images, means, covariances, truths = [], [], [], []
     for batch in loader:

@@ -8,11 +8,13 @@ import pytest
 import torch
 from matplotlib.cbook import get_sample_data
 
-from mmfld.apis import FaceLandmarkInferencer
+from mmfld.apis import FaceLandmarkInferencer, FaceLandmarkTracker
+from mmfld.models import FaceTracker
 from mmfld.runtime import FaceLandmarker, LandmarkModel
 from mmfld.shipped import DEFAULT, FOLDER, shipped_file, shipped_names
 
 PHOTO = get_sample_data('grace_hopper.jpg', asfileobj=False)
+METHODS = {'structured_mini', 'star_mini', 'subpixel_mini', 'attentive1d_mini'}
 WEIGHTS, EXPORTS = shipped_names('.pth'), shipped_names('.onnx')
 
 
@@ -25,7 +27,7 @@ def expected():
 
 def test_names():
     assert DEFAULT in WEIGHTS and DEFAULT in EXPORTS
-    assert {'star_mini', 'structured_mini', 'subpixel_mini'} <= set(WEIGHTS)
+    assert METHODS <= set(WEIGHTS)
     assert shipped_file('star_mini', '.pth') == FOLDER / 'star_mini.pth'
     assert shipped_file('star_hg2_mini', '.pth') is None and shipped_file('../shipped', '.py') is None
 
@@ -40,8 +42,10 @@ def test_a_name_that_no_model_has_is_told_with_those_there_are():
 
 
 def test_they_are_small():
-    sizes = [path.stat().st_size for path in FOLDER.iterdir() if path.suffix in ('.pth', '.onnx')]
-    assert max(sizes) <= 3.1e6
+    sizes = {path.name: path.stat().st_size for path in FOLDER.iterdir() if path.suffix in ('.pth', '.onnx')}
+    assert sum(sizes[f'{name}.pth'] for name in METHODS) <= 15e6
+    assert sizes.pop('attentive1d_mini.pth') <= 5.6e6  # with the refinement of its tracker
+    assert max(sizes.values()) <= 3.1e6
 
 
 @pytest.mark.parametrize('name', WEIGHTS)
@@ -63,6 +67,19 @@ def test_weights_by_name(name, expected):
     content = torch.load(FOLDER / f'{name}.pth', weights_only=True)
     assert content['measured']['licence'] == 'non-commercial research (300W)'
     assert inferencer.orientation == ('auto' if 'sure' in content['measured'] else 'upright')
+
+
+def test_the_attentive_tracker_by_name(expected):
+    tracker = FaceLandmarkTracker('attentive1d_mini', device='cpu', detector='whole_image', return_unconfirmed=True)
+    assert isinstance(tracker.model, FaceTracker)
+    photo = cv2.imread(PHOTO)
+    (first,), states = tracker.predict_boxes(photo, expected.box[None])
+    for frame, states in ((photo, None), (photo, states)):
+        (face,), _ = tracker.predict_boxes(frame, expected.box[None], states)
+        apart = np.linalg.norm(face['keypoints'] - expected.landmarks, axis=1)
+        assert apart.mean() < 0.05 * np.linalg.norm(expected.landmarks[36] - expected.landmarks[45])
+        assert face['keypoint_covariances'].shape == (68, 2, 2) and face['keypoints_visible'].shape == (68,)
+        assert (face['keypoints'] == first['keypoints']).all() == (states is None)  # it remembers
 
 
 @pytest.mark.parametrize('name', EXPORTS)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from mmfld.apis.whole_model import init_whole_model
+from mmfld.apis.whole_model import init_picture_model, init_whole_model
 from mmfld.engine.rows import read_config
 from mmfld.repository import REPOSITORY
 from mmfld.shipped import shipped_file
@@ -29,6 +29,13 @@ def test_a_whole_checkpoint_is_loaded(cfg):
     assert not model.training and model.dataset_meta['dataset_name']
     for name, value in model.state_dict().items():
         assert torch.equal(value, weights[name].to(value.dtype))
+
+
+def test_the_maps_of_a_trackers_head_are_not_those_it_reads(cfg):
+    assert type(init_picture_model(cfg, WEIGHTS)) is type(init_whole_model(cfg, WEIGHTS))
+    tracker = read_config('configs/300w/attentive1d_tracker_mini.py')
+    with pytest.raises(ValueError, match='attentive1d_mini.pth: found a FaceTracker, which refines its maps by'):
+        init_picture_model(tracker, shipped_file('attentive1d_mini', '.pth'))
 
 
 def damaged(change):

@@ -19,7 +19,7 @@ from mmpose.registry import KEYPOINT_CODECS, METRICS
 from mmpose.structures import PoseDataSample
 from tqdm import tqdm
 
-from mmfld.apis.whole_model import init_whole_model
+from mmfld.apis.whole_model import init_picture_model
 from mmfld.codecs import MarginalHeatmap
 from mmfld.engine.endings import run_tool
 from mmfld.models.pose_estimators.half_cell_flip import half_a_cell, mirrored
@@ -56,7 +56,7 @@ def main(argv=None):
     if not args.checkpoint.is_file():
         parser.error(f'checkpoint {args.checkpoint} does not exist')
     cfg = load_config(args)
-    model = init_whole_model(cfg, str(args.checkpoint), device=args.device)
+    model = init_picture_model(cfg, str(args.checkpoint), device=args.device)
     loader = Runner.build_dataloader(cfg[f'{args.split}_dataloader'])
     head = model.head
     codecs = {

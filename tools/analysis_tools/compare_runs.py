@@ -32,7 +32,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 from terminaltables import GithubFlavoredMarkdownTable
 
-from mmfld.apis.whole_model import init_whole_model
+from mmfld.apis.whole_model import init_picture_model
 from mmfld.codecs.heatmap_codec import HeatmapCodec
 from mmfld.engine.endings import run_tool
 from mmfld.engine.options import OptionsAction
@@ -208,7 +208,7 @@ def predict(cfg: Config, checkpoint: Path, samples: list[dict], landmarks: list[
             f'{checkpoint} does not exist; a run keeps every epoch with --cfg-options '
             'default_hooks.checkpoint.max_keep_ckpts=-1'
         )
-    model = init_whole_model(cfg, str(checkpoint), device=device)
+    model = init_picture_model(cfg, str(checkpoint), device=device)
     codec = model.head.decoder
     if not isinstance(codec, HeatmapCodec):
         raise ValueError(
