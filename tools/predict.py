@@ -21,6 +21,7 @@ from mmfld.apis.inputs import open_lenient
 from mmfld.cli.arguments import orientation
 from mmfld.counts import how_many
 from mmfld.runtime.media import check_names
+from mmfld.shipped import shipped_file, shipped_names
 
 
 def main() -> int:
@@ -29,7 +30,11 @@ def main() -> int:
     parser.add_argument(
         'inputs', nargs='+', metavar='INPUT', help='image, video, folder of images, "webcam" or "webcam:1"'
     )
-    parser.add_argument('--pose2d', metavar='CONFIG', help='config of the model; default: from the checkpoint')
+    parser.add_argument(
+        '--pose2d',
+        metavar='CONFIG',
+        help='config of the model, by default from the checkpoint; or, alone, the name of one of the package',
+    )
     parser.add_argument(
         '--pose2d-weights',
         metavar='CHECKPOINT',
@@ -88,8 +93,11 @@ def main() -> int:
     if not (args.show or args.vis_out_dir or args.pred_out_dir):
         parser.error('nothing to do with the result: give --show, --vis-out-dir or --pred-out-dir')
 
-    if args.pose2d and not args.pose2d_weights:
-        parser.error(f'--pose2d {args.pose2d} without --pose2d-weights CHECKPOINT would be an untrained network')
+    if args.pose2d and not args.pose2d_weights and not shipped_file(args.pose2d, '.pth'):
+        parser.error(
+            f'--pose2d {args.pose2d} without --pose2d-weights CHECKPOINT would be an untrained network; found none of '
+            f'this name in the package, which has {", ".join(shipped_names(".pth"))}'
+        )
     for name in ('batch_size', 'refine') if args.track else ('smooth', 'max_faces'):
         if getattr(args, name) is not None:
             parser.error(f'--{name.replace("_", "-")} cannot be used {"with" if args.track else "without"} --track')

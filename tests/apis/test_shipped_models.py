@@ -73,9 +73,9 @@ def test_the_attentive_tracker_by_name(expected):
     tracker = FaceLandmarkTracker('attentive1d_mini', device='cpu', detector='whole_image', return_unconfirmed=True)
     assert isinstance(tracker.model, FaceTracker)
     photo = cv2.imread(PHOTO)
-    (first,), states = tracker.predict_boxes(photo, expected.box[None])
-    for frame, states in ((photo, None), (photo, states)):
-        (face,), _ = tracker.predict_boxes(frame, expected.box[None], states)
+    (first,), after = tracker.predict_boxes(photo, expected.box[None])
+    for states in (None, after):
+        (face,), _ = tracker.predict_boxes(photo, expected.box[None], states)
         apart = np.linalg.norm(face['keypoints'] - expected.landmarks, axis=1)
         assert apart.mean() < 0.05 * np.linalg.norm(expected.landmarks[36] - expected.landmarks[45])
         assert face['keypoint_covariances'].shape == (68, 2, 2) and face['keypoints_visible'].shape == (68,)

@@ -83,6 +83,18 @@ def test_what_cannot_be_done_is_one_sentence(predict, folder, monkeypatch, capsy
     assert not Path('out').exists()
 
 
+def test_a_model_of_the_package_by_name(predict, tmp_path, capsys):
+    assert predict(PHOTO, '--pose2d', 'attentive1d_mini', '--pred-out-dir', tmp_path) == 0
+    (face,) = json.loads((tmp_path / 'grace_hopper.json').read_text())
+    assert 0.7 < np.mean(face['keypoint_scores']) < 1  # the peaks of its maps; the default's are a third of that
+    with pytest.raises(SystemExit):
+        predict(PHOTO, '--pose2d', 'attentive1d', '--pred-out-dir', tmp_path)
+    error = capsys.readouterr().err
+    assert (
+        'would be an untrained network; found none of this name in the package, which has attentive1d_mini, ' in error
+    )
+
+
 def test_a_video_is_no_picture(predict, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     video = cv2.VideoWriter('clip.mp4', cv2.VideoWriter_fourcc(*'mp4v'), 10, (64, 64))
