@@ -20,6 +20,7 @@ from tables import markdown, shown_rows
 from terminaltables import GithubFlavoredMarkdownTable
 
 import mmfld  # noqa: F401  prepares the environment and registers the components
+from mmfld.engine.checkpoint import read_checkpoint
 from mmfld.engine.rows import METRIC, REPOSITORY, Paper, Row
 
 BEGIN, END = '<!-- {} -->', '<!-- end -->'
@@ -185,7 +186,7 @@ def model(row: Row, paper: Paper, folder: Path) -> dict:
         'Metadata': metadata,
     }
     weights = REPOSITORY / f'mmfld/assets/{Path(row.config).stem}.pth'
-    if weights.is_file():
+    if weights.is_file() and model_type(weights) == cfg.model.type:
         content['Weights'] = str(weights.relative_to(REPOSITORY))
     results = []
     for subset in dict.fromkeys(map(subset_of, (*row.paper, *mean_ours(row)))):
@@ -210,6 +211,11 @@ def model(row: Row, paper: Paper, folder: Path) -> dict:
             )
         results.append(result)
     return dict(content, Results=results) if results else content
+
+
+def model_type(weights: Path) -> str:
+    """Of published weights: those of a tracker bear the name of its detector, and do not fit the detector's config."""
+    return Config.fromstring(read_checkpoint(weights)['meta']['cfg'], '.py').model.type
 
 
 def subset_of(metric: str) -> str:

@@ -536,6 +536,7 @@ def test_metafiles_hold_what_rows_hold(study):
     assert best['Weights'] == 'mmfld/assets/mmfld_best_mini.pth'
     assert best['Results'][0]['Metrics'] == {'NME': 2.759, 'FR at 8 %': 0.18, 'AUC at 8 %': 0.655}
     assert best['Results'][0]['Command'].endswith('configs/300w/mmfld_best_mini.py mmfld/assets/mmfld_best_mini.pth')
+    assert 'Weights' not in models['300w_attentive1d_mini']  # the file of this name is the tracker's
     assert models['aflw_subpixel_hg2']['Results'][0]['Metrics'] == {
         'NME (paper)': 1.31,
         'box NME (paper)': 2.14,
