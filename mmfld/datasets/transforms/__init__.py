@@ -1,14 +1,7 @@
 from .clip import PerFrame, RandomBurst
 from .convert_keypoints import ConvertKeypoints
 from .crop import CROP_RULES, FaceAffine, GetFaceCrop, RandomFaceSimilarity, crop_matrix
-from .degradation import (
-    RandomBrightness,
-    RandomCover,
-    RandomJPEG,
-    RandomLowResolution,
-    RandomMotionBlur,
-    WorseBesideClean,
-)
+from .degradation import RandomBrightness, RandomCover, RandomJPEG, RandomLowResolution, RandomMotionBlur
 from .load_face_image import LoadFaceImage
 from .load_video_frame import LoadVideoFrame
 from .photometric import RandomBoxBlur, RandomByteNoise, RandomChannelGain, RandomGamma, RandomOcclusion
@@ -36,5 +29,4 @@ __all__ = [
     'RandomOcclusion',
     'SiameseViews',
     'crop_matrix',
-    'WorseBesideClean',
 ]

@@ -5,7 +5,6 @@ All act on the crop of a face, uint8 (H, W, 3) in place of the key ``img``, and 
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform, Compose
 from mmpose.registry import TRANSFORMS
 
 from ...robustness.variants import motion_kernel
@@ -156,28 +155,3 @@ class RandomCover(RandomImageTransform):
             first, last = (np.round(middle + sign * along).astype(int).tolist() for sign in (-1, 1))
             cv2.line(cover, first, last, 1, max(1, round(sides[0] / 2)))
         return cover.astype(bool)
-
-
-@TRANSFORMS.register_module()
-class WorseBesideClean(BaseTransform):
-    """Makes the crop worse, and keeps it as it is beside, for :class:`DistilledTopdownPoseEstimator`.
-
-    Modified Keys:
-
-        - img (H, 2 W, 3): worse and as it was, side by side
-
-    Args:
-        transforms (list[dict]): What makes the crop worse.
-    """
-
-    def __init__(self, transforms: list[dict]):
-        self.transforms = Compose(transforms)
-
-    def transform(self, results: dict) -> dict | None:
-        clean = results['img'].copy()
-        results = self.transforms(results)
-        results['img'] = np.concatenate([results['img'], clean], axis=1)
-        return results
-
-    def __repr__(self) -> str:
-        return f'{self.__class__.__name__}(transforms={self.transforms})'

@@ -58,8 +58,6 @@ class HourglassAAM(BaseModule):
         width (int): Channels C of the hourglasses; the stem grows over C/4 and C/2. Defaults to 256.
         pixel_unshuffle (int): Side r of the blocks of pixels that enter the stem as channels, so that an input of r
             times the side costs little more. Defaults to 1.
-        cell_split (int): Side q of the blocks into which each cell of the last stack's heatmaps is split by a sub-pixel
-            convolution (Shi et al., CVPR 2016), so that they are q H/4r x q W/4r. Defaults to 1.
         in_channels (int): Defaults to 3.
         init_cfg (dict, optional): PyTorch's default initialisation, as the reference, if None.
 
@@ -77,7 +75,6 @@ class HourglassAAM(BaseModule):
         num_levels: int = 4,
         width: int = 256,
         pixel_unshuffle: int = 1,
-        cell_split: int = 1,
         in_channels: int = 3,
         init_cfg: dict | None = None,
     ):
@@ -88,11 +85,6 @@ class HourglassAAM(BaseModule):
             raise ValueError(f'width must be divisible by 8, got {width}')
         if pixel_unshuffle < 1:
             raise ValueError(f'pixel_unshuffle must be at least 1, got {pixel_unshuffle}')
-        if cell_split < 1 or (cell_split > 1 and attention_maps):
-            raise ValueError(
-                f'cell_split must be 1, or larger with attention_maps=False, got {cell_split} with '
-                f'attention_maps={attention_maps}'
-            )
         layout = get_layout(layout)
         keypoints, boundaries = layout.num_keypoints, layout.num_boundaries
         if attention_maps and not boundaries:
@@ -105,7 +97,6 @@ class HourglassAAM(BaseModule):
         self.attention_maps = attention_maps
         self.num_stacks = num_stacks
         self.pixel_unshuffle = pixel_unshuffle
-        self.cell_split = cell_split
         self.stride = 4 * pixel_unshuffle * 2**num_levels
 
         self.stem = ConvBlock(in_channels * pixel_unshuffle**2 + 3, width // 4, 7, stride=2, bn_relu=True)
@@ -124,8 +115,6 @@ class HourglassAAM(BaseModule):
             nn.Sequential(Residual(width, width), ConvBlock(width, width, 1, bn_relu=True)) for _ in range(num_stacks)
         )
         self.out_heatmaps = heads(keypoints, num_stacks)
-        if cell_split > 1:
-            self.out_heatmaps[-1] = nn.Conv2d(width, keypoints * cell_split**2, 1)
         self.merge_features = heads(width, between)
         self.merge_heatmaps = heads(width, between, keypoints)
         if attention_maps:
@@ -148,8 +137,6 @@ class HourglassAAM(BaseModule):
             f = coord_conv(self.coord_convs[s], x, last_heatmap)
             f = self.features[s](self.hourglasses[s](f))
             heatmaps = self.out_heatmaps[s](f)
-            if s + 1 == self.num_stacks:
-                heatmaps = F.pixel_shuffle(heatmaps, self.cell_split)
             if self.heatmap_activation == 'in_relu':
                 # float32 under autocast: the mean of a map shows the rounding of its cells
                 heatmaps = F.relu(F.instance_norm(heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32))))

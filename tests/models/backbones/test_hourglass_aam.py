@@ -306,15 +306,6 @@ def test_blocks_of_pixels_as_channels():
         net(torch.zeros(1, 3, 48, 64))
 
 
-def test_split_cells_of_the_last_stack():
-    net = small(cell_split=2, attention_maps=False)
-    first, *_, last = net(torch.rand(1, 3, 32, 48))
-    assert first.heatmaps.shape == (1, 29, 8, 12) and last.heatmaps.shape == (1, 29, 16, 24)
-    # a block of a landmark's cells is its four channels, row by row
-    channels = net.out_heatmaps[-1](last.features)[:, 4 * 7 : 4 * 8]
-    assert torch.equal(last.heatmaps[0, 7, 4:6, 10:12].flatten(), channels[0, :, 2, 5])
-
-
 @pytest.mark.parametrize('size', [(64, 72), (56, 64)])
 def test_input_must_be_divisible_by_the_stride(size):
     with pytest.raises(ValueError, match=rf'must be divisible by 16, got \({size[0]}, {size[1]}\)'):
@@ -368,8 +359,6 @@ def test_results_do_not_depend_on_the_memory_format():
         (dict(heatmap_activation='relu'), "heatmap_activation must be 'none' or 'in_relu', got 'relu'"),
         (dict(width=20), 'width must be divisible by 8, got 20'),
         (dict(pixel_unshuffle=0), 'pixel_unshuffle must be at least 1, got 0'),
-        (dict(cell_split=2), 'cell_split must be 1, or larger with attention_maps=False, got 2 with attention_maps=True'),
-        (dict(cell_split=0, attention_maps=False), 'cell_split must be 1, or larger with attention_maps=False, got 0'),
     ],
 )
 def test_bad_arguments(options, message):
