@@ -8,7 +8,7 @@ import torch
 from mmengine.dataset import Compose
 from mmpose.structures import PoseDataSample
 
-from ..runtime.crops import turn
+from ..runtime.crops import turn, visible_in_image
 
 FRAMING = ('GetFaceCrop', 'GetBBoxCenterScale')  # steps of test pipelines that say where a crop lies
 
@@ -59,13 +59,17 @@ class CropPipeline:
         return self._sampling(results), center
 
 
-def to_image(sample: PoseDataSample, center: np.ndarray | None, angle: float) -> None:
-    """Bring to the image what MMPose leaves behind: the turn of a crop around ``center``, and covariances."""
+def to_image(sample: PoseDataSample, center: np.ndarray | None, angle: float, image: np.ndarray) -> None:
+    """Bring to the image (H, W, 3) what MMPose leaves behind: the turn of a crop around ``center``, covariances, and
+    which landmarks lie outside, where nothing is visible."""
     sample.set_metainfo(dict(crop_angle=float(angle)))
     if center is not None:
         turn_back(sample, center, angle)
-    if 'keypoint_covariances' in sample.pred_instances:
+    instances = sample.pred_instances
+    if 'keypoint_covariances' in instances:
         spread_back(sample, angle)
+        sides = np.array(image.shape[1::-1])
+        instances.keypoints_visible = visible_in_image(instances.keypoints_visible, instances.keypoints, sides)
 
 
 def turn_back(sample: PoseDataSample, center: np.ndarray, angle: float) -> None:

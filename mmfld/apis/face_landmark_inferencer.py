@@ -329,8 +329,8 @@ class FaceLandmarkInferencer(StrictInferencer):
         """One sample per crop, all in one batch, with landmarks and heatmaps as the image has them."""
         data, centers = self._crop(images, crops)
         samples = self._network().test_step(data)
-        for sample, center, angle in zip(samples, centers, crops.angle):
-            to_image(sample, center, angle)
+        for sample, center, angle, index in zip(samples, centers, crops.angle, crops.image):
+            to_image(sample, center, angle, images[index])
         return samples
 
     def _network(self) -> torch.nn.Module:

@@ -201,8 +201,8 @@ class FaceLandmarkTracker(FaceLandmarkInferencer):
         samples, states = network.stream(
             data['inputs'], data['data_samples'], [None] * len(centers) if states is None else states
         )
-        for sample, center, angle in zip(samples, centers, crops.angle):
-            to_image(sample, center, angle)
+        for sample, center, angle, index in zip(samples, centers, crops.angle, crops.image):
+            to_image(sample, center, angle, images[index])
         return self._as_fit(samples, states)
 
     def _numbers(self, sample: PoseDataSample) -> list[dict]:

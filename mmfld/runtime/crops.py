@@ -180,3 +180,18 @@ def covariances_to_image(covariances: np.ndarray, matrices: np.ndarray) -> np.nd
     """Covariances (N, K, 2, 2) in squared pixels of crops -> of the image, by the same matrices (N, 2, 3)."""
     back = np.linalg.inv(matrices[:, None, :, :2])
     return back @ covariances @ back.swapaxes(-1, -2)
+
+
+def visible_in_image(visible: np.ndarray, landmarks: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Probabilities (..., K) that landmarks can be seen, 0 for those outside of the picture.
+
+    >>> visible_in_image(np.array([0.9, 0.8]), np.array([[3.0, 2.0], [10.0, 2.0]]), np.array([10, 8])).tolist()
+    [0.9, 0.0]
+
+    Args:
+        visible (ndarray): (..., K) by what the crop shows.
+        landmarks (ndarray): (..., K, 2) in pixels of the picture, the middle of the first one being (0, 0).
+        sides (ndarray): (..., 2) width and height of the picture.
+    """
+    inside = ((landmarks >= -0.5) & (landmarks < sides[..., None, :] - 0.5)).all(-1)
+    return np.where(inside, visible, 0).astype(visible.dtype)

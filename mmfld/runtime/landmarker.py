@@ -13,7 +13,16 @@ from ..shipped import DEFAULT, FOLDER, shipped_file, shipped_names
 from .arguments import check_number, check_path, check_whole
 from .boxes import given_boxes, tight_box, warn_of_no_faces
 from .copies import deep_copy, pickled_state
-from .crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn
+from .crops import (
+    covariances_to_image,
+    crop_matrix,
+    crop_of_box,
+    eye_angle,
+    sample,
+    to_image,
+    turn,
+    visible_in_image,
+)
 from .detection import Detector, WholeImage, build_detector
 from .images import Image, read_image
 from .model import LandmarkModel
@@ -39,8 +48,8 @@ class Face:
         covariances (ndarray, optional): (K, 2, 2) float32, squared pixels, (x, y) order, of the landmarks' errors, if
             the model is calibrated; else of the distribution that each landmark is read from, which says which way it
             spreads and not how far the landmark is off. None if the model has none.
-        visible (ndarray, optional): (K, ) float32 probability that nothing covers the landmark; None if the model is
-            not calibrated.
+        visible (ndarray, optional): (K, ) float32 probability that nothing covers the landmark, 0 outside of the
+            picture; None if the model is not calibrated.
     """
 
     landmarks: np.ndarray
@@ -216,10 +225,14 @@ class FaceLandmarker:
             for start in range(0, max(len(pixels), 1), self.batch_size)
         ]
         landmarks, scores, covariances, states, visible = (_joined(part, len(pixels)) for part in zip(*parts))
+        landmarks = to_image(landmarks, matrices).astype(np.float32)
         if isinstance(covariances, np.ndarray):
             covariances = covariances_to_image(covariances, matrices).astype(np.float32)
+        if isinstance(visible, np.ndarray):
+            sides = np.array([images[index].shape[1::-1] for index in crops.image]).reshape(-1, 2)
+            visible = visible_in_image(visible, landmarks, sides)
         more = [dict(covariances=spread, visible=seen) for spread, seen in zip(covariances, visible)]
-        return Fit(to_image(landmarks, matrices).astype(np.float32), scores, objects(states), objects(more))
+        return Fit(landmarks, scores, objects(states), objects(more))
 
     def matrices(self, crops: Crops) -> np.ndarray:
         """(N, 2, 3) from the pixels of the images to those of the crops that the model sees."""

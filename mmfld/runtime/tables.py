@@ -70,7 +70,7 @@ def values_of(face: Face) -> list[float]:
 class TableWriter:
     """A table of faces: file, frame and time in seconds (none for images), face or track, score, angle, box
     (``box_x1``, ...), and x, y and score of each landmark (``x0``, ``y0``, ``score0``, ...). Covariances
-    are in json files alone.
+    and visibilities are in json files alone.
 
     In a ``with`` statement, the file's name ends in .part until it is left without an error.
 

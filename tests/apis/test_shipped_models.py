@@ -91,6 +91,30 @@ def test_exports_by_name(name, expected):
     assert face.covariances.shape == (68, 2, 2)
 
 
+def visible_by(name: str, image: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks and how likely each can be seen: by the runtime, the inferencer or the tracker."""
+    if name == 'runtime':
+        ((face,),) = FaceLandmarker(None, 'whole_image', threads=1).batch([image], [box[None]])
+        return face.landmarks, face.visible
+    if name == 'inferencer':
+        inferencer = FaceLandmarkInferencer(device='cpu', detector='whole_image')
+        (face,) = next(inferencer(image, bboxes=[box]))['predictions'][0]
+    else:
+        tracker = FaceLandmarkTracker('attentive1d_mini', device='cpu', detector='whole_image', return_unconfirmed=True)
+        (face,), _ = tracker.predict_boxes(image, box[None])
+    return np.array(face['keypoints']), np.array(face['keypoints_visible'])
+
+
+@pytest.mark.parametrize('name', ['runtime', 'inferencer', 'tracker'])
+def test_what_lies_outside_of_the_picture_cannot_be_seen(name, expected):
+    image = cv2.imread(PHOTO)[:, :270].copy()  # half of the face
+    landmarks, visible = visible_by(name, image, expected.box)
+    outside = landmarks[:, 0] >= 269.5
+    assert 20 < outside.sum() < 45
+    assert (visible[outside] == 0).all() and (visible[~outside] > 0).all()
+    assert visible[36] > 0.8  # the eye that is left
+
+
 @pytest.mark.parametrize('measured', [[0.4], dict(sure='0.4'), dict(min_score=float('nan')), dict(layout='wflw98')])
 def test_what_a_checkpoint_cannot_have_measured(measured, tmp_path):
     content = torch.load(FOLDER / f'{DEFAULT}.pth', weights_only=True)
