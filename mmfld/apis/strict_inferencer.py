@@ -22,6 +22,7 @@ from ..engine.rows import find_config, read_config
 from ..models.heads.uncertain_head import UncertainHead
 from ..runtime.arguments import check_path
 from ..runtime.copies import deep_copy
+from ..shipped import shipped_names
 from ..structures import FaceLayout, get_layout
 from ..uncertainty.calibration import LandmarkCalibration
 from .whole_model import load_whole
@@ -58,7 +59,15 @@ class StrictInferencer(Pose2DInferencer):
             except FileNotFoundError as error:
                 raise FileNotFoundError(f'config {error}') from None
         self._weights = os.fspath(weights) if isinstance(weights, Path) else weights
-        super().__init__(model, self._weights, device, det_model='whole_image', show_progress=show_progress)
+        try:
+            super().__init__(model, self._weights, device, det_model='whole_image', show_progress=show_progress)
+        except ValueError as error:
+            if not (isinstance(model, str) and str(error).startswith('Cannot find model')):
+                raise
+            raise ValueError(
+                f'model {model!r}: found no config of this name, expected one, FILE.yml:ROW, or without weights one of '
+                f'the models that come with the package: {", ".join(shipped_names(".pth"))}'
+            ) from None
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError(

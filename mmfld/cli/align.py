@@ -11,7 +11,7 @@ from ..counts import how_many
 from ..runtime import FaceLandmarker
 from ..runtime.images import write_image
 from ..runtime.media import Source, check_names
-from .arguments import orientation, whole, wrong_arguments
+from .arguments import MODEL_HELP, orientation, whole, wrong_arguments
 from .inputs import open_inputs, output_folder
 
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--size', type=whole, default=112, help='pixels of a side; default: 112')
     parser.add_argument('--template', default='arcface', choices=TEMPLATES, help='default: arcface')
-    parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
+    parser.add_argument('--model', metavar='FILE.onnx', help=MODEL_HELP)
     parser.add_argument('--detector', default='centerface', help='default: centerface')
     parser.add_argument('--orientation', type=orientation, default='auto', help='as of mmfld predict; default: auto')
     parser.add_argument('--threads', type=whole, help="default: the backend's choice")

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+MODEL_HELP = 'of mmfld export, or the name of a model of the package; default: its first'
+
 
 class Parser(argparse.ArgumentParser):
     """One that complains in one line, says what may have been meant, and takes no abbreviated options."""

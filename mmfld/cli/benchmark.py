@@ -16,7 +16,7 @@ import numpy as np
 from ..counts import how_many
 from ..runtime import FaceLandmarker, FaceTracker
 from ..runtime.images import read_image
-from .arguments import finite, whole, wrong_arguments
+from .arguments import MODEL_HELP, finite, whole, wrong_arguments
 
 BATCHES = (1, 4, 16)
 PICTURE, VIDEO = (1280, 720), (640, 480)  # pixels
@@ -37,13 +37,7 @@ class Timed(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('picture', metavar='PICTURE', help='an image with one face')
-    parser.add_argument(
-        '--model',
-        nargs='+',
-        metavar='FILE.onnx',
-        default=[None],
-        help='of mmfld export; default: the model of the package',
-    )
+    parser.add_argument('--model', nargs='+', metavar='FILE.onnx', default=[None], help=MODEL_HELP)
     parser.add_argument('--threads', type=whole, nargs='+', default=[1, 2, 4], metavar='N', help='default: 1 2 4')
     parser.add_argument(
         '--backend', nargs='+', default=['auto'], help='one or more of auto (default), onnxruntime and openvino'

@@ -14,7 +14,7 @@ from ..runtime.media import ResultWriter, Source, check_names
 from ..runtime.stream import is_address
 from ..runtime.tables import TableWriter, to_dict
 from . import predict_bulk
-from .arguments import orientation, whole, whole_or_none, wrong_arguments
+from .arguments import MODEL_HELP, orientation, whole, whole_or_none, wrong_arguments
 from .inputs import open_inputs, output_folder
 
 
@@ -38,7 +38,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         help='image, folder of images, video, webcam or webcam:1, or the rtsp:// or http:// address of a video',
     )
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for what is found')
-    parser.add_argument('--model', metavar='FILE.onnx', help='of mmfld export; default: the model of the package')
+    parser.add_argument('--model', metavar='FILE.onnx', help=MODEL_HELP)
     parser.add_argument('--detector', default='centerface', help=f'{", ".join(DETECTORS)}; default: centerface')
     parser.add_argument('--detector-weights', metavar='FILE', help='of mmdet; a URL is downloaded')
     parser.add_argument(

@@ -13,16 +13,7 @@ from ..shipped import DEFAULT, FOLDER, shipped_file, shipped_names
 from .arguments import check_number, check_path, check_whole
 from .boxes import given_boxes, tight_box, warn_of_no_faces
 from .copies import deep_copy, pickled_state
-from .crops import (
-    covariances_to_image,
-    crop_matrix,
-    crop_of_box,
-    eye_angle,
-    sample,
-    to_image,
-    turn,
-    visible_in_image,
-)
+from .crops import covariances_to_image, crop_matrix, crop_of_box, eye_angle, sample, to_image, turn, visible_in_image
 from .detection import Detector, WholeImage, build_detector
 from .images import Image, read_image
 from .model import LandmarkModel
@@ -269,8 +260,9 @@ def model_file(model: str | Path | None) -> str | Path:
         raise FileNotFoundError(
             f'model {file!r} is no file, and none of the models that come with the package: '
             + (
-                'it comes as a checkpoint for FaceLandmarkInferencer, of which `mmfld export` makes a model'
-                if shipped_file(file, '.pth')
+                f'it comes as a checkpoint for FaceLandmarkInferencer, of which `mmfld export CONFIG {checkpoint} '
+                'FILE.onnx` makes a model, with the config that README.md beside it names'
+                if (checkpoint := shipped_file(file, '.pth'))
                 else f'found {", ".join(shipped_names(".onnx"))}'
             )
         )

@@ -115,6 +115,21 @@ def test_what_lies_outside_of_the_picture_cannot_be_seen(name, expected):
     assert visible[36] > 0.8  # the eye that is left
 
 
+@pytest.mark.parametrize('arguments', [('structured',), (DEFAULT, 'own.pth')])
+def test_other_names_name_those_that_there_are(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'own.pth').write_bytes((FOLDER / f'{DEFAULT}.pth').read_bytes())
+    with pytest.raises(
+        ValueError, match=f'model {arguments[0]!r}: found no config of this name, .*: attentive1d_mini, '
+    ):
+        FaceLandmarkInferencer(*arguments, device='cpu', detector='whole_image')
+
+
+def test_a_model_without_an_export_names_the_command():
+    with pytest.raises(FileNotFoundError, match=r'`mmfld export CONFIG .*star_mini.pth FILE.onnx` makes a model'):
+        FaceLandmarker('star_mini', 'whole_image')
+
+
 @pytest.mark.parametrize('measured', [[0.4], dict(sure='0.4'), dict(min_score=float('nan')), dict(layout='wflw98')])
 def test_what_a_checkpoint_cannot_have_measured(measured, tmp_path):
     content = torch.load(FOLDER / f'{DEFAULT}.pth', weights_only=True)

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which faces are looked at, and by what."""
     parser.add_argument('annotations', type=Path, help='COCO file of the faces')
     parser.add_argument('images', type=Path, help='folder that its file names are in')
-    parser.add_argument('--model', help='of mmfld export; default: the model of the package')
+    parser.add_argument('--model', help='of mmfld export, or the name of a model of the package; default: its first')
     parser.add_argument(
         '--keypoint-offset',
         type=float,

@@ -3,17 +3,20 @@
     python tools/analysis_tools/measure_robustness.py ANNOTATIONS.json IMAGES [--model FILE.onnx] [--every N]
 
 Each face is shown in each variant of :mod:`mmfld.robustness`, the same in every run, with the tight box of its
-landmarks; ``jittered`` are the faces as they are, whose boxes are moved and sized by up to 10 %, without a second look.
+landmarks, or with ``--detected`` where the detector finds it; ``jittered`` are the faces as they are, whose boxes are moved and sized by up to 10 %, without a second look.
 NME is in percent of the inter-ocular distance, a mean over faces; "above 8" the share of faces with a
 larger one, in percent; "ratio" is the NME against that of ``common``, the faces as they are. For covered faces "hidden"
 is the share of covered landmarks, and "AUROC" how well the scores of landmarks tell them from visible ones (of all
-faces together). Neither torch nor an OpenMMLab package is needed.
+faces together). With ``--detected``
+the faces that are not found are left out, "found" says how many percent are. Neither torch nor an OpenMMLab package is
+needed.
 """
 
 import argparse
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from annotated_faces import add_arguments, nme, read_faces
@@ -21,18 +24,50 @@ from tqdm import tqdm
 
 from mmfld.robustness import VARIANTS, Varied, jittered, vary
 from mmfld.runtime import Face, FaceLandmarker
-from mmfld.runtime.boxes import tight_box
+from mmfld.runtime.boxes import overlaps, tight_box
 from mmfld.uncertainty.measures import auroc
 
 JITTERED = 'jittered'
 JITTER = 0.1
 WRONG = 8.0  # percent
-COLUMNS = ('variant', 'NME', 'above 8', 'ratio', 'hidden', 'AUROC')
+COLUMNS = ('variant', 'NME', 'above 8', 'ratio', 'hidden', 'AUROC', 'found')
 Faces = Sequence[tuple[np.ndarray, np.ndarray]]
+OVERLAP = 0.3  # of the box of an annotated face and that of an answer, which is then this face's
 
 
-def find(landmarker: FaceLandmarker, variant: str, faces: Faces) -> tuple[list[Varied], list[Face]]:
-    """The faces in a variant, and what is found in them."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Which variants, and where the boxes come from."""
+    add_arguments(parser)
+    parser.add_argument(
+        '--variants',
+        nargs='+',
+        choices=(*VARIANTS, JITTERED),
+        metavar='VARIANT',
+        help=f'of {", ".join((*VARIANTS, JITTERED))}; default: all',
+    )
+    parser.add_argument('--detected', action='store_true', help='boxes of the detector, not those of the annotations')
+    parser.add_argument('--csv', type=Path, metavar='FILE', help='write the table, too')
+
+
+def chosen_variants(parser: argparse.ArgumentParser, args: argparse.Namespace) -> list[str]:
+    """Those that were asked for, by default all, the faces as they are first; a detector's boxes are not moved."""
+    variants = args.variants or (VARIANTS if args.detected else (*VARIANTS, JITTERED))
+    if args.detected and JITTERED in variants:
+        parser.error(f'--variants {JITTERED} moves boxes that are given, which --detected does without')
+    return list(dict.fromkeys(('common', *variants)))
+
+
+def landmarker_of(args: argparse.Namespace, **options: Any) -> FaceLandmarker:
+    """As the arguments say."""
+    if not args.detected:
+        options['detector'] = 'whole_image'
+    return FaceLandmarker(args.model, threads=args.threads, **options)
+
+
+def find(
+    landmarker: FaceLandmarker, variant: str, faces: Faces, is_detected: bool = False
+) -> tuple[list[Varied], list[Face]]:
+    """The faces in a variant, and what is found in them; of detected faces, those that are found."""
     name = 'common' if variant == JITTERED else variant
     varied, found = [], []
     for start in tqdm(range(0, len(faces), landmarker.batch_size), desc=variant, leave=False):
@@ -40,16 +75,30 @@ def find(landmarker: FaceLandmarker, variant: str, faces: Faces) -> tuple[list[V
         boxes = [tight_box(one.landmarks) for one in part]
         if variant == JITTERED:
             boxes = [jittered(box, JITTER, JITTER, start + n) for n, box in enumerate(boxes)]
-        answers = landmarker.batch(
-            [one.image for one in part], [box[None] for box in boxes], 0 if variant == JITTERED else None
-        )
-        varied += part
-        found += [face for (face,) in answers]
+        given = None if is_detected else [box[None] for box in boxes]
+        answers = landmarker.batch([one.image for one in part], given, 0 if variant == JITTERED else None)
+        for one, box, answered in zip(part, boxes, answers):
+            face = _nearest(box, answered) if is_detected else answered[0]
+            if face is not None:
+                varied.append(one)
+                found.append(face)
+    if not found:
+        raise ValueError(f'{variant}: none of {len(faces)} faces was found')
     return varied, found
 
 
-def row(variant: str, varied: Sequence[Varied], found: Sequence[Face], eyes: Sequence[int], clean: float) -> list:
-    """A row of :data:`COLUMNS`."""
+def _nearest(box: np.ndarray, answered: Sequence[Face]) -> Face | None:
+    """The answer that is the face in a box, None if there is none."""
+    if not answered:
+        return None
+    shared = overlaps(box[None], np.stack([face.box for face in answered]))[0]
+    return answered[shared.argmax()] if shared.max() > OVERLAP else None
+
+
+def row(
+    variant: str, varied: Sequence[Varied], found: Sequence[Face], eyes: Sequence[int], clean: float, total: int
+) -> list:
+    """A row of :data:`COLUMNS`, of those found of ``total`` faces."""
     errors = np.array([nme(face.landmarks, one.landmarks, eyes) for one, face in zip(varied, found)])
     visible = np.concatenate([one.visible for one in varied])
     scores = np.concatenate([face.scores for face in found])
@@ -60,24 +109,17 @@ def row(variant: str, varied: Sequence[Varied], found: Sequence[Face], eyes: Seq
         errors.mean() / clean,
         (~visible).mean() * 100,
         auroc(scores, visible),
+        len(found) / total * 100,
     ]
 
 
 def main(argv=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
-    parser.add_argument(
-        '--variants',
-        nargs='+',
-        choices=(*VARIANTS, JITTERED),
-        default=(*VARIANTS, JITTERED),
-        metavar='VARIANT',
-        help=f'of {", ".join((*VARIANTS, JITTERED))}; default: all',
-    )
+    add_options(parser)
     parser.add_argument('--orientation', default='auto')
-    parser.add_argument('--csv', type=Path, metavar='FILE', help='write the table, too')
     args = parser.parse_args(argv)
-    landmarker = FaceLandmarker(args.model, 'whole_image', threads=args.threads, orientation=args.orientation)
+    variants = chosen_variants(parser, args)
+    landmarker = landmarker_of(args, orientation=args.orientation)
     eyes = landmarker.model.layout.eye_corners
     faces = [
         (image, landmarks + args.keypoint_offset)
@@ -86,9 +128,9 @@ def main(argv=None) -> None:
     print(f'{len(faces)} faces')
     print(' | '.join(COLUMNS))
     rows = []
-    for variant in dict.fromkeys(('common', *args.variants)):
+    for variant in variants:
         clean = rows[0][1] if rows else 1.0
-        rows.append(row(variant, *find(landmarker, variant, faces), eyes, clean))
+        rows.append(row(variant, *find(landmarker, variant, faces, args.detected), eyes, clean, len(faces)))
         if len(rows) == 1:
             rows[0][3] = 1.0
         tqdm.write(' | '.join([variant, *(f'{value:.3f}' for value in rows[-1][1:])]))

@@ -2,13 +2,14 @@
 
     python tools/analysis_tools/measure_uncertainty.py ANNOTATIONS.json IMAGES [--model FILE.onnx] [--picture FILE.png]
 
-For each variant of :mod:`mmfld.robustness`, see ``measure_robustness.py``:
+For each variant of :mod:`mmfld.robustness`, see ``measure_robustness.py``, also for ``--detected``:
 
 * how many percent of the landmarks lie in the ellipses that should hold 50, 68, 90 and 95 % of them;
 * NLL: mean of -log of the density of the errors, which are in percent of the inter-ocular distance;
 * sharpness: the mean of the stated standard deviations (of the mean variance of both axes), in percent of the
   inter-ocular distance; the smaller the better, at the same coverage;
 * hidden: AUROC of covered against visible landmarks by the stated visibility, beside the one by the plain scores;
+* seen: how many percent of the covered landmarks are told to be visible, with a probability above 0.5;
 * wrong: AUROC of faces with an NME above 8 % by the stated errors, beside the one by the mean score, and their share.
 
 The last line is of all variants but the faces as they are. The picture has the stated against the real errors of each
@@ -22,13 +23,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from annotated_faces import add_arguments, read_faces
+from annotated_faces import read_faces
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from measure_robustness import JITTERED, WRONG, find
+from measure_robustness import WRONG, add_options, chosen_variants, find, landmarker_of
 from tqdm import tqdm
 
-from mmfld.robustness import VARIANTS
 from mmfld.runtime import FaceLandmarker
 from mmfld.structures import FaceLayout
 from mmfld.uncertainty.measures import LEVELS, auroc, coverage, negative_log_likelihood, risk_coverage
@@ -40,9 +40,11 @@ COLUMNS = (
     'sharpness',
     'hidden',
     'hidden by score',
+    'seen',
     'wrong',
     'wrong by score',
     'share wrong',
+    'faces',
 )
 BINS = 8  # of stated errors, equally full
 
@@ -74,9 +76,9 @@ class Told(NamedTuple):
         return np.sqrt(np.trace(self.covariances, axis1=-2, axis2=-1) / 2)
 
 
-def ask(landmarker: FaceLandmarker, variant: str, faces: Sequence) -> Told:
+def ask(landmarker: FaceLandmarker, variant: str, faces: Sequence, is_detected: bool = False) -> Told:
     """What a landmarker says of the faces in a variant."""
-    varied, found = find(landmarker, variant, faces)
+    varied, found = find(landmarker, variant, faces, is_detected)
     truth = np.stack([one.landmarks for one in varied])
     eyes = list(landmarker.model.layout.eye_corners)
     unit = np.linalg.norm(truth[:, eyes[0]] - truth[:, eyes[1]], axis=-1)[:, None, None] / 100
@@ -101,9 +103,11 @@ def row(variant: str, told: Told, degrees: float) -> list:
         told.deviation.mean(),
         auroc(told.seen.ravel(), told.visible.ravel()),
         auroc(told.scores.ravel(), told.visible.ravel()),
+        (told.seen[~told.visible] > 0.5).mean() * 100 if not told.visible.all() else np.nan,
         auroc(told.deviation.mean(-1), wrong),
         auroc(-told.scores.mean(-1), wrong),
         wrong.mean() * 100,
+        len(wrong),
     ]
 
 
@@ -166,19 +170,11 @@ def draw(told: dict[str, Told], layout: FaceLayout) -> Figure:
 
 def main(argv=None) -> list[list]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
-    parser.add_argument(
-        '--variants',
-        nargs='+',
-        choices=(*VARIANTS, JITTERED),
-        default=(*VARIANTS, JITTERED),
-        metavar='VARIANT',
-        help=f'of {", ".join((*VARIANTS, JITTERED))}; default: all',
-    )
-    parser.add_argument('--csv', type=Path, metavar='FILE', help='write the table, too')
+    add_options(parser)
     parser.add_argument('--picture', type=Path, metavar='FILE')
     args = parser.parse_args(argv)
-    landmarker = FaceLandmarker(args.model, 'whole_image', threads=args.threads)
+    variants = chosen_variants(parser, args)
+    landmarker = landmarker_of(args)
     degrees = landmarker.model.degrees_of_freedom
     if degrees is None:
         parser.error(
@@ -192,8 +188,8 @@ def main(argv=None) -> list[list]:
     print(f'{len(faces)} faces')
     print(' | '.join(COLUMNS))
     rows, told = [], {}
-    for variant in dict.fromkeys(('common', *args.variants)):
-        told[variant] = ask(landmarker, variant, faces)
+    for variant in variants:
+        told[variant] = ask(landmarker, variant, faces, args.detected)
         rows.append(row(variant, told[variant], degrees))
         tqdm.write(' | '.join([variant, *(f'{value:.3f}' for value in rows[-1][1:])]))
     if len(told) > 1:

@@ -139,6 +139,7 @@ def test_what_an_exported_model_says_is_measured(tools, tiny_config, calibrated,
     for row in rows.values():
         assert 0 <= row['50%'] <= row['68%'] <= row['90%'] <= row['95%'] <= 100 and row['sharpness'] > 0
     assert np.isnan(rows['dark']['hidden']) and 0 <= rows['covered']['hidden'] <= 1
+    assert np.isnan(rows['dark']['seen']) and 0 <= rows['covered']['seen'] <= 100
     assert cv2.imread(str(tmp_path / 'picture.png')).std() > 5
     capsys.readouterr()
     model = onnx.load(str(tmp_path / 'model.onnx'))
