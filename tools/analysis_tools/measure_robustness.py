@@ -3,13 +3,12 @@
     python tools/analysis_tools/measure_robustness.py ANNOTATIONS.json IMAGES [--model FILE.onnx] [--every N]
 
 Each face is shown in each variant of :mod:`mmfld.robustness`, the same in every run, with the tight box of its
-landmarks, or with ``--detected`` where the detector finds it; ``jittered`` are the faces as they are, whose boxes are moved and sized by up to 10 %, without a second look.
-NME is in percent of the inter-ocular distance, a mean over faces; "above 8" the share of faces with a
-larger one, in percent; "ratio" is the NME against that of ``common``, the faces as they are. For covered faces "hidden"
-is the share of covered landmarks, and "AUROC" how well the scores of landmarks tell them from visible ones (of all
-faces together). With ``--detected``
-the faces that are not found are left out, "found" says how many percent are. Neither torch nor an OpenMMLab package is
-needed.
+landmarks, or with ``--detected`` where the detector finds it; ``jittered`` are the faces as they are, whose boxes are
+moved and sized by up to 10 %, without a second look. NME is in percent of the inter-ocular distance, a mean over faces;
+"above 8" the share of faces with a larger one, in percent; "ratio" is the NME against that of ``common``, the faces as
+they are. For covered faces "hidden" is the share of covered landmarks, and "AUROC" how well the scores of landmarks
+tell them from visible ones (of all faces together). With ``--detected`` the faces that are not found are left out,
+"found" says how many percent are. Neither torch nor an OpenMMLab package is needed.
 """
 
 import argparse
