@@ -48,7 +48,7 @@ def _small(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator, s
     return _same(cv2.warpAffine(image, matrix, CANVAS, borderValue=GREY), landmarks + shift, rng)
 
 
-def _tilted(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator, angle: float) -> Varied:
+def tilted(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator, angle: float) -> Varied:
     """Turned clockwise by degrees, on a canvas that holds all of it."""
     height, width = image.shape[:2]
     middle = np.array([width - 1, height - 1]) / 2
@@ -99,7 +99,7 @@ def _cast(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) ->
     return _same(np.clip(np.round(image * rng.permutation(CAST)), 0, 255).astype(np.uint8), landmarks, rng)
 
 
-def _under(image: np.ndarray, landmarks: np.ndarray, cover: np.ndarray, colours: np.ndarray) -> Varied:
+def under(image: np.ndarray, landmarks: np.ndarray, cover: np.ndarray, colours: np.ndarray) -> Varied:
     """Colours (H, W, 3), or one (3, ), where ``cover`` (H, W) is set."""
     rows, columns = (np.round(landmarks[:, axis]).astype(int).clip(0, image.shape[1 - axis] - 1) for axis in (1, 0))
     varied = np.where(cover[..., None] > 0, np.asarray(colours, np.uint8), image)
@@ -113,7 +113,7 @@ def _covered_below(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Gene
     x1, y1 = np.round((middle[0] - half[0], middle[1])).astype(int).tolist()
     x2, y2 = np.round(middle + half).astype(int).tolist()
     cover = cv2.rectangle(np.zeros(image.shape[:2], np.uint8), (x1, y1), (x2, y2), 1, cv2.FILLED)
-    return _under(image, landmarks, cover, GREY)
+    return under(image, landmarks, cover, GREY)
 
 
 def _bar(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Varied:
@@ -124,7 +124,7 @@ def _bar(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> 
     along = np.array([np.cos(angle), np.sin(angle)]) * 2 * size.max()
     first, last = (np.round(at + sign * along).astype(int).tolist() for sign in (-1, 1))
     cover = cv2.line(np.zeros(image.shape[:2], np.uint8), first, last, 1, max(1, round(0.2 * size.max())))
-    return _under(image, landmarks, cover, (10, 10, 10))
+    return under(image, landmarks, cover, (10, 10, 10))
 
 
 def _hand(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Varied:
@@ -144,7 +144,7 @@ def _hand(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) ->
         cv2.FILLED,
     )
     x1, y1, x2, y2 = np.round(np.concatenate([middle - size / 4, middle + size / 4])).astype(int).clip(0)
-    return _under(image, landmarks, cover, np.round(image[y1 : y2 + 1, x1 : x2 + 1].mean((0, 1))))
+    return under(image, landmarks, cover, np.round(image[y1 : y2 + 1, x1 : x2 + 1].mean((0, 1))))
 
 
 def _patch(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Varied:
@@ -157,17 +157,17 @@ def _patch(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -
     cover, colours = np.zeros(image.shape[:2], np.uint8), image.copy()
     cover[top : top + side, left : left + side] = 1
     colours[top : top + side, left : left + side] = image[y : y + side, x : x + side][::-1]
-    return _under(image, landmarks, cover, colours)
+    return under(image, landmarks, cover, colours)
 
 
 VARIANTS: dict[str, Callable[[np.ndarray, np.ndarray, np.random.Generator], Varied]] = {
     'common': _same,
     'small_48': partial(_small, side=48),
     'small_24': partial(_small, side=24),
-    'tilted_30': partial(_tilted, angle=30),
-    'tilted_45': partial(_tilted, angle=45),
-    'tilted_90': partial(_tilted, angle=90),
-    'tilted_180': partial(_tilted, angle=180),
+    'tilted_30': partial(tilted, angle=30),
+    'tilted_45': partial(tilted, angle=45),
+    'tilted_90': partial(tilted, angle=90),
+    'tilted_180': partial(tilted, angle=180),
     'dark': partial(_dark, brightness=0.12),
     'covered': _covered_below,
     'covered_bar': _bar,

@@ -341,3 +341,21 @@ def test_centerface_places_a_photograph_by_its_points():
     box, angle = detector.by_points(rows[:, :4], rows[:, 5:].reshape(-1, 5, 2))
     along_image = image_boxes(Crops(np.zeros(1, int), box, angle))
     assert abs(angle[0]) < 6 and iou(along_image[0], detector(image)[0, :4]) > 0.75
+
+
+def test_a_covered_mouth_moves_no_box():
+    """The detector's own box ends at the cover, and its mouth is somewhere above it."""
+    detector, image = CenterFaceDetector(threads=1), cv2.imread(PHOTO)
+    image = image[100:400]
+
+    def by_points(image):
+        (row,) = detector.raw(image)
+        box, _ = detector.by_points(row[None, :4], row[None, 5:].reshape(-1, 5, 2))
+        return box[0], row
+
+    box, row = by_points(image)
+    covered = image.copy()
+    covered[int((row[1] + row[3]) / 2) + 20 :, 160:370] = 127
+    covered_box, covered_row = by_points(covered)
+    assert covered_row[3] < row[3] - 0.25 * (row[3] - row[1])
+    assert iou(box, covered_box) > 0.85

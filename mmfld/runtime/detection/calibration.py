@@ -7,6 +7,7 @@ import numpy as np
 from ..boxes import middle_and_size, tight_box
 from ..crops import turn
 
+MIRRORED = np.array([1, 1, 1, -1, 1, -1, 1, -1, 1, 1])  # lengths of a face in a mirror image, see PointCalibration
 
 @dataclass(frozen=True)
 class BoxCalibration:
@@ -57,42 +58,44 @@ class BoxCalibration:
 class PointCalibration:
     """Detector's box and points of a face to the landmark box, with the face turned upright by its eyes.
 
-    More exact than :class:`BoxCalibration` where the points are good, and it knows the angle.
+    More exact than :class:`BoxCalibration` where the eyes are found, and it knows the angle. The sides are linear in
+    lengths that it measures from the middle of the eyes: where a mask or a hand covers the face, a detector's box ends
+    early and its mouth is somewhere else, but the eyes and the width of the box still tell the size.
 
     Args:
-        weights (tuple): Four rows, of the middle of the points (x and y, from the middle of the box), of the points'
-            mean distance from it (root of the mean square) and of 1, for the four sides of the landmark box from the
-            middle of the detector's; all in parts of the root of that box's area.
+        weights (tuple): A row for each of the distance of the eyes, the width and the height of the box, its middle (x
+            and y), the nose, the middle of the mouth, and the distance of its corners, for the four sides of the
+            landmark box; all from the middle of the eyes.
     """
 
     weights: tuple[tuple[float, float, float, float], ...]
 
     def __call__(self, boxes: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes (N, 4) and points (N, P, 2), the eyes first -> landmark boxes (N, 4), in the image turned by the angles
-        (N, ) around its first pixel, see :func:`mmfld.runtime.crops.turn`."""
-        angle, middle, size, features = self._features(boxes, points)
-        sides = features @ np.array(self.weights) * size[:, None]
-        return np.concatenate([middle + sides[:, :2], middle + sides[:, 2:]], axis=1), angle
+        """Boxes (N, 4) and points (N, 5, 2) as eyes, nose and corners of the mouth -> landmark boxes (N, 4), in the
+        image turned by the angles (N, ) around its first pixel, see :func:`mmfld.runtime.crops.turn`."""
+        angle, eyes, lengths = self._lengths(boxes, points)
+        return np.tile(eyes, 2) + lengths @ np.array(self.weights), angle
 
     @classmethod
     def fit(cls, boxes: np.ndarray, points: np.ndarray, landmarks: np.ndarray) -> 'PointCalibration':
-        """Least squares over N faces with landmarks (N, K, 2); an image and its mirror image are told alike."""
-        angle, middle, size, features = cls._features(boxes, points)
-        target = tight_box(turn(landmarks, angle)) - np.tile(middle, 2)
-        target /= size[:, None]
-        mirrored = features * [-1, 1, 1, 1], target[:, [2, 1, 0, 3]] * [-1, 1, -1, 1]
-        features, target = (np.concatenate(pair) for pair in zip((features, target), mirrored))
-        weights = np.linalg.lstsq(features, target, rcond=None)[0]
-        return cls(tuple(map(tuple, weights.tolist())))
+        """Least squares over N faces with landmarks (N, K, 2), in parts of the root of the areas of their boxes; an
+        image and its mirror image are told alike."""
+        angle, eyes, lengths = cls._lengths(boxes, points)
+        target = tight_box(turn(landmarks, angle))
+        size = np.sqrt(middle_and_size(target)[1].prod(axis=1))[:, None]
+        target, lengths = (target - np.tile(eyes, 2)) / size, lengths / size
+        mirrored = lengths * MIRRORED, target[:, [2, 1, 0, 3]] * [-1, 1, -1, 1]
+        lengths, target = (np.concatenate(pair) for pair in zip((lengths, target), mirrored))
+        return cls(tuple(map(tuple, np.linalg.lstsq(lengths, target, rcond=None)[0].tolist())))
 
     @staticmethod
-    def _features(boxes: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _lengths(boxes: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Angles (N, ), and middles of the eyes (N, 2) and lengths (N, 10) when faces are turned upright by them."""
         step = points[:, 1] - points[:, 0]
         angle = np.rad2deg(np.arctan2(step[:, 1], step[:, 0]))
         middle, sides = middle_and_size(boxes)
         points, middle = turn(points, angle), turn(middle[:, None], angle)[:, 0]
-        size = np.sqrt(np.maximum(sides.prod(axis=1), 1.0))
-        mean = points.mean(axis=1)
-        radius = np.sqrt(((points - mean[:, None]) ** 2).sum(axis=2).mean(axis=1))
-        features = np.column_stack([(mean - middle) / size[:, None], radius / size, np.ones(len(size))])
-        return angle, middle, size, features
+        left_eye, right_eye, nose, left_corner, right_corner = points.transpose(1, 0, 2)
+        eyes, mouth = (left_eye + right_eye) / 2, (left_corner + right_corner) / 2
+        apart = (right_eye - left_eye)[:, :1], sides, middle - eyes, nose - eyes, mouth - eyes
+        return angle, eyes, np.column_stack([*apart, (right_corner - left_corner)[:, 0]])
