@@ -3,9 +3,9 @@
     python tools/analysis_tools/calibrate.py CONFIG CHECKPOINT DST [--overwrite]
 
 The faces are those of the config's ``val_dataset``, which chose the epoch: each as it is, and in several views that are
-worse, by the package's augmentation. DST is CHECKPOINT with a ``calibration``: from it, inference and ``mmfld export``
-have a covariance of the error of each landmark, and the probability that it is visible, see
-:class:`mmfld.uncertainty.calibration.LandmarkCalibration`.
+worse, by the package's augmentation, some of them in crops that are off as those of detected faces are. DST is
+CHECKPOINT with a ``calibration``: from it, inference and ``mmfld export`` have a covariance of the error of each
+landmark, and the probability that it is visible, see :class:`mmfld.uncertainty.calibration.LandmarkCalibration`.
 
 Besides, the faces are turned by quarters: half-way between the mean scores of upright faces (their first percentile)
 and of turned ones (their last) lies the score from which on a face is the right way up, ``sure`` of inference and
@@ -43,7 +43,9 @@ from mmfld.uncertainty.fitting import fit
 from mmfld.uncertainty.measures import LEVELS, auroc, coverage, negative_log_likelihood
 
 BATCH = 16
-COVERS = 8
+CROPPING = ('FaceAffine', 'TopdownAffine')
+COVERS = 4  # in crops that fit, and as many in others
+COVER = dict(type='RandomCover', prob=1.0, low=0.2, high=0.6)
 WORSE = dict(
     small=dict(type='RandomLowResolution', prob=1.0),
     compressed=dict(type='RandomJPEG', prob=1.0),
@@ -51,10 +53,16 @@ WORSE = dict(
     blurred=dict(type='RandomBoxBlur', prob=1.0, max_kernel=0.08),
     bright=dict(type='RandomGamma', prob=1.0),
     coloured=dict(type='RandomChannelGain', prob=1.0, low=0.3, high=1.6),
-    **{f'covered {n}': dict(type='RandomCover', prob=1.0, low=0.2, high=0.6) for n in range(1, COVERS + 1)},
+    **{f'covered {n}': COVER for n in range(1, COVERS + 1)},
 )
+# about as far off as the first crops of covered faces that the shipped detector finds
+ROUGH = dict(type='RandomFaceSimilarity', rotation=0.0, scale=0.08, shift=0.04)
+WORSE_IN_ROUGH_CROPS = {
+    'roughly framed': None,
+    **{f'roughly framed, covered {n}': COVER for n in range(1, COVERS + 1)},
+}
 AS_IS = 'as they are'
-AS_IS_WEIGHT = len(WORSE) / 2  # a third of all
+AS_IS_WEIGHT = (len(WORSE) + len(WORSE_IN_ROUGH_CROPS)) / 2  # a third of all
 
 
 class Views(NamedTuple):
@@ -70,11 +78,16 @@ class Views(NamedTuple):
     visible: torch.Tensor
 
 
-def crops_of(cfg: Config) -> list[dict]:
+def crops_of(cfg: Config, is_rough: bool = False) -> list[dict]:
     """The crops of the validation faces, as the network sees them, with ``transformed_keypoints``.
 
+    Args:
+        cfg (Config): Its test pipeline is used.
+        is_rough (bool): Crops that are off by :data:`ROUGH`.
+
     Raises:
-        ValueError: If the test pipeline does not end in what packs a sample, or a face lacks landmarks.
+        ValueError: If the test pipeline has no step that crops, or does not end in what packs a sample, or a face lacks
+            landmarks.
     """
     settings = cfg.val_dataloader.dataset
     if settings.pipeline[-1]['type'] != 'PackPoseInputs':
@@ -82,7 +95,13 @@ def crops_of(cfg: Config) -> list[dict]:
             f'{cfg.filename}: the pipeline of val_dataset ends with {settings.pipeline[-1]["type"]}, '
             'expected PackPoseInputs'
         )
-    dataset = DATASETS.build({**settings, 'pipeline': settings.pipeline[:-1]})
+    pipeline = settings.pipeline[:-1]
+    if is_rough:
+        crop = next((n for n, step in enumerate(pipeline) if step['type'] in CROPPING), None)
+        if crop is None:
+            raise ValueError(f'{cfg.filename}: the pipeline of val_dataset has none of {", ".join(CROPPING)}')
+        pipeline = [*pipeline[:crop], ROUGH, *pipeline[crop:]]
+    dataset = DATASETS.build({**settings, 'pipeline': pipeline})
     crops = [dataset[n] for n in tqdm(range(len(dataset)), desc='faces', leave=False)]
     lacking = [str(crop['id']) for crop in crops if not (crop['keypoints_visible'] > 0).all()]
     if lacking:
@@ -144,7 +163,8 @@ def table(views: dict[str, Views]) -> list[str]:
     ]
     rows = {
         **{name: told[name] for name in views if name == AS_IS or 'covered' not in name},
-        'covered': [half for name in views if 'covered' in name for half in told[name]],
+        'covered': [half for name in views if name.startswith('covered') for half in told[name]],
+        'covered, roughly framed': [half for name in WORSE_IN_ROUGH_CROPS if 'covered' in name for half in told[name]],
         'all but as they are': [half for name in views if name != AS_IS for half in told[name]],
     }
     for name, halves in rows.items():
@@ -174,9 +194,10 @@ def main(argv=None) -> int:
     module = CropsToLandmarks(model, bool(model.test_cfg.get('flip_test', False))).eval()
     views = {AS_IS: look(module, crops)}
     np.random.seed(args.seed)
-    for name, step in WORSE.items():
-        worse = Compose([step])
-        views[name] = look(module, [worse(dict(crop)) for crop in crops])
+    for worse, in_crops in ((WORSE, crops), (WORSE_IN_ROUGH_CROPS, crops_of(cfg, is_rough=True))):
+        for name, step in worse.items():
+            change = Compose([] if step is None else [step])
+            views[name] = look(module, [change(dict(crop)) for crop in in_crops])
     print(f'{how_many(len(crops), "face")}, {how_many(len(views), "view")}')
     print(*table(views), sep='\n')
     calibration = fit_to(views, torch.arange(len(crops)))
