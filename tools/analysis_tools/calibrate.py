@@ -57,10 +57,7 @@ WORSE = dict(
 )
 # about as far off as the first crops of covered faces that the shipped detector finds
 ROUGH = dict(type='RandomFaceSimilarity', rotation=0.0, scale=0.08, shift=0.04)
-WORSE_IN_ROUGH_CROPS = {
-    'roughly framed': None,
-    **{f'roughly framed, covered {n}': COVER for n in range(1, COVERS + 1)},
-}
+WORSE_IN_ROUGH_CROPS = {'roughly framed': None, **{f'roughly framed, covered {n}': COVER for n in range(1, COVERS + 1)}}
 AS_IS = 'as they are'
 AS_IS_WEIGHT = (len(WORSE) + len(WORSE_IN_ROUGH_CROPS)) / 2  # a third of all
 
