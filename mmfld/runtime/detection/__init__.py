@@ -8,8 +8,8 @@ what is left is what a second crop from the first prediction removes (``refine``
 A detector is any callable that takes an image (H, W, 3) uint8 in BGR and returns (N, 5) floats, one row per face: the
 estimated landmark box x1, y1, x2, y2 in pixels, which may reach beyond the image, and a score in [0, 1]. One that also
 has ``raw``, which returns its boxes as they are, and ``calibration``, is calibrated for faces that are turned, too. If
-``raw`` also returns five points of each face in ten further columns, the eyes first, and there is ``by_points``, a
-:class:`PointCalibration`, these tell where a face is and by what angle it is turned.
+``raw`` also returns eyes, nose and corners of the mouth of each face in ten further columns, and there is
+``by_points``, a :class:`PointCalibration`, these tell where a face is and by what angle it is turned.
 """
 
 from .build import DETECTORS, Detector, build_detector

@@ -9,6 +9,7 @@ from ..crops import turn
 
 MIRRORED = np.array([1, 1, 1, -1, 1, -1, 1, -1, 1, 1])  # lengths of a face in a mirror image, see PointCalibration
 
+
 @dataclass(frozen=True)
 class BoxCalibration:
     """Detector's box to landmark box: a shift of the middle and a scale, relative to the detector's width and height.

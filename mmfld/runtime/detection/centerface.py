@@ -22,8 +22,8 @@ class CenterFaceDetector:
     The image is searched at up to ``max_side`` pixels. May be called from several threads.
 
     The calibration by boxes is the median over 259 training faces of 300W, every 7th, that by points is fitted to every
-    4th, as it is, turned and covered in part (``calibrate_detector.py``); x is made symmetric. 19 of 20 faces are framed at least 1.14 times as high as wide
-    if nothing covers them.
+    4th, as it is, turned and covered in part (``calibrate_detector.py``); x is made symmetric. 19 of 20 faces are
+    framed at least 1.14 times as high as wide if nothing covers them.
 
     Args:
         min_score (float): Of a face. Defaults to 0.5.

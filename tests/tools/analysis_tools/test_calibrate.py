@@ -81,7 +81,14 @@ def test_the_table_is_of_faces_that_were_not_fitted(tools, tiny_config, weights,
     lines = capsys.readouterr().out.splitlines()
     assert any('4 faces, 16 views' in line for line in lines)
     table = {line.split('|')[1].strip(): line.split('|')[2:-1] for line in lines if line.startswith('| ')}
-    assert {'as they are', 'small', 'roughly framed', 'covered', 'covered, roughly framed', 'all but as they are'} <= set(table)
+    assert {
+        'as they are',
+        'small',
+        'roughly framed',
+        'covered',
+        'covered, roughly framed',
+        'all but as they are',
+    } <= set(table)
     assert table['as they are'][-1].strip() == '-'  # nothing is covered there
     assert 0 <= float(table['covered'][-1]) <= 1 and all(0 <= float(value) <= 100 for value in table['small'][:4])
 
