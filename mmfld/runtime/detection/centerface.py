@@ -22,8 +22,7 @@ class CenterFaceDetector:
     The image is searched at up to ``max_side`` pixels. May be called from several threads.
 
     The calibration by boxes is the median over 259 training faces of 300W, every 7th, that by points is fitted to every
-    4th, as it is, turned and covered in part (``calibrate_detector.py``); x is made symmetric. 19 of 20 faces are
-    framed at least 1.14 times as high as wide if nothing covers them.
+    4th, as it is, turned and covered in part (``calibrate_detector.py``); x is made symmetric.
 
     Args:
         min_score (float): Of a face. Defaults to 0.5.
@@ -39,7 +38,7 @@ class CenterFaceDetector:
         ValueError: If its model is not the one that is known.
     """
 
-    calibration = BoxCalibration((0.0, 0.123), (1.020, 0.779), 1.15)
+    calibration = BoxCalibration((0.0, 0.123), (1.020, 0.779))
     by_points = PointCalibration(
         (
             (-0.661, -0.762, 0.661, 1.000),
