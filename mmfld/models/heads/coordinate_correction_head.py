@@ -32,7 +32,8 @@ class CoordinateCorrectionHead(StackedHeatmapHead):
         correction_weight (float): Factor of ``loss_correction``, which is in squared cells. Defaults to 0.0001; the
             paper gives none. With a factor of 1 either kind outweighs the heatmaps, which then hardly train: theirs is
             a loss of less than 0.01, and dynamic corrections of untrained maps start at hundreds. From 0.001 downwards
-            they train.
+            the heatmaps train; at the default, static corrections learned nothing in 15 epochs of a mini
+            (``docs/results/minis.md``).
         loss_landmark (dict): Of the heatmaps. Defaults to MMPose's ``KeypointMSELoss``.
         stack_weights (Sequence[float]): Defaults to (1, 1), the sum over FAN's two stacks.
         decoder, target: See :class:`StackedHeatmapHead`; the target defaults to ``'heatmaps'``.
