@@ -421,10 +421,13 @@ def test_a_backend_is_that_of_both_networks():
     landmarker = FaceLandmarker(backend='openvino', precision='bfloat16', threads=1)
     networks = landmarker.model.network, landmarker.detector.network
     assert [(network.backend, network.precision) for network in networks] == [('openvino', 'bfloat16')] * 2
-    (face,) = landmarker(PHOTO)
-    (expected,) = FaceLandmarker(threads=1)(PHOTO)
+    full = FaceLandmarker(threads=1)
+    (expected,), (face,) = full(PHOTO), landmarker(PHOTO)
     apart = np.linalg.norm(face.landmarks - expected.landmarks, axis=1)
-    assert apart.mean() < 0.7 and apart.max() < 5
+    assert apart.mean() < 2 and apart.max() < 8  # the detector's box, and so the crop, is up to 2 pixels off
+    (expected,), (face,) = full(PHOTO, [expected.box]), landmarker(PHOTO, [expected.box])
+    apart = np.linalg.norm(face.landmarks - expected.landmarks, axis=1)
+    assert apart.mean() < 0.2 and apart.max() < 1
 
 
 def test_the_whole_image_is_a_face_if_that_is_said(fake_model):
